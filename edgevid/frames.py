@@ -1,0 +1,67 @@
+"""Frames: what one is, whether an array is one, and how it is resized.
+
+A frame is ``uint8 [H, W, 3]``, RGB, values 0 to 255. OpenCV gives BGR: the sources convert it once; code that hands
+in its own OpenCV frames must do the same (``frame[:, :, ::-1]`` or ``cv2.cvtColor``), for no check can see the order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .errors import FrameError
+
+Frame = NDArray[np.uint8]
+
+_EXPECTED = "expected a uint8 RGB array of shape [height, width, 3]"
+
+
+def check_frame(frame: Any) -> Frame:
+    """Return ``frame`` if it is one.
+
+    Raises:
+        FrameError: what is wrong with it, and how to mend it.
+    """
+    if not isinstance(frame, np.ndarray):
+        hint = "convert it with numpy.asarray(image.convert('RGB'))" if isinstance(frame, Image.Image) else "convert it"
+        raise FrameError(f"A frame of type {type(frame).__name__} was given; {_EXPECTED}: {hint}.")
+    given = f"A frame of dtype {frame.dtype} and shape {list(frame.shape)} was given; {_EXPECTED}"
+    if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
+        raise FrameError(
+            f"{given}: it looks greyscale; repeat it three times: numpy.repeat(grey.reshape(h, w, 1), 3, 2)."
+        )
+    if frame.ndim != 3:
+        raise FrameError(f"{given}: pass one frame at a time.")
+    if frame.shape[2] == 4:
+        raise FrameError(f"{given}: it looks like RGBA; drop the alpha channel: frame[:, :, :3].")
+    if frame.shape[2] != 3:
+        raise FrameError(f"{given}: put the 3 colour channels last, e.g. frame.transpose(1, 2, 0).")
+    if frame.dtype != np.uint8:
+        if np.issubdtype(frame.dtype, np.floating):
+            hint = (
+                "for a float image in [0, 1] use (frame * 255).round().astype('uint8'), "
+                "for one in [0, 255] frame.round().astype('uint8')"
+            )
+        else:
+            hint = "for values up to 255 use frame.astype('uint8'), for 16 bits (frame // 257).astype('uint8')"
+        raise FrameError(f"{given}: {hint}.")
+    if frame.shape[0] == 0 or frame.shape[1] == 0:
+        raise FrameError(f"{given}: it has no pixels.")
+    return frame
+
+
+def resize(frame: Frame, width: int, height: int) -> Frame:
+    """Resize as the networks were trained: Pillow, bilinear, aspect ratio not kept.
+
+    Args:
+        frame: uint8 ``[H, W, 3]``.
+
+    Returns:
+        uint8 ``[height, width, 3]``; ``frame`` itself where it has that size already.
+    """
+    if frame.shape[0] == height and frame.shape[1] == width:
+        return frame
+    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR))

@@ -1,0 +1,93 @@
+"""What a recogniser answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import OptionError
+
+
+class ClassScore(NamedTuple):
+    """A label and its probability in [0, 1]."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Class probabilities of one clip, or of one window of a stream.
+
+    Attributes:
+        labels: the classes.
+        probabilities: float32 ``[len(labels)]``, sum 1, read-only.
+        threshold: the score from which on the prediction counts as :attr:`accepted`.
+        timestamp: seconds, when the newest frame was taken, on the clock of the stream or from the start of the file;
+            None for a clip given as frames.
+        start_timestamp: the same of the oldest frame.
+        window_filled: how much of the window holds frames, in (0, 1]; below 1 only at the start of a stream that was
+            asked for early predictions.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    threshold: float = 0.0
+    timestamp: Optional[float] = None
+    start_timestamp: Optional[float] = None
+    window_filled: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.probabilities.flags.writeable = False
+
+    @property
+    def label(self) -> str:
+        """The most probable class, whether accepted or not."""
+        return self.labels[int(np.argmax(self.probabilities))]
+
+    @property
+    def score(self) -> float:
+        """Probability of :attr:`label`, in [0, 1]."""
+        return float(np.max(self.probabilities))
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the score reaches the threshold."""
+        return self.score >= self.threshold
+
+    def top(self, k: int = 5) -> list[ClassScore]:
+        """The ``k`` most probable classes (or all, if there are fewer), best first."""
+        if k < 1:
+            raise OptionError(f"top({k!r}) was asked for; expected 1 or more classes.")
+        order = np.argsort(-self.probabilities, kind="stable")[:k]
+        return [ClassScore(self.labels[i], float(self.probabilities[i])) for i in order]
+
+    def as_dict(self, top: int = 5) -> dict[str, Any]:
+        """What JSON output carries: label, score, accepted, top, timestamps in seconds, window_filled."""
+        return {
+            "timestamp": _rounded(self.timestamp),
+            "start_timestamp": _rounded(self.start_timestamp),
+            "label": self.label,
+            "score": round(self.score, 6),
+            "accepted": self.accepted,
+            "top": [[label, round(score, 6)] for label, score in self.top(top)],
+            "window_filled": round(self.window_filled, 4),
+        }
+
+    def __str__(self) -> str:
+        time = "" if self.timestamp is None else f"{self.timestamp:8.2f} s  "
+        doubt = "" if self.accepted else f"  (below {self.threshold:.2f})"
+        return f"{time}{self.label} {self.score:.2f}{doubt}"
+
+
+def check_threshold(threshold: float) -> float:
+    if isinstance(threshold, (int, float)) and 0.0 <= threshold <= 1.0:
+        return float(threshold)
+    raise OptionError(f"threshold={threshold!r} was given; expected a probability from 0 to 1.")
+
+
+def _rounded(seconds: Optional[float]) -> Optional[float]:
+    return None if seconds is None else round(seconds, 6)

@@ -1,0 +1,89 @@
+"""Tells a video file that was cut short from one that is whole, by its container's own sizes; and a picture from a video.
+
+FFmpeg decodes what is left of a cut file without a word, and a container's frame count may be wrong in whole files too. The
+sizes of its outermost parts are not estimates: where one reaches past the end of the file, bytes are missing.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO, Optional
+
+_ISO_FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp", b"pnot"}
+_ISO_BOXES = _ISO_FIRST_BOXES | {b"moof", b"mfra", b"sidx", b"ssix", b"prft", b"emsg", b"meta", b"udta", b"uuid"}
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PICTURES = (b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")  # JPEG, BMP, TIFF
+_EBML_HEADER, _MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+
+
+def missing_bytes(path: Path) -> int:
+    """How many bytes a video file lacks at its end: 0 for a whole file and for containers not known here.
+
+    Knows RIFF (.avi), ISO base media (.mp4, .mov, .m4v, .3gp) and Matroska (.mkv, .webm).
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] == b"RIFF" and len(head) >= 8:
+            return max(0, int.from_bytes(head[4:8], "little") + 8 - size)
+        if head[4:8] in _ISO_FIRST_BOXES:
+            return _iso_missing(file, size)
+        if head[:4] == _EBML_HEADER:
+            return _matroska_missing(file, size)
+    return 0
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a still picture, which FFmpeg reads as a film of one frame."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith(_PNG):
+        return b"acTL" not in head  # an animated PNG says so at its start
+    return head.startswith(_PICTURES) and path.suffix.lower() not in (".mjpeg", ".mjpg")
+
+
+def _iso_missing(file: BinaryIO, size: int) -> int:
+    position = 0
+    while position < size:
+        length = _iso_box_length(file, position)
+        if not length:  # no box: the rest belongs to the last one, or was appended by another program
+            return 0
+        if position + length > size:
+            return position + length - size
+        position += length
+    return 0
+
+
+def _iso_box_length(file: BinaryIO, position: int) -> int:
+    """Bytes from here to the next box; 0: this box reaches to the end of the file, or there is no box here."""
+    file.seek(position, os.SEEK_SET)
+    head = file.read(16)
+    if len(head) < 8 or head[4:8] not in _ISO_BOXES:
+        return 0
+    length = int.from_bytes(head[:4], "big")
+    if length == 1:
+        length = int.from_bytes(head[8:16], "big") if len(head) == 16 else 0
+    return length if length >= 8 else 0
+
+
+def _matroska_missing(file: BinaryIO, size: int) -> int:
+    file.seek(4, os.SEEK_SET)
+    header = _ebml_size(file)
+    if header is None:
+        return 0
+    file.seek(header, os.SEEK_CUR)
+    if file.read(4) != _MATROSKA_SEGMENT:
+        return 0
+    segment = _ebml_size(file)
+    return 0 if segment is None else max(0, file.tell() + segment - size)
+
+
+def _ebml_size(file: BinaryIO) -> Optional[int]:
+    """A number as EBML writes sizes: the leading zero bits of its first byte count the bytes that follow. None: unknown."""
+    first = file.read(1)
+    if not first or first[0] == 0:
+        return None
+    extra = 8 - first[0].bit_length()
+    value = int.from_bytes(bytes([first[0] & (0x7F >> extra)]) + file.read(extra), "big")
+    return None if value == (1 << 7 * (extra + 1)) - 1 else value

@@ -1,0 +1,66 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Callable, Optional, Union
+
+import pytest
+from support.videos import write_video
+
+import edgevid
+from edgevid.frames import Frame
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes many seconds; leave out with -m 'not slow'")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What lies in the home folder of whoever runs the tests must not decide them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEVID_MODELS", str(tmp_path_factory.mktemp("user") / "models"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real clips and models beside the checkout, where there is one."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("the folder ../shared with real clips is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def recognizer() -> Iterator[edgevid.Recognizer]:
+    """The shipped bundle, opened once for all tests, on one thread."""
+    with edgevid.load(num_threads=1) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[..., Path]:
+    """``make_video(name, frames, fps, fourcc)`` writes a video below ``tmp_path``; see ``support.videos.write_video``."""
+
+    def make(
+        name: Union[str, Path] = "clip.mp4",
+        frames: Union[int, Iterable[Frame]] = 30,
+        fps: float = 25.0,
+        fourcc: Optional[str] = None,
+    ) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write_video(path, frames, fps, fourcc)
+
+    return make

@@ -1,0 +1,233 @@
+"""edgevid.bundle: each kind of damage is found on opening, and the message names the file and the remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+import edgevid
+from edgevid import BundleError, bundle, open_bundle
+from edgevid.bundle import find_extractor, models_folder, sha256_of, shipped_bundles
+
+EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
+
+
+class Copy:
+    """A copy of the shipped bundle, with its extractor inside, to damage."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(models_folder() / "exercises10", folder)
+        for suffix in (".tflite", ".json"):
+            shutil.copy(models_folder() / (EXTRACTOR + suffix), folder)
+        self.card, self.extractor_card = folder / "card.json", folder / f"{EXTRACTOR}.json"
+        self.classifier, self.extractor = folder / "classifier.tflite", folder / f"{EXTRACTOR}.tflite"
+
+    def change(self, *keys_and_value: Any, card: str = "card") -> None:
+        """``change("sampling", "frames", 24)``: set a field of the card; ``...`` removes it."""
+        *keys, last, value = keys_and_value
+        path: Path = getattr(self, card)
+        whole = entry = json.loads(path.read_text())
+        for key in keys:
+            entry = entry[key]
+        if value is ...:
+            del entry[last]
+        else:
+            entry[last] = value
+        path.write_text(json.dumps(whole))
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Copy:
+    made = Copy(tmp_path / "mine")
+    # else the shipped extractor would stand in for a damaged one
+    monkeypatch.setattr(bundle, "models_folder", lambda: tmp_path / "nothing")
+    return made
+
+
+def flip_a_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE: dict[str, tuple[Callable[[Copy], object], str]] = {
+    "no card": (lambda c: c.card.unlink(), r"mine is not a bundle; expected a folder that holds card\.json"),
+    "card is no json": (lambda c: c.card.write_text("{"), r"card\.json cannot be read: .*Copy it again"),
+    "card is no text": (lambda c: c.card.write_bytes(b"\xff\xfe\x00"), r"card\.json cannot be read"),
+    "card is nested without end": (lambda c: c.card.write_text("[" * 100_000), r"card\.json cannot be read"),
+    "card is empty": (lambda c: c.card.write_text(""), r"card\.json cannot be read"),
+    "card is a list": (lambda c: c.card.write_text("[]"), r"card\.json is not the card of a bundle"),
+    "card of another kind": (lambda c: c.change("kind", "extractor"), r"card\.json is not the card of a bundle"),
+    "newer format": (lambda c: c.change("format", 2), r"card format 2; this version of edgevid reads 1\. Upgrade"),
+    "no format": (lambda c: c.change("format", ...), r"card format None"),
+    "no name": (lambda c: c.change("name", ...), "'name' must be a str; got None"),
+    "no labels": (lambda c: c.change("labels", ...), "'labels' must be a list"),
+    "zero labels": (lambda c: c.change("labels", []), "'labels' must be different, non-empty strings"),
+    "empty label": (lambda c: c.change("labels", 3, ""), "'labels' must be different, non-empty strings"),
+    "label twice": (lambda c: c.change("labels", 3, "Lunges"), "'labels' must be different, non-empty strings"),
+    "label is a number": (lambda c: c.change("labels", 3, 7), "'labels' must be different, non-empty strings"),
+    "labels is a string": (lambda c: c.change("labels", "Lunges"), "'labels' must be a list"),
+    "no sampling": (lambda c: c.change("sampling", ...), "'sampling' must be a dict"),
+    "unknown pictures": (
+        lambda c: c.change("sampling", "pictures", ["frame", "difference"]),
+        r"made of \['frame', 'difference'\]; this version of edgevid makes \['frame'\].*upgrade",
+    ),
+    "window 0": (
+        lambda c: c.change("sampling", "window_seconds", 0),
+        "'window_seconds' must be a number above 0; got 0",
+    ),
+    "window -1": (lambda c: c.change("sampling", "window_seconds", -1), "'window_seconds' must be .* got -1"),
+    "window nan": (
+        lambda c: c.change("sampling", "window_seconds", float("nan")),
+        "'window_seconds' must be .* got nan",
+    ),
+    "window infinite": (
+        lambda c: c.change("sampling", "window_seconds", float("inf")),
+        "'window_seconds' must be .* got inf",
+    ),
+    "window text": (lambda c: c.change("sampling", "window_seconds", "5"), "'window_seconds' must be .* got '5'"),
+    "window true": (lambda c: c.change("sampling", "window_seconds", True), "'window_seconds' must be .* got True"),
+    "no window": (lambda c: c.change("sampling", "window_seconds", ...), "'window_seconds' must be .* got None"),
+    "frames 0": (lambda c: c.change("sampling", "frames", 0), "'frames' must be a number above 0; got 0"),
+    "frames 25.5": (
+        lambda c: c.change("sampling", "frames", 25.5),
+        "'frames' must be a whole number above 0; got 25.5",
+    ),
+    "no classifier": (lambda c: c.change("classifier", ...), "'classifier' must be a dict"),
+    "classifier missing": (
+        lambda c: c.classifier.unlink(),
+        r"names classifier\.tflite, which is missing; copy the whole",
+    ),
+    "classifier flipped": (lambda c: flip_a_byte(c.classifier), r"classifier\.tflite is damaged or was replaced"),
+    "classifier cut": (lambda c: c.classifier.write_bytes(b"x"), r"classifier\.tflite is damaged.*Copy it again"),
+    "classifier in parent": (
+        lambda c: c.change("classifier", "file", "../mine/classifier.tflite"),
+        r"'file' must be a file name without folders; got '\.\./mine/classifier\.tflite'",
+    ),
+    "classifier elsewhere": (
+        lambda c: c.change("classifier", "file", "/etc/passwd"),
+        "must be a file name without folders",
+    ),
+    "classifier is a folder": (lambda c: c.change("classifier", "file", ".."), "which is missing"),
+    "no checksum": (lambda c: c.change("classifier", "sha256", ...), "'sha256' must be a str"),
+    "no extractor": (lambda c: c.change("extractor", ...), "'extractor' must be a dict"),
+    "extractor missing": (
+        lambda c: c.extractor.unlink(),
+        rf"{EXTRACTOR}, SHA-256 \w+\.\.\., which is not here.*Copy that",
+    ),
+    "extractor card missing": (lambda c: c.extractor_card.unlink(), r"which is not here \(found: none\).*Copy that"),
+    "extractor card is no json": (lambda c: c.extractor_card.write_text("{"), rf"{EXTRACTOR}\.json cannot be read"),
+    "extractor flipped": (lambda c: flip_a_byte(c.extractor), rf"{EXTRACTOR}\.tflite is damaged or was replaced"),
+    "another extractor": (
+        lambda c: c.change("extractor", "sha256", "0" * 64),
+        rf"trained with the extractor {EXTRACTOR}, SHA-256 000000000000\.\.\., which is not here \(found: {EXTRACTOR} ",
+    ),
+    "extractor in parent": (
+        lambda c: c.change("file", f"../mine/{EXTRACTOR}.tflite", card="extractor_card"),
+        "'file' must be a file name without folders",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_is_found_and_the_message_helps(copy: Copy, kind: str):
+    open_bundle(copy.folder)  # whole so far
+    damage, message = DAMAGE[kind]
+    damage(copy)
+    with pytest.raises(BundleError, match=message) as caught:
+        open_bundle(copy.folder)
+    assert str(copy.folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", [9, 11])
+def test_labels_that_do_not_match_the_output_are_found_on_loading(copy: Copy, labels: int):
+    copy.change("labels", [f"action {i}" for i in range(labels)])
+    with pytest.raises(
+        BundleError, match=rf"mine names {labels} labels, but its classifier has 10 outputs; restore the card"
+    ):
+        edgevid.load(copy.folder, num_threads=1)
+
+
+def test_classifier_for_another_number_of_frames_is_found_on_loading(copy: Copy):
+    copy.change("sampling", "frames", 24)
+    with pytest.raises(
+        BundleError, match=r"classifier for \[25, 1280\] embeddings; .* give \[24, 1280\].*Train it again"
+    ):
+        edgevid.load(copy.folder, num_threads=1)
+
+
+def test_networks_in_each_others_place_are_found_on_loading(copy: Copy):
+    shutil.copy(copy.extractor, copy.classifier)
+    copy.change("classifier", "sha256", sha256_of(copy.classifier))
+    with pytest.raises(edgevid.ModelError, match="a classifier takes one float32"):
+        edgevid.load(copy.folder, num_threads=1)
+
+
+def test_bundle_opens_by_folder_card_string_and_relative_path(copy: Copy, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(copy.folder.parent)
+    for where in (copy.folder, str(copy.folder), copy.card, "mine", "mine/card.json", Path("mine")):
+        opened = open_bundle(where)
+        assert opened.name == "exercises10"
+        assert opened.classifier_path.samefile(copy.classifier)
+        assert opened.extractor.path.samefile(copy.extractor)
+
+
+def test_other_json_files_beside_the_card_do_no_harm(copy: Copy):
+    (copy.folder / "evaluation.json").write_text('{"accuracy": 0.9}')
+    (copy.folder / "broken.json").write_text("{")
+    assert open_bundle(copy.folder).extractor.name == EXTRACTOR
+
+
+def test_bundle_without_its_own_extractor_uses_the_shipped_one(tmp_path: Path):
+    mine = Copy(tmp_path / "mine")
+    mine.extractor.unlink()
+    mine.extractor_card.unlink()
+    assert open_bundle(mine.folder).extractor.path == models_folder() / f"{EXTRACTOR}.tflite"
+
+
+@pytest.mark.parametrize("name", ["nothing", "no/such/folder", "x" * 300, "a\0b"])
+def test_missing_bundle_names_what_there_is(name: str):
+    with pytest.raises(BundleError, match=r"No bundle .*give the path of a bundle's folder.*exercises10"):
+        open_bundle(name)
+
+
+def test_folder_or_file_that_is_no_bundle_says_what_one_is(tmp_path: Path):
+    (tmp_path / "model.tflite").write_bytes(b"x")
+    for where in (tmp_path, tmp_path / "model.tflite"):
+        with pytest.raises(BundleError, match=r"is not a bundle; expected a folder that holds card\.json"):
+            open_bundle(where)
+
+
+class TestShipped:
+    def test_default_bundle_is_there_and_whole(self):
+        opened = open_bundle()
+        assert opened.name == "exercises10"
+        assert "exercises10" in shipped_bundles()
+        assert (len(opened.labels), opened.num_frames) == (10, 25)
+        assert opened.labels == tuple(sorted(opened.labels))
+        assert 1 < opened.window_seconds < 20
+        assert opened.extractor.name == EXTRACTOR
+
+    def test_opened_bundle_cannot_be_changed(self):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            open_bundle().labels = ()
+
+    def test_shipped_files_are_as_small_as_promised(self):
+        files = [path for path in models_folder().rglob("*") if path.suffix == ".tflite"]
+        assert len(files) >= 2
+        assert max(path.stat().st_size for path in files) < 15e6
+
+    def test_extractor_is_found_by_name(self):
+        assert find_extractor(EXTRACTOR).path.is_file()
+        with pytest.raises(BundleError, match=f"No extractor 'other'.*there are: .*{EXTRACTOR}"):
+            find_extractor("other")
+
+    def test_prediction_carries_the_bundles_labels(self, recognizer: edgevid.Recognizer):
+        assert recognizer.labels == open_bundle().labels
+        assert isinstance(recognizer.bundle, edgevid.Bundle)

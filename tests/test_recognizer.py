@@ -1,0 +1,222 @@
+"""edgevid.recognizer and edgevid.prediction: a clip and what is said about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import threading
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.videos import moving_frames
+
+import edgevid
+from edgevid import FrameError, OptionError, Prediction, VideoFile
+from edgevid.sampling import uniform_indices
+
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    return moving_frames(30)
+
+
+class TestClassify:
+    @pytest.mark.parametrize(("name", "count"), [("clip.mp4", 60), ("clip.avi", 7)])
+    def test_a_file_gives_what_all_its_decoded_frames_give(
+        self, recognizer: edgevid.Recognizer, make_video, name: str, count: int
+    ):
+        path = make_video(name, moving_frames(count))
+        with VideoFile(path) as video:
+            decoded = np.stack([frame.image for frame in video])
+        from_file, from_array = recognizer.classify(path), recognizer.classify(decoded)
+        np.testing.assert_allclose(from_file.probabilities, from_array.probabilities, atol=TOLERANCE)
+
+    def test_a_file_tells_when_its_first_and_last_sampled_frames_were(self, recognizer: edgevid.Recognizer, make_video):
+        prediction = recognizer.classify(make_video("clip.mp4", moving_frames(8), fps=25))
+        first, last = uniform_indices(8)[[0, -1]] / 25
+        assert (prediction.start_timestamp, prediction.timestamp) == pytest.approx((first, last), abs=1e-3)
+        assert prediction.window_filled == 1.0
+
+    def test_a_list_gives_what_the_array_gives(self, recognizer: edgevid.Recognizer, frames: np.ndarray):
+        expected = recognizer.classify(frames[:5])
+        for clip in (list(frames[:5]), tuple(frames[:5]), deque(frames[:5])):
+            np.testing.assert_array_equal(recognizer.classify(clip).probabilities, expected.probabilities)
+        assert expected.timestamp is None
+        assert expected.start_timestamp is None
+
+    def test_frames_of_a_list_may_differ_in_size(self, recognizer: edgevid.Recognizer):
+        mixed = [moving_frames(1, 160, 120)[0], moving_frames(1, 64, 48)[0]]
+        assert recognizer.classify(mixed).probabilities.sum() == pytest.approx(1, abs=1e-5)
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_a_short_clip_repeats_its_frames(self, recognizer: edgevid.Recognizer, frames: np.ndarray, count: int):
+        short = frames[:count]
+        repeated = short[uniform_indices(count)]
+        np.testing.assert_array_equal(
+            recognizer.classify(short).probabilities, recognizer.classify(repeated).probabilities
+        )
+
+    def test_only_the_sampled_frames_are_embedded_each_once(self, recognizer, frames: np.ndarray, monkeypatch):
+        seen: list[int] = []
+        monkeypatch.setattr(
+            recognizer.extractor, "embed", lambda frame: seen.append(int(frame[0, 0, 0])) or np.zeros(1280, np.float32)
+        )
+        clip = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None, None], (100, 8, 8, 3))
+        recognizer.classify(clip)
+        assert seen == uniform_indices(100).tolist()
+        seen.clear()
+        recognizer.classify(clip[:4])
+        assert seen == [0, 1, 2, 3]
+
+    def test_the_same_clip_gives_exactly_the_same_probabilities(self, recognizer, frames: np.ndarray):
+        first = recognizer.classify(frames[:3]).probabilities
+        recognizer.classify(frames[5:8])
+        np.testing.assert_array_equal(recognizer.classify(frames[:3]).probabilities, first)
+
+    @pytest.mark.parametrize(
+        ("clip", "message"),
+        [
+            ((frame for frame in moving_frames(2)), r"type generator.*use stream\(\) or open_stream\(\)"),
+            ({0: moving_frames(1)[0]}, "type dict"),
+            (None, "type NoneType.*expected a path"),
+            (7, "type int"),
+            ([], "clip of 0 frames"),
+            (np.zeros((0, 48, 64, 3), np.uint8), "clip of 0 frames"),
+            (np.zeros((48, 64, 3), np.uint8), r"shape \[48, 64, 3\].*one frame at a time use open_stream"),
+            (np.zeros((2, 48, 64, 3), np.float32), "dtype float32 and shape"),
+            (np.zeros((2, 48, 64, 4), np.uint8), "RGBA"),
+            (np.zeros((2, 3, 48, 64), np.uint8), "channels last"),
+            (np.zeros((2, 48, 64), np.uint8), "expected uint8 RGB frames"),
+            (["a.jpg", "b.jpg"], "frame of type str"),
+            ([None], "frame of type NoneType"),
+            (b"clip.mp4", "frame of type int"),
+        ],
+        ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
+    )
+    def test_what_is_no_clip_is_refused(self, recognizer: edgevid.Recognizer, clip: object, message: str):
+        with pytest.raises(FrameError, match=message):
+            recognizer.classify(clip)
+
+
+class TestSharing:
+    def test_8_threads_get_what_one_thread_gets(self, recognizer: edgevid.Recognizer):
+        clips = [moving_frames(1, 64, 48, seed=seed) for seed in range(8)]
+        expected = [recognizer.classify(clip).probabilities for clip in clips]
+        assert len({probabilities.tobytes() for probabilities in expected}) == 8
+        results: dict[int, list[np.ndarray]] = {}
+        barrier = threading.Barrier(8)
+
+        def work(k: int) -> None:
+            barrier.wait()
+            results[k] = [recognizer.classify(clips[(k + shift) % 8]).probabilities for shift in (0, 5)]
+
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        for k in range(8):
+            for result, shift in zip(results[k], (0, 5)):
+                np.testing.assert_array_equal(result, expected[(k + shift) % 8])
+
+    def test_closed_recogniser_says_so(self, frames: np.ndarray):
+        with edgevid.load(num_threads=1) as recognizer:
+            stream = recognizer.open_stream()
+        for call in (lambda: recognizer.classify(frames), lambda: stream.push(frames[0], 0.0)):
+            with pytest.raises(edgevid.ModelError, match="is closed; open it again"):
+                call()
+        recognizer.close()
+
+    def test_an_opened_bundle_loads_as_its_name_does(self, recognizer: edgevid.Recognizer):
+        with edgevid.load(edgevid.open_bundle("exercises10"), num_threads=1) as other:
+            assert other.labels == recognizer.labels
+            assert other.window_seconds == recognizer.window_seconds
+
+
+class TestThreshold:
+    @pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, "high", None])
+    def test_threshold_outside_0_to_1_is_refused(self, threshold: object):
+        with pytest.raises(OptionError, match="expected a probability from 0 to 1"):
+            edgevid.load(threshold=threshold)
+
+    def test_threshold_of_loading_holds_for_clips_and_streams(self, recognizer, frames: np.ndarray, monkeypatch):
+        monkeypatch.setattr(recognizer, "threshold", 1.0)
+        prediction = recognizer.classify(frames[:1])
+        assert (prediction.threshold, prediction.accepted) == (1.0, prediction.score >= 1.0)
+        pushed = recognizer.open_stream(min_filled=0).push(frames[0], 0.0)
+        assert pushed.threshold == 1.0
+        assert recognizer.open_stream(min_filled=0, threshold=0.0).push(frames[0], 0.0).accepted
+
+
+def prediction(*probabilities: float, **fields: object) -> Prediction:
+    labels = tuple("abcdefgh"[: len(probabilities)])
+    return Prediction(labels, np.array(probabilities, dtype=np.float32), **fields)
+
+
+class TestPrediction:
+    def test_label_and_score_are_those_of_the_most_probable_class(self):
+        answer = prediction(0.125, 0.5, 0.375)
+        assert (answer.label, answer.score) == ("b", 0.5)
+        assert isinstance(answer.score, float)
+
+    def test_top_is_ordered_and_ties_keep_the_order_of_the_labels(self):
+        answer = prediction(0.25, 0.125, 0.25, 0.375)
+        assert answer.top(3) == [("d", 0.375), ("a", 0.25), ("c", 0.25)]
+        assert answer.top(3)[0].label == "d"
+        assert answer.top(3)[0].score == 0.375
+
+    def test_top_gives_5_unless_told_and_never_more_than_there_are(self):
+        assert len(prediction(*[1 / 8] * 8).top()) == 5
+        assert len(prediction(0.5, 0.5).top(100)) == 2
+
+    @pytest.mark.parametrize("k", [0, -1])
+    def test_top_of_none_is_refused(self, k: int):
+        with pytest.raises(OptionError, match="expected 1 or more classes"):
+            prediction(0.5, 0.5).top(k)
+
+    @pytest.mark.parametrize(("threshold", "accepted"), [(0.0, True), (0.5, True), (0.51, False)])
+    def test_accepted_from_the_threshold_on(self, threshold: float, accepted: bool):
+        assert prediction(0.5, 0.5, threshold=threshold).accepted is accepted
+
+    def test_nothing_of_it_can_be_changed(self):
+        answer = prediction(0.25, 0.75)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            answer.threshold = 0.5
+        with pytest.raises(ValueError, match="read-only"):
+            answer.probabilities[0] = 1
+
+    def test_dictionary_is_plain_json(self):
+        answer = prediction(0.25, 0.75, threshold=0.8, timestamp=2.5, start_timestamp=0.5, window_filled=0.4)
+        assert json.loads(json.dumps(answer.as_dict(top=1))) == {
+            "timestamp": 2.5,
+            "start_timestamp": 0.5,
+            "label": "b",
+            "score": 0.75,
+            "accepted": False,
+            "top": [["b", 0.75]],
+            "window_filled": 0.4,
+        }
+        assert prediction(1.0).as_dict()["timestamp"] is None
+
+    def test_as_text_it_says_when_what_and_how_sure(self):
+        assert str(prediction(0.25, 0.75)) == "b 0.75"
+        assert str(prediction(0.25, 0.75, timestamp=2.5, threshold=0.8)) == "    2.50 s  b 0.75  (below 0.80)"
+
+    def test_probabilities_of_a_real_clip_sum_to_1(self, recognizer: edgevid.Recognizer, frames: np.ndarray):
+        answer = recognizer.classify(frames[:1])
+        assert answer.probabilities.shape == (10,)
+        assert answer.probabilities.sum() == pytest.approx(1, abs=1e-5)
+        assert answer.label in recognizer.labels
+        assert [label for label, _ in answer.top(10)] == sorted(
+            recognizer.labels, key=lambda label: -answer.probabilities[recognizer.labels.index(label)]
+        )
+
+
+def test_path_may_be_a_string_or_a_path(recognizer: edgevid.Recognizer, make_video):
+    path: Path = make_video("clip.mp4", moving_frames(2))
+    np.testing.assert_array_equal(recognizer.classify(path).probabilities, recognizer.classify(str(path)).probabilities)
