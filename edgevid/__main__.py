@@ -1,0 +1,7 @@
+"""``python -m edgevid``"""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

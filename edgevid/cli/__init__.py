@@ -1,0 +1,94 @@
+"""The ``edgevid`` command. Each subcommand is a module of this package, imported only when it is called.
+
+A command module has ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code). Exit codes: 0 good, 1 failure
+(the error is on stderr), 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Optional
+
+from ..errors import EdgevidError, OptionError
+
+# name -> one line for `edgevid --help`
+COMMANDS = {
+    "classify": "Classify video files.",
+    "stream": "Print rolling predictions over a camera, file or URL.",
+    "demo": "Run on a real video and write an annotated copy and a timeline.",
+    "models": "List the models, or show one's card.",
+    "info": "Print versions, runtime and CPU: what a bug report needs.",
+}
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _quiet_native_logs()
+    _tolerate_any_file_name()
+    args = _parser(arguments).parse_args(arguments)
+    try:
+        code: int = _module(args.command).run(args)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a reader that went away must show here, not at exit
+        return code
+    except OptionError as error:
+        print(f"edgevid {args.command}: {error}", file=sys.stderr)
+        return 2
+    except EdgevidError as error:
+        print(f"edgevid {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader went away (`edgevid ... | head`): not an error, but Python must not flush into it at exit.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return 0
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    from .. import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="edgevid",
+        description="Recognise human actions in video on small computers.",
+        epilog="`edgevid COMMAND --help` explains a command. Exit codes: 0 good, 1 failure, 2 wrong use.",
+    )
+    parser.add_argument("--version", action="version", version=f"edgevid {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    called = next((a for a in arguments if not a.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        if name == called:  # only the called command's module is worth importing
+            _module(name).add_arguments(subparser)
+    return parser
+
+
+def _quiet_native_logs() -> None:
+    """Keep FFmpeg, OpenCV and TensorFlow from writing to stderr what edgevid says in words; set one to see it all."""
+    for variable, value in (
+        ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
+        ("OPENCV_LOG_LEVEL", "OFF"),
+        ("TF_CPP_MIN_LOG_LEVEL", "3"),
+    ):
+        os.environ.setdefault(variable, value)
+
+
+def _tolerate_any_file_name() -> None:
+    """Print what the terminal's encoding lacks, in file names as a rule, as escapes rather than fail on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

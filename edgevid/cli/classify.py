@@ -1,0 +1,141 @@
+"""``edgevid classify``: finished video files -> one prediction each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import EdgevidError, SourceError
+from ..prediction import Prediction
+from ..sources.folder import VIDEO_SUFFIXES, videos_below
+from .options import add_model_options, load_recognizer, positive_int
+from .output import (
+    Progress,
+    fit_columns,
+    is_terminal,
+    print_error,
+    print_json_line,
+    shorten,
+    terminal_width,
+)
+
+_EPILOG = """\
+output:
+  On a terminal: a table. Otherwise one line a file, its fields parted by tabs: path, label, score, then label and
+  score of the next classes. A label followed by " ?" has a score below --threshold.
+  With --json: one JSON object a line. A file that was classified has at least path, label, score, accepted and top,
+  a list of [label, score], best first; a file that failed has path and error, and no label.
+  Errors are on stderr in every form.
+
+exit code:
+  0 all files were classified, 1 at least one failed (the others are in the output), 2 wrong use
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="video files, or folders to search for them, with all their subfolders"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line (default: a table)")
+    parser.add_argument(
+        "-k", "--top", type=positive_int, default=5, metavar="K",
+        help="classes to print for each file, best first (default: %(default)s)",
+    )  # fmt: skip
+    add_model_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    files: list[Path] = []
+    printer = _Printer(args, files)
+    for path in map(Path, args.paths):
+        try:
+            files += find_videos(path)
+        except EdgevidError as error:
+            printer.failure(path, error)
+    if not files:
+        return 1
+    with load_recognizer(args) as recognizer, Progress(len(files), "files") as progress:
+        for path in files:
+            try:
+                prediction = recognizer.classify(path)
+            except EdgevidError as error:
+                progress.clear()
+                printer.failure(path, error)
+            else:
+                progress.clear()
+                printer.prediction(path, prediction)
+            progress.advance()
+    if printer.failures and len(files) > 1:
+        print_error("classify", f"{printer.failures} of the inputs failed.")
+    return 1 if printer.failures else 0
+
+
+def find_videos(path: Path) -> list[Path]:
+    """The videos that ``path`` means: those in it where it is a folder, sorted; else the file itself, present or not.
+
+    Raises:
+        SourceError: a folder holds no video, or cannot be read.
+    """
+    if not path.is_dir():
+        return [path]
+    found = videos_below(path)
+    if not found:
+        raise SourceError(
+            f"The folder {path} holds no video; looked in all its subfolders for {' '.join(VIDEO_SUFFIXES)}. "
+            "Name the files themselves if they end otherwise."
+        )
+    print(f"{path}: {len(found)} {'video' if len(found) == 1 else 'videos'} found", file=sys.stderr, flush=True)
+    return found
+
+
+class _Printer:
+    """Prints predictions and failures in the form that was asked for, and counts the failures."""
+
+    def __init__(self, args: argparse.Namespace, files: Sequence[Path]) -> None:
+        self.failures = 0
+        self._top: int = args.top
+        self._form = "json" if args.json else "table" if is_terminal(sys.stdout) else "lines"
+        self._files = files
+        self._widths: list[int] = []
+
+    def failure(self, path: Path, error: EdgevidError) -> None:
+        self.failures += 1
+        print_error("classify", str(error))
+        if self._form == "json":
+            print_json_line({"path": str(path), "error": str(error)})
+
+    def prediction(self, path: Path, prediction: Prediction) -> None:
+        best, *others = prediction.top(self._top)
+        if self._form == "json":
+            print_json_line({"path": str(path), **prediction.as_dict(self._top)})
+        elif self._form == "lines":
+            fields = [str(path), marked_label(prediction), f"{best.score:.4f}"]
+            for label, score in others:
+                fields += [label, f"{score:.4f}"]
+            print("\t".join(fields), flush=True)
+        else:
+            if not self._widths:
+                self._widths = self._fit(prediction.labels, bool(others))
+                self._print_row("FILE", "LABEL", "SCORE", "THEN" if others else "")
+            then = ", ".join(f"{label} {score:.2f}" for label, score in others)
+            self._print_row(str(path), marked_label(prediction), f"{best.score:.2f}", then)
+
+    def _fit(self, labels: Sequence[str], others: bool) -> list[int]:
+        longest_path = max(len(str(file)) for file in self._files)
+        longest_label = max(len(label) for label in labels) + 2
+        return fit_columns([longest_path, longest_label, 5, 40 if others else 0], terminal_width())
+
+    def _print_row(self, path: str, label: str, score: str, then: str) -> None:
+        a, b, c, _ = self._widths
+        rest = terminal_width() - (a + b + c + 6)
+        line = f"{shorten(path, a, keep='end'):<{a}}  {shorten(label, b):<{b}}  {score:>{c}}  {shorten(then, max(rest, 0))}"
+        print(line.rstrip(), flush=True)
+
+
+def marked_label(prediction: Prediction) -> str:
+    """The label, with a question mark where the score is below the threshold."""
+    return prediction.label if prediction.accepted else f"{prediction.label} ?"

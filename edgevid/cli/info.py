@@ -1,0 +1,153 @@
+"""``edgevid info``: what a bug report needs. Reports what is broken instead of failing on it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
+from .. import __version__
+from ..bundle import models_folder, open_bundle, shipped_bundles, shipped_extractors
+from ..errors import EdgevidError
+from ..runtime import ENVIRONMENT_VARIABLE, default_num_threads, runtimes, select_runtime
+from .machine import cpu_model, memory_gib, usable_cpus
+from .output import print_json_line
+from .probe import probe_runtime
+
+# module -> its distributions on PyPI
+_LIBRARIES = {
+    "numpy": ("numpy",),
+    "PIL": ("pillow",),
+    "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
+}
+
+_EPILOG = """\
+The runtime in use is run once on the shipped extractor, in a process of its own: "XNNPACK" says how many parts of the
+network the accelerated kernels took over. A broken or missing part is shown, and is no failure of this command.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("--json", action="store_true", help="print one JSON object (default: text)")
+
+
+def run(args: argparse.Namespace) -> int:
+    facts = collect()
+    if args.json:
+        print_json_line(facts)
+    else:
+        for name, text in _lines(facts):
+            print(f"{name + ':' if name else '':<23} {text}")
+    return 0
+
+
+def collect() -> dict[str, Any]:
+    """All facts, ready for JSON. Never raises on a broken install."""
+    chosen = _runtime_in_use()
+    return {
+        "edgevid": __version__,
+        "location": str(Path(__file__).parents[1]),
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "os": platform.platform(),
+        "machine": platform.machine(),
+        "bits": 64 if sys.maxsize > 2**32 else 32,
+        "cpu": cpu_model(),
+        "cpus_usable": usable_cpus(),
+        "default_threads": default_num_threads(),
+        "memory_gib": memory_gib(),
+        "libraries": {names[0]: _library(module, names) for module, names in _LIBRARIES.items()},
+        "runtimes": [
+            {"name": r.name, "distribution": r.distribution, "version": r.version, "problem": r.problem}
+            for r in runtimes()
+        ],
+        "runtime_in_use": chosen,
+        "models_folder": str(models_folder()),
+        "models": _models(),
+    }
+
+
+def _runtime_in_use() -> dict[str, Any]:
+    forced = os.environ.get(ENVIRONMENT_VARIABLE)
+    why = f"{ENVIRONMENT_VARIABLE}={forced}" if forced else "the best one that is usable"
+    try:
+        name: Optional[str] = select_runtime().name
+        extractors = shipped_extractors()
+    except EdgevidError as error:
+        return {"name": None, "why": why, "problem": str(error)}
+    if not extractors:
+        return {"name": name, "why": why, "problem": "no extractor to try it on: reinstall edgevid"}
+    return {"name": name, "why": why, **probe_runtime(extractors[0].path)}
+
+
+def _library(module: str, distributions: tuple[str, ...]) -> dict[str, Optional[str]]:
+    """Version and distribution of a library, or what is wrong with it."""
+    problem = None
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # whatever a broken native library throws on import is what we are here to tell
+        problem = f"{type(error).__name__}: {error}"
+    found = None
+    for name in distributions:
+        try:
+            found = f"{importlib.metadata.version(name)}{'' if name == distributions[0] else f' ({name})'}"
+            break
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    if found is None and problem is None:
+        found = str(getattr(sys.modules[module], "__version__", "unknown"))
+    return {"version": found, "problem": problem}
+
+
+def _models() -> list[dict[str, Optional[str]]]:
+    entries: list[dict[str, Optional[str]]] = []
+    for name in shipped_bundles():
+        problem = None
+        try:
+            open_bundle(name)
+        except EdgevidError as error:
+            problem = str(error)
+        entries.append({"name": name, "problem": problem})
+    return entries
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """The facts as (name, text); a line without a name goes on with the one before."""
+    lines = [
+        ("edgevid", f"{facts['edgevid']} ({facts['location']})"),
+        ("Python", facts["python"]),
+        ("system", f"{facts['os']}, {facts['machine']}, {facts['bits']} bit"),
+        ("CPU", facts["cpu"]),
+        ("CPUs usable", f"{facts['cpus_usable']} (threads by default: {facts['default_threads']})"),
+        ("memory", "unknown" if facts["memory_gib"] is None else f"{facts['memory_gib']:.1f} GiB"),
+    ]
+    for name, library in facts["libraries"].items():
+        lines.append((name, _state(library["version"], library["problem"])))
+    for runtime in facts["runtimes"]:
+        lines.append((runtime["name"], _state(runtime["version"], runtime["problem"])))
+    used = facts["runtime_in_use"]
+    if used.get("problem"):
+        lines.append(("runtime in use", f"{used['name'] or 'none'} ({used['why']}); PROBLEM: {used['problem']}"))
+    else:
+        parts = used["delegated_parts"]
+        lines.append(("runtime in use", f"{used['name']} ({used['why']})"))
+        xnnpack = f"active, {parts} part{'s' if parts != 1 else ''} of the network" if parts else "not active"
+        lines.append(("XNNPACK", f"{xnnpack}; one frame: {used['invoke_ms']:.1f} ms"))
+    lines.append(("models", facts["models_folder"]))
+    for model in facts["models"] or [{"name": "no bundle", "problem": "reinstall edgevid"}]:
+        lines.append(
+            ("", f"{model['name']}: {'verified' if model['problem'] is None else 'PROBLEM: ' + model['problem']}")
+        )
+    return lines
+
+
+def _state(version: Optional[str], problem: Optional[str]) -> str:
+    if version is None:
+        return f"not installed{'' if problem is None else ': ' + problem.replace('it is not installed. ', '')}"
+    return version if problem is None else f"{version}, PROBLEM: {problem}"

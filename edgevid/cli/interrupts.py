@@ -1,0 +1,34 @@
+"""Ctrl-C and SIGTERM for commands that have something to finish: both become ``KeyboardInterrupt``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Optional
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within the block SIGINT and SIGTERM raise ``KeyboardInterrupt``; afterwards the old handlers are back.
+
+    SIGINT is set as well because a shell starts background jobs with it ignored, and `kill -INT` must end those too.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    old: dict[int, Any] = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            old[number] = signal.signal(number, _raise)
+        yield
+    finally:
+        for caught, handler in old.items():
+            # None: the handler was not installed from Python and cannot be put back
+            signal.signal(caught, signal.SIG_DFL if handler is None else handler)
+
+
+def _raise(number: int, frame: Optional[FrameType]) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,160 @@
+"""What commands print: JSON lines, a table as wide as the terminal, a progress bar."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Optional, TextIO
+
+# A bar redrawn more often than this costs time and shows nothing new.
+_REDRAW_SECONDS = 0.1
+_MIN_CELL = 12
+
+
+def print_json_line(record: Any) -> None:
+    """One JSON value on a line of stdout, flushed: a consumer sees it at once."""
+    print(json.dumps(record), flush=True)
+
+
+def print_error(command: str, message: str) -> None:
+    """A message on stderr, in the form of all errors of the command line."""
+    print(f"edgevid {command}: {message}", file=sys.stderr, flush=True)
+
+
+def is_terminal(stream: Optional[TextIO]) -> bool:
+    """Whether a person reads ``stream`` on a terminal."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; 80 where that is unknown."""
+    return max(40, shutil.get_terminal_size((80, 24)).columns)
+
+
+def shorten(text: str, width: int, *, keep: str = "start") -> str:
+    """``text`` in at most ``width`` columns; what was cut is marked by dots.
+
+    >>> shorten("a_long_name", 6), shorten("a_long_name", 6, keep="end")
+    ('a_l...', '...ame')
+    """
+    if len(text) <= width:
+        return text
+    if width <= 3:
+        return text[:width]
+    return text[: width - 3] + "..." if keep == "start" else "..." + text[len(text) - width + 3 :]
+
+
+def fit_columns(widths: Sequence[int], total: int, *, gap: int = 2) -> list[int]:
+    """Column widths that fit ``total`` columns: the widest give way first, none below a readable minimum.
+
+    >>> fit_columns([50, 10, 5], 40)
+    [21, 10, 5]
+    """
+    fitted = list(widths)
+    while sum(fitted) + gap * (len(fitted) - 1) > total:
+        widest = max(range(len(fitted)), key=lambda i: fitted[i])
+        if fitted[widest] <= _MIN_CELL:
+            break
+        fitted[widest] -= 1
+    return fitted
+
+
+def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), width: Optional[int] = None) -> list[str]:
+    """Lines of an aligned table.
+
+    Args:
+        rows: the cells, the heading first.
+        right: indices of the columns to align on the right.
+        width: columns that the table may take; default: as many as it needs.
+    """
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    if width is not None:
+        widths = fit_columns(widths, width)
+    lines = []
+    for row in rows:
+        cells = [shorten(cell, size) for cell, size in zip(row, widths)]
+        aligned = [c.rjust(size) if i in right else c.ljust(size) for i, (c, size) in enumerate(zip(cells, widths))]
+        lines.append("  ".join(aligned).rstrip())
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """A time span as people read it.
+
+    >>> duration(7.25), duration(75), duration(3700)
+    ('7.2 s', '1 min 15 s', '1 h 01 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class Progress:
+    """A progress bar on stderr: count, rate and time left. Shows nothing when stderr is not a terminal.
+
+    Args:
+        total: how many items there are; 0 where that is unknown.
+        unit: what is counted, plural.
+    """
+
+    def __init__(self, total: int, unit: str, *, stream: Optional[TextIO] = None) -> None:
+        self.total = total
+        self.unit = unit
+        self.count = 0
+        self._stream = sys.stderr if stream is None else stream
+        self._enabled = is_terminal(self._stream)
+        self._start = time.monotonic()
+        self._drawn_at = 0.0
+        self._shown = False
+
+    def advance(self, n: int = 1) -> None:
+        """Count ``n`` more items and redraw when it is time to."""
+        self.count += n
+        now = time.monotonic()
+        if self._enabled and (now - self._drawn_at >= _REDRAW_SECONDS or self.count == self.total):
+            self._drawn_at = now
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw the bar as it stands."""
+        if self._enabled:
+            self._write("\r" + self.line(terminal_width() - 1) + "\x1b[K")
+            self._shown = True
+
+    def clear(self) -> None:
+        """Take the bar off the screen, so that a line can be printed in its place."""
+        if self._shown:
+            self._write("\r\x1b[K")
+            self._shown = False
+            self._drawn_at = 0.0
+
+    def line(self, width: int) -> str:
+        """The bar as text of at most ``width`` columns."""
+        seconds = max(time.monotonic() - self._start, 1e-6)
+        rate = self.count / seconds
+        speed = f"{rate:.1f} {self.unit}/s" if rate >= 1 or not self.count else f"{1 / rate:.1f} s each"
+        if not self.total:
+            return shorten(f"{self.count} {self.unit}  {speed}", width)
+        part = min(self.count / self.total, 1.0)
+        left = duration((self.total - self.count) / rate) if 0 < self.count <= self.total else "?"
+        text = f" {self.count}/{self.total} {self.unit}  {speed}  {left} left"
+        room = min(30, width - len(text) - 2)
+        bar = "[" + ("#" * round(part * room)).ljust(room, ".") + "]" if room >= 5 else ""
+        return shorten(bar + text, width)
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+    def __enter__(self) -> Progress:
+        self.draw()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()

@@ -1,0 +1,1 @@
+"""Pictures of predictions: annotated frames and timelines. Used by ``edgevid demo``."""

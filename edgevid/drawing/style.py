@@ -1,0 +1,123 @@
+"""What the drawings share: colours that colour-blind people can tell apart, fonts, text that fits its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Union
+
+from PIL import Image, ImageDraw, ImageFont
+
+Colour = tuple[int, int, int]
+Font = Union[ImageFont.FreeTypeFont, ImageFont.ImageFont]
+
+# Okabe and Ito's palette without black, its yellow darkened so that it stands out from white too
+_COLOURS: tuple[Colour, ...] = (
+    (0, 114, 178),  # blue
+    (230, 159, 0),  # orange
+    (0, 158, 115),  # green
+    (204, 121, 167),  # purple
+    (86, 180, 233),  # sky
+    (213, 94, 0),  # vermilion
+    (196, 182, 32),  # yellow
+)
+UNSURE: Colour = (150, 156, 164)
+
+
+class Palette:
+    """A colour for each label, given in the order in which labels ask, and kept.
+
+    After seven labels the colours come again, darker.
+    """
+
+    def __init__(self) -> None:
+        self._given: dict[str, Colour] = {}
+
+    def colour(self, label: str) -> Colour:
+        if label not in self._given:
+            rounds, index = divmod(len(self._given), len(_COLOURS))
+            self._given[label] = mixed(_COLOURS[index], (0, 0, 0), min(0.35 * rounds, 0.7))
+        return self._given[label]
+
+
+def mixed(colour: Colour, other: Colour, part: float) -> Colour:
+    """``part`` (0 to 1) of ``other`` in ``colour``."""
+    r, g, b = (round(c + (o - c) * part) for c, o in zip(colour, other))
+    return r, g, b
+
+
+def text_colour_on(background: Colour) -> Colour:
+    """Black or white, whichever is easier to read on ``background``."""
+    r, g, b = background
+    return (0, 0, 0) if 0.299 * r + 0.587 * g + 0.114 * b > 140 else (255, 255, 255)
+
+
+@lru_cache(maxsize=64)
+def font(size: int) -> Font:
+    """Pillow's own font, so that no font file need be found."""
+    return ImageFont.load_default(size=size)
+
+
+def text_width(text: str, size: int) -> int:
+    """Pixels that ``text`` takes."""
+    return round(font(size).getlength(text))
+
+
+def fitted(text: str, size: int, width: float, *, smallest: int = 11) -> tuple[str, int]:
+    """``text`` and a font size so that it fits ``width`` pixels: first the size gives way, then the text's end."""
+    while size > smallest and text_width(text, size) > width:
+        size -= 1
+    if text_width(text, size) <= width:
+        return text, size
+    while text and text_width(text + "...", size) > width:
+        text = text[:-1]
+    return (text + "..." if text else ""), size
+
+
+def hatch(image: Image.Image, box: tuple[float, float, float, float], colour: Colour, *, spacing: int = 8) -> None:
+    """Fill a box with slanted lines: the sign for "not sure yet" in all drawings."""
+    left, top, right, bottom = (round(v) for v in box)
+    width, height = right - left, bottom - top
+    if width < 1 or height < 1:
+        return
+    mask = Image.new("L", (width, height))
+    draw = ImageDraw.Draw(mask)
+    for x in range(-height, width, spacing):
+        draw.line((x, height, x + height, 0), fill=255, width=2)
+    image.paste(colour, (left, top), mask)
+
+
+def ticks(seconds: float, width: float, *, apart: float = 70) -> Iterator[float]:
+    """Times in seconds for the ticks of an axis ``width`` pixels long: round numbers, about ``apart`` pixels apart."""
+    if seconds <= 0:
+        yield 0.0
+        return
+    wanted = seconds * apart / max(width, 1)
+    steps = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+    step = next((s for s in steps if s >= wanted), 3600.0 * -(-wanted // 3600))
+    count = 0
+    while count * step <= seconds * (1 + 1e-9):
+        yield count * step
+        count += 1
+
+
+def clock(seconds: float, step: float = 1.0) -> str:
+    """A time on an axis: ``3 s``, ``0.5 s``, ``1:05``.
+
+    >>> clock(3), clock(0.5, 0.5), clock(65)
+    ('3 s', '0.5 s', '1:05')
+    """
+    if seconds >= 60:
+        minutes, rest = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"{seconds:.{0 if step >= 1 else 1 if step >= 0.1 else 2}f} s"
+
+
+def span(seconds: float) -> str:
+    """A length of time, with as many digits as it needs.
+
+    >>> span(7.66), span(0.04)
+    ('7.7 s', '0.04 s')
+    """
+    return f"{seconds:.1f} s" if seconds >= 0.1 or seconds == 0 else f"{seconds:.2f} s"

@@ -1,0 +1,142 @@
+"""``edgevid demo``, on a video given; what it draws is looked at in test_drawing.py."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+from PIL import Image
+from support.videos import moving_frames
+
+from edgevid.drawing.video_writer import VideoWriter
+from edgevid.errors import EdgevidError
+from edgevid.stream import Stream
+
+
+def read(path: Path) -> tuple[int, tuple[int, ...], float]:
+    """Number of frames, shape of one, frames a second."""
+    capture = cv2.VideoCapture(str(path))
+    frames, shape = 0, ()
+    while True:
+        good, image = capture.read()
+        if not good:
+            return frames, shape, capture.get(cv2.CAP_PROP_FPS)
+        frames, shape = frames + 1, image.shape
+
+
+def test_it_writes_a_video_and_a_timeline_and_says_where(call, clip, tmp_path):
+    outcome = call("demo", clip, "-o", tmp_path / "out")
+    assert outcome.code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip.annotated.mp4", "clip.timeline.png"]
+    frames, (height, width, _), fps = read(tmp_path / "out" / "clip.annotated.mp4")
+    assert frames == 6
+    assert fps == pytest.approx(3.0)
+    assert width == 640  # a small video is enlarged, so that the text can be read
+    assert height % 2 == 0
+    with Image.open(tmp_path / "out" / "clip.timeline.png") as picture:
+        picture.verify()
+    for piece in ("Most of the time: ", "Surest moments: ", "clip.annotated.mp4", "clip.timeline.png"):
+        assert piece in outcome.out
+    assert "Sports2D" not in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "number", "fps"),
+    [(64, 48, 1, 25.0), (90, 160, 4, 12.5), (1300, 100, 3, 29.97), (36, 34, 3, 60.0)],
+)
+def test_odd_videos(call, make_video, tmp_path, width, height, number, fps):
+    path = make_video("odd.mp4", moving_frames(number, width, height), fps)
+    outcome = call("demo", path, "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    frames, shape, rate = read(tmp_path / "out" / "odd.annotated.mp4")
+    assert frames == number
+    assert rate == pytest.approx(fps, abs=0.01)
+    assert 640 <= shape[1] <= 960
+
+
+def test_a_second_run_replaces_the_first(call, brief, tmp_path):
+    for _ in range(2):
+        assert call("demo", brief, "-o", tmp_path / "out").code == 0
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+@pytest.mark.parametrize("failing", ["Stream.push", "VideoWriter.finish", "draw_timeline"])
+def test_nothing_partial_is_left_when_it_fails(call, brief, tmp_path, monkeypatch, failing):
+    calls = []
+
+    def fail(*args, **options):
+        calls.append(args)
+        if failing == "Stream.push" and len(calls) < 2:
+            return None
+        raise EdgevidError("It failed midway.")
+
+    if failing == "Stream.push":
+        monkeypatch.setattr(Stream, "push", fail)
+    elif failing == "VideoWriter.finish":
+        monkeypatch.setattr(VideoWriter, "finish", fail)
+    else:
+        monkeypatch.setattr("edgevid.cli.demo.draw_timeline", fail)
+    outcome = call("demo", brief, "-o", tmp_path / "out")
+    assert outcome.code == 1
+    assert "It failed midway." in outcome.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_older_results_survive_a_failure(call, brief, tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    assert call("demo", brief, "-o", folder).code == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def fail(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edgevid.cli.demo.draw_timeline", fail)
+    outcome = call("demo", brief, "-o", folder)
+    assert outcome.code == 1
+    assert "No space left" in outcome.err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX systems send them")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_partial_is_left_when_it_is_ended(spawn, long_clip, tmp_path, number):
+    folder = tmp_path / "out"
+    process = spawn("demo", long_clip, "-o", folder)
+    deadline = time.monotonic() + 30
+    while not (folder.exists() and any(folder.iterdir())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert any(folder.iterdir())
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in errors
+    assert not folder.exists()
+
+
+def test_bad_input(call, tmp_path, clip):
+    no_video = tmp_path / "text.mp4"
+    no_video.write_text("this is no video")
+    for path in (no_video, tmp_path / "absent.mp4"):
+        outcome = call("demo", path, "-o", tmp_path / "out")
+        assert outcome.code == 1
+        assert str(path) in outcome.err
+        assert not (tmp_path / "out").exists()
+    outcome = call("demo", clip, "-o", clip)
+    assert outcome.code == 1
+    assert "--output" in outcome.err
+
+
+def test_a_writer_that_wrote_too_little_says_so(tmp_path):
+    with VideoWriter(tmp_path / "short.mp4", 64, 48, 10.0) as writer:
+        for frame in moving_frames(3, 64, 48):
+            writer.write(frame)
+        writer.frames += 1  # as if OpenCV had swallowed one
+        with pytest.raises(EdgevidError, match="3 were written"):
+            writer.finish()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(EdgevidError, match="cannot write"):
+        VideoWriter(tmp_path / "no such folder" / "x.mp4", 64, 48, 10.0)

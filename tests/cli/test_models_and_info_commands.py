@@ -1,0 +1,150 @@
+"""``edgevid models`` and ``edgevid info``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+
+import numpy as np
+import PIL
+import pytest
+
+import edgevid
+from edgevid.bundle import models_folder, open_bundle
+from edgevid.cli import info, probe
+from edgevid.cli.models import headline_accuracy
+from edgevid.runtime import runtimes
+
+
+@pytest.fixture
+def copied_models(tmp_path, monkeypatch):
+    """The shipped models in a folder that a test may damage."""
+    folder = tmp_path / "models"
+    shutil.copytree(models_folder(), folder, ignore=shutil.ignore_patterns("scripts"))
+    for module in ("edgevid.bundle", "edgevid.cli.info"):
+        monkeypatch.setattr(f"{module}.models_folder", lambda: folder)
+    return folder
+
+
+def test_models_lists_what_is_there(call):
+    outcome = call("models")
+    bundle = open_bundle("exercises10")
+    assert outcome.code == 0
+    for piece in ("exercises10", str(len(bundle.labels)), bundle.extractor.name, "MB"):
+        assert piece in outcome.out
+    _, share = headline_accuracy(bundle.card)
+    assert f"{share['value'] * 100:.1f} %" in outcome.out
+
+
+def test_models_as_json(call):
+    records = [json.loads(line) for line in call("models", "--json").out.splitlines()]
+    by_name = {record["name"]: record for record in records}
+    bundle = by_name["exercises10"]
+    assert bundle["kind"] == "bundle"
+    assert len(bundle["labels"]) == 10
+    assert bundle["accuracy"]["n"] > 0
+    assert by_name[bundle["extractor"]]["kind"] == "extractor"
+
+
+def test_a_card_can_be_read(call):
+    outcome = call("models", "exercises10")
+    bundle = open_bundle("exercises10")
+    assert outcome.code == 0
+    for piece in (*bundle.labels, bundle.card["licence"], "95 % interval", bundle.extractor.sha256):
+        assert piece in outcome.out
+    record = json.loads(call("models", "exercises10", "--json").out)
+    assert record["card"] == bundle.card
+
+
+def test_a_bundle_anywhere_and_an_extractor_have_cards_too(call, tmp_path):
+    copy = shutil.copytree(models_folder() / "exercises10", tmp_path / "mine")
+    assert str(copy) in call("models", copy).out
+    extractor = open_bundle("exercises10").extractor
+    outcome = call("models", extractor.name)
+    assert outcome.code == 0
+    assert extractor.sha256 in outcome.out
+
+
+def test_an_unknown_model_is_a_failure(call):
+    outcome = call("models", "none-such")
+    assert outcome.code == 1
+    assert "none-such" in outcome.err
+
+
+def test_a_damaged_bundle_is_a_failure_of_models_and_a_line_of_info(call, copied_models):
+    with (copied_models / "exercises10" / "classifier.tflite").open("ab") as file:
+        file.write(b"x")
+    outcome = call("models")
+    assert outcome.code == 1
+    assert "damaged" in outcome.err
+    outcome = call("info")
+    assert outcome.code == 0
+    assert "exercises10: PROBLEM:" in outcome.out
+
+
+def test_info_survives_unreadable_cards_and_missing_models(call, copied_models):
+    for card in copied_models.glob("*.json"):
+        card.write_text("{")
+    outcome = call("info")
+    assert outcome.code == 0
+    assert "PROBLEM" in outcome.out
+    shutil.rmtree(copied_models)
+    outcome = call("info")
+    assert outcome.code == 0
+    assert "PROBLEM" in outcome.out
+
+
+def test_info_says_what_a_bug_report_needs(call):
+    outcome = call("info", "--json")
+    facts = json.loads(outcome.out)
+    assert outcome.code == 0
+    assert facts["edgevid"] == edgevid.__version__
+    assert facts["libraries"]["numpy"] == {"version": np.__version__, "problem": None}
+    assert facts["libraries"]["pillow"]["version"] == PIL.__version__
+    used = facts["runtime_in_use"]
+    assert used["problem"] is None
+    assert used["delegated_parts"] >= 0
+    assert used["invoke_ms"] > 0
+    assert {"name": "exercises10", "problem": None} in facts["models"]
+    assert facts["cpus_usable"] >= 1
+    assert facts["cpu"]
+
+
+@pytest.mark.parametrize("name", ["litert", "tflite-runtime"])
+def test_info_with_each_runtime_forced(call, monkeypatch, name):
+    monkeypatch.setenv("EDGEVID_RUNTIME", name)
+    outcome = call("info")
+    assert outcome.code == 0
+    (line,) = [line for line in outcome.out.splitlines() if line.startswith("runtime in use")]
+    assert f"EDGEVID_RUNTIME={name}" in line
+    usable = next(r for r in runtimes() if r.name == name).usable
+    assert ("PROBLEM" in line) is not usable
+    assert ("XNNPACK:" in outcome.out) is usable
+
+
+def test_info_with_a_runtime_that_does_not_exist(call, monkeypatch):
+    monkeypatch.setenv("EDGEVID_RUNTIME", "none-such")
+    outcome = call("info")
+    assert outcome.code == 0
+    assert "PROBLEM: EDGEVID_RUNTIME='none-such' is not a runtime" in outcome.out
+
+
+def test_info_with_a_broken_opencv(call, monkeypatch):
+    def fail(name: str):
+        raise ImportError("libGL.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(info.importlib, "import_module", fail)
+    facts = info.collect()
+    assert "libGL" in facts["libraries"]["opencv-python-headless"]["problem"]
+
+
+def test_a_runtime_that_crashes_is_reported(monkeypatch, tmp_path):
+    model = tmp_path / "model.tflite"
+    assert "No model file" in probe.probe_runtime(model)["problem"]
+
+    def crash(*args, **options):
+        return probe.subprocess.CompletedProcess(args, -signal.SIGSEGV, "", "")
+
+    monkeypatch.setattr(probe.subprocess, "run", crash)
+    assert f"signal {int(signal.SIGSEGV)}" in probe.probe_runtime(model)["problem"]

@@ -1,0 +1,88 @@
+"""The parts of the output that only a terminal shows, and the main entry."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import pytest
+
+from edgevid.cli.output import Progress, shorten, table
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_shows_count_rate_and_time_left():
+    terminal = Terminal()
+    with Progress(4, "files", stream=terminal) as progress:
+        progress.advance(2)
+        line = progress.line(79)
+    assert "2/4 files" in line
+    assert "files/s" in line
+    assert "left" in line
+    assert terminal.getvalue().endswith("\r\x1b[K")  # nothing of it stays
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 79, 200])
+def test_a_bar_fits_the_terminal(width):
+    progress = Progress(10_000, "frames", stream=Terminal())
+    progress.count = 9_999
+    assert len(progress.line(width)) <= width
+    progress.total = 0
+    assert len(progress.line(width)) <= width
+
+
+def test_no_bar_without_a_terminal():
+    stream = io.StringIO()
+    with Progress(4, "files", stream=stream) as progress:
+        progress.advance(4)
+    assert stream.getvalue() == ""
+
+
+def test_a_table_is_cut_to_the_terminal():
+    lines = table([("NAME", "N"), ("x" * 100, "12")], right=(1,), width=40)
+    assert all(len(line) <= 40 for line in lines)
+    assert lines[1].endswith("  12")
+    assert shorten("abcdefgh", 5, keep="end") == "...gh"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_a_table_on_a_terminal(spawn, clip):
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = spawn("classify", clip, output=theirs, COLUMNS="70")
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # how Linux ends a pseudo-terminal
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    text = shown.decode()
+    assert "0/1 files" in text
+    lines = [line.split("\x1b[K")[-1] for line in text.splitlines()]
+    heading = next(line for line in lines if line.startswith("FILE"))
+    assert heading.split() == ["FILE", "LABEL", "SCORE", "THEN"]
+    assert all(len(line) <= 70 for line in lines if "\r" not in line)
+
+
+def test_the_commands_are_listed_at_once(spawn):
+    process = spawn("--help")
+    text, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    for command in ("classify", "stream", "demo", "models", "info", "train"):
+        assert command in text
+
+
+def test_no_command_is_wrong_use(call):
+    assert call().code == 2
+    assert call("none-such").code == 2
