@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "Run on a real video and write an annotated copy and a timeline.",
     "models": "List the models, or show one's card.",
     "info": "Print versions, runtime and CPU: what a bug report needs.",
+    "import-extractor": "Make an extractor of a TFLite image classifier.",
 }
 
 
