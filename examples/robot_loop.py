@@ -1,0 +1,42 @@
+"""A robot's own loop: it owns the camera and its frames, edgevid only looks at them.
+
+python examples/robot_loop.py          # camera 0
+python examples/robot_loop.py clip.mp4 # a file stands in for the camera
+"""
+
+import sys
+import time
+
+import cv2
+
+import edgevid
+
+
+def act(prediction: edgevid.Prediction) -> None:
+    """What the robot does about it."""
+    print(f"{prediction.timestamp:7.2f} s  {prediction.label} ({prediction.score:.0%})")
+
+
+def main(source: str) -> int:
+    capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
+    if not capture.isOpened():
+        print(f"cannot open {source}", file=sys.stderr)
+        return 1
+    is_file = not source.isdigit()
+    stream = edgevid.load(threshold=0.6).open_stream()
+    while capture.grab():
+        # Any clock that does not run backwards will do: the file's own, or the monotonic one.
+        now = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 if is_file else time.monotonic()
+        if stream.wants(now):  # most frames lie between two samples: do not even decode them
+            good, bgr = capture.retrieve()
+            if good:
+                prediction = stream.push(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), now)
+                if prediction is not None and prediction.accepted:
+                    act(prediction)
+        # ... the rest of the loop: motors, sensors, network
+    capture.release()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "0"))

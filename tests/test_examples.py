@@ -1,0 +1,60 @@
+"""The examples run as a reader would run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run(example: str, argument: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "examples" / example), str(argument)]
+    # the path: so that the examples import this checkout's edgevid, whether it is installed or not
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_one_idea_in_under_60_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_classify_folder_sorts_the_good_and_names_the_bad(make_video: Callable[..., Path], tmp_path: Path) -> None:
+    make_video("clips/good.mp4")
+    (tmp_path / "clips" / "bad.mp4").write_bytes(b"this is no video")
+    done = run("classify_folder.py", tmp_path / "clips")
+    assert done.returncode == 0
+    assert "good.mp4" in done.stdout
+    assert "bad.mp4" not in done.stdout
+    assert "bad.mp4" in done.stderr
+
+
+def test_webcam_demo_draws_each_prediction(make_video: Callable[..., Path]) -> None:
+    done = run("webcam_demo.py", make_video(frames=50))
+    assert done.returncode == 0
+    assert "█" in done.stdout
+    assert done.stdout.count("window") >= 2
+
+
+def test_webcam_demo_says_what_is_wrong_with_a_source(tmp_path: Path) -> None:
+    done = run("webcam_demo.py", tmp_path / "absent.mp4")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1] == f"No such file: {tmp_path / 'absent.mp4'}"
+
+
+def test_robot_loop_acts_on_a_real_clip(shared: Path) -> None:
+    clip = next((shared / "data" / "ucf101_core10" / "JumpRope").glob("*_g08_*.mp4"))
+    done = run("robot_loop.py", clip)
+    assert done.returncode == 0, done.stderr
+    assert "JumpRope" in done.stdout
+
+
+def test_robot_loop_needs_a_source_that_opens(tmp_path: Path) -> None:
+    assert run("robot_loop.py", tmp_path / "absent.mp4").returncode == 1
