@@ -1,0 +1,67 @@
+"""Timing that the benchmarks share.
+
+Machines are noisy, so what is compared is timed in turn, A B A B ..., in one process, and stated as a ratio. The fields
+are those of TensorFlow Lite's ``benchmark_model`` and LiteRT's ``benchmark_litert_model.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+import edgevid
+from edgevid.runtime import select_runtime
+
+
+def time_in_turn(calls: Mapping[str, Callable[[], Any]], runs: int, warmup: int = 10) -> dict[str, list[float]]:
+    """Milliseconds of each run of each call; the calls take turns."""
+    for _ in range(warmup):
+        for call in calls.values():
+            call()
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(runs):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            times[name].append((time.perf_counter() - start) * 1000)
+    return times
+
+
+def latency_fields(times: list[float]) -> dict[str, float]:
+    """The usual figures of a list of times in ms."""
+    return {
+        "avg_ms": statistics.fmean(times),
+        "min_ms": min(times),
+        "max_ms": max(times),
+        "median_ms": statistics.median(times),
+        "std_ms": statistics.pstdev(times),
+        "p5_ms": float(np.percentile(times, 5)),
+        "p95_ms": float(np.percentile(times, 95)),
+        "num_runs": len(times),
+    }
+
+
+def environment(runtime: Optional[str] = None) -> dict[str, Any]:
+    """What a figure depends on."""
+    chosen = select_runtime(runtime)
+    return {
+        "edgevid": edgevid.__version__,
+        "runtime": f"{chosen.name} {chosen.version}",
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def save(result: dict[str, Any], path: Optional[Path]) -> None:
+    """Write a result as JSON, if a path was given."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
