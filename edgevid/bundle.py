@@ -22,6 +22,7 @@ from typing import Any, Optional, Union
 from .errors import BundleError, OptionError
 
 DEFAULT_BUNDLE = "exercises10"
+DEFAULT_EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
 CARD_NAME = "card.json"
 CARD_FORMAT = 1
 MODELS_VARIABLE = "EDGEVID_MODELS"
@@ -155,11 +156,12 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
 
 
 def find_extractor(name: Optional[str] = None) -> ExtractorFile:
-    """An extractor by name, shipped or in the user's models folder (default: the first shipped one), verified."""
+    """An extractor by name (default: the shipped bundle's), shipped or in the user's models folder, verified."""
+    name = DEFAULT_EXTRACTOR if name is None else name
     found = []
     for extractor in chain(_extractors_in(models_folder()), _own_extractors()):
         found.append(extractor)
-        if name is None or extractor.name == name:
+        if extractor.name == name:
             _verified(extractor.path.parent, extractor.card, extractor.path.with_suffix(".json"))
             return extractor
     raise BundleError(
