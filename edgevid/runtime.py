@@ -168,15 +168,25 @@ class TfliteModel:
 
         Returns:
             A copy of each output tensor. (A view would block the interpreter's next call.)
+
+        Raises:
+            ModelError: the arrays do not fit, the runtime fails, or the model is closed.
         """
         with self._lock:
             interpreter = self._interpreter
             if interpreter is None:
                 raise ModelError(f"The model {self.path.name} is closed; open it again.")
-            for spec, array in zip(self.inputs, arrays):
-                interpreter.set_tensor(spec.index, array)
-            interpreter.invoke()
-            return [interpreter.get_tensor(spec.index) for spec in self.outputs]
+            try:
+                for spec, array in zip(self.inputs, arrays):
+                    interpreter.set_tensor(spec.index, array)
+                interpreter.invoke()
+                return [interpreter.get_tensor(spec.index) for spec in self.outputs]
+            except (ValueError, RuntimeError) as error:
+                raise ModelError(
+                    f"{self.path.name} failed in {self.runtime.name} {self.runtime.version}: {' '.join(str(error).split())} "
+                    f"It was given {[f'{array.dtype} {list(array.shape)}' for array in arrays]} and takes "
+                    f"{[str(spec) for spec in self.inputs]}."
+                ) from error
 
     def close(self) -> None:
         """Free the interpreter. A second call does nothing."""

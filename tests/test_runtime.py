@@ -181,6 +181,13 @@ class TestFile:
         np.testing.assert_array_equal(first, kept)
         model.close()
 
+    def test_array_of_the_wrong_shape_or_dtype_is_named(self):
+        model = TfliteModel(MODEL, num_threads=1)
+        for array in (np.zeros((1, 2, 2, 3), np.uint8), np.zeros((1, 224, 224, 3), np.float32)):
+            with pytest.raises(ModelError, match=rf"given \['{array.dtype} .*takes \['uint8 \[1, 224, 224, 3\]'\]"):
+                model.run(array)
+        model.close()
+
     def test_closed_model_says_so_and_closes_twice(self):
         model = TfliteModel(MODEL, num_threads=1)
         model.close()
