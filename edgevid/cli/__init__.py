@@ -25,6 +25,11 @@ COMMANDS = {
     "demo": "Run on a real video and write an annotated copy and a timeline.",
     "models": "List the models, or show one's card.",
     "info": "Print versions, runtime and CPU: what a bug report needs.",
+    "dataset": "Count the clips of a data set, and warn of what would spoil a training.",
+    "extract": "Embed the clips of a data set and keep the embeddings.",
+    "train": "Train a bundle for the actions in a folder of clips.",
+    "evaluate": "Measure a bundle on labelled clips, and write a report.",
+    "compare": "Compare evaluations of several bundles on the same clips.",
     "import-extractor": "Make an extractor of a TFLite image classifier.",
 }
 

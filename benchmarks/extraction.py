@@ -1,0 +1,192 @@
+"""What extraction costs beyond decoding and embedding, and where the time goes, on one core.
+
+    python benchmarks/extraction.py CLIPS... [--max-clips 24] [--rounds 5] [--json FILE]
+
+Three things take turns over the same clips, all on one CPU:
+
+- bare: OpenCV, Pillow and the interpreter called directly, for the same frames: what decoding and embedding allow;
+- extraction: as `edgevid extract --jobs 1` does it, by a worker process that is warm, into an empty cache;
+- stages: the same in this process, with a clock around each stage.
+
+The figure is the rate of extraction as a part of the bare rate: by the clock, and by the CPU time of both processes, which
+other programs disturb less but which leaves out waiting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from measure import environment, save
+from PIL import Image
+
+from edgevid.bundle import find_extractor
+from edgevid.cli.classify import find_videos
+from edgevid.errors import EdgevidError
+from edgevid.extractor import Extractor
+from edgevid.runtime import TfliteModel
+from edgevid.sampling import uniform_indices
+from edgevid.sources.video_file import VideoFile
+from edgevid.training import extraction
+from edgevid.training.executors import local_executor
+from edgevid.training.extraction import Recipe, extract, open_extractor_of
+
+# stage -> what is timed for it; the time of another stage that runs inside one is the inner one's only
+STAGES = {
+    "open": (VideoFile, "__init__"),
+    "decode": (VideoFile, "grab"),
+    "retrieve, RGB": (VideoFile, "retrieve"),
+    "resize": ("edgevid.extractor", "resize"),
+    "invoke": (TfliteModel, "run"),
+    "average": (Extractor, "embed"),
+    "hash": (extraction, "sha256_of"),
+    "write": (extraction, "_write"),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clips", nargs="+", type=Path, metavar="CLIPS", help="video files, or folders of them")
+    parser.add_argument("--max-clips", type=int, default=24, help="evenly chosen among them (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="times that each takes its turn (default: %(default)s)")
+    parser.add_argument("--extractor", default=None, metavar="NAME", help="default: that of the shipped bundle")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
+    args = parser.parse_args()
+
+    videos = [video for path in args.clips for video in find_videos(path)]
+    videos = [videos[i] for i in sorted(set(uniform_indices(len(videos), args.max_clips)))]
+    one_core = stay_on_one_core()
+    recipe = Recipe.of(find_extractor(args.extractor), args.runtime)
+    extractor, times, stages = open_extractor_of(recipe), defaultdict(list), defaultdict(list)
+    with ExitStack() as stack:
+        executor = stack.enter_context(local_executor(1, partial(open_extractor_of, recipe)))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for number in range(-1, args.rounds):  # the first round warms everything up
+            bare = seconds(lambda: [bare_embeddings(extractor, video) for video in videos])
+            before = executor.submit(time.process_time).result()
+            wall, cpu = seconds(partial(embed_all, recipe, videos, folder / f"worker {number}", executor))
+            cpu += executor.submit(time.process_time).result() - before
+            with staged() as spent:
+                staged_seconds, _ = seconds(partial(embed_all, recipe, videos, folder / f"stages {number}"))
+            if number >= 0:
+                times["bare"].append(bare)
+                times["extraction"].append((wall, cpu))
+                for name in STAGES:
+                    stages[name].append(spent[name] / staged_seconds)
+                stages["rest"].append(1 - sum(spent.values()) / staged_seconds)
+
+    ratios = {
+        clock: [bare[i] / extracted[i] for bare, extracted in zip(times["bare"], times["extraction"])]
+        for i, clock in enumerate(("clock", "cpu"))
+    }
+    shares = {name: statistics.median(parts) for name, parts in stages.items()}
+    rates = {name: [len(videos) / wall for wall, _ in values] for name, values in times.items()}
+    for name, values in rates.items():
+        print(f"{name:14} {statistics.median(values):6.2f} clips/s")
+    for clock, values in ratios.items():
+        spread = f"median of {args.rounds} rounds, {min(values):.3f} to {max(values):.3f}"
+        print(f"extraction / bare, {clock:5}: {statistics.median(values):.3f} ({spread})")
+    for name, share in shares.items():
+        print(f"  {name:14} {share:6.1%}")
+    result = {
+        "clips": len(videos),
+        "one_core": one_core,
+        "clips_per_second": rates,
+        "ratio": {clock: statistics.median(values) for clock, values in ratios.items()},
+        "ratios": ratios,
+        "stage_shares": shares,
+    }
+    save({"benchmark": "extraction", "environment": environment(args.runtime), **result}, args.json)
+    return 0
+
+
+def stay_on_one_core() -> bool:
+    """Keep this process and its workers on one CPU, where the system can; return whether it can."""
+    try:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    except AttributeError:  # macOS, Windows
+        return False
+    return True
+
+
+def bare_embeddings(extractor: Extractor, video: Path) -> np.ndarray:
+    """The embeddings with nothing around the calls that make them: no check, no second pass, no file."""
+    import cv2
+
+    interpreter, model = extractor.model._interpreter, extractor.model
+    capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
+    wanted = uniform_indices(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+    made: dict[int, np.ndarray] = {}
+    index, chosen, size = 0, set(wanted.tolist()), (extractor.width, extractor.height)
+    while capture.grab():
+        if index in chosen:
+            frame = cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB)
+            picture = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
+            if extractor._takes_float:
+                picture = picture * extractor._scale + extractor._offset
+            interpreter.set_tensor(model.inputs[0].index, picture[np.newaxis])
+            interpreter.invoke()
+            feature_map = interpreter.get_tensor(model.outputs[0].index)
+            made[index] = feature_map.reshape(-1, extractor.dim).mean(axis=0, dtype=np.float32) / extractor._divisor
+        index += 1
+    capture.release()
+    return np.stack([made[i] for i in wanted if i in made])
+
+
+def embed_all(recipe: Recipe, videos: list[Path], cache: Path, executor: Any = None) -> None:
+    for _, extracted in extract(recipe, videos, cache, executor):
+        if extracted.file is None:
+            raise EdgevidError(extracted.problem)
+
+
+def seconds(call: Callable[[], Any]) -> tuple[float, float]:
+    """By the clock, and of this process's CPU time."""
+    start, cpu_start = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - start, time.process_time() - cpu_start
+
+
+class staged(ExitStack):  # noqa: N801 - reads as a statement
+    """Within the block, the seconds that each stage takes are added up."""
+
+    def __enter__(self) -> dict[str, float]:
+        super().__enter__()
+        self.spent, self.inside = dict.fromkeys(STAGES, 0.0), [0.0]
+        for name, (owner, attribute) in STAGES.items():
+            place = sys.modules[owner] if isinstance(owner, str) else owner
+            timed = self.timed(name, getattr(place, attribute))
+            self.enter_context(mock.patch.object(place, attribute, timed))
+        return self.spent
+
+    def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            start = time.perf_counter()
+            self.inside.append(0.0)
+            try:
+                return function(*args, **options)
+            finally:
+                took, inner = time.perf_counter() - start, self.inside.pop()
+                self.spent[name] += took - inner
+                self.inside[-1] += took
+
+        return call
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EdgevidError as error:
+        sys.exit(str(error))

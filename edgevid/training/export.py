@@ -1,0 +1,169 @@
+"""A trained Keras network -> a TFLite file -> a bundle's folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundle import CARD_NAME
+from ..classifier import Classifier
+from ..errors import BundleError, ModelError
+from ..sampling import FRAMES_PER_CLIP
+from .inference import deployed_function
+from .networks import SINGLE_FRAME, architecture_of
+
+CLASSIFIER_NAME = "classifier.tflite"
+# Float32 rounding, summed in another order, moves probabilities by about 1e-6.
+PARITY_LIMIT = 1e-5
+_BATCH = 64
+
+
+def to_tflite(network: Any, num_frames: int = FRAMES_PER_CLIP) -> bytes:
+    """Convert a network to TFLite, float32, with built-in operators only and a static batch of 1.
+
+    Args:
+        network: made by :func:`edgevid.training.networks.make_network`.
+        num_frames: embeddings in a window.
+
+    Returns:
+        The file's bytes: float32 ``[1, frames, dim]`` -> float32 ``[1, classes]``.
+
+    Raises:
+        ModelError: an operator has no built-in counterpart.
+    """
+    import tensorflow as tf
+
+    function = deployed_function(network, num_frames)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], function)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    try:
+        content: bytes = converter.convert()
+    except Exception as error:  # the converter raises several undocumented types
+        raise ModelError(
+            f"The network {network.name} cannot be converted to TFLite with built-in operators: {error}. "
+            "Use the versions of Keras and TensorFlow of the extra: pip install 'edgevid[train]'"
+        ) from error
+    return content
+
+
+def check_parity(path: Path, embeddings: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """The largest absolute difference of a probability between a TFLite file and the Keras network it was made from.
+
+    Args:
+        embeddings: real ones, float32 ``[N, frames, dim]``.
+        expected: what :func:`predict` gives for them, float32 ``[N, classes]``.
+
+    Raises:
+        ModelError: it is 1e-5 or more, or not a number.
+    """
+    classifier = Classifier(path)
+    try:
+        exported = np.stack([classifier.predict(clip) for clip in embeddings])
+    finally:
+        classifier.close()
+    difference = float(np.max(np.abs(exported - expected)))
+    if not difference < PARITY_LIMIT:
+        raise ModelError(
+            f"{path.name} and the Keras network differ by {difference:.2g} in a probability; expected less than "
+            f"{PARITY_LIMIT:g}. The conversion is wrong: train with the versions of the extra 'train'."
+        )
+    return difference
+
+
+def predict(network: Any, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of clips, float32 ``[N, classes]``, of ``[N, frames, dim]``, by the Keras network.
+
+    A single-frame network gives each frame its own; a clip's are their mean, as in the exported file.
+    """
+    if architecture_of(network) == SINGLE_FRAME:
+        mean: NDArray[np.float32] = predict_frames(network, embeddings).mean(axis=1)
+        return mean
+    return _forward(network, embeddings)
+
+
+def predict_frames(network: Any, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of each frame, float32 ``[N, frames, classes]``, by a single-frame Keras network."""
+    num_clips, num_frames, dim = embeddings.shape
+    return _forward(network, embeddings.reshape(-1, dim)).reshape(num_clips, num_frames, -1)
+
+
+def _forward(network: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec([None, *inputs.shape[1:]], tf.float32)]
+    function = tf.function(lambda batch: network(batch, training=False), input_signature=signature)
+    run = function.get_concrete_function()
+    parts = [run(tf.constant(inputs[at : at + _BATCH])).numpy() for at in range(0, len(inputs), _BATCH)]
+    return np.concatenate(parts) if parts else np.zeros((0, network.output_shape[-1]), np.float32)
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Say before the work starts that a bundle cannot be written there.
+
+    Raises:
+        BundleError: something is there that is not a bundle, or is one and ``overwrite`` is false; or no folder can be made.
+    """
+    if output.exists():
+        is_empty = output.is_dir() and not any(output.iterdir())
+        if not is_empty and not (output / CARD_NAME).is_file():
+            raise BundleError(f"{output} exists and is not a bundle; name a folder that is not there yet.")
+        if not is_empty and not overwrite:
+            raise BundleError(f"The bundle {output} exists; give --overwrite to replace it, or name another folder.")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BundleError(f"The folder {output.parent} cannot be made: {error}.") from error
+    if not os.access(output.parent, os.W_OK):
+        raise BundleError(f"The folder {output.parent} cannot be written; name another place for the bundle.")
+
+
+@contextlib.contextmanager
+def new_bundle(output: Path) -> Iterator[Path]:
+    """A temporary folder that takes ``output``'s place when the block ends well, and vanishes when it does not.
+
+    So there is either the whole bundle or none: an error or Ctrl-C leaves what was there before.
+    """
+    folder = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    try:
+        yield folder
+        folder.chmod(0o777 & ~_umask())  # mkdtemp's folders are for their owner only
+        _take_place(folder, output)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write ``card.json`` into a bundle's folder."""
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / CARD_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def _take_place(folder: Path, output: Path) -> None:
+    if not output.exists():
+        folder.rename(output)
+        return
+    # A folder that is not empty cannot be replaced in one step: move it aside, and back should the second step fail.
+    aside = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.")) / output.name
+    output.rename(aside)
+    try:
+        folder.rename(output)
+    except BaseException:
+        aside.rename(output)
+        raise
+    finally:
+        shutil.rmtree(aside.parent, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,286 @@
+"""Training a network on embeddings, with early stopping; it can be interrupted at any point and go on.
+
+What is random in an epoch (the order of the clips, dropout) is drawn from the seed and the epoch's number alone. So weights,
+optimizer and epoch are the whole state, and a training that was interrupted ends as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Optional, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import EdgevidError, OptionError
+from .networks import NetworkOptions, load_keras, make_network
+
+# clips, or frames of them for a single-frame network, that are validated at once
+_VALIDATION_BATCH = 256
+
+
+class TrainingError(EdgevidError):
+    """Training went wrong."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to train. The defaults of learning rate and decay are the thesis's, for the 9,537 training clips of UCF101.
+
+    Attributes:
+        learning_rate: of Adam (Kingma and Ba 2015, arXiv:1412.6980).
+        decay: the learning rate at step t is ``learning_rate / (1 + decay * t)``.
+        epochs: at most so many.
+        patience: epochs without a lower validation loss after which training stops.
+        batch_size: clips in a step (frames, for a single-frame network), or a few less: batches are of nearly equal size.
+        seed: of the initial weights, the order of clips and dropout.
+    """
+
+    learning_rate: float = 1e-5
+    decay: float = 1e-6
+    epochs: int = 1000
+    patience: int = 20
+    batch_size: int = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch_size"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise OptionError(f"{name}={value!r} was given; expected an int of 1 or more.")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise OptionError(f"learning_rate={self.learning_rate!r} was given; expected a number above 0.")
+        if not (math.isfinite(self.decay) and self.decay >= 0):
+            raise OptionError(f"decay={self.decay!r} was given; expected a number from 0.")
+        if not 0 <= self.seed < 2**32:
+            raise OptionError(f"seed={self.seed!r} was given; expected an int from 0 to 2**32 - 1.")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Embeddings, float32 ``[N, frames, D]``, and their classes, int64 ``[N]``."""
+
+    embeddings: NDArray[np.float32]
+    classes: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def at(self, indices: Sequence[int]) -> Labelled:
+        """Those of the clips."""
+        return Labelled(self.embeddings[indices], self.classes[indices])
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Figures of an epoch, numbered from 1. For a single-frame network they are of frames.
+
+    Attributes:
+        learning_rate: after the epoch's last step.
+        seconds: that the epoch took.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+# Told the epochs so far, each time one is done.
+EpochProgress = Callable[[Sequence[Epoch]], None]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a training stands after ``len(epochs)`` epochs: all that it needs to go on."""
+
+    epochs: list[Epoch]
+    weights: list[NDArray[Any]]
+    optimizer: list[NDArray[Any]]
+
+
+class Store(Protocol):
+    """Where a training keeps its state, see :class:`edgevid.training.run_folder.RunFolder`."""
+
+    def load(self) -> Optional[State]: ...
+
+    def load_best(self, network: Any) -> None: ...
+
+    def save(self, epochs: Sequence[Epoch], state: Callable[[], State], *, last: bool) -> None: ...
+
+    def save_best(self, network: Any) -> None: ...
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network, with the weights of its best epoch.
+
+    Attributes:
+        network: a Keras model.
+        history: the epochs.
+    """
+
+    network: Any
+    history: list[Epoch]
+
+    @property
+    def epochs_run(self) -> int:
+        return len(self.history)
+
+    @property
+    def best_epoch(self) -> int:
+        """The one with the lowest validation loss, from 1."""
+        return best_epoch(self.history)
+
+
+def best_epoch(epochs: Sequence[Epoch]) -> int:
+    """The first epoch of the lowest validation loss, from 1; 0 of none."""
+    return min(epochs, key=lambda epoch: epoch.val_loss).epoch if epochs else 0
+
+
+def fit(
+    training: Labelled,
+    validation: Labelled,
+    num_classes: int,
+    shape: NetworkOptions,
+    options: FitOptions,
+    progress: Optional[EpochProgress] = None,
+    store: Optional[Store] = None,
+) -> Fitted:
+    """Train a network of the thesis: Adam on categorical cross-entropy, stopped early by the validation loss.
+
+    A single-frame network is trained on frames: each of a clip's frames is a sample with the clip's label.
+
+    The same data, options, versions and machine give the same weights: this seeds Python's, NumPy's and TensorFlow's random
+    generators and makes TensorFlow's operators deterministic, for the whole process.
+
+    Args:
+        store: what it holds is gone on with. None: nothing is kept.
+
+    Raises:
+        TrainingError: the loss became NaN or infinite. ExtraNotInstalledError: Keras or TensorFlow is absent.
+    """
+    trainer = _Trainer(_samples(training, shape), _samples(validation, shape), num_classes, shape, options)
+    epochs: list[Epoch] = []
+    best: list[NDArray[Any]] = []
+    saved = None if store is None else store.load()
+    if store is not None and saved is not None:
+        epochs = list(saved.epochs)
+        store.load_best(trainer.network)
+        best = trainer.network.get_weights()
+        trainer.restore(saved)
+    while not _is_over(epochs, options):
+        done = trainer.run_epoch(len(epochs) + 1)
+        if not (math.isfinite(done.loss) and math.isfinite(done.val_loss)):
+            raise TrainingError(
+                f"The loss became NaN or infinite in epoch {done.epoch} with a learning rate of {options.learning_rate:g}; "
+                "give a lower one."
+            )
+        epochs.append(done)
+        if best_epoch(epochs) == done.epoch:
+            best = trainer.network.get_weights()
+            if store is not None:
+                store.save_best(trainer.network)
+        if store is not None:
+            store.save(epochs, lambda: trainer.state(epochs), last=_is_over(epochs, options))
+        if progress is not None:
+            progress(epochs)
+    trainer.network.set_weights(best)
+    return Fitted(trainer.network, epochs)
+
+
+def _is_over(epochs: Sequence[Epoch], options: FitOptions) -> bool:
+    return len(epochs) >= options.epochs or len(epochs) - best_epoch(epochs) >= options.patience
+
+
+def _samples(clips: Labelled, shape: NetworkOptions) -> Labelled:
+    if shape.recurrent:
+        return clips
+    num_frames, dim = clips.embeddings.shape[1:]
+    return Labelled(clips.embeddings.reshape(-1, dim), np.repeat(clips.classes, num_frames))
+
+
+class _Trainer:
+    """A network, its optimizer, and an epoch of training."""
+
+    def __init__(
+        self, training: Labelled, validation: Labelled, num_classes: int, shape: NetworkOptions, options: FitOptions
+    ) -> None:
+        keras = load_keras()
+        import tensorflow as tf
+
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(options.seed)
+        tf.config.experimental.enable_op_determinism()
+        self._training, self._validation, self._options = training, validation, options
+        sample = training.embeddings.shape[1:]
+        self.network = network = make_network(sample[-1], num_classes, shape, sample[0])
+        self._optimizer = optimizer = keras.optimizers.Adam(
+            keras.optimizers.schedules.InverseTimeDecay(options.learning_rate, decay_steps=1, decay_rate=options.decay)
+        )
+        optimizer.build(network.trainable_variables)
+        self._dropout_seeds = [v for v in network.non_trainable_variables if v.path.endswith("seed_generator_state")]
+
+        def losses_and_hits(inputs: Any, classes: Any, is_training: bool) -> tuple[Any, Any]:
+            probabilities = network(inputs, training=is_training)
+            losses = keras.losses.categorical_crossentropy(tf.one_hot(classes, num_classes), probabilities)
+            hits = tf.equal(tf.argmax(probabilities, axis=1), classes)
+            return losses, tf.reduce_sum(tf.cast(hits, tf.int32))
+
+        def train(inputs: Any, classes: Any) -> tuple[Any, Any]:
+            with tf.GradientTape() as tape:
+                losses, hits = losses_and_hits(inputs, classes, True)
+                loss = tf.reduce_mean(losses)
+            variables = network.trainable_variables
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            return tf.reduce_sum(losses), hits
+
+        def validate(inputs: Any, classes: Any) -> tuple[Any, Any]:
+            losses, hits = losses_and_hits(inputs, classes, False)
+            return tf.reduce_sum(losses), hits
+
+        signature = [tf.TensorSpec([None, *sample], tf.float32), tf.TensorSpec([None], tf.int64)]
+        self._tensor = tf.constant
+        self._train, self._validate = (
+            tf.function(function, input_signature=signature).get_concrete_function() for function in (train, validate)
+        )
+
+    def run_epoch(self, epoch: int) -> Epoch:
+        """Train an epoch, numbered from 1, and validate."""
+        start = time.monotonic()
+        sequence = np.random.SeedSequence([self._options.seed, epoch])
+        for seeds, seed in zip(self._dropout_seeds, sequence.generate_state(len(self._dropout_seeds))):
+            seeds.assign([int(seed) & 0x7FFFFFFF, 0])
+        order = np.random.default_rng(sequence).permutation(len(self._training))
+        # Equal batches: a last one of a single clip would put a variance of 0 into the batch normalisation.
+        batches = np.array_split(order, math.ceil(len(order) / self._options.batch_size))
+        loss, accuracy = self._over(self._train, self._training, batches)
+        rest = np.arange(len(self._validation))
+        batches = np.array_split(rest, math.ceil(len(rest) / _VALIDATION_BATCH))
+        val_loss, val_accuracy = self._over(self._validate, self._validation, batches)
+        rate = self._options.learning_rate / (1 + self._options.decay * int(self._optimizer.iterations))
+        return Epoch(epoch, loss, accuracy, val_loss, val_accuracy, rate, round(time.monotonic() - start, 3))
+
+    def state(self, epochs: Sequence[Epoch]) -> State:
+        return State(list(epochs), self.network.get_weights(), [v.numpy() for v in self._optimizer.variables])
+
+    def restore(self, state: State) -> None:
+        self.network.set_weights(state.weights)
+        for variable, value in zip(self._optimizer.variables, state.optimizer):
+            variable.assign(value)
+
+    def _over(self, step: Any, samples: Labelled, batches: Sequence[NDArray[np.int64]]) -> tuple[float, float]:
+        """Mean loss and accuracy of the samples in batches."""
+        total, hits = 0.0, 0
+        for batch in batches:
+            losses, right = step(self._tensor(samples.embeddings[batch]), self._tensor(samples.classes[batch]))
+            total += float(losses)
+            hits += int(right)
+        count = sum(len(batch) for batch in batches)
+        return total / count, hits / count

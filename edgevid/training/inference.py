@@ -1,0 +1,164 @@
+"""The classifiers as they are deployed: the trained networks' arithmetic, arranged for one window on a small computer.
+
+Keras's own graph of a recurrent network multiplies each embedding by the input weights inside the time loop and keeps a random
+seed for dropout, which TFLite cannot hold. Here the input product of all embeddings is one matrix product before the loop, and
+the batch normalisations are folded into the dense layers beside them. The results are the same, to float rounding.
+
+A single-frame network is deployed over a window too: the mean of the probabilities of its frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..sampling import FRAMES_PER_CLIP
+from .networks import GRU, SINGLE_FRAME, architecture_of
+
+Array = NDArray[np.float32]
+# (what the input product gives for one embedding [1, gates * U], state) -> state; a state is a tuple of [1, U]
+Step = Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class HeadWeights:
+    """The layers after the recurrent one, float32, with the batch normalisations folded in.
+
+    Attributes:
+        hidden, hidden_bias: ``[U, hidden]``, ``[hidden]``. slope: of the LeakyReLU.
+        output, output_bias: ``[hidden, K]``, ``[K]``.
+    """
+
+    hidden: Array
+    hidden_bias: Array
+    slope: float
+    output: Array
+    output_bias: Array
+
+
+@dataclass(frozen=True)
+class RecurrentWeights:
+    """A GRU or an LSTM, float32; ``U`` units. Gates: GRU update, reset, candidate; LSTM input, forget, candidate, output.
+
+    Attributes:
+        kernel: ``[D, gates * U]``. recurrent: ``[U, gates * U]``. bias: ``[gates * U]``.
+    """
+
+    kernel: Array
+    recurrent: Array
+    bias: Array
+
+
+def recurrent_weights(network: Any) -> RecurrentWeights:
+    """The recurrent layer's weights of a network made by :func:`edgevid.training.networks.make_network`."""
+    return RecurrentWeights(*network.get_layer(architecture_of(network)).get_weights())
+
+
+def head_weights(network: Any) -> HeadWeights:
+    """The head's weights of a network made by :func:`edgevid.training.networks.make_network`."""
+    # float64 while folding: one rounding at the end
+    hidden, hidden_bias = (array.astype(np.float64) for array in network.get_layer("hidden").get_weights())
+    scale, shift = _scale_and_shift(network.get_layer("hidden_normalisation"))
+    hidden, hidden_bias = hidden * scale, hidden_bias * scale + shift
+    if architecture_of(network) != SINGLE_FRAME:
+        scale, shift = _scale_and_shift(network.get_layer("recurrent_normalisation"))
+        hidden, hidden_bias = scale[:, np.newaxis] * hidden, shift @ hidden + hidden_bias
+    output, output_bias = network.get_layer("probabilities").get_weights()
+    return HeadWeights(
+        hidden=hidden.astype(np.float32),
+        hidden_bias=hidden_bias.astype(np.float32),
+        slope=float(network.get_layer("hidden_activation").negative_slope),
+        output=output,
+        output_bias=output_bias,
+    )
+
+
+def deployed_function(network: Any, num_frames: int = FRAMES_PER_CLIP) -> Any:
+    """A trained network as a TensorFlow function: float32 ``[1, num_frames, D]`` -> float32 ``[1, K]``.
+
+    Args:
+        num_frames: embeddings in a window; a recurrent network must have been made for as many.
+    """
+    import tensorflow as tf
+
+    dim, head, architecture = network.input_shape[-1], head_weights(network), architecture_of(network)
+    if architecture == SINGLE_FRAME:
+
+        def classify(embeddings: Any) -> Any:
+            frames = apply_head(tf.reshape(embeddings, [num_frames, dim]), head)
+            return tf.reduce_mean(frames, axis=0, keepdims=True)
+
+    else:
+        weights = recurrent_weights(network)
+        step, num_states = (gru_step(weights), 1) if architecture == GRU else (lstm_step(weights), 2)
+
+        def classify(embeddings: Any) -> Any:
+            state = _run(step, num_states, weights, tf.reshape(embeddings, [num_frames, dim]))
+            return apply_head(state[0], head)
+
+    return tf.function(classify, input_signature=[tf.TensorSpec([1, num_frames, dim], tf.float32, name="embeddings")])
+
+
+def gru_step(weights: RecurrentWeights) -> Step:
+    """One time step of a GRU; its state is ``(output,)``."""
+    import tensorflow as tf
+
+    units = weights.recurrent.shape[0]
+
+    def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+        (state,) = states
+        gates = tf.sigmoid(projected[:, : 2 * units] + tf.matmul(state, weights.recurrent[:, : 2 * units]))
+        update, reset = gates[:, :units], gates[:, units:]
+        candidate = tf.tanh(projected[:, 2 * units :] + tf.matmul(reset * state, weights.recurrent[:, 2 * units :]))
+        return (update * state + (1.0 - update) * candidate,)
+
+    return step
+
+
+def lstm_step(weights: RecurrentWeights) -> Step:
+    """One time step of an LSTM; its state is ``(output, cell)``."""
+    import tensorflow as tf
+
+    units = weights.recurrent.shape[0]
+
+    def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+        output, cell = states
+        sums = projected + tf.matmul(output, weights.recurrent)
+        into, keep, candidate, out = (sums[:, i * units : (i + 1) * units] for i in range(4))
+        cell = tf.sigmoid(keep) * cell + tf.sigmoid(into) * tf.tanh(candidate)
+        return tf.sigmoid(out) * tf.tanh(cell), cell
+
+    return step
+
+
+def apply_head(features: Any, head: HeadWeights) -> Any:
+    """Features ``[n, U]`` -> probabilities ``[n, K]``."""
+    import tensorflow as tf
+
+    hidden = tf.nn.leaky_relu(tf.matmul(features, head.hidden) + head.hidden_bias, alpha=head.slope)
+    return tf.nn.softmax(tf.matmul(hidden, head.output) + head.output_bias)
+
+
+def _run(step: Step, num_states: int, weights: RecurrentWeights, embeddings: Any) -> tuple[Any, ...]:
+    """The state after all embeddings ``[num_frames, D]``, from zero."""
+    import tensorflow as tf
+
+    (units, width), num_frames = weights.recurrent.shape, embeddings.shape[0]
+    projected = tf.matmul(embeddings, weights.kernel) + weights.bias
+
+    def body(time: Any, *states: Any) -> tuple[Any, ...]:
+        return (time + 1, *step(tf.slice(projected, tf.stack([time, 0]), [1, width]), states))
+
+    # A loop, not 25 copies of the step: the file holds the weights once.
+    start = (0, *(tf.zeros([1, units]) for _ in range(num_states)))
+    return tuple(tf.while_loop(lambda time, *states: time < num_frames, body, start)[1:])
+
+
+def _scale_and_shift(layer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A trained batch normalisation is ``x * scale + shift``; float64 ``[n]`` each."""
+    gamma, beta, mean, variance = (array.astype(np.float64) for array in layer.get_weights())
+    scale = gamma / np.sqrt(variance + layer.epsilon)
+    return scale, beta - mean * scale

@@ -1,0 +1,134 @@
+"""The networks that are trained, in Keras 3 on TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ..errors import ExtraNotInstalledError, OptionError
+from ..sampling import FRAMES_PER_CLIP
+
+GRU, LSTM, SINGLE_FRAME = "gru", "lstm", "single-frame"
+ARCHITECTURES = (GRU, LSTM, SINGLE_FRAME)
+
+
+def load_keras() -> Any:
+    """The module ``keras``, once it is known to run on TensorFlow. Imported here, for edgevid works without it.
+
+    Raises:
+        ExtraNotInstalledError: Keras or TensorFlow is absent. OptionError: Keras was told to use another backend.
+    """
+    try:
+        import keras
+        import tensorflow  # noqa: F401
+    except ImportError as error:
+        raise ExtraNotInstalledError(
+            f"Training needs Keras and TensorFlow, which cannot be imported ({error}): pip install 'edgevid[train]'"
+        ) from error
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise OptionError(
+            f"Keras uses the backend {backend!r}; edgevid exports to TFLite and needs 'tensorflow': "
+            "set the variable KERAS_BACKEND=tensorflow before Keras is imported."
+        )
+    return keras
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The shape of a network. The defaults are the thesis's.
+
+    ("Video classification with memory and computation-efficient convolutional neural network", Politecnico di Milano, 2019.)
+
+    Attributes:
+        architecture: ``"gru"``, ``"lstm"`` or ``"single-frame"``.
+        units: size of the recurrent state; None: as many as an embedding has numbers. Not used by "single-frame".
+        hidden_units: of the dense layer before the last.
+        dropout: the part of the numbers of an embedding that training hides from a recurrent layer.
+        hidden_dropout: the same for the last dense layer.
+        slope: of the LeakyReLU below 0.
+    """
+
+    architecture: str = GRU
+    units: Optional[int] = None
+    hidden_units: int = 512
+    dropout: float = 0.5
+    hidden_dropout: float = 0.5
+    slope: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ARCHITECTURES:
+            raise OptionError(
+                f"architecture={self.architecture!r} was given; expected one of: {', '.join(ARCHITECTURES)}."
+            )
+        if not self.recurrent and self.units is not None:
+            raise OptionError(
+                f"units={self.units!r} was given; a single-frame network has no recurrent state: leave it out."
+            )
+        for name in ("units", "hidden_units"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise OptionError(f"{name}={value!r} was given; expected an int of 1 or more.")
+        for name in ("dropout", "hidden_dropout"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise OptionError(f"{name}={getattr(self, name)!r} was given; expected a number from 0 to below 1.")
+        if not (math.isfinite(self.slope) and self.slope >= 0):
+            raise OptionError(f"slope={self.slope!r} was given; expected a number from 0.")
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether the network reads the embeddings of a window in time order."""
+        return self.architecture != SINGLE_FRAME
+
+
+def make_network(dim: int, num_classes: int, options: NetworkOptions, num_frames: int = FRAMES_PER_CLIP) -> Any:
+    """A network of the thesis, not yet compiled.
+
+    GRU, LSTM: the recurrent layer with dropout on its inputs, its last output only -> batch normalisation -> head. The GRU's
+    reset gate is applied before the recurrent product (Cho et al. 2014, arXiv:1406.1078v1). Single frame: head.
+    Head: dense, linear -> batch normalisation -> LeakyReLU -> dropout -> dense, softmax.
+
+    Args:
+        dim: numbers in an embedding.
+        num_classes: outputs.
+        num_frames: embeddings in a window, for a recurrent network.
+
+    Returns:
+        A Keras model that gives probabilities, float32 ``[batch, num_classes]``, of float32 ``[batch, num_frames, dim]``;
+        a single-frame network of ``[batch, dim]``.
+    """
+    keras = load_keras()
+    layers = keras.layers
+    units = dim if options.units is None else options.units
+    recurrent: list[Any] = []
+    if options.architecture == GRU:
+        recurrent = [layers.GRU(units, dropout=options.dropout, reset_after=False, name=GRU)]
+    elif options.architecture == LSTM:
+        recurrent = [layers.LSTM(units, dropout=options.dropout, name=LSTM)]
+    if recurrent:
+        recurrent.append(layers.BatchNormalization(name="recurrent_normalisation"))
+    return keras.Sequential(
+        [
+            layers.Input((num_frames, dim) if recurrent else (dim,), name="embeddings"),
+            *recurrent,
+            layers.Dense(options.hidden_units, name="hidden"),
+            layers.BatchNormalization(name="hidden_normalisation"),
+            layers.LeakyReLU(negative_slope=options.slope, name="hidden_activation"),
+            layers.Dropout(options.hidden_dropout, name="hidden_dropout"),
+            layers.Dense(num_classes, activation="softmax", name="probabilities"),
+        ],
+        name=f"{options.architecture.replace('-', '_')}_classifier",
+    )
+
+
+def architecture_of(network: Any) -> str:
+    """Which of :data:`ARCHITECTURES` a network made by :func:`make_network` has."""
+    names = {layer.name for layer in network.layers}
+    return next((name for name in (GRU, LSTM) if name in names), SINGLE_FRAME)
+
+
+def units_of(network: Any) -> Optional[int]:
+    """Size of the recurrent state; None of a single-frame network."""
+    architecture = architecture_of(network)
+    return None if architecture == SINGLE_FRAME else int(network.get_layer(architecture).units)
