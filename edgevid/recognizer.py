@@ -110,7 +110,9 @@ class Recognizer:
             threshold: default: the recogniser's.
         """
         return Stream(
-            self,
+            self.extractor,
+            self.classifier,
+            self.labels,
             window_seconds=self.window_seconds if window_seconds is None else check_window_seconds(window_seconds),
             hop=hop,
             min_filled=min_filled,

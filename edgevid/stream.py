@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 import numpy as np
 
+from .classifier import Classifier
 from .errors import OptionError
+from .extractor import Extractor
 from .frames import Frame, check_frame
 from .prediction import Prediction
 from .sampling import StreamSampler, uniform_indices
 from .window import EmbeddingWindow
-
-if TYPE_CHECKING:
-    from .recognizer import Recognizer
 
 
 class Stream:
@@ -26,16 +25,26 @@ class Stream:
     """
 
     def __init__(
-        self, recognizer: Recognizer, *, window_seconds: float, hop: int, min_filled: float, threshold: float
+        self,
+        extractor: Extractor,
+        classifier: Classifier,
+        labels: tuple[str, ...],
+        *,
+        window_seconds: float,
+        hop: int,
+        min_filled: float,
+        threshold: float,
     ) -> None:
         if isinstance(hop, bool) or not isinstance(hop, int) or hop < 1:
             raise OptionError(f"hop={hop!r} was given; expected an int of 1 or more sampled frames.")
         if not (isinstance(min_filled, (int, float)) and 0.0 <= min_filled <= 1.0):
             raise OptionError(f"min_filled={min_filled!r} was given; expected a part from 0 to 1.")
-        self._recognizer = recognizer
-        self._sampler = StreamSampler(window_seconds, recognizer.num_frames)
-        self._window = EmbeddingWindow(recognizer.num_frames, recognizer.extractor.dim)
-        self._timestamps: deque[float] = deque(maxlen=recognizer.num_frames)
+        self._extractor = extractor
+        self._classifier = classifier
+        self._labels = labels
+        self._sampler = StreamSampler(window_seconds, classifier.num_frames)
+        self._window = EmbeddingWindow(classifier.num_frames, extractor.dim)
+        self._timestamps: deque[float] = deque(maxlen=classifier.num_frames)
         self._hop = hop
         self._min_filled = min_filled
         self._threshold = threshold
@@ -76,7 +85,7 @@ class Stream:
         timestamp = time.monotonic() if timestamp is None else timestamp
         ticks = self._sampler.ticks_due(timestamp)
         if ticks:
-            embedding = self._recognizer.extractor.embed(frame)
+            embedding = self._extractor.embed(frame)
         self._sampler.advance(timestamp)
         for _ in range(ticks):
             self._window.push(embedding)
@@ -86,8 +95,8 @@ class Stream:
             return None
         self._since_prediction = 0
         return Prediction(
-            labels=self._recognizer.labels,
-            probabilities=self._recognizer.classifier.predict(self._full_window()),
+            labels=self._labels,
+            probabilities=self._classifier.predict(self._full_window()),
             threshold=self._threshold,
             timestamp=self._timestamps[-1],
             start_timestamp=self._timestamps[0],

@@ -21,16 +21,15 @@ TOLERANCE = 1e-4
 
 
 class Counting:
-    """Stands in for a recogniser: an embedding is the number in the frame, and each window that is classified is kept."""
+    """Stands in for both networks: an embedding is the number in the frame, and each window classified is kept."""
 
     labels = ("a", "b")
-    num_frames = 25
 
     def __init__(self) -> None:
         self.windows: list[list[int]] = []
         self.embedded: list[int] = []
         self.extractor = SimpleNamespace(dim=1, embed=self._embed)
-        self.classifier = SimpleNamespace(predict=self._predict)
+        self.classifier = SimpleNamespace(num_frames=25, predict=self._predict)
 
     def _embed(self, frame: np.ndarray) -> np.ndarray:
         self.embedded.append(number_of(frame))
@@ -42,7 +41,8 @@ class Counting:
         return np.array([0.25, 0.75], dtype=np.float32)
 
     def open(self, window_seconds: float = 2.5, hop: int = 1, min_filled: float = 1.0) -> Stream:
-        return Stream(self, window_seconds=window_seconds, hop=hop, min_filled=min_filled, threshold=0.5)
+        networks = (self.extractor, self.classifier, self.labels)
+        return Stream(*networks, window_seconds=window_seconds, hop=hop, min_filled=min_filled, threshold=0.5)
 
 
 def push_numbers(stream: Stream, numbers: range, fps: float, start: float = 0.0) -> list:
