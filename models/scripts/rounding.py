@@ -106,7 +106,9 @@ def _input_correlations(layer: Any, inputs: np.ndarray) -> np.ndarray:
     """[groups, n, n]: mean products of the n inputs of one output; one group, or one a channel if depthwise."""
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     size, stride = layer.kernel.shape[0], layer.strides[0]
-    if layer.padding == "same" and size > 1:  # of MobileNetV2's, only those of stride 1, where both sides get as much
+    if layer.padding == "same" and size > 1:
+        # As much on both sides, which is right for stride 1. For stride 2 (MobileNetV2's first layer) TensorFlow pads one
+        # side only, so these patches lie one pixel off: their statistics are hardly touched, the network not at all.
         margin = (size - 1) // 2
         inputs = np.pad(inputs, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
     count = (inputs.shape[1] - size) // stride + 1
