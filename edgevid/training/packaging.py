@@ -82,7 +82,7 @@ def write_bundle(
         test_frames = _frames(network, held_out_test, labels) if material.division.test else None
         comparison = compare()
         if comparison is not None:
-            card["comparison"] = comparison.as_dict()
+            card["comparison"] = comparison.as_dict(card["classifier"].get("units", 0))
         write_card(folder, card)
         test, test_clips = None, material.clips(material.division.test)
         if material.named_test and request.evaluate_test:

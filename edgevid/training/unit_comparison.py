@@ -41,8 +41,8 @@ class Comparison:
 
     rows: tuple[Row, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """What the card carries."""
+    def as_dict(self, chosen: int) -> dict[str, Any]:
+        """What the card of a bundle with ``chosen`` units carries."""
         return {
             "protocol": _PROTOCOL,
             "units": [
@@ -55,7 +55,22 @@ class Comparison:
                 }
                 for row in self.rows
             ],
+            "in_words": self.in_words(chosen),
         }
+
+    def in_words(self, chosen: int) -> list[str]:
+        """What ``chosen`` units gain or lose against each other size; nothing where they were not compared."""
+        mine = next((row for row in self.rows if row.units == chosen), None)
+        return [_difference(mine, row) for row in self.rows if mine is not None and row is not mine]
+
+
+def _difference(mine: Row, other: Row) -> str:
+    points = 100 * (mine.accuracy.hits - other.accuracy.hits) / mine.accuracy.n
+    outcome = f"{abs(points):.1f} points {'gained' if points > 0 else 'lost'}" if points else "the same"
+    return (
+        f"{mine.units} units: {mine.accuracy.hits} of {mine.accuracy.n} right; {other.units} units: "
+        f"{other.accuracy.hits}; {outcome}, with {mine.parameters / other.parameters:.2g} times the parameters."
+    )
 
 
 def compare_units(

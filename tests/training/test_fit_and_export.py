@@ -165,7 +165,10 @@ def test_comparison_of_sizes(tmp_path):
     assert row.parameters == make_network(12, 3, NetworkOptions(units=4)).count_params()
     assert [share.n for share in row.each] == [30, 30]
     assert row.accuracy.hits == sum(share.hits for share in row.each)
-    (entry,) = Comparison((row,)).as_dict()["units"]
+    told = Comparison((row, replace(row, units=8, parameters=2 * row.parameters))).as_dict(chosen=4)
+    entry = told["units"][0]
+    assert told["in_words"] == [f"4 units: {row.accuracy.hits} of 60 right; 8 units: {row.accuracy.hits}; the same, "
+                                "with 0.5 times the parameters."]  # fmt: skip
     assert entry["each_division"] == [f"{share.hits}/30" for share in row.each]
     assert len(said.lines) == 1
 
