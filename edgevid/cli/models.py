@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional, TypeVar
 
-from ..bundle import Bundle, ExtractorFile, find_extractor, open_bundle, shipped_bundles, shipped_extractors
+from ..bundle import (
+    Bundle,
+    ExtractorFile,
+    find_extractor,
+    open_bundle,
+    shipped_bundles,
+    shipped_extractors,
+    user_bundles,
+    user_extractors,
+)
 from ..errors import BundleError
 from .output import is_terminal, print_error, print_json_line, table, terminal_width
 
+Model = TypeVar("Model")
+
 _EPILOG = """\
 output:
-  Without NAME: a table of the bundles and one of the extractors that came with edgevid; all files are verified.
+  Without NAME: a table of the bundles and one of the extractors that came with edgevid or lie in your models folder
+  (see `edgevid import-extractor --help`); all files are verified.
   With NAME: its card. With --json: one JSON object a line, each with kind, name, path and, for a model with NAME, card.
 
 exit code:
@@ -37,16 +49,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(as_json: bool) -> int:
-    bundles, failed = [], False
-    for name in shipped_bundles():
-        try:
-            bundles.append(open_bundle(name))
-        except BundleError as error:
-            failed = True
-            print_error("models", str(error))
-            if as_json:
-                print_json_line({"kind": "bundle", "name": name, "error": str(error)})
-    extractors = shipped_extractors()
+    bundles, failed = _verified("bundle", [*shipped_bundles(), *user_bundles()], open_bundle, as_json)
+    names = [extractor.name for extractor in [*shipped_extractors(), *user_extractors()]]
+    extractors, also_failed = _verified("extractor", names, find_extractor, as_json)
+    failed = failed or also_failed
     if as_json:
         for bundle in bundles:
             print_json_line(_bundle_record(bundle))
@@ -75,9 +81,24 @@ def _list(as_json: bool) -> int:
     return int(failed)
 
 
+def _verified(kind: str, names: Sequence[str], find: Callable[[str], Model], as_json: bool) -> tuple[list[Model], bool]:
+    """The models of these names that are whole, and whether one is not, which is then told."""
+    found, failed = [], False
+    for name in names:
+        try:
+            found.append(find(name))
+        except BundleError as error:
+            failed = True
+            print_error("models", str(error))
+            if as_json:
+                print_json_line({"kind": kind, "name": name, "error": str(error)})
+    return found, failed
+
+
 def _show(name: str, as_json: bool) -> int:
     card: Mapping[str, Any]
-    if any(extractor.name == name for extractor in shipped_extractors()) and not Path(name).exists():
+    extractors = [*shipped_extractors(), *user_extractors()]
+    if any(extractor.name == name for extractor in extractors) and not Path(name).exists():
         extractor = find_extractor(name)
         record, card = _extractor_record(extractor), extractor.card
     else:

@@ -37,6 +37,26 @@ def test_models_lists_what_is_there(call):
     assert f"{share['value'] * 100:.1f} %" in outcome.out
 
 
+def test_models_in_the_users_folder_are_listed_and_a_damaged_one_is_a_failure(call, tmp_path, monkeypatch):
+    mine = tmp_path / "mine"
+    shutil.copytree(models_folder() / "exercises10", mine / "my_actions")
+    card = json.loads((models_folder() / "mobilenet_v2_1.0_224_uint8.json").read_text(encoding="utf-8"))
+    (mine / "my_cnn.json").write_text(json.dumps({**card, "name": "my_cnn", "file": "my_cnn.tflite"}), encoding="utf-8")
+    shutil.copy(models_folder() / card["file"], mine / "my_cnn.tflite")
+    monkeypatch.setenv("EDGEVID_MODELS", str(mine))
+    outcome = call("models")
+    assert outcome.code == 0
+    assert str(mine / "my_cnn.tflite") in outcome.out
+    assert sum(line.startswith("exercises10") for line in outcome.out.splitlines()) == 2, "the shipped one and its copy"
+    assert call("models", "my_cnn").code == 0
+    with (mine / "my_cnn.tflite").open("ab") as file:
+        file.write(b"x")
+    outcome = call("models")
+    assert outcome.code == 1
+    assert "my_cnn.tflite is damaged" in outcome.err
+    assert "mobilenet_v2" in outcome.out
+
+
 def test_models_as_json(call):
     records = [json.loads(line) for line in call("models", "--json").out.splitlines()]
     by_name = {record["name"]: record for record in records}
