@@ -11,8 +11,8 @@ from ..errors import ExtraNotInstalledError, OptionError
 from ..training.analysis import Analysis, Lengths, analyse
 from ..training.dataset import open_dataset
 from ..training.dataset_plot import plot_clips_per_class
-from ..training.ucf101 import LISTS
 from .interrupts import interruptible
+from .options import add_ucf101_options
 from .output import Progress, duration, print_json_line, table, terminal_width
 
 REPORT_NAME = "dataset.json"
@@ -29,14 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "
         "optionally group (clips of the same people or place) and split (train, validation, test); or UCF101 as published",
     )  # fmt: skip
-    parser.add_argument(
-        "--split-list", type=int, choices=LISTS, default=1,
-        help="which official division of UCF101 into training and test clips to take (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--splits", type=Path, metavar="FOLDER",
-        help="folder of UCF101's official lists (default: inside DATA or beside it, also in ucfTrainTestlist)",
-    )  # fmt: skip
+    add_ucf101_options(parser)
     parser.add_argument(
         "--exact", action="store_true", help="decode every frame and count them, instead of believing the files"
     )

@@ -34,7 +34,7 @@ from ..training.significance import DEFAULT_RESAMPLES
 from ..training.streaming import Replay, replay_clips, streaming_figures
 from .interrupts import interruptible
 from .native_log import without_chatter
-from .options import positive_int
+from .options import add_ucf101_options, positive_int
 from .output import Progress, print_error, print_json_line, table, terminal_width
 
 _EPILOG = """\
@@ -66,11 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split", choices=(*SPLITS, "all"),
         help="which clips (default: the test clips; all, where the data are not divided)",
     )  # fmt: skip
-    parser.add_argument(
-        "--split-list", type=int, choices=(1, 2, 3), default=1,
-        help="of UCF101: which official list of test clips (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument("--splits", type=Path, metavar="FOLDER", help="of UCF101: where the official lists are")
+    add_ucf101_options(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="write report, figures and plots there")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object (default: tables)")
     parser.add_argument(

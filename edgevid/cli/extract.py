@@ -20,7 +20,7 @@ from ..training.features import default_cache
 from .interrupts import interruptible
 from .machine import usable_cpus
 from .native_log import without_chatter
-from .options import positive_int
+from .options import add_ucf101_options, positive_int
 from .output import Progress, duration, print_error
 
 _EPILOG = """\
@@ -54,9 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a feature extractor; see `edgevid models` (default: that of the shipped bundle)",
     )
     parser.add_argument(
-        "--splits", type=_splits, default=SPLITS, metavar="NAME,...",
+        "--split", type=_splits, default=SPLITS, metavar="NAME,...",
         help=f"clips of these splits only (default: {','.join(SPLITS)})",
     )  # fmt: skip
+    add_ucf101_options(parser)
     parser.add_argument(
         "--runtime", default=None, metavar="NAME",
         help="litert or tflite-runtime (default: the variable EDGEVID_RUNTIME, else the best present)",
@@ -73,9 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    clips = [clip for clip in read_dataset(args.data) if clip.split in args.splits]
+    clips = [
+        clip
+        for clip in read_dataset(args.data, split_list=args.split_list, splits=args.splits)
+        if clip.split in args.split
+    ]
     if not clips:
-        raise DatasetError(f"{args.data} names no clips of the split {' or '.join(args.splits)}; see --splits.")
+        raise DatasetError(f"{args.data} names no clips of the split {' or '.join(args.split)}; see --split.")
     recipe = Recipe.of(find_extractor(args.extractor), args.runtime)
     started, counts = time.monotonic(), Counter[str]()
     try:

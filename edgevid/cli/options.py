@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+from pathlib import Path
+from typing import Union
 
 from ..bundle import DEFAULT_BUNDLE
 from ..recognizer import Recognizer, load
 from .native_log import without_chatter
+
+Arguments = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +31,18 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--runtime", default=None, metavar="NAME",
         help="litert or tflite-runtime (default: the variable EDGEVID_RUNTIME, else the best present)",
+    )  # fmt: skip
+
+
+def add_ucf101_options(parser: Arguments) -> None:
+    """--split-list, --splits: how UCF101 is divided. Other data sets have no use for them."""
+    parser.add_argument(
+        "--split-list", type=int, choices=(1, 2, 3), default=1,
+        help="UCF101: which official division into training and test clips (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--splits", type=Path, metavar="FOLDER",
+        help="UCF101: folder of the official lists (default: inside DATA or beside it, also in ucfTrainTestlist)",
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from ..training.request import Request
 from ..training.tuning import HYPER_PARAMETERS, RECIPES, SMALL
 from .interrupts import interruptible
 from .machine import usable_cpus
-from .options import positive_int
+from .options import add_ucf101_options, positive_int
 from .output import is_terminal, print_error, shorten, terminal_width
 
 # What another person needs other values of, or none, to train the same
@@ -98,12 +98,7 @@ def _add_data_options(group: Any) -> None:
     group.add_argument(
         "-j", "--jobs", type=positive_int, metavar="N", help="processes that make the embeddings (default: CPUs)"
     )
-    group.add_argument(
-        "--split-list", type=positive_int, default=1, metavar="N", help="UCF101: which official division (default: %(default)s)"
-    )  # fmt: skip
-    group.add_argument(
-        "--splits", type=Path, metavar="FOLDER", help="UCF101: its official lists, where they are not beside the clips"
-    )
+    add_ucf101_options(group)
     group.add_argument(
         "--validation", type=float, metavar="P",
         help="part of the training clips to hold out, in whole groups (default: 10 %% of all clips where the data names test "

@@ -174,7 +174,7 @@ def small(make_video, tmp_path) -> Path:
 
 def test_clips_that_cannot_be_read_are_skipped_and_told(small, tmp_path, capfd):
     cache = tmp_path / "cache"
-    assert run(small, cache, "--splits", "train") == 0
+    assert run(small, cache, "--split", "train") == 0
     out, err = capfd.readouterr()
     assert out.startswith("2 clips embedded in ")
     assert out.endswith(f" clips/s)\ncache: {cache}\n")
@@ -196,11 +196,11 @@ def test_wrong_use(small, tmp_path, capfd):
     assert "No extractor 'nothing'" in capfd.readouterr().err
     assert run(small, cache, "--runtime", "nothing") == 2
     assert "not a runtime" in capfd.readouterr().err
-    for options in (["--splits", "train,exam"], ["--jobs", "0"], ["--scheduler", "tcp://x:1"]):
+    for options in (["--split", "train,exam"], ["--jobs", "0"], ["--scheduler", "tcp://x:1"]):
         with pytest.raises(SystemExit, match="2"):
             run(small, cache, *options)
     (small / "clips.csv").write_text("path,label\n1.mp4,a\n2.mp4,b\n")
-    assert run(small, cache, "--splits", "test") == 1
+    assert run(small, cache, "--split", "test") == 1
     assert "no clips of the split test" in capfd.readouterr().err
     assert not cache.exists()
     cache.write_text("a file, not a folder")
