@@ -1,0 +1,51 @@
+"""Inception-v3's path, from its builder to an embedding, with random weights: the real ones are not always to be had."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgevid.bundle import find_extractor
+from edgevid.extractor import open_extractor
+
+SCRIPT = Path(__file__).parent.parent / "models" / "scripts" / "build_inception_v3.py"
+
+
+def build(*options: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2])}
+    command = [sys.executable, str(SCRIPT), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+
+
+def test_the_float_extractor_embeds_as_the_keras_network_does(tmp_path, monkeypatch) -> None:
+    keras = pytest.importorskip("keras", reason="needs the extra: pip install 'edgevid[train]'")
+    pytest.importorskip("tensorflow", reason="needs the extra: pip install 'edgevid[train]'")
+    done = build("--weights", "random", "--output", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("EDGEVID_MODELS", str(tmp_path))
+    frame = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    extractor = open_extractor(find_extractor("inception_v3_float32"))
+    embedding = extractor.embed(frame)
+    assert (embedding.shape, embedding.dtype) == ((2048,), np.float32)
+
+    keras.utils.set_random_seed(0)
+    network = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(299, 299, 3), pooling="avg")
+    picture = np.asarray(Image.fromarray(frame).resize((299, 299), Image.Resampling.BILINEAR), np.float32)
+    expected = np.asarray(network(picture[np.newaxis] / 127.5 - 1, training=False))[0]
+    assert np.abs(expected).max() > 1e-4
+    np.testing.assert_allclose(embedding, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+    extractor.close()
+
+
+def test_weights_that_are_not_there_are_an_error_in_one_line(tmp_path) -> None:
+    pytest.importorskip("tensorflow", reason="needs the extra: pip install 'edgevid[train]'")
+    done = build("--weights", str(tmp_path / "absent.h5"), "--output", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("build_inception_v3: No weights file")
+    assert list(tmp_path.iterdir()) == []
