@@ -74,8 +74,7 @@ class StreamSampler:
         timestamp = self._check(timestamp)
         if self._start is None:
             return 1
-        ticks_passed = math.floor((timestamp - self._start) / self.interval_seconds + _TOLERANCE) + 1
-        return min(max(ticks_passed - self._ticks_done, 0), self.num_samples)
+        return min(max(self._ticks_passed(timestamp) - self._ticks_done, 0), self.num_samples)
 
     def advance(self, timestamp: float) -> int:
         """As :meth:`ticks_due`, and moves the clock to ``timestamp``."""
@@ -85,9 +84,13 @@ class StreamSampler:
             self._start = timestamp
         self._last = timestamp
         if due:
-            passed = math.floor((timestamp - self._start) / self.interval_seconds + _TOLERANCE) + 1
-            self._ticks_done = max(passed, 1)
+            self._ticks_done = self._ticks_passed(timestamp)
         return due
+
+    def _ticks_passed(self, timestamp: float) -> int:
+        """Ticks of the clock up to ``timestamp``; the first is at its start."""
+        start = timestamp if self._start is None else self._start
+        return math.floor((timestamp - start) / self.interval_seconds + _TOLERANCE) + 1
 
     def _check(self, timestamp: float) -> float:
         try:
