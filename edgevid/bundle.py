@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from .errors import BundleError, OptionError
+from .user_folders import data_folder
 
 DEFAULT_BUNDLE = "exercises10"
 DEFAULT_EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
@@ -81,17 +81,11 @@ def user_models_folder() -> Path:
     try:
         if os.environ.get(MODELS_VARIABLE):
             return Path(os.environ[MODELS_VARIABLE]).expanduser()
-        if sys.platform == "win32":
-            base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        elif sys.platform == "darwin":
-            base = Path.home() / "Library" / "Application Support"
-        else:
-            base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        return data_folder() / "models"
     except RuntimeError as error:
         raise OptionError(
             f"No home folder is known ({error}); set {MODELS_VARIABLE} to the folder of your models."
         ) from error
-    return Path(base) / "edgevid" / "models"
 
 
 def shipped_bundles() -> list[str]:

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from ..errors import EdgevidError
+from ..user_folders import cache_folder
 
 PACKAGE = "sports2d==0.8.34"
 MEMBER = "Sports2D/Demo/demo.mp4"
@@ -43,19 +44,6 @@ def demo_clip() -> Path:
             f"The demo clip cannot be kept in {path.parent}: {error.strerror or error}. Make that folder writable. {_INSTEAD}"
         ) from error
     return path
-
-
-def cache_folder() -> Path:
-    """Where this user's programs keep what they can fetch again."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "")
-        fallback = Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base, fallback = "", Path.home() / "Library" / "Caches"
-    else:
-        base, fallback = os.environ.get("XDG_CACHE_HOME", ""), Path.home() / ".cache"
-    # A relative path there is to be ignored, says the XDG standard.
-    return (Path(base) if Path(base).is_absolute() else fallback) / "edgevid"
 
 
 def _fetch(path: Path) -> None:

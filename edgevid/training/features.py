@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..extractor import Extractor
 from ..sampling import FRAMES_PER_CLIP
+from ..user_folders import cache_folder
 from .dataset import Clip
 from .extraction import Extracted, ExtractionError, Recipe, extract, read_embeddings
 
@@ -39,8 +39,7 @@ class FeatureSet:
 
 def default_cache() -> Path:
     """Where embeddings are kept unless the caller says otherwise."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edgevid" / "embeddings"
+    return cache_folder() / "embeddings"
 
 
 def embed_clips(

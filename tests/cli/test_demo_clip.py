@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from edgevid.cli import demo_clip
-from edgevid.cli.demo_clip import DemoClipError, cache_folder
+from edgevid.cli.demo_clip import DemoClipError
 from edgevid.sources import VideoFile
+from edgevid.user_folders import cache_folder
 
 CONTENT = b"a small film" * 100
 
