@@ -9,11 +9,22 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from ..errors import SourceError
-from .base import Source, TimedFrame, Wanted
+from .base import Source, SourceStats, SourceStatus, TimedFrame, Wanted
 from .camera import Camera
 from .video_file import ClipSample, VideoFile, sample_clip
 
-__all__ = ["Camera", "ClipSample", "FrameIterable", "Source", "TimedFrame", "VideoFile", "open_source", "sample_clip"]
+__all__ = [
+    "Camera",
+    "ClipSample",
+    "FrameIterable",
+    "Source",
+    "SourceStats",
+    "SourceStatus",
+    "TimedFrame",
+    "VideoFile",
+    "open_source",
+    "sample_clip",
+]
 
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Callable, NamedTuple, Optional
 
@@ -19,6 +20,44 @@ class TimedFrame(NamedTuple):
     image: Frame
 
 
+@dataclass(frozen=True)
+class SourceStats:
+    """What became of a source's frames. ``captured = used + unwanted + dropped``.
+
+    Attributes:
+        captured: frames that the source had.
+        used: frames handed to the consumer.
+        unwanted: frames that the consumer's sampling had no use for; never decoded.
+        dropped: frames that came while the consumer was busy, and were passed over for newer ones. Always 0 of a file.
+        restarts: how many times a lost camera was opened again.
+        age_seconds: how old the frame in use is: seconds since it was captured; None for a file, and before the first one.
+    """
+
+    captured: int = 0
+    used: int = 0
+    unwanted: int = 0
+    dropped: int = 0
+    restarts: int = 0
+    age_seconds: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """A change of a source's state, told to its ``on_status``.
+
+    Attributes:
+        source: the source's name.
+        state: ``"opened"``, ``"lost"``, ``"reopened"``, ``"ended"`` or ``"failed"``.
+        message: the same for people.
+        timestamp: ``time.monotonic()`` of the change.
+    """
+
+    source: str
+    state: str
+    message: str
+    timestamp: float
+
+
 class Source:
     """Frames with timestamps, in time order, from somewhere.
 
@@ -27,10 +66,15 @@ class Source:
     Attributes:
         name: for messages.
         live: True for a camera, whose frames are lost when nobody takes them; False for a file, whose frames wait.
+        restarts: times that the source was lost and opened again before the frame that was handed out last. When it changes,
+            what was seen before belongs to another scene: reset the stream.
+        on_status: told of each change of state, from any thread; must not block.
     """
 
     name: str = "source"
     live: bool = False
+    restarts: int = 0
+    on_status: Optional[Callable[[SourceStatus], None]] = None
 
     def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
         """The frames, one by one.
@@ -40,6 +84,10 @@ class Source:
                 left out and cost no conversion. Default: all frames.
         """
         raise NotImplementedError
+
+    def stats(self) -> SourceStats:
+        """What became of the frames so far. May be asked from any thread."""
+        return SourceStats()
 
     def close(self) -> None:
         """Free what the source holds. A second call does nothing."""
