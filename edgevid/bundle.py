@@ -13,11 +13,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, Optional, Union
 
+from .calibration import Calibration
 from .errors import BundleError, OptionError
 from .user_folders import data_folder
 
@@ -58,6 +59,7 @@ class Bundle:
         window_seconds: what a window of a stream spans, unless the caller says otherwise.
         num_frames: embeddings in a window.
         card: the whole card: training data, measured accuracy, licence and the rest.
+        calibration: of its scores; the defaults where the card says nothing of it.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Bundle:
     classifier_path: Path
     extractor: ExtractorFile
     card: dict[str, Any]
+    calibration: Calibration = field(default_factory=Calibration)
 
 
 def models_folder() -> Path:
@@ -146,6 +149,7 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
             _field(wanted, card_path, "name", str), _field(wanted, card_path, "sha256", str), folder
         ),
         card=card,
+        calibration=_calibration(card, card_path),
     )
 
 
@@ -281,6 +285,19 @@ def _number(card: dict[str, Any], path: Path, key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
         raise BundleError(f"{path}: the field {key!r} must be a number above 0; got {value!r}.")
     return value
+
+
+def _calibration(card: dict[str, Any], path: Path) -> Calibration:
+    if "calibration" not in card:
+        return Calibration()
+    entry = _field(card, path, "calibration", dict)
+    try:
+        return Calibration(entry.get("temperature"), entry.get("unknown_threshold"))
+    except OptionError as error:
+        raise BundleError(
+            f"{path}: the field 'calibration' is wrong: {error} Copy the bundle again, or remove the field: scores are then "
+            "those of the network, and each is accepted."
+        ) from error
 
 
 def _listing(names: Any) -> str:

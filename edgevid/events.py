@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Union
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import OptionError
+from .prediction import Prediction
+from .prediction_order import PredictionOrder
+
+# How far below the score that begins an action the score that ends it lies, unless told otherwise.
+_HYSTERESIS = 0.15
+# Differences of timestamps are not exact: 0.7 - 0.2 < 0.5.
+_SECONDS_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -50,3 +63,159 @@ class Ended:
 
 
 Event = Union[Began, Ended]
+
+
+@dataclass(frozen=True)
+class EventOptions:
+    """When an action counts as begun and as ended.
+
+    Attributes:
+        enter: the score from which on an action can begin, above 0 and at most 1.
+        exit: the score below which it ends, 0 to ``enter``; default: ``enter`` - 0.15, not below 0. The gap keeps a score
+            that hovers about ``enter`` from beginning and ending an action at every other prediction.
+        min_seconds: the action begins once all predictions for so long gave it ``enter`` or more. 0: with the first one.
+        cooldown_seconds: after an action ended, the same one does not begin again for so long.
+
+    Raises:
+        OptionError: a value outside its range.
+    """
+
+    enter: float = 0.6
+    exit: Optional[float] = None
+    min_seconds: float = 0.5
+    cooldown_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (_is_number(self.enter) and 0.0 < self.enter <= 1.0):
+            raise OptionError(f"enter={self.enter!r} was given; expected a probability above 0 and at most 1.")
+        if self.exit is not None and not (_is_number(self.exit) and 0.0 <= self.exit <= self.enter):
+            raise OptionError(f"exit={self.exit!r} was given; expected a probability from 0 to enter, {self.enter:g}.")
+        for name in ("min_seconds", "cooldown_seconds"):
+            value = getattr(self, name)
+            if not (_is_number(value) and 0.0 <= value < math.inf):
+                raise OptionError(f"{name}={value!r} was given; expected a number of seconds, 0 or more.")
+
+    @property
+    def exit_score(self) -> float:
+        """``exit``, or what it is by default."""
+        return max(self.enter - _HYSTERESIS, 0.0) if self.exit is None else self.exit
+
+
+@dataclass(frozen=True)
+class ActiveAction:
+    """An action that goes on.
+
+    Attributes:
+        label: its class.
+        since: seconds on the stream's clock, when it counted as begun.
+        peak_score: its highest probability since then, in [0, 1].
+    """
+
+    label: str
+    since: float
+    peak_score: float
+
+
+class EventDetector:
+    """Follows the predictions of one stream and says what began or ended with each.
+
+    The classes exclude one another, for their probabilities sum to 1: one action at most goes on at a time. Only the most
+    probable class can begin, and only with a prediction that is :attr:`~edgevid.Prediction.accepted`. An action ends when its
+    score falls below ``exit``; also when another one is due to begin and leads it by ``enter`` - ``exit`` or more,
+    which can only be where ``enter`` + ``exit`` is 1 or less. Then the one ends and the other begins with the same
+    prediction.
+
+    Events carry the timestamp of the prediction that decided, so that they come in time order and none in hindsight. A
+    prediction is made of a whole window: an action counts as begun, and as ended, some time after it did.
+
+    The same predictions give the same events, live or from a file. Takes the same memory however long the stream is.
+
+    >>> detector = EventDetector(EventOptions(enter=0.7, min_seconds=1.0))
+    >>> for prediction in recognizer.stream(0):                             # doctest: +SKIP
+    ...     for event in detector.update(prediction):
+    ...         print(event.as_dict())
+
+    Args:
+        options: default: ``EventOptions()``.
+    """
+
+    def __init__(self, options: Optional[EventOptions] = None) -> None:
+        self.options = EventOptions() if options is None else options
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, the clock too, for another stream. What goes on gets no :class:`Ended`: see :meth:`finish`."""
+        self._order = PredictionOrder()
+        self._active: Optional[ActiveAction] = None
+        self._ended_at: dict[str, float] = {}
+        self._above_since: Optional[NDArray[np.float64]] = None  # of each class; NaN of those below
+
+    @property
+    def active(self) -> Optional[ActiveAction]:
+        """The action that goes on, if any."""
+        return self._active
+
+    def update(self, prediction: Prediction) -> list[Event]:
+        """What ended and then what began with the next prediction; mostly nothing.
+
+        Raises:
+            TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before. The detector
+                is unchanged.
+        """
+        now, scores = self._order.advance(prediction)
+        top = int(np.argmax(scores))
+        label, score = prediction.labels[top], float(scores[top])
+        held = self._hold(now, scores >= max(self.options.enter, prediction.threshold))
+        due = bool(held[top] >= self.options.min_seconds - _SECONDS_TOLERANCE) and self._is_cool(label, now)
+
+        events: list[Event] = []
+        active = self._active
+        if active is not None:
+            own = float(scores[prediction.labels.index(active.label)])
+            overtaken = due and label != active.label and score - own >= self.options.enter - self.options.exit_score
+            if own < self.options.exit_score or overtaken:
+                events.append(self._end(active, now))
+            elif own > active.peak_score:
+                self._active = replace(active, peak_score=own)
+        if self._active is None and due:
+            self._active = ActiveAction(label, now, score)
+            events.append(Began(label, now, score))
+        return events
+
+    def finish(self, timestamp: Optional[float] = None) -> list[Event]:
+        """The stream ended, or its scene was cut: what goes on ends.
+
+        Time and cooldowns run on, so that a new scene of the same stream can follow.
+
+        Args:
+            timestamp: seconds, when that was; default: that of the last prediction.
+
+        Raises:
+            TimestampError: not finite, or before the last prediction. The detector is unchanged.
+        """
+        if timestamp is not None:
+            self._order.last = self._order.check_time(timestamp)
+        self._above_since = None
+        if self._active is None or self._order.last is None:
+            return []
+        return [self._end(self._active, self._order.last)]
+
+    def _hold(self, now: float, above: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """For how many seconds each class has been above; NaN of those that are not."""
+        since = np.full(above.shape, np.nan) if self._above_since is None else self._above_since
+        self._above_since = np.where(above, np.where(np.isnan(since), now, since), np.nan)
+        held: NDArray[np.float64] = now - self._above_since
+        return held
+
+    def _is_cool(self, label: str, now: float) -> bool:
+        passed = now - self._ended_at.get(label, -math.inf)
+        return passed >= self.options.cooldown_seconds - _SECONDS_TOLERANCE
+
+    def _end(self, action: ActiveAction, now: float) -> Ended:
+        self._active = None
+        self._ended_at[action.label] = now
+        return Ended(action.label, now, now - action.since, action.peak_score)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

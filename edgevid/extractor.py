@@ -56,6 +56,9 @@ class Extractor:
         self._offset = np.float32(input_range[0])
         self._scale = np.float32((input_range[1] - input_range[0]) / 255.0)
         self._divisor = np.float32(255 if feature_map.dtype == np.uint8 else 1)
+        self._sum_dtype: np.dtype[Any] = np.dtype(np.float32)
+        if feature_map.dtype == np.uint8:
+            self._sum_dtype = np.dtype(np.uint16 if 255 * np.prod(feature_map.shape[1:-1]) < 2**16 else np.uint32)
 
     def embed(self, frame: Frame) -> NDArray[np.float32]:
         """The embedding, float32 ``[dim]``, of a frame, uint8 ``[H, W, 3]`` RGB of any size.
@@ -67,7 +70,10 @@ class Extractor:
         if self._takes_float:
             picture = picture * self._scale + self._offset
         feature_map = self.model.run(picture[np.newaxis])[0]
-        mean: NDArray[np.float32] = feature_map.reshape(-1, self.dim).mean(axis=0, dtype=np.float32)
+        positions = feature_map.reshape(-1, self.dim)
+        # Of integers the sum is exact in any order; in 16 bits, where it fits, NumPy adds fastest.
+        total = np.add.reduce(positions, axis=0, dtype=self._sum_dtype).astype(np.float32, copy=False)
+        mean: NDArray[np.float32] = total / np.float32(len(positions))
         mean /= self._divisor
         return mean
 

@@ -10,7 +10,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ModelError, OptionError, RuntimeNotAvailableError
+from .fair_lock import FairLock
 from .tflite_file import check_tflite_file
 
 ENVIRONMENT_VARIABLE = "EDGEVID_RUNTIME"
@@ -58,17 +58,30 @@ class RuntimeInfo:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Shape, dtype and quantisation (real = (value - zero_point) * scale; scale 0 means none) of a tensor."""
+    """Shape, dtype and quantisation (real = (value - zero_point) * scale; scale 0 means none) of a tensor.
+
+    Attributes:
+        shape: as the interpreter opens it. shape_signature: the same, with -1 for a size that the model takes as it is given.
+    """
 
     index: int
     name: str
     shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]
     dtype: np.dtype
     scale: float
     zero_point: int
 
     def __str__(self) -> str:
-        return f"{self.dtype.name} {list(self.shape)}"
+        return f"{self.dtype.name} [{', '.join('any' if size < 0 else str(size) for size in self.shape_signature)}]"
+
+    def takes(self, array: NDArray[Any]) -> bool:
+        """Whether an array has this dtype and a shape that fits."""
+        return (
+            array.dtype == self.dtype
+            and array.ndim == len(self.shape)
+            and all(size in (-1, given) for size, given in zip(self.shape_signature, array.shape))
+        )
 
 
 def runtimes() -> list[RuntimeInfo]:
@@ -119,7 +132,8 @@ def default_num_threads() -> int:
 class TfliteModel:
     """One TFLite model, ready to run.
 
-    An interpreter is not thread-safe, so :meth:`run` takes a lock: calls from several threads follow one another.
+    An interpreter is not thread-safe, so :meth:`run` takes a lock: calls from several threads follow one another, in the
+    order in which they came.
 
     Args:
         path: the ``.tflite`` file.
@@ -138,10 +152,11 @@ class TfliteModel:
         self.path = Path(path)
         self.num_threads = check_num_threads(num_threads)
         self.runtime = select_runtime(runtime)
-        self._lock = threading.Lock()
+        self._lock = FairLock()
         self._interpreter: Any = self._open()
         self.inputs = tuple(_spec(d) for d in self._interpreter.get_input_details())
         self.outputs = tuple(_spec(d) for d in self._interpreter.get_output_details())
+        self._sizes = tuple(spec.shape for spec in self.inputs)
 
     def _open(self) -> Any:
         if not self.path.is_file():
@@ -164,7 +179,7 @@ class TfliteModel:
         """Run the model once.
 
         Args:
-            arrays: one array for each input, of exactly its shape and dtype.
+            arrays: one array for each input, of its shape and dtype.
 
         Returns:
             A copy of each output tensor. (A view would block the interpreter's next call.)
@@ -177,6 +192,9 @@ class TfliteModel:
             if interpreter is None:
                 raise ModelError(f"The model {self.path.name} is closed; open it again.")
             try:
+                sizes = tuple(array.shape for array in arrays)
+                if sizes != self._sizes and all(spec.takes(array) for spec, array in zip(self.inputs, arrays)):
+                    interpreter = self._resize(sizes)
                 for spec, array in zip(self.inputs, arrays):
                     interpreter.set_tensor(spec.index, array)
                 interpreter.invoke()
@@ -187,6 +205,24 @@ class TfliteModel:
                     f"It was given {[f'{array.dtype} {list(array.shape)}' for array in arrays]} and takes "
                     f"{[str(spec) for spec in self.inputs]}."
                 ) from error
+
+    def _resize(self, sizes: tuple[tuple[int, ...], ...]) -> Any:
+        """Give the inputs of any size the sizes that are wanted; the interpreter that has them."""
+        # Neither way back nor retry: an interpreter that failed halfway is not used again.
+        interpreter, self._interpreter = self._interpreter, None
+        try:
+            self._set_sizes(interpreter, sizes)
+        except RuntimeError:
+            # tflite-runtime 2.14 sizes an interpreter with XNNPACK once only: later sizes need a new one.
+            interpreter = self._open()
+            self._set_sizes(interpreter, sizes)
+        self._interpreter, self._sizes = interpreter, sizes
+        return interpreter
+
+    def _set_sizes(self, interpreter: Any, sizes: tuple[tuple[int, ...], ...]) -> None:
+        for spec, size in zip(self.inputs, sizes):
+            interpreter.resize_tensor_input(spec.index, list(size), strict=True)
+        interpreter.allocate_tensors()
 
     def close(self) -> None:
         """Free the interpreter. A second call does nothing."""
@@ -260,6 +296,7 @@ def _spec(detail: dict[str, Any]) -> TensorSpec:
         int(detail["index"]),
         str(detail["name"]),
         tuple(int(n) for n in detail["shape"]),
+        tuple(int(n) for n in detail["shape_signature"]),
         np.dtype(detail["dtype"]),
         float(scale),
         int(zero_point),

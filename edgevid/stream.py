@@ -6,14 +6,14 @@ import time
 from collections import deque
 from typing import Optional
 
-import numpy as np
-
-from .classifier import Classifier
+from .classifier import Array, Classifier
 from .errors import OptionError
 from .extractor import Extractor
 from .frames import Frame, check_frame
 from .prediction import Prediction
+from .rolling import RollingClassifier
 from .sampling import StreamSampler, uniform_indices
+from .scene_cut import SceneCutDetector
 from .window import EmbeddingWindow
 
 
@@ -22,6 +22,9 @@ class Stream:
 
     Frames are sampled by their timestamps so that the window spans ``window_seconds`` whatever the camera's rate. Belongs
     to one thread at a time; several streams may share a recogniser from several threads.
+
+    A recurrent classifier's windows are computed side by side as frames come (:mod:`edgevid.rolling`), one step a sampled frame.
+    Any other runs over the window in the ring buffer for each prediction.
     """
 
     def __init__(
@@ -34,6 +37,8 @@ class Stream:
         hop: int,
         min_filled: float,
         threshold: float,
+        reset_on_cut: bool = False,
+        rolling: bool = True,
     ) -> None:
         if isinstance(hop, bool) or not isinstance(hop, int) or hop < 1:
             raise OptionError(f"hop={hop!r} was given; expected an int of 1 or more sampled frames.")
@@ -45,15 +50,23 @@ class Stream:
         self._sampler = StreamSampler(window_seconds, classifier.num_frames)
         self._window = EmbeddingWindow(classifier.num_frames, extractor.dim)
         self._timestamps: deque[float] = deque(maxlen=classifier.num_frames)
+        self._rolling = RollingClassifier(classifier, hop) if rolling and classifier.recurrent else None
+        self._cuts = SceneCutDetector() if reset_on_cut else None
         self._hop = hop
         self._min_filled = min_filled
         self._threshold = threshold
-        self._since_prediction = hop
+        self._scenes = 0
+        self._start_scene()
 
     @property
     def window_seconds(self) -> float:
         """What the window spans."""
         return self._sampler.window_seconds
+
+    @property
+    def scenes(self) -> int:
+        """How many scenes were begun: 1, and one more after each :meth:`reset` and each cut that was noticed."""
+        return self._scenes
 
     @property
     def window_filled(self) -> float:
@@ -87,30 +100,62 @@ class Stream:
         if ticks:
             embedding = self._extractor.embed(frame)
         self._sampler.advance(timestamp)
-        for _ in range(ticks):
-            self._window.push(embedding)
-            self._timestamps.append(float(timestamp))
-        self._since_prediction += ticks
-        if not ticks or self.window_filled < self._min_filled or self._since_prediction < self._hop:
-            return None
-        self._since_prediction = 0
+        if ticks and self._cuts is not None and self._cuts.update(embedding):
+            self._start_scene()
+        prediction = None
+        # One that stands for several samples may complete several windows: the newest is classified.
+        newest = max((count for count in range(1, ticks + 1) if self._due(self._samples + count)), default=0)
+        for count in range(1, ticks + 1):
+            rolled = self._push_embedding(embedding, float(timestamp))
+            if count == newest:
+                prediction = self._prediction(rolled)
+        return prediction
+
+    def reset(self) -> None:
+        """Start a new scene: forget the window and the clock."""
+        self._sampler.reset()
+        if self._cuts is not None:
+            self._cuts.reset()
+        self._start_scene()
+
+    def _start_scene(self) -> None:
+        self._window.reset()
+        self._timestamps.clear()
+        if self._rolling is not None:
+            self._rolling.reset()
+        self._samples = 0
+        self._predicted = False
+        self._scenes += 1
+
+    def _push_embedding(self, embedding: Array, timestamp: float) -> Optional[Array]:
+        """One more sample; what the rolling form makes of the oldest window, if there is one."""
+        self._window.push(embedding)
+        self._timestamps.append(timestamp)
+        self._samples += 1
+        return None if self._rolling is None else self._rolling.push(embedding)
+
+    def _due(self, samples: int) -> bool:
+        """Whether so many samples complete a window: the first, then one every hop; and, if asked for, some before it."""
+        size = self._window.size
+        on_hop = (samples - size) % self._hop == 0
+        if samples >= size:
+            return on_hop
+        return samples >= self._min_filled * size and (on_hop or not self._predicted)
+
+    def _prediction(self, rolled: Optional[Array]) -> Prediction:
+        if rolled is None or not self._window.full:
+            rolled = self._classifier.predict(self._full_window())
+        self._predicted = True
         return Prediction(
             labels=self._labels,
-            probabilities=self._classifier.predict(self._full_window()),
+            probabilities=rolled,
             threshold=self._threshold,
             timestamp=self._timestamps[-1],
             start_timestamp=self._timestamps[0],
             window_filled=self.window_filled,
         )
 
-    def reset(self) -> None:
-        """Start a new scene: forget the window and the clock."""
-        self._sampler.reset()
-        self._window.reset()
-        self._timestamps.clear()
-        self._since_prediction = self._hop
-
-    def _full_window(self) -> np.ndarray:
+    def _full_window(self) -> Array:
         view = self._window.view()
         if self._window.full:
             return view

@@ -13,6 +13,7 @@ import pytest
 import edgevid
 from edgevid import BundleError, bundle, open_bundle
 from edgevid.bundle import find_extractor, models_folder, sha256_of, shipped_bundles
+from edgevid.calibration import Calibration
 
 EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
 
@@ -116,6 +117,15 @@ DAMAGE: dict[str, tuple[Callable[[Copy], object], str]] = {
     ),
     "classifier is a folder": (lambda c: c.change("classifier", "file", ".."), "which is missing"),
     "no checksum": (lambda c: c.change("classifier", "sha256", ...), "'sha256' must be a str"),
+    "calibration is a number": (lambda c: c.change("calibration", 1.5), "'calibration' must be a dict; got 1.5"),
+    "temperature 0": (
+        lambda c: c.change("calibration", {"temperature": 0, "unknown_threshold": 0.5}),
+        r"'calibration' is wrong: temperature=0 was given; expected a number from 0\.05 to 20\. .*or remove the field",
+    ),
+    "no threshold": (
+        lambda c: c.change("calibration", {"temperature": 1.5}),
+        "'calibration' is wrong: unknown_threshold=None was given",
+    ),
     "no extractor": (lambda c: c.change("extractor", ...), "'extractor' must be a dict"),
     "extractor missing": (
         lambda c: c.extractor.unlink(),
@@ -154,10 +164,17 @@ def test_labels_that_do_not_match_the_output_are_found_on_loading(copy: Copy, la
         edgevid.load(copy.folder, num_threads=1)
 
 
-def test_classifier_for_another_number_of_frames_is_found_on_loading(copy: Copy):
-    copy.change("sampling", "frames", 24)
+def test_classifier_for_other_embeddings_is_found_on_loading(copy: Copy, monkeypatch: pytest.MonkeyPatch):
+    real = edgevid.recognizer.Classifier
+
+    def of_another_extractor(path: Path, **options: Any) -> Any:
+        classifier = real(path, **options)
+        classifier.dim = 2048
+        return classifier
+
+    monkeypatch.setattr(edgevid.recognizer, "Classifier", of_another_extractor)
     with pytest.raises(
-        BundleError, match=r"classifier for \[25, 1280\] embeddings; .* give \[24, 1280\].*Train it again"
+        BundleError, match=r"classifier for \[25, 2048\] embeddings; .* give \[25, 1280\].*Train it again"
     ):
         edgevid.load(copy.folder, num_threads=1)
 
@@ -176,6 +193,13 @@ def test_bundle_opens_by_folder_card_string_and_relative_path(copy: Copy, monkey
         assert opened.name == "exercises10"
         assert opened.classifier_path.samefile(copy.classifier)
         assert opened.extractor.path.samefile(copy.extractor)
+
+
+def test_calibration_is_the_cards_or_changes_nothing(copy: Copy):
+    copy.change("calibration", {"temperature": 1.5, "unknown_threshold": 0.25, "note": "and more"})
+    assert open_bundle(copy.folder).calibration == Calibration(1.5, 0.25)
+    copy.change("calibration", ...)
+    assert open_bundle(copy.folder).calibration == Calibration()
 
 
 def test_other_json_files_beside_the_card_do_no_harm(copy: Copy):

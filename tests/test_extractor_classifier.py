@@ -74,7 +74,7 @@ class TestExtractor:
             extractor.embed(np.zeros((48, 64, 4), np.uint8))
 
     def test_a_classifier_is_no_extractor(self, classifier: Classifier):
-        with pytest.raises(ModelError, match=r"inputs \['float32 \[1, 25, 1280\]'\].*an extractor takes one picture"):
+        with pytest.raises(ModelError, match=r"inputs \['float32 \[any, 1280\]', .*an extractor takes one picture"):
             Extractor(classifier.model.path, num_threads=1)
 
     def test_a_whole_image_classifier_is_no_extractor(self, shared: Path):

@@ -139,10 +139,16 @@ class TestSharing:
 
 
 class TestThreshold:
-    @pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, "high", None])
+    @pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, "high"])
     def test_threshold_outside_0_to_1_is_refused(self, threshold: object):
         with pytest.raises(OptionError, match="expected a probability from 0 to 1"):
             edgevid.load(threshold=threshold)
+
+    def test_the_default_is_the_bundles(self, recognizer: edgevid.Recognizer):
+        assert recognizer.threshold == recognizer.bundle.calibration.unknown_threshold > 0
+        assert recognizer.classifier.temperature == recognizer.bundle.calibration.temperature != 1
+        with edgevid.load(num_threads=1, threshold=0) as accepting_all:
+            assert accepting_all.threshold == 0
 
     def test_threshold_of_loading_holds_for_clips_and_streams(self, recognizer, frames: np.ndarray, monkeypatch):
         monkeypatch.setattr(recognizer, "threshold", 1.0)

@@ -29,7 +29,7 @@ class Counting:
         self.windows: list[list[int]] = []
         self.embedded: list[int] = []
         self.extractor = SimpleNamespace(dim=1, embed=self._embed)
-        self.classifier = SimpleNamespace(num_frames=25, predict=self._predict)
+        self.classifier = SimpleNamespace(num_frames=25, predict=self._predict, recurrent=False)
 
     def _embed(self, frame: np.ndarray) -> np.ndarray:
         self.embedded.append(number_of(frame))

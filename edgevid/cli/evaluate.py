@@ -12,6 +12,7 @@ from typing import Any, Optional
 import numpy as np
 
 from .. import __version__
+from ..calibration import calibrated
 from ..clip import embed_clip
 from ..recognizer import Recognizer, load
 from ..training.dataset import SPLITS, Clip, open_dataset
@@ -28,6 +29,7 @@ from ..training.evaluation import (
 )
 from ..training.evaluation_folder import bundle_entry
 from ..training.metrics import default_k, load_scikit_learn
+from ..training.outside import open_outside, score, unknown_figures, unknown_rows
 from ..training.plots import load_matplotlib
 from ..training.report import bounds, check_folder, number, streaming_rows, summary_rows, write_csv, write_report
 from ..training.significance import DEFAULT_RESAMPLES
@@ -78,6 +80,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also ask the Keras network of a run folder that `edgevid train` wrote, and say whether it agrees",
     )  # fmt: skip
     parser.add_argument(
+        "--outside", type=Path, metavar="FOLDER",
+        help="clips of other actions: also measure how many of them, and of the known ones, the bundle's threshold rejects",
+    )  # fmt: skip
+    parser.add_argument(
         "--classes", type=_names, default=(), metavar="A,B,...", help="also cut the confusion matrix to these classes"
     )
     parser.add_argument(
@@ -109,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         with without_chatter():
             recognizer = load(args.bundle, num_threads=args.threads, runtime=args.runtime)
         with recognizer:
-            _check(args, recognizer, clips)
+            outside = _check(args, recognizer, clips)
             with Progress(len(clips), "clips") as progress:
                 predictions, unreadable = predict_clips(recognizer, clips, names, progress.advance)
             for name, reason in unreadable:
@@ -138,6 +144,8 @@ def run(args: argparse.Namespace) -> int:
                 "labels": list(predictions.labels),
                 **measured,
             }
+            if outside:
+                metrics["unknown"] = _measure_outside(args, recognizer, outside, predictions, split)
             replay = None
             if args.streaming:
                 with Progress(len(readable), "clips streamed") as progress:
@@ -189,7 +197,8 @@ def keras_predictions(
             f"The network of {run} takes {network.input_shape[-1]} numbers a frame and gives {given} classes; the bundle has "
             f"{recognizer.extractor.dim} and {expected}. Name the run folder that the bundle came from."
         )
-    return Predictions(predictions.labels, predictions.clips, predict(network, np.stack(embeddings)))
+    probabilities = calibrated(predict(network, np.stack(embeddings)), recognizer.bundle.calibration.temperature)
+    return Predictions(predictions.labels, predictions.clips, probabilities)
 
 
 def command_of(args: argparse.Namespace, data_name: str, split: str) -> str:
@@ -201,6 +210,8 @@ def command_of(args: argparse.Namespace, data_name: str, split: str) -> str:
         words.append("--streaming")
     if args.keras is not None:
         words += ["--keras", args.keras.resolve().name]
+    if args.outside is not None:
+        words += ["--outside", args.outside.resolve().name]
     if args.classes:
         words += ["--classes", ",".join(args.classes)]
     for option, value, default in (
@@ -211,8 +222,8 @@ def command_of(args: argparse.Namespace, data_name: str, split: str) -> str:
     return shlex.join([*words, "--groups-span-classes"] if args.groups_span_classes else words)
 
 
-def _check(args: argparse.Namespace, recognizer: Recognizer, clips: Sequence[Clip]) -> None:
-    """Say what is wrong before the work starts, not after it."""
+def _check(args: argparse.Namespace, recognizer: Recognizer, clips: Sequence[Clip]) -> list[Clip]:
+    """Say what is wrong before the work starts, not after it; and the clips of other actions, if there are any."""
     load_scikit_learn()
     check_labels(clips, recognizer.labels)
     unknown = [name for name in args.classes if name not in recognizer.labels]
@@ -223,6 +234,28 @@ def _check(args: argparse.Namespace, recognizer: Recognizer, clips: Sequence[Cli
     if args.output is not None:
         load_matplotlib()
         check_folder(args.output)
+    if args.outside is None:
+        return []
+    outside, left_out = open_outside(args.outside, recognizer.labels)
+    if left_out:
+        print_error("evaluate", f"left out of {args.outside}, as the bundle knows them: {', '.join(left_out)}")
+    return outside
+
+
+def _measure_outside(
+    args: argparse.Namespace, recognizer: Recognizer, clips: Sequence[Clip], known: Predictions, split: str
+) -> dict[str, Any]:
+    """How well the bundle tells clips of other actions from the known ones, whose predictions are made already."""
+    with Progress(len(clips), "clips of other actions") as progress:
+        outside, unreadable = predict_clips(recognizer, clips, clip_names(clips), progress.advance)
+    for name, reason in unreadable:
+        print_error("evaluate", f"skipped {name}: {reason}")
+    return unknown_figures(
+        score(split, known.clips, known.probabilities),
+        score(args.outside.resolve().name, outside.clips, outside.probabilities),
+        recognizer.bundle.calibration.unknown_threshold,
+        resamples=args.bootstrap, seed=args.seed, span_classes=args.groups_span_classes,
+    )  # fmt: skip
 
 
 def _print(args: argparse.Namespace, metrics: dict[str, Any]) -> None:
@@ -245,6 +278,8 @@ def _print(args: argparse.Namespace, metrics: dict[str, Any]) -> None:
         for name, entry in streaming_rows(metrics["streaming"]):
             share_rows.append((name, str(entry["hits"]), str(entry["n"]), number(entry)))
         _print_table(share_rows, right=(1, 2, 3))
+    if "unknown" in metrics:
+        _print_table(unknown_rows(metrics["unknown"]), right=(1, 2, 3))
     keras: Optional[dict[str, Any]] = metrics.get("keras")
     if keras:
         print(

@@ -110,7 +110,9 @@ def _show(name: str, as_json: bool) -> int:
     print(f"{record['name']}  ({record['kind']}, verified)\n{record['path']}\n")
     # what the two lines above say already; then what most people look for
     rest = {key: value for key, value in card.items() if key not in ("name", "kind", "format")}
-    first: dict[str, Any] = {key: rest.pop(key) for key in ("labels", "accuracy") if key in rest}
+    first: dict[str, Any] = {
+        key: rest.pop(key) for key in ("labels", "accuracy", "calibration", "unknown") if key in rest
+    }
     for line in card_lines({**first, **rest}):
         print(line)
     return 0
@@ -184,6 +186,10 @@ def card_lines(card: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
         name = str(key).replace("_", " ")
         if isinstance(value, dict) and _is_share(value):
             yield f"{space}{name}: {share_text(value)} (95 % interval)"
+        elif isinstance(value, dict) and value.keys() == {"value", "bootstrap_95"}:
+            ends = value["bootstrap_95"]
+            bounds = ", no interval" if ends is None else f" [{ends[0]:.3f}, {ends[1]:.3f}] (95 % interval)"
+            yield f"{space}{name}: {value['value']:.3f}{bounds}"
         elif isinstance(value, dict):
             yield f"{space}{name}:"
             if value and all(isinstance(v, dict) and _is_share(v) for v in value.values()):

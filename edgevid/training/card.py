@@ -11,9 +11,11 @@ from typing import Any, Optional
 
 from .. import __version__
 from ..bundle import CARD_FORMAT, KNOWN_PICTURES, ExtractorFile, sha256_of
+from ..sampling import FRAMES_PER_CLIP
 from .dataset import Clip
 from .export import CLASSIFIER_NAME
 from .fit import Fitted
+from .footprint import measure_footprint
 from .metrics import Metrics
 from .networks import architecture_of, units_of
 from .tuning import Settings
@@ -50,8 +52,8 @@ def make_card(
     }
 
 
-def classifier_entry(folder: Path, fitted: Fitted, parity: float) -> dict[str, Any]:
-    """What the card says of the classifier's file in a bundle's folder."""
+def classifier_entry(folder: Path, fitted: Fitted, dtype: str, parity: float) -> dict[str, Any]:
+    """What the card says of the classifier's file in a bundle's folder; its time and memory are measured here."""
     path = folder / CLASSIFIER_NAME
     return {
         "file": path.name,
@@ -59,9 +61,10 @@ def classifier_entry(folder: Path, fitted: Fitted, parity: float) -> dict[str, A
         "bytes": path.stat().st_size,
         "architecture": architecture_of(fitted.network),
         **_units(fitted),
-        "dtype": "float32",
+        "dtype": dtype,
         "parameters": int(fitted.network.count_params()),
         "parity_max_abs_difference": parity,
+        "measured": measure_footprint(path, FRAMES_PER_CLIP),
     }
 
 

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +17,38 @@ from numpy.typing import NDArray
 from ..bundle import CARD_NAME
 from ..classifier import Classifier
 from ..errors import BundleError, ModelError
+from ..rolling import RollingClassifier
 from ..sampling import FRAMES_PER_CLIP
 from .inference import deployed_function
 from .networks import SINGLE_FRAME, architecture_of
 
 CLASSIFIER_NAME = "classifier.tflite"
-# Float32 rounding, summed in another order, moves probabilities by about 1e-6.
-PARITY_LIMIT = 1e-5
+FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
+# How the weights are stored, and by how much a probability may differ from Keras's. Float32 rounding, summed in another order,
+# moves it by about 1e-6; of the others this is a guard against a wrong conversion: what they cost is measured, as accuracy.
+PARITY_LIMITS = {FLOAT32: 1e-5, FLOAT16: 0.02, INT8: 0.25}
 _BATCH = 64
 
 
-def to_tflite(network: Any, num_frames: int = FRAMES_PER_CLIP) -> bytes:
-    """Convert a network to TFLite, float32, with built-in operators only and a static batch of 1.
+class Parity(NamedTuple):
+    """What a TFLite file gives for clips, float32 ``[N, classes]``, and how far that is from the Keras network at most."""
+
+    probabilities: NDArray[np.float32]
+    difference: float
+
+
+def to_tflite(network: Any, num_frames: int = FRAMES_PER_CLIP, dtype: str = FLOAT32) -> bytes:
+    """Convert a network to TFLite with built-in operators only.
 
     Args:
         network: made by :func:`edgevid.training.networks.make_network`.
         num_frames: embeddings in a window.
+        dtype: of the weights. ``"float16"`` halves the file and computes in float32; ``"int8"`` quarters it and multiplies in
+            int8, with scales for the activations found as it runs (dynamic range). One scale a matrix: with one a row,
+            tflite-runtime 2.14 refuses the file.
 
     Returns:
-        The file's bytes: float32 ``[1, frames, dim]`` -> float32 ``[1, classes]``.
+        The file's bytes, of a form that :class:`edgevid.classifier.Classifier` opens.
 
     Raises:
         ModelError: an operator has no built-in counterpart.
@@ -45,6 +58,12 @@ def to_tflite(network: Any, num_frames: int = FRAMES_PER_CLIP) -> bytes:
     function = deployed_function(network, num_frames)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], function)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if dtype != FLOAT32:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if dtype == FLOAT16:
+        converter.target_spec.supported_types = [tf.float16]
+    if dtype == INT8:
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     try:
         content: bytes = converter.convert()
     except Exception as error:  # the converter raises several undocumented types
@@ -55,28 +74,39 @@ def to_tflite(network: Any, num_frames: int = FRAMES_PER_CLIP) -> bytes:
     return content
 
 
-def check_parity(path: Path, embeddings: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """The largest absolute difference of a probability between a TFLite file and the Keras network it was made from.
+def check_parity(
+    path: Path, embeddings: NDArray[np.float32], expected: NDArray[np.float32], dtype: str = FLOAT32
+) -> Parity:
+    """Run a TFLite file, as a clip and frame by frame, and compare it with the Keras network it was made from.
 
     Args:
         embeddings: real ones, float32 ``[N, frames, dim]``.
         expected: what :func:`predict` gives for them, float32 ``[N, classes]``.
+        dtype: of the file's weights.
 
     Raises:
-        ModelError: it is 1e-5 or more, or not a number.
+        ModelError: the largest difference of a probability reaches the limit of the dtype, or is not a number.
     """
-    classifier = Classifier(path)
+    classifier = Classifier(path, num_frames=embeddings.shape[1])
     try:
         exported = np.stack([classifier.predict(clip) for clip in embeddings])
+        difference = float(np.max(np.abs(exported - expected)))
+        if classifier.recurrent:
+            rolled = np.stack([_rolled(classifier, clip) for clip in embeddings])
+            difference = max(difference, float(np.max(np.abs(rolled - expected))))
     finally:
         classifier.close()
-    difference = float(np.max(np.abs(exported - expected)))
-    if not difference < PARITY_LIMIT:
+    if not difference < PARITY_LIMITS[dtype]:
         raise ModelError(
             f"{path.name} and the Keras network differ by {difference:.2g} in a probability; expected less than "
-            f"{PARITY_LIMIT:g}. The conversion is wrong: train with the versions of the extra 'train'."
+            f"{PARITY_LIMITS[dtype]:g}. The conversion is wrong: train with the versions of the extra 'train'."
         )
-    return difference
+    return Parity(exported, difference)
+
+
+def _rolled(classifier: Classifier, clip: NDArray[np.float32]) -> NDArray[np.float32]:
+    rolling = RollingClassifier(classifier, hop=1)
+    return [rolling.push(embedding) for embedding in clip][-1]
 
 
 def predict(network: Any, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:

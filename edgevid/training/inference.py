@@ -1,4 +1,4 @@
-"""The classifiers as they are deployed: the trained networks' arithmetic, arranged for one window on a small computer.
+"""The classifiers as they are deployed: the trained networks' arithmetic, arranged for a small computer.
 
 Keras's own graph of a recurrent network multiplies each embedding by the input weights inside the time loop and keeps a random
 seed for dropout, which TFLite cannot hold. Here the input product of all embeddings is one matrix product before the loop, and
@@ -19,7 +19,7 @@ from ..sampling import FRAMES_PER_CLIP
 from .networks import GRU, SINGLE_FRAME, architecture_of
 
 Array = NDArray[np.float32]
-# (what the input product gives for one embedding [1, gates * U], state) -> state; a state is a tuple of [1, U]
+# (what the input product gives for one embedding [1, gates * U], state) -> state; a state is a tuple of [R, U]
 Step = Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]
 
 
@@ -77,10 +77,13 @@ def head_weights(network: Any) -> HeadWeights:
 
 
 def deployed_function(network: Any, num_frames: int = FRAMES_PER_CLIP) -> Any:
-    """A trained network as a TensorFlow function: float32 ``[1, num_frames, D]`` -> float32 ``[1, K]``.
+    """A trained network as a TensorFlow function: of windows if it is single-frame, of steps if it is recurrent.
 
-    Args:
-        num_frames: embeddings in a window; a recurrent network must have been made for as many.
+    Single-frame: float32 ``[1, num_frames, D]`` -> probabilities ``[1, K]``.
+
+    Recurrent: embeddings ``[T, D]`` and states ``[R, U]`` (a GRU has one array of them, an LSTM two) -> the last row's
+    probabilities ``[1, K]`` and the states after T steps. A row is a window in flight. So one graph with one copy of the
+    weights classifies a clip (T = its frames, R = 1, from zero) and a stream (T = 1, R = the windows in flight).
     """
     import tensorflow as tf
 
@@ -91,15 +94,21 @@ def deployed_function(network: Any, num_frames: int = FRAMES_PER_CLIP) -> Any:
             frames = apply_head(tf.reshape(embeddings, [num_frames, dim]), head)
             return tf.reduce_mean(frames, axis=0, keepdims=True)
 
-    else:
-        weights = recurrent_weights(network)
-        step, num_states = (gru_step(weights), 1) if architecture == GRU else (lstm_step(weights), 2)
+        return tf.function(
+            classify, input_signature=[tf.TensorSpec([1, num_frames, dim], tf.float32, name="embeddings")]
+        )
+    weights = recurrent_weights(network)
+    step, num_states = (gru_step(weights), 1) if architecture == GRU else (lstm_step(weights), 2)
 
-        def classify(embeddings: Any) -> Any:
-            state = _run(step, num_states, weights, tf.reshape(embeddings, [num_frames, dim]))
-            return apply_head(state[0], head)
+    def advance(embeddings: Any, *states: Any) -> Any:
+        after = _run(step, weights, embeddings, states)
+        return (apply_head(after[0][-1:], head), *after)
 
-    return tf.function(classify, input_signature=[tf.TensorSpec([1, num_frames, dim], tf.float32, name="embeddings")])
+    units = weights.recurrent.shape[0]
+    state_specs = [tf.TensorSpec([None, units], tf.float32, name=f"state_{i}") for i in range(num_states)]
+    return tf.function(
+        advance, input_signature=[tf.TensorSpec([None, dim], tf.float32, name="embeddings"), *state_specs]
+    )
 
 
 def gru_step(weights: RecurrentWeights) -> Step:
@@ -142,19 +151,20 @@ def apply_head(features: Any, head: HeadWeights) -> Any:
     return tf.nn.softmax(tf.matmul(hidden, head.output) + head.output_bias)
 
 
-def _run(step: Step, num_states: int, weights: RecurrentWeights, embeddings: Any) -> tuple[Any, ...]:
-    """The state after all embeddings ``[num_frames, D]``, from zero."""
+def _run(step: Step, weights: RecurrentWeights, embeddings: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The states ``[R, U]`` after all embeddings ``[T, D]``, each of which enters every row."""
     import tensorflow as tf
 
-    (units, width), num_frames = weights.recurrent.shape, embeddings.shape[0]
+    units, width = weights.recurrent.shape
+    num_steps = tf.shape(embeddings)[0]
     projected = tf.matmul(embeddings, weights.kernel) + weights.bias
 
     def body(time: Any, *states: Any) -> tuple[Any, ...]:
         return (time + 1, *step(tf.slice(projected, tf.stack([time, 0]), [1, width]), states))
 
     # A loop, not 25 copies of the step: the file holds the weights once.
-    start = (0, *(tf.zeros([1, units]) for _ in range(num_states)))
-    return tuple(tf.while_loop(lambda time, *states: time < num_frames, body, start)[1:])
+    shapes = (tf.TensorShape([]), *(tf.TensorShape([None, units]) for _ in states))
+    return tuple(tf.while_loop(lambda time, *_: time < num_steps, body, (0, *states), shape_invariants=shapes)[1:])
 
 
 def _scale_and_shift(layer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

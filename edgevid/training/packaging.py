@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..bundle import CARD_NAME, ExtractorFile, models_folder
 from ..errors import SourceError
@@ -18,12 +19,14 @@ from ..recognizer import load
 from ..sampling import FRAMES_PER_CLIP
 from ..sources import VideoFile
 from . import card as cards
+from .calibration import fit_calibration
 from .clips import Clip, DatasetError
 from .division import Division
 from .export import CLASSIFIER_NAME, check_parity, new_bundle, predict, predict_frames, to_tflite, write_card
 from .features import FeatureSet
 from .fit import Fitted, Labelled
 from .metrics import Metrics, measure
+from .outside import Scored, open_outside, score, unknown_figures
 from .progress import Reporter
 from .request import Request
 from .tuning import Settings
@@ -60,18 +63,27 @@ def write_bundle(
         compare: trains other networks, for the card. Called after the export: it clears Keras's state.
 
     Returns:
-        The card; accuracy on the validation clips, by Keras; on the test clips, by the bundle; what ``compare`` gave.
+        The card; accuracy on the validation clips, by the exported network; on the test clips, by the bundle; what
+        ``compare`` gave.
     """
     request, labels, network = material.request, material.labels, material.fitted.network
     held_out = material.labelled.at(material.division.validation)
     expected = predict(network, held_out.embeddings)
-    validation = measure(expected, held_out.classes, labels)
-    content = to_tflite(network, FRAMES_PER_CLIP)
+    dtype = request.classifier_dtype
+    outside = None if request.outside is None else _embed_outside(request.outside, material, reporter)
+    content = to_tflite(network, FRAMES_PER_CLIP, dtype)
     with new_bundle(request.output) as folder:
         (folder / CLASSIFIER_NAME).write_bytes(content)
-        parity = check_parity(folder / CLASSIFIER_NAME, held_out.embeddings, expected)
+        parity = check_parity(folder / CLASSIFIER_NAME, held_out.embeddings, expected, dtype)
+        validation = measure(parity.probabilities, held_out.classes, labels)
+        validation_clips = material.clips(material.division.validation)
+        calibration = fit_calibration(
+            parity.probabilities, held_out.classes, [(clip.label, clip.group) for clip in validation_clips]
+        )
+        reporter.say(str(calibration))
         copy_extractor(material.extractor, folder)
-        card = _card(material, parity, folder)
+        card = _card(material, parity.difference, folder)
+        card["calibration"] = calibration.as_dict()
         chose = "the epoch" if "candidates" not in material.recipe else "the settings and the epoch"
         card["accuracy"]["validation"] = cards.accuracy_entry(
             validation,
@@ -84,13 +96,17 @@ def write_bundle(
         if comparison is not None:
             card["comparison"] = comparison.as_dict(card["classifier"].get("units", 0))
         write_card(folder, card)
-        test, test_clips = None, material.clips(material.division.test)
+        test, test_scored, test_clips = None, None, material.clips(material.division.test)
         if material.named_test and request.evaluate_test:
             test_clips = material.named_test
         if test_clips:
-            test = measure_bundle(folder, test_clips, labels, reporter)
+            test, test_scored = measure_bundle(folder, test_clips, labels, reporter)
             card["accuracy"]["test"] = cards.accuracy_entry(test, None, test_frames)
-            write_card(folder, card)
+        if request.outside is not None and outside is not None:
+            known = test_scored or _score(folder, "validation", validation_clips, held_out.embeddings)
+            others = _score(folder, request.outside.resolve().name, outside.clips, outside.embeddings)
+            card["unknown"] = unknown_figures(known, others, calibration.calibration.unknown_threshold)
+        write_card(folder, card)
     return card, validation, test, comparison
 
 
@@ -106,9 +122,15 @@ def copy_extractor(extractor: ExtractorFile, folder: Path) -> None:
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def measure_bundle(folder: Path, clips: Sequence[Clip], labels: list[str], reporter: Reporter) -> Metrics:
-    """Measure a bundle as it ships, clip by clip, as a caller would use it. Clips that cannot be read are said and left out."""
-    probabilities, classes = [], []
+def measure_bundle(
+    folder: Path, clips: Sequence[Clip], labels: list[str], reporter: Reporter
+) -> tuple[Metrics, Optional[Scored]]:
+    """Measure a bundle as it ships, clip by clip, as a caller would use it. Clips that cannot be read are said and left out.
+
+    Returns:
+        What was measured, and the scores of the clips that can be read, if any.
+    """
+    probabilities, read = [], []
     with load(folder) as recognizer:
         for done, clip in enumerate(clips, start=1):
             reporter.tick(f"test clip {done} of {len(clips)}")
@@ -117,8 +139,10 @@ def measure_bundle(folder: Path, clips: Sequence[Clip], labels: list[str], repor
             except SourceError as error:
                 reporter.say(f"skipped: {error}")
             else:
-                classes.append(labels.index(clip.label))
-    return measure(np.reshape(probabilities, (len(classes), len(labels))), np.array(classes, dtype=np.int64), labels)
+                read.append(clip)
+    rows = np.reshape(probabilities, (len(read), len(labels)))
+    classes = np.array([labels.index(clip.label) for clip in read], dtype=np.int64)
+    return measure(rows, classes, labels), score("test", read, rows) if read else None
 
 
 def median_seconds(clips: Sequence[Clip]) -> float:
@@ -140,6 +164,22 @@ def median_seconds(clips: Sequence[Clip]) -> float:
     return round(statistics.median(durations), 3)
 
 
+def _embed_outside(folder: Path, material: Material, reporter: Reporter) -> FeatureSet:
+    """The clips of other actions, embedded as the known ones were."""
+    from .build import embed  # which imports this module
+
+    clips, left_out = open_outside(folder, material.labels)
+    if left_out:
+        reporter.say(f"note: clips of actions that the bundle knows are not outside clips: {', '.join(left_out)}")
+    return embed(clips, material.extractor, material.request, reporter)
+
+
+def _score(folder: Path, name: str, clips: Sequence[Clip], embeddings: NDArray[np.float32]) -> Scored:
+    """The scores that a bundle gives to embedded clips."""
+    with load(folder) as recognizer:
+        return score(name, clips, np.stack([recognizer.classifier.predict(window) for window in embeddings]))
+
+
 def _frames(network: Any, clips: Labelled, labels: list[str]) -> Optional[Metrics]:
     """A single-frame network's accuracy frame by frame, as the thesis gives it; None of a recurrent one."""
     if len(network.input_shape) == 3:
@@ -159,7 +199,7 @@ def _card(material: Material, parity: float, folder: Path) -> dict[str, Any]:
         num_frames=FRAMES_PER_CLIP,
         window_seconds=median_seconds(training) if window is None else float(window),
         extractor=material.extractor,
-        classifier=cards.classifier_entry(folder, material.fitted, parity),
+        classifier=cards.classifier_entry(folder, material.fitted, request.classifier_dtype, parity),
         training=cards.training_entry(
             data=request.data_description,
             training=training,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .evaluation import PREDICTIONS_NAME, EvaluationError, Predictions, write_predictions
 from .evaluation_folder import METRICS_NAME
 from .metrics import AVERAGED
+from .outside import unknown_rows
 from .page import Page
 from .plots import class_bars, confusion_plot, normalise_rows
 
@@ -125,6 +126,7 @@ def evaluation_page(metrics: dict[str, Any], predictions: Predictions, classes: 
         )
         page.picture(f"{name}.png", counts, f"Confusion matrix{cut}, clips: true classes down, predicted ones across")
         page.picture(f"{name}_normalised.png", shares, f"Confusion matrix{cut}, each row divided by its clips")
+    _unknown(page, metrics.get("unknown"))
     _streaming(page, metrics.get("streaming"))
     page.heading("How this was made")
     page.code(metrics["command"])
@@ -193,6 +195,20 @@ def _remarks(metrics: dict[str, Any]) -> list[str]:
             f"probability: {keras['max_abs_probability_difference']:.2g}."
         )
     return remarks
+
+
+def _unknown(page: Page, unknown: Optional[dict[str, Any]]) -> None:
+    if unknown is None:
+        return
+    page.heading("None of these actions")
+    threshold = unknown["threshold"]
+    page.text(
+        f"{unknown['outside']['clips']} clips of {unknown['outside']['classes']} other actions. A clip is rejected where its "
+        f"largest calibrated probability is below the bundle's threshold of {threshold:g}"
+        f"{'' if threshold else ' (it has none: nothing is rejected)'}. AUROC: how often a clip of a known action has the higher "
+        "score of the two, whatever the threshold; 0.5 is chance."
+    )
+    page.table(unknown_rows(unknown), right=(1, 2, 3))
 
 
 def _streaming(page: Page, streaming: Optional[dict[str, Any]]) -> None:

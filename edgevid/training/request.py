@@ -11,7 +11,9 @@ from ..errors import OptionError
 from ..sampling import check_window_seconds
 from .clips import check_share
 from .division import DEFAULT_TEST_SHARE, check_test_share
+from .export import FLOAT32, PARITY_LIMITS
 from .features import default_cache
+from .outside import open_outside
 from .run_folder import default_run_folder
 from .tuning import RECIPES, settings
 
@@ -35,6 +37,9 @@ class Request:
         cache: folder for embeddings.
         jobs: processes that make them.
         evaluate_test: whether to look at test clips that the data names.
+        classifier_dtype: how the classifier's weights are stored: "float32", "float16" or "int8".
+        outside: clips of other actions, to measure how many the bundle rejects; see
+            :func:`edgevid.training.outside.open_outside`. They decide nothing of the bundle.
         overwrite: whether a bundle that is there may be replaced.
         compare: numbers of units to train and measure as well, for the card.
         compare_share: the part of the training clips to hold out in that comparison; default: ``validation_share``.
@@ -58,6 +63,8 @@ class Request:
     cache: Path = field(default_factory=default_cache)
     jobs: int = 1
     evaluate_test: bool = False
+    classifier_dtype: str = FLOAT32
+    outside: Optional[Path] = None
     overwrite: bool = False
     compare: tuple[int, ...] = ()
     compare_share: Optional[float] = None
@@ -76,6 +83,12 @@ class Request:
         check_test_share(self.test_share)
         if self.window_seconds is not None:
             check_window_seconds(self.window_seconds)
+        if self.classifier_dtype not in PARITY_LIMITS:
+            raise OptionError(
+                f"classifier_dtype={self.classifier_dtype!r} was given; expected one of: {', '.join(PARITY_LIMITS)}."
+            )
+        if self.outside is not None:
+            open_outside(self.outside)
         if self.divisions < 1:
             raise OptionError(f"divisions={self.divisions!r} was given; expected an int of 1 or more.")
         if self.recipe not in (None, *RECIPES):

@@ -77,6 +77,28 @@ def test_a_card_can_be_read(call):
     assert record["card"] == bundle.card
 
 
+def test_a_card_says_what_is_rejected(call, tmp_path):
+    copy = shutil.copytree(models_folder() / "exercises10", tmp_path / "mine")
+    card = json.loads((copy / "card.json").read_text(encoding="utf-8"))
+    share = {"value": 0.25, "hits": 2, "n": 8, "wilson_95": [0.0715, 0.5907]}
+    card["calibration"] = {"temperature": 1.5, "unknown_threshold": 0.25, "note": "of few clips"}
+    card["unknown"] = {
+        "outside": {"data": "zoo", "rejected": share},
+        "auroc": {"value": 0.6261, "bootstrap_95": [0.5089, 0.7425]},
+    }
+    (copy / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    lines = [line.strip() for line in call("models", copy).out.splitlines()]
+    for line in (
+        "temperature: 1.5", "unknown threshold: 0.25", "note: of few clips", "data: zoo",
+        "rejected: 25.0 % [7.1, 59.1] of 8 (95 % interval)", "auroc: 0.626 [0.509, 0.743] (95 % interval)",
+    ):  # fmt: skip
+        assert line in lines
+    assert lines.index("unknown:") < lines.index("training:")
+    card["unknown"]["auroc"]["bootstrap_95"] = None
+    (copy / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    assert "auroc: 0.626, no interval" in call("models", copy).out
+
+
 def test_a_bundle_anywhere_and_an_extractor_have_cards_too(call, tmp_path):
     copy = shutil.copytree(models_folder() / "exercises10", tmp_path / "mine")
     assert str(copy) in call("models", copy).out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -142,6 +143,59 @@ def test_tables_and_json_without_a_folder(data, capsys, monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory) -> Path:
+    """Four clips of two other actions, two groups each, with a split of its own; and one that is broken."""
+    from support.videos import write_video
+
+    root = tmp_path_factory.mktemp("outside") / "zoo"
+    lines = ["path,label,group,split"]
+    for i, label in enumerate(("Archery", "Biking")):
+        (root / label).mkdir(parents=True)
+        for number in range(2):
+            write_video(root / label / f"{number}.mp4", moving_frames(4, seed=50 + 10 * i + number), 4.0)
+            lines.append(f"{label}/{number}.mp4,{label},{number},outside")
+    (root / "broken.mp4").write_bytes(b"this is no video")
+    lines.append("broken.mp4,Biking,9,outside")
+    (root / "clips.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_clips_of_other_actions(data, outside, tmp_path, capsys):
+    bundle = shutil.copytree(edgevid.open_bundle().folder, tmp_path / "mine")
+    card = json.loads((bundle / "card.json").read_text(encoding="utf-8"))
+    with edgevid.load(bundle, num_threads=1) as opened:
+        scores = [
+            opened.classify(outside / label / f"{i}.mp4").score for label in ("Archery", "Biking") for i in (0, 1)
+        ]
+    threshold = round((sorted(scores)[1] + sorted(scores)[2]) / 2, 6)
+    card["calibration"] = {"temperature": 1.0, **card.get("calibration", {}), "unknown_threshold": threshold}
+    (bundle / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+    output = tmp_path / "report"
+    assert main(["evaluate", str(bundle), str(data), "--outside", str(outside), "-o", str(output), *QUICK]) == 0
+    printed, errors = capsys.readouterr()
+    metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    unknown = metrics["unknown"]
+    assert unknown["threshold"] == threshold
+    assert (unknown["outside"]["rejected"]["hits"], unknown["outside"]["rejected"]["n"]) == (2, 4)
+    assert (unknown["outside"]["data"], unknown["outside"]["groups"]) == ("zoo", 4)
+    assert (unknown["known"]["split"], unknown["known"]["clips"]) == ("test", 6)
+    with (output / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        known = [float(row["score"]) for row in csv.DictReader(file)]
+    assert unknown["known"]["accepted"]["hits"] == sum(score >= threshold for score in known)
+    assert unknown["auroc"]["value"] == pytest.approx(
+        np.mean([(k > o) + (k == o) / 2 for k in known for o in scores]), abs=1e-4
+    )
+    assert "--outside zoo" in metrics["command"]
+    assert "other actions (zoo), rejected" in printed
+    assert "skipped broken.mp4" in errors
+    page = (output / "report.html").read_text(encoding="utf-8")
+    assert "None of these actions" in page
+    assert "4 clips of 2 other actions" in page
+    assert str(outside.parent) not in page
+
+
 def test_errors_come_before_the_work(data, tmp_path, capsys):
     def error_of(*words: str) -> str:
         assert main(["evaluate", "exercises10", *words]) == 1
@@ -155,6 +209,8 @@ def test_errors_come_before_the_work(data, tmp_path, capsys):
     assert "data: PullUps, Sleeping" in message
     assert "bundle: BodyWeightSquats" in message
     assert "--classes names Sleeping" in error_of(str(data), "--classes", "Sleeping,PullUps")
+    assert "nowhere is not there" in error_of(str(data), "--outside", str(tmp_path / "nowhere"))
+    assert "are of actions that the bundle knows" in error_of(str(data), "--outside", str(data))
     (tmp_path / "note.txt").write_text("mine")
     assert "is not empty" in error_of(str(data), "-o", str(tmp_path))
     broken = tmp_path / "broken.csv"

@@ -148,7 +148,7 @@ def test_the_export_computes_what_keras_computes(network, embeddings, tmp_path):
         operators = {operator["op_name"] for operator in classifier.model._interpreter._get_ops_details()}
         classifier.close()
         assert not [name for name in operators if "Flex" in name or "CUSTOM" in name.upper()]
-    assert check_parity(path, embeddings, expected) < 1e-5
+    assert check_parity(path, embeddings, expected).difference < 1e-5
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -156,6 +156,67 @@ def test_test_clips_that_cannot_be_read_are_skipped(data, tmp_path, capsys, no_t
     assert card["accuracy"]["test"]["accuracy"]["n"] == 1
 
 
+@pytest.fixture
+def outside(make_video, tmp_path) -> Path:
+    """Three clips of two other actions, one of a known one, and one that is broken."""
+    for i, name in enumerate(("up/1", "up/2", "down/1", "Left/1")):
+        make_video(f"outside/{name}.mp4", moving_square(True, seed=90 + i))
+    (tmp_path / "outside" / "up" / "broken.mp4").write_bytes(b"this is no video")
+    return tmp_path / "outside"
+
+
+def test_of_few_validation_clips_scores_are_not_calibrated(data, tmp_path, capsys, no_training):
+    assert train(data, tmp_path / "bundle") == 0
+    card = card_of(tmp_path / "bundle")
+    assert "Not calibrated: 2 validation clips are fewer than 20" in capsys.readouterr().err
+    assert "2 validation clips are fewer than 20" in card["calibration"].pop("note")
+    assert card["calibration"] == {"temperature": 1.0, "unknown_threshold": 0.0}
+    assert "unknown" not in card
+
+
+def test_clips_of_other_actions_are_measured_and_change_nothing(
+    data, outside, tmp_path, capsys, monkeypatch, no_training
+):
+    import keras
+
+    monkeypatch.setattr("edgevid.training.calibration.MIN_CLIPS", 2)
+    cards = []
+    for name, options in (("without", []), ("with", ["--outside", str(outside)])):
+        keras.utils.set_random_seed(0)
+        assert train(data, tmp_path / name, *options) == 0
+        cards.append(card_of(tmp_path / name))
+        printed, progress = capsys.readouterr()
+    without, card = cards
+    assert card["classifier"]["sha256"] == without["classifier"]["sha256"]
+    assert card["calibration"] == without["calibration"]
+    assert card["calibration"]["unknown_threshold"] > 0
+    assert card["calibration"]["fitted_on"] == {"split": "validation", "clips": 2, "groups": 2}
+    assert "unknown" not in without
+
+    unknown = card["unknown"]
+    assert unknown["threshold"] == card["calibration"]["unknown_threshold"]
+    assert (unknown["known"]["split"], unknown["known"]["accepted"]) == (
+        "validation", card["calibration"]["known_accepted"],
+    )  # fmt: skip
+    assert (unknown["outside"]["data"], unknown["outside"]["clips"], unknown["outside"]["classes"]) == ("outside", 3, 2)
+    with edgevid.load(tmp_path / "with") as recognizer:
+        assert recognizer.threshold == unknown["threshold"]
+        clips = [outside / "up" / "1.mp4", outside / "up" / "2.mp4", outside / "down" / "1.mp4"]
+        rejected = [not recognizer.classify(clip).accepted for clip in clips]
+    assert unknown["outside"]["rejected"]["hits"] == sum(rejected)
+    assert "other actions (outside), rejected" in printed
+    assert "the bundle knows are not outside clips: Left" in progress
+    assert "broken.mp4" in progress
+    assert "--outside outside" in card["training"]["command"]
+
+
+def test_known_clips_are_the_test_clips_where_they_are_measured(data, outside, tmp_path, no_training):
+    assert train(data, tmp_path / "bundle", "--evaluate-test", "--outside", str(outside)) == 0
+    unknown = card_of(tmp_path / "bundle")["unknown"]
+    assert (unknown["known"]["split"], unknown["known"]["clips"]) == ("test", 2)
+    assert unknown["known"]["accepted"]["value"] == 1.0
+
+
 def test_a_test_without_test_clips_is_refused_at_once(make_video, tmp_path, capsys):
     for name in ("left/1", "left/2", "right/1", "right/2"):
         make_video(f"data/{name}.mp4", 3)
@@ -192,6 +253,7 @@ def test_failures_leave_nothing_behind(data, tmp_path, capsys, monkeypatch, no_t
         (["--architecture", "single-frame"], 2, "units=8"),
         (["--test", "1"], 2, "share"),
         (["--splits", "nowhere"], 1, "nowhere"),
+        (["--outside", "nowhere"], 1, "nowhere is not there"),
     ],
 )
 def test_exit_codes(data, tmp_path, capsys, no_training, options, code, message):

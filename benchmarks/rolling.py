@@ -1,0 +1,201 @@
+"""What a prediction at each sampled frame costs: the rolling form against running the classifier over the window each time.
+
+    python benchmarks/rolling.py                    # the shipped bundle
+    python benchmarks/rolling.py --units 1280       # a network of the thesis's size, random weights (needs the extra 'train')
+    python benchmarks/rolling.py --classifier FILE
+
+Both forms run the same file on the same runtime, in turn, in one process; their memory is measured in a process each. The
+whole stream (check, resize, embed, classify) is compared with the interpreter's bare invoke() of the extractor, and its time
+for each sampled frame is followed over many frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from measure import environment, latency_fields, save, time_in_turn
+
+import edgevid
+from edgevid.bundle import open_bundle
+from edgevid.classifier import Classifier
+from edgevid.errors import EdgevidError
+from edgevid.rolling import RollingClassifier
+from edgevid.stream import Stream
+from edgevid.window import EmbeddingWindow
+
+ROLLING, WINDOW = "rolling", "window"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--classifier", type=Path, metavar="FILE", help="a classifier (default: the shipped bundle's)")
+    parser.add_argument("--units", type=int, metavar="N", help="make one of random weights instead")
+    parser.add_argument("--architecture", choices=("gru", "lstm"), default="gru", help="of it (default: %(default)s)")
+    parser.add_argument("--dtype", choices=("float32", "float16", "int8"), default="float32", help="of its weights")
+    parser.add_argument("--threads", type=int, default=1, help="interpreter threads (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=200, help="timed runs of each (default: %(default)s)")
+    parser.add_argument("--frames", type=int, default=10_000, help="sampled frames to follow (default: %(default)s)")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
+    parser.add_argument("--memory-of", choices=(ROLLING, WINDOW), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.memory_of:
+        print(_peak_growth(args.memory_of, args.classifier, args.threads, args.runtime))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = args.classifier or open_bundle().classifier_path
+        if args.units:
+            path = _random_classifier(args.architecture, args.units, args.dtype, Path(folder))
+        classifier = Classifier(path, num_threads=args.threads, runtime=args.runtime)
+        result = {
+            "benchmark": "rolling", "environment": environment(args.runtime), "threads": args.threads,
+            "classifier": _described(classifier), **_compare(classifier, args), **_whole_stream(classifier, args),
+        }  # fmt: skip
+        classifier.close()
+    save(result, args.json)
+    return 0
+
+
+def _compare(classifier: Classifier, args: argparse.Namespace) -> dict[str, Any]:
+    embeddings = np.random.default_rng(0).random((64, classifier.dim), np.float32)
+    reference = Classifier(classifier.model.path, num_threads=args.threads, runtime=args.runtime)
+    rolling, window = RollingClassifier(classifier, hop=1), EmbeddingWindow(classifier.num_frames, classifier.dim)
+    state = {ROLLING: 0, WINDOW: 0}
+
+    def roll() -> Any:
+        state[ROLLING] += 1
+        return rolling.push(embeddings[state[ROLLING] % 64])
+
+    def rerun() -> Any:
+        state[WINDOW] += 1
+        window.push(embeddings[state[WINDOW] % 64])
+        return reference.predict(window.view()) if window.full else None
+
+    for _ in range(classifier.num_frames):
+        rerun()
+        roll()
+    difference = float(np.abs(roll() - rerun()).max())
+    times = time_in_turn({ROLLING: roll, WINDOW: rerun}, runs=args.runs)
+    latency = {name: latency_fields(values) for name, values in times.items()}
+    reference.close()
+    memory = {form: _memory(form, classifier.model.path, args) for form in (ROLLING, WINDOW)}
+    ratio = latency[WINDOW]["median_ms"] / latency[ROLLING]["median_ms"]
+    print(f"{_described(classifier)}, {args.threads} thread(s)")
+    for name, fields in latency.items():
+        print(
+            f"{name:8} median {fields['median_ms']:8.3f} ms   min {fields['min_ms']:8.3f} ms   "
+            f"peak memory +{memory[name] or 0:.1f} MB"
+        )
+    print(f"ratio of the medians, window / rolling: {ratio:.2f}; largest difference of a probability: {difference:.1e}")
+    return {
+        "latency": latency, "ratio_window_to_rolling": ratio, "max_abs_difference": difference, "peak_memory_mb": memory,
+    }  # fmt: skip
+
+
+def _whole_stream(classifier: Classifier, args: argparse.Namespace) -> dict[str, Any]:
+    """The stream with this classifier; skipped where the shipped extractor does not fit it."""
+    with edgevid.load(num_threads=args.threads, runtime=args.runtime) as recognizer:
+        extractor = recognizer.extractor
+        if extractor.dim != classifier.dim:
+            return {}
+        stream = Stream(
+            extractor, classifier, tuple(str(i) for i in range(classifier.num_classes)),
+            window_seconds=5.0, hop=1, min_filled=1.0, threshold=0.0,
+        )  # fmt: skip
+        frames = np.random.default_rng(0).integers(0, 256, (16, 240, 320, 3), dtype=np.uint8)
+        pushed = iter(range(10**9))
+
+        def push() -> Any:
+            at = next(pushed)
+            return stream.push(frames[at % 16], at * stream.window_seconds / classifier.num_frames)
+
+        times = time_in_turn({"stream": push, "invoke": extractor.model._interpreter.invoke}, runs=args.runs)
+        latency = {name: latency_fields(values) for name, values in times.items()}
+        ratio = latency["stream"]["median_ms"] / latency["invoke"]["median_ms"]
+        print(f"whole stream, 320x240 frames: {ratio:.3f} times the extractor's bare invoke() (medians)")
+        stream.reset()
+        filling = _followed(push, classifier.num_frames - 1)
+        followed = _followed(push, args.frames)
+        followed["filling_to_full"] = filling["median_ms"] / followed["median_ms"]
+        print(
+            f"over {args.frames} sampled frames: median {followed['median_ms']:.3f} ms, p99 {followed['p99_ms']:.3f} ms = "
+            f"{followed['p99_to_median']:.2f} times the median; before the window is full / after: "
+            f"{followed['filling_to_full']:.2f}"
+        )
+    return {"whole_stream": {"latency": latency, "ratio_stream_to_invoke": ratio, "flatness": followed}}
+
+
+def _followed(push: Callable[[], Any], count: int) -> dict[str, float]:
+    """Time for each sampled frame."""
+    milliseconds = []
+    for _ in range(count):
+        started = time.perf_counter()
+        push()
+        milliseconds.append((time.perf_counter() - started) * 1000)
+    median = float(np.median(milliseconds))
+    return {
+        "frames": count, "median_ms": median, "p99_ms": float(np.percentile(milliseconds, 99)),
+        "p99_to_median": float(np.percentile(milliseconds, 99)) / median, "max_ms": max(milliseconds),
+    }  # fmt: skip
+
+
+def _random_classifier(architecture: str, units: int, dtype: str, folder: Path) -> Path:
+    """A classifier of the thesis's form for the shipped extractor, of random weights."""
+    from edgevid.training.export import to_tflite
+    from edgevid.training.networks import NetworkOptions, load_keras, make_network
+
+    load_keras()
+    network = make_network(1280, 10, NetworkOptions(architecture=architecture, units=units))
+    path = folder / "classifier.tflite"
+    path.write_bytes(to_tflite(network, dtype=dtype))
+    return path
+
+
+def _described(classifier: Classifier) -> str:
+    kind = {0: "windows only", 1: "GRU", 2: "LSTM"}[classifier.num_states]
+    return f"{kind}, {classifier.units} units, {classifier.model.path.stat().st_size:,} bytes"
+
+
+def _memory(form: str, path: Path, args: argparse.Namespace) -> Optional[float]:
+    """What a form adds to the peak memory of a new process, in 10^6 bytes; None where the system does not say."""
+    command = [sys.executable, __file__, "--memory-of", form, "--classifier", str(path), "--threads", str(args.threads)]
+    command += ["--runtime", args.runtime] if args.runtime else []
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return None if said.strip() == "None" else float(said)
+
+
+def _peak_growth(form: str, path: Path, threads: int, runtime: Optional[str]) -> Optional[float]:
+    before = _peak_bytes()
+    classifier = Classifier(path, num_threads=threads, runtime=runtime)
+    embeddings = np.random.default_rng(0).random((classifier.num_frames, classifier.dim), np.float32)
+    rolling = RollingClassifier(classifier, hop=1)
+    for _ in range(4):
+        for embedding in embeddings if form == ROLLING else ():
+            rolling.push(embedding)
+        if form == WINDOW:
+            classifier.predict(embeddings)
+    after = _peak_bytes()
+    return None if before is None or after is None else (after - before) / 1e6
+
+
+def _peak_bytes() -> Optional[int]:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EdgevidError as error:
+        sys.exit(str(error))

@@ -1,0 +1,174 @@
+"""How many cuts the scene cut detector finds, and how often it takes motion for one.
+
+    python benchmarks/scene_cut.py DATASET [--bundle NAME] [--json FILE]
+
+DATASET is what `edgevid train` takes; only its training clips are used. They are sampled and embedded as a stream does it.
+A cut that it finds within a clip is a false one (the clips of UCF101 are single shots). A cut that is there is
+made by joining the end of one clip to the start of another, of the same class but another group (hard) or of another
+class (easy).
+
+Even-numbered groups choose the threshold: the lowest one with less than --false-cuts a minute. The figures are measured
+with it on the odd-numbered groups. Intervals: 95 %, bootstrap over groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from measure import environment, save
+
+import edgevid
+from edgevid.bundle import DEFAULT_BUNDLE
+from edgevid.errors import EdgevidError
+from edgevid.frames import Frame
+from edgevid.sampling import StreamSampler
+from edgevid.scene_cut import DEFAULT_THRESHOLD, SceneCutDetector
+from edgevid.sources import VideoFile
+from edgevid.training.clips import Clip
+from edgevid.training.dataset import open_dataset
+
+THRESHOLDS = [round(0.2 + 0.01 * k, 2) for k in range(26)]
+RESAMPLES = 2000
+# More than the detector remembers: what lay before changes nothing.
+TAIL = 8
+
+
+class Embedded(NamedTuple):
+    """A clip's embeddings at the ticks of a stream, float32 ``[N, D]``."""
+
+    clip: Clip
+    embeddings: np.ndarray
+
+    @property
+    def group(self) -> tuple[str, str]:
+        return self.clip.label, self.clip.group
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "dataset", type=Path, metavar="DATASET", help="a folder or CSV file, as `edgevid train` takes it"
+    )
+    parser.add_argument(
+        "--bundle", default=DEFAULT_BUNDLE, metavar="NAME", help="whose extractor (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--false-cuts", type=float, default=0.5, metavar="N", help="a minute, while choosing (default: %(default)s)"
+    )
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
+    args = parser.parse_args()
+
+    clips = [clip for clip in open_dataset(args.dataset).clips if clip.split == "train"]
+    with edgevid.load(args.bundle, num_threads=1, runtime=args.runtime) as recognizer:
+        embedded = [Embedded(clip, embed(recognizer, clip.path)) for clip in clips]
+        interval_seconds = recognizer.window_seconds / recognizer.num_frames
+    choosing = [item for item in embedded if int(item.clip.group) % 2 == 0]
+    reporting = [item for item in embedded if int(item.clip.group) % 2 == 1]
+
+    false_cuts = {t: sum(count_cuts(item.embeddings, t) for item in choosing) for t in THRESHOLDS}
+    allowed = args.false_cuts * minutes(choosing, interval_seconds)
+    threshold = next(t for t in THRESHOLDS if false_cuts[t] < allowed)
+    result = {
+        "interval_seconds": round(interval_seconds, 4),
+        "threshold": threshold,
+        "chosen_on": figures(choosing, threshold, interval_seconds),
+        "measured_on": figures(reporting, threshold, interval_seconds),
+    }
+    print(f"chosen threshold: {threshold:g} (the detector's default: {DEFAULT_THRESHOLD:g})")
+    for name in ("chosen_on", "measured_on"):
+        print_figures(name, result[name])
+    save({"benchmark": "scene_cut", "environment": environment(args.runtime), **result}, args.json)
+    return 0
+
+
+def embed(recognizer: edgevid.Recognizer, path: Path) -> np.ndarray:
+    """The embeddings at the ticks of a stream, float32 ``[N, D]``."""
+    sampler = StreamSampler(recognizer.window_seconds, recognizer.num_frames)
+
+    def sampled(video: VideoFile) -> Iterator[Frame]:
+        for timestamp, image in video.frames(lambda timestamp: sampler.ticks_due(timestamp) > 0):
+            sampler.advance(timestamp)
+            yield image
+
+    with VideoFile(path) as video:
+        return np.stack([recognizer.extractor.embed(image) for image in sampled(video)])
+
+
+def count_cuts(embeddings: np.ndarray, threshold: float) -> int:
+    detector = SceneCutDetector(threshold)
+    return sum(detector.update(embedding) for embedding in embeddings)
+
+
+def finds_splice(before: np.ndarray, after: np.ndarray, threshold: float) -> bool:
+    """Whether the detector says at the first embedding of ``after`` that there was a cut."""
+    detector = SceneCutDetector(threshold)
+    for embedding in before[-TAIL:]:
+        detector.update(embedding)
+    return detector.update(after[0])
+
+
+def minutes(items: Sequence[Embedded], interval_seconds: float) -> float:
+    """Of video between successive samples."""
+    return sum(len(item.embeddings) - 1 for item in items) * interval_seconds / 60
+
+
+def figures(items: Sequence[Embedded], threshold: float, interval_seconds: float) -> dict[str, Any]:
+    groups = sorted({item.group for item in items})
+    index = {group: k for k, group in enumerate(groups)}
+    draws = np.random.default_rng(0).multinomial(len(groups), [1 / len(groups)] * len(groups), size=RESAMPLES)
+    draws = draws.astype(float)
+
+    cuts, time = np.zeros(len(groups)), np.zeros(len(groups))
+    for item in items:
+        cuts[index[item.group]] += count_cuts(item.embeddings, threshold)
+        time[index[item.group]] += minutes([item], interval_seconds)
+    with_cut = sum(count_cuts(item.embeddings, threshold) > 0 for item in items)
+    result: dict[str, Any] = {
+        "groups": len(groups), "clips": len(items), "minutes": round(time.sum(), 2), "false_cuts": int(cuts.sum()),
+        "clips_with_false_cut": with_cut,
+        "false_cuts_per_minute": with_interval(cuts.sum() / time.sum(), (draws @ cuts) / (draws @ time)),
+    }  # fmt: skip
+    for name, pairs in splices(items).items():
+        found, made = np.zeros((len(groups),) * 2), np.zeros((len(groups),) * 2)
+        for first, second in pairs:
+            where = index[first.group], index[second.group]
+            found[where] += finds_splice(first.embeddings, second.embeddings, threshold)
+            made[where] += 1
+        drawn = [np.einsum("rg,gh,rh->r", draws, values, draws, optimize=True) for values in (found, made)]
+        result[f"{name}_splices"] = int(made.sum())
+        result[f"{name}_found"] = with_interval(found.sum() / made.sum(), drawn[0] / drawn[1])
+    return result
+
+
+def splices(items: Sequence[Embedded]) -> dict[str, list[tuple[Embedded, Embedded]]]:
+    """Pairs of clips to join: each clip with each other of its class, and one pair for two groups of different classes."""
+    pairs = [(a, b) for a, b in itertools.permutations(items, 2) if a.group != b.group]
+    hard = [(a, b) for a, b in pairs if a.clip.label == b.clip.label]
+    easy = {(a.group, b.group): (a, b) for a, b in pairs if a.clip.label != b.clip.label}
+    return {"hard": hard, "easy": list(easy.values())}
+
+
+def with_interval(value: float, drawn: np.ndarray) -> dict[str, Any]:
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return {"value": round(float(value), 4), "bootstrap_95": [round(float(low), 4), round(float(high), 4)]}
+
+
+def print_figures(name: str, result: dict[str, Any]) -> None:
+    print(f"{name}: {result['clips']} clips of {result['groups']} groups, {result['minutes']} minutes")
+    for key in ("false_cuts_per_minute", "hard_found", "easy_found"):
+        low, high = result[key]["bootstrap_95"]
+        print(f"  {key:22} {result[key]['value']:.3f}  [{low:.3f}, {high:.3f}]")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EdgevidError as error:
+        sys.exit(str(error))

@@ -1,0 +1,131 @@
+"""Smoothed predictions: less flicker, a little later."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import deque
+from typing import Optional, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import OptionError
+from .prediction import Prediction
+from .prediction_order import PredictionOrder
+
+
+class Smoothing(Protocol):
+    """Follows the predictions of one stream and gives a smoothed one for each."""
+
+    def update(self, prediction: Prediction) -> Prediction:
+        """The next prediction, smoothed: a new one with other probabilities, everything else kept."""
+
+    def reset(self) -> None:
+        """Forget what came before: the next prediction belongs to another scene."""
+
+
+class ExponentialSmoothing:
+    """Each prediction counts the less the longer ago it is: ``e`` times less after every ``seconds``.
+
+    It goes by the predictions' timestamps, so that the result is the same at any rate. The first prediction passes
+    unchanged.
+
+    Args:
+        seconds: time constant, above 0: after a change the smoothed probabilities have gone 63 % of the way.
+
+    Raises:
+        OptionError: not a number of seconds above 0.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+        if not (number and math.isfinite(seconds) and seconds > 0):
+            raise OptionError(f"ExponentialSmoothing({seconds!r}) was asked for; expected a number of seconds above 0.")
+        self.seconds = float(seconds)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what came before."""
+        self._order = PredictionOrder()
+        self._smoothed: Optional[NDArray[np.float64]] = None
+
+    def update(self, prediction: Prediction) -> Prediction:
+        """The next prediction, smoothed.
+
+        Raises:
+            TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before.
+        """
+        last = self._order.last
+        timestamp, probabilities = self._order.advance(prediction)
+        if self._smoothed is None or last is None:
+            self._smoothed = probabilities
+        else:
+            self._smoothed += -math.expm1((last - timestamp) / self.seconds) * (probabilities - self._smoothed)
+        return _replaced(prediction, self._smoothed)
+
+
+class MeanSmoothing:
+    """The mean of the last ``count`` predictions' probabilities; of fewer at the start.
+
+    Args:
+        count: predictions, 1 or more; 1 changes nothing.
+
+    Raises:
+        OptionError: not an int of 1 or more.
+    """
+
+    def __init__(self, count: int) -> None:
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise OptionError(f"MeanSmoothing({count!r}) was asked for; expected an int of 1 or more predictions.")
+        self.count = count
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what came before."""
+        self._order = PredictionOrder()
+        self._latest: deque[NDArray[np.float64]] = deque(maxlen=self.count)
+
+    def update(self, prediction: Prediction) -> Prediction:
+        """The next prediction, smoothed.
+
+        Raises:
+            TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before.
+        """
+        _, probabilities = self._order.advance(prediction)
+        self._latest.append(probabilities)
+        # Summed anew each time: a running sum would gather rounding errors for as long as the stream lives.
+        return _replaced(prediction, np.mean(self._latest, axis=0))
+
+
+def open_smoothing(text: str) -> Optional[Smoothing]:
+    """What a command line names: ``"none"``, ``"exponential:SECONDS"`` or ``"mean:COUNT"``.
+
+    >>> open_smoothing("exponential:1.5").seconds
+    1.5
+    >>> open_smoothing("mean:5").count
+    5
+    >>> open_smoothing("none") is None
+    True
+
+    Raises:
+        OptionError: none of these.
+    """
+    kind, _, value = text.strip().lower().partition(":")
+    try:
+        if kind == "exponential":
+            return ExponentialSmoothing(float(value))
+        if kind == "mean":
+            return MeanSmoothing(int(value))
+    except ValueError:  # OptionError is one: what was typed tells more than what it was read as
+        pass
+    if (kind, value) == ("none", ""):
+        return None
+    raise OptionError(
+        f"The smoothing {text!r} was asked for; expected none, exponential:SECONDS (seconds above 0, such as exponential:1.5) "
+        "or mean:COUNT (1 or more predictions, such as mean:5)."
+    )
+
+
+def _replaced(prediction: Prediction, probabilities: NDArray[np.float64]) -> Prediction:
+    return dataclasses.replace(prediction, probabilities=probabilities.astype(np.float32))

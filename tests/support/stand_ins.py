@@ -1,0 +1,125 @@
+"""A recogniser and sources that need no model and no camera: a picture's brightness says what happens in it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
+from typing import Any, Callable, Optional, Union
+
+import numpy as np
+
+from edgevid import Recognizer, Source, TimedFrame
+from edgevid.frames import Frame
+from edgevid.sources import Wanted
+
+LABELS = ("idle", "jump")
+SECONDS = 0.1  # from one sample to the next
+
+
+def picture(jump: float) -> Frame:
+    """A uint8 [8, 8, 3] frame in which ``jump`` has this probability."""
+    return np.full((8, 8, 3), round(200 * jump), np.uint8)
+
+
+def video(jumps: Iterable[float], start: float = 0.0) -> list[TimedFrame]:
+    """One sample each."""
+    return [TimedFrame(start + k * SECONDS, picture(jump)) for k, jump in enumerate(jumps)]
+
+
+class StandInRecognizer(Recognizer):
+    """Answers with the mean of the last two pictures. ``busy``: called for each one that is embedded."""
+
+    def __init__(self, busy: Optional[Callable[[], None]] = None) -> None:
+        self.embedded = 0
+        self.busy = busy
+        self.threshold = 0.0
+        self.bundle: Any = SimpleNamespace(labels=LABELS, num_frames=2, window_seconds=2 * SECONDS, name="stand-in")
+        self.extractor: Any = SimpleNamespace(dim=2, embed=self._embed, close=lambda: None)
+        self.classifier: Any = SimpleNamespace(
+            num_frames=2, recurrent=False, predict=lambda window: window.mean(axis=0), close=lambda: None
+        )
+
+    def _embed(self, frame: Frame) -> np.ndarray:
+        if self.busy is not None:
+            self.busy()
+        self.embedded += 1
+        jump = frame[0, 0, 0] / 200
+        return np.array([1 - jump, jump], np.float32)
+
+
+class Scripted(Source):
+    """Gives what it is told: frames, and functions that are called in their place (to block, fail, or note a restart).
+
+    As a camera, its frames wait all the same, so that a test decides what is seen.
+    """
+
+    def __init__(
+        self, script: Iterable[Union[TimedFrame, Callable[[], Any]]], *, live: bool = False, name: str = "scripted"
+    ) -> None:
+        self.script, self.live, self.name = script, live, name
+        self.closed = threading.Event()
+
+    def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
+        self._tell("opened", f"{self.name} is open.")
+        try:
+            for step in self.script:
+                if self.closed.is_set():
+                    break
+                if callable(step):
+                    step()
+                elif wanted is None or wanted(step.timestamp):
+                    self._used += 1
+                    yield step
+                else:
+                    self._unwanted += 1
+        except Exception as error:
+            self._tell("failed", f"{self.name} broke off: {error}")
+            raise
+        self._tell("ended", f"{self.name} has ended.")
+
+    def lose(self) -> None:
+        """In a script: the source was lost and is back."""
+        self.restarts += 1
+        self._tell("lost", f"{self.name} was lost.")
+        self._tell("reopened", f"{self.name} is back.")
+
+    def wait_for_close(self) -> None:
+        """In a script: a read that blocks until the source is closed."""
+        self.closed.wait(30)
+
+    def close(self) -> None:
+        self.closed.set()
+        self._tell("ended", f"{self.name} is closed.")
+
+
+class Endless(Source):
+    """A camera that always has a frame, and counts them."""
+
+    live = True
+
+    def __init__(self, name: str = "endless", jump: float = 0.0) -> None:
+        self.name, self.jump = name, jump
+        self.given = 0
+        self.closed = threading.Event()
+
+    def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
+        self._tell("opened", f"{self.name} is open.")
+        start = time.monotonic()
+        while not self.closed.is_set():
+            # a clock of its own, so that each frame is wanted
+            self._used = self.given = self.given + 1
+            yield TimedFrame(start + self.given * SECONDS, picture(self.jump))
+
+    def close(self) -> None:
+        self.closed.set()
+        self._tell("ended", f"{self.name} is closed.")
+
+
+def reached(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether the condition comes true within so long: for what happens in other threads and tells nobody."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return condition()
