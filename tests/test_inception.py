@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import edgevid
 from edgevid.bundle import find_extractor
+from edgevid.cli import main
 from edgevid.extractor import open_extractor
 
 SCRIPT = Path(__file__).parent.parent / "models" / "scripts" / "build_inception_v3.py"
@@ -23,12 +25,21 @@ def build(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 
 
-def test_the_float_extractor_embeds_as_the_keras_network_does(tmp_path, monkeypatch) -> None:
-    keras = pytest.importorskip("keras", reason="needs the extra: pip install 'edgevid[train]'")
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with Inception-v3 in it."""
+    pytest.importorskip("keras", reason="needs the extra: pip install 'edgevid[train]'")
     pytest.importorskip("tensorflow", reason="needs the extra: pip install 'edgevid[train]'")
-    done = build("--weights", "random", "--output", str(tmp_path))
+    folder = tmp_path_factory.mktemp("models")
+    done = build("--weights", "random", "--output", str(folder))
     assert done.returncode == 0, done.stderr
-    monkeypatch.setenv("EDGEVID_MODELS", str(tmp_path))
+    return folder
+
+
+def test_the_float_extractor_embeds_as_the_keras_network_does(models: Path, monkeypatch) -> None:
+    import keras
+
+    monkeypatch.setenv("EDGEVID_MODELS", str(models))
     frame = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     extractor = open_extractor(find_extractor("inception_v3_float32"))
     embedding = extractor.embed(frame)
@@ -41,6 +52,40 @@ def test_the_float_extractor_embeds_as_the_keras_network_does(tmp_path, monkeypa
     assert np.abs(expected).max() > 1e-4
     np.testing.assert_allclose(embedding, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
     extractor.close()
+
+
+def test_its_whole_path_from_clips_to_a_stream(models: Path, tmp_path: Path, make_video, monkeypatch) -> None:
+    """Extract, train, export, open the bundle where no models folder is, classify and stream."""
+    random = np.random.default_rng(0)
+    for label, level in (("dark", 40), ("light", 200)):
+        for index in range(3):
+            pictures = random.integers(level - 20, level + 20, (25, 48, 64, 3)).astype(np.uint8)
+            make_video(f"clips/{label}/{index}.avi", pictures)
+    monkeypatch.setenv("EDGEVID_MODELS", str(models))
+    bundle = tmp_path / "bundle"
+    options = [
+        "--extractor",
+        "inception_v3_float32",
+        "--units",
+        "8",
+        "--hidden-units",
+        "8",
+        "--epochs",
+        "1",
+        "--test",
+        "0",
+    ]
+    trained = ["train", str(tmp_path / "clips"), "-o", str(bundle), "--cache", str(tmp_path / "cache"), *options]
+    assert main([*trained, "--validation", "0.34", "-j", "1"]) == 0
+
+    monkeypatch.setenv("EDGEVID_MODELS", str(tmp_path / "none"))
+    clip = tmp_path / "clips" / "light" / "0.avi"
+    with edgevid.load(bundle) as recognizer:
+        assert (recognizer.extractor.dim, recognizer.classifier.units) == (2048, 8)
+        classified = recognizer.classify(clip)
+        streamed = list(recognizer.stream(clip, window_seconds=1.0))
+    assert len(streamed) == 1
+    np.testing.assert_allclose(streamed[0].probabilities, classified.probabilities, atol=1e-5)
 
 
 def test_weights_that_are_not_there_are_an_error_in_one_line(tmp_path) -> None:
