@@ -196,6 +196,23 @@ def test_reset_on_cut_begins_a_new_window(classifier):
     assert stream.scenes == 3
 
 
+@pytest.mark.parametrize("architecture", ["gru", "lstm"])
+def test_int8_weights_run_on_every_runtime(architecture: str, runtime: str):
+    """Activations are quantised as the network runs, so only about as the float32 network does; both forms alike."""
+    floats, ints = (Classifier(DATA / f"{architecture}{kind}.tflite", runtime=runtime) for kind in ("", "_int8"))
+    embeddings, order = random_embeddings(40)
+    rolling = RollingClassifier(ints, hop=1)
+    for at, index in enumerate(order):
+        rolled = rolling.push(embeddings[index])
+        if at >= 24:
+            window = embeddings[order[at - 24 : at + 1]]
+            np.testing.assert_allclose(rolled, ints.predict(window), atol=0.1)
+            np.testing.assert_allclose(rolled, floats.predict(window), atol=0.25)
+    assert ints.model.path.stat().st_size < floats.model.path.stat().st_size / 2
+    floats.close()
+    ints.close()
+
+
 def test_the_shipped_bundle_rolls(recognizer: Recognizer):
     assert recognizer.classifier.recurrent
     assert recognizer.open_stream()._rolling is not None

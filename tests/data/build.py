@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevid.training.export import to_tflite
+from edgevid.training.export import FLOAT32, INT8, to_tflite
 from edgevid.training.networks import GRU, LSTM, NetworkOptions, load_keras, make_network
 
 DIM, UNITS, CLASSES = 1280, 8, 5
@@ -26,9 +26,10 @@ def main() -> int:
             shapes = [weight.shape for weight in layer.get_weights()]
             if layer.name in ("gru", "lstm", "hidden", "probabilities"):
                 layer.set_weights([random.normal(0, 3 / np.sqrt(shape[0]), shape) for shape in shapes])
-        path = Path(__file__).with_name(f"{architecture}.tflite")
-        path.write_bytes(to_tflite(network))
-        sys.stdout.write(f"{path.name}: {path.stat().st_size:,} bytes\n")
+        for name, dtype in ((architecture, FLOAT32), (f"{architecture}_int8", INT8)):
+            path = Path(__file__).with_name(f"{name}.tflite")
+            path.write_bytes(to_tflite(network, dtype=dtype))
+            sys.stdout.write(f"{path.name}: {path.stat().st_size:,} bytes\n")
     return 0
 
 

@@ -157,6 +157,18 @@ def test_the_file_holds_the_weights_once(architecture):
     assert len(to_tflite(network)) < 4 * network.count_params() + 30_000
 
 
+@pytest.mark.parametrize(("dtype", "part", "limit"), [("float16", 0.55, 0.02), ("int8", 0.3, 0.25)])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_weights_of_fewer_bits(architecture, dtype, part, limit, embeddings, tmp_path):
+    network = make_network(DIM, CLASSES, shape(architecture, 256))
+    path = tmp_path / "classifier.tflite"
+    path.write_bytes(to_tflite(network, dtype=dtype))
+    assert path.stat().st_size < part * 4 * network.count_params() + 30_000
+    parity = check_parity(path, embeddings, predict(network, embeddings), dtype)
+    assert 0 < parity.difference < limit
+    assert parity.probabilities.shape == (len(embeddings), CLASSES)
+
+
 def test_an_export_that_differs_is_refused(network, embeddings, tmp_path):
     path = tmp_path / "classifier.tflite"
     path.write_bytes(to_tflite(network))

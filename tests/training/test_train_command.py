@@ -224,6 +224,18 @@ def test_a_test_without_test_clips_is_refused_at_once(make_video, tmp_path, caps
     assert "names no test clips" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("dtype", "part"), [("float32", 1.0), ("float16", 0.55), ("int8", 0.35)])
+def test_the_card_says_what_the_weights_cost(data, tmp_path, dtype, part, no_training):
+    assert train(data, tmp_path / "bundle", "--units", "128", "--classifier-dtype", dtype) == 0
+    entry = card_of(tmp_path / "bundle")["classifier"]
+    assert entry["dtype"] == dtype
+    assert entry["bytes"] < part * 4 * entry["parameters"] + 30_000
+    measured = entry["measured"]
+    assert 0 < measured["rolling_ms"] < measured["clip_ms"]
+    assert measured["threads"] == 1
+    assert measured["runtime"].split()[0] in ("litert", "tflite-runtime")
+
+
 def test_failures_leave_nothing_behind(data, tmp_path, capsys, monkeypatch, no_training):
     def fail(*args):
         raise EdgevidError("the conversion is wrong")
