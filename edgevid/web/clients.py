@@ -1,0 +1,141 @@
+"""One browser that watches: it asks for an update when it has shown the last one, and gets the newest there is.
+
+So nothing queues up for a slow browser, and one that is paused or hidden costs nothing. An update is one binary message: 4 bytes,
+big-endian, the length of the JSON; the JSON; the JPEGs of the sources that have ``picture_bytes``, one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any, Callable, Optional
+
+from aiohttp import WSMsgType, web
+
+from .board import Board
+from .pictures import Pictures
+from .timeline import Seen
+
+# A browser is sent something this often, so that it knows a dead connection from a quiet camera.
+_KEEP_ALIVE_SECONDS = 2.0
+# A browser that takes nothing for so long is gone. (Read at each use: tests shorten them.)
+SEND_SECONDS = 5.0
+HEARTBEAT_SECONDS = 8.0
+# A browser asks at most as often as it is answered; more is no browser.
+_MAX_REQUESTS_A_SECOND = 100
+MAX_REQUEST_BYTES = 64
+
+
+class Client:
+    """A WebSocket that is open.
+
+    Args:
+        socket: the WebSocket.
+        board, pictures: what is shown.
+        common: what is told once: title, labels, lengths of time.
+        readings: gives what the machine says of itself.
+        seconds_apart: the least time between two updates.
+        closing: set when the server stops.
+    """
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        board: Board,
+        pictures: Pictures,
+        *,
+        common: dict[str, Any],
+        readings: Callable[[], dict[str, Any]],
+        seconds_apart: float,
+        closing: asyncio.Event,
+    ) -> None:
+        self._socket = socket
+        self._board = board
+        self._pictures = pictures
+        self._common = common
+        self._readings = readings
+        self._seconds_apart = seconds_apart
+        self._closing = closing
+        self._asked = asyncio.Event()
+        self._seen: dict[int, Seen] = {}
+        self._pictures_sent: dict[int, int] = {}
+        self._version = -1  # of the board, when it was last sent
+
+    async def serve(self) -> None:
+        """Until the browser leaves, takes nothing any more, or the server stops."""
+        tasks = [asyncio.ensure_future(self._read()), asyncio.ensure_future(self._send())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            # What stopped them is no news: a browser may vanish in many ways.
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self) -> None:
+        requests, since = 0, time.monotonic()
+        while True:
+            message = await self._socket.receive()
+            if message.type is not WSMsgType.TEXT:
+                return
+            now = time.monotonic()
+            if now - since > 1.0:
+                requests, since = 0, now
+            requests += 1
+            if requests > _MAX_REQUESTS_A_SECOND:
+                return
+            self._asked.set()
+
+    async def _send(self) -> None:
+        first = True
+        while not self._closing.is_set():
+            await _first_of(self._asked, self._closing)
+            if not first:
+                await self._until_there_is_news()
+            await self._send_update(first)
+            first = False
+        if self._version != self._board.version:  # who watches sees how it ended, asked for or not
+            await self._send_update(first)
+        await asyncio.wait_for(self._socket.close(code=1001, message=b"edgevid has stopped"), SEND_SECONDS)
+
+    async def _send_update(self, first: bool) -> None:
+        self._asked.clear()
+        await asyncio.wait_for(self._socket.send_bytes(self._update(first)), SEND_SECONDS)
+
+    async def _until_there_is_news(self) -> None:
+        patience = time.monotonic() + _KEEP_ALIVE_SECONDS
+        while not self._closing.is_set():
+            await _first_of(self._closing, timeout=self._seconds_apart)
+            if self._board.version != self._version or time.monotonic() >= patience:
+                return
+
+    def _update(self, first: bool) -> bytes:
+        """The newest of everything, as one message."""
+        self._version = self._board.version
+        sources = self._board.news(self._seen)
+        jpegs = []
+        for source in sources:
+            source["picture_bytes"] = 0
+            newest = self._board.picture(str(source["number"]))
+            if newest is None:
+                continue
+            picture = self._pictures.picture(*newest)
+            if self._pictures_sent.get(source["number"]) == picture.number:
+                continue
+            self._pictures_sent[source["number"]] = picture.number
+            source.update(picture_bytes=len(picture.jpeg), picture_size=[picture.width, picture.height])
+            jpegs.append(picture.jpeg)
+        state = {**(self._common if first else {}), "machine": self._readings(), "sources": sources}
+        text = json.dumps(state, separators=(",", ":")).encode()
+        return b"".join([len(text).to_bytes(4, "big"), text, *jpegs])
+
+
+async def _first_of(*events: asyncio.Event, timeout: Optional[float] = None) -> None:
+    """Until one of them is set, or the time is over."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

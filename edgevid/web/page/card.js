@@ -1,0 +1,135 @@
+// One source: its picture, what it shows now, its scores, its timeline, its figures.
+
+import { Scores } from "./scores.js";
+import { count, milliseconds, percent, rate, span, write } from "./text.js";
+import { Timeline } from "./timeline.js";
+
+const FIGURES_MS = 1000; // figures that change more often cannot be read
+const SPEAK_MS = 1000; // an action is announced once it has stood so long
+const OLD_SECONDS = 3;
+const STATES = {
+  waiting: ["Waiting", "plain"], opened: ["Opened", "plain"], reopened: ["Reopened", "plain"], running: ["Running", "good"],
+  lost: ["Lost", "bad"], failed: ["Failed", "bad"], ended: ["Ended", "plain"],
+};
+const VEILS = { lost: "Lost: trying to open it again", failed: "Failed", ended: "" };
+
+export class Card {
+  constructor(number) {
+    const template = document.getElementById("card");
+    this.root = template.content.firstElementChild.cloneNode(true);
+    const part = (selector) => this.root.querySelector(selector);
+    this.name = part(".name");
+    this.name.id = `source-${number}`;
+    this.root.setAttribute("aria-labelledby", this.name.id);
+    this.message = part(".message");
+    this.state = part(".state");
+    this.image = part("img");
+    this.veil = part(".veil");
+    this.action = part(".action");
+    this.detail = part(".detail");
+    this.filling = part(".filling");
+    this.spoken = part(".spoken");
+    this.figures = Object.fromEntries([...this.root.querySelectorAll("[data-figure]")].map((box) => [box.dataset.figure, box]));
+    this.scores = new Scores(this.root);
+    this.timeline = new Timeline(this.root, number);
+    this.figuresWritten = -FIGURES_MS;
+    this.image.addEventListener("load", () => URL.revokeObjectURL(this.image.src));
+    this.image.addEventListener("error", () => URL.revokeObjectURL(this.image.src));
+  }
+
+  // A new connection sends everything again.
+  restart() {
+    this.timeline.epoch = undefined;
+  }
+
+  update(source, labels, historySeconds) {
+    this.source = source;
+    this.received = performance.now();
+    const [words, tone] = STATES[source.state] ?? [source.state, "plain"];
+    write(this.name, source.name);
+    write(this.state, words);
+    this.state.dataset.tone = tone;
+    this.root.dataset.state = source.state;
+    write(this.message, source.message);
+    this.message.title = source.message;
+    this.timeline.update(source, labels, historySeconds);
+    this.scores.update(labels, source.prediction);
+    this.showPicture(source);
+    this.showAction(source, labels);
+    if (this.received - this.figuresWritten >= FIGURES_MS) this.showFigures();
+  }
+
+  showPicture(source) {
+    if (source.picture) {
+      const [width, height] = source.picture_size;
+      this.image.parentElement.style.aspectRatio = `${width} / ${height}`;
+      this.image.src = URL.createObjectURL(source.picture);
+      this.image.hidden = false;
+    }
+    const veil = this.image.hidden ? VEILS[source.state] || "Waiting for the first frame" : VEILS[source.state] ?? "";
+    write(this.veil, veil);
+    this.veil.hidden = !veil;
+  }
+
+  showAction(source, labels) {
+    const { prediction } = source;
+    let [kind, action, detail] = ["none", "–", ""];
+    if (prediction) {
+      const label = labels[prediction.best];
+      const score = prediction.scores[prediction.best];
+      if (prediction.accepted) {
+        const since = this.timeline.goingOn(label);
+        [kind, action] = ["sure", label];
+        detail = percent(score) + (since ? ` · for ${span(source.timestamp - since.begin, 0)}` : "");
+      } else {
+        [kind, action] = ["unsure", "Unsure"];
+        detail = `${label} ${percent(score)}, needs ${percent(prediction.threshold)}`;
+      }
+      if (source.window_filled != null && source.window_filled < 1) detail += ` · window ${percent(source.window_filled)} filled`;
+      if (source.prediction_age_seconds > OLD_SECONDS) detail += ` · ${span(source.prediction_age_seconds)} ago`;
+    } else if (source.timestamp != null && source.state === "running") {
+      action = "Filling the window";
+      detail = "The first prediction comes when it is full.";
+      if (source.window_filled != null) detail = `${percent(source.window_filled)}. ${detail}`;
+    }
+    write(this.action, action);
+    this.action.title = action;
+    this.action.dataset.kind = kind;
+    this.action.style.setProperty("--length", action.length);
+    write(this.detail, detail);
+    this.filling.hidden = prediction != null || source.window_filled == null;
+    this.filling.querySelector(".fill").style.transform = `scaleX(${source.window_filled ?? 0})`;
+    this.say(action, source);
+  }
+
+  // For screen readers: the action when it changes, not its score; and once it has stood for a moment.
+  say(action, source) {
+    if (action === this.saying) return;
+    this.saying = action;
+    clearTimeout(this.speaking);
+    this.speaking = setTimeout(() => {
+      write(this.spoken, action === "–" ? "" : action);
+      this.image.alt = `Live picture of ${source.name}${action === "–" ? "" : `: ${action}`}`;
+    }, SPEAK_MS);
+    this.image.alt ||= `Live picture of ${source.name}`;
+  }
+
+  showFigures() {
+    const { source } = this;
+    if (!source) return;
+    this.figuresWritten = performance.now();
+    const figure = (name, text, warn = false) => {
+      write(this.figures[name].querySelector("dd"), text);
+      this.figures[name].classList.toggle("warn", warn);
+    };
+    const alive = source.state === "running" || source.state === "lost";
+    const age = source.age_seconds == null ? null : source.age_seconds + (performance.now() - this.received) / 1000;
+    figure("rate", rate(source.frames_per_second));
+    figure("captured", rate(source.captured_per_second));
+    figure("latency", milliseconds(source.latency_seconds));
+    figure("age", age == null ? "–" : span(age), alive && age > OLD_SECONDS);
+    const share = source.captured ? source.dropped / source.captured : 0;
+    figure("dropped", source.dropped ? `${count(source.dropped)} (${percent(share)})` : count(source.dropped));
+    figure("restarts", source.restarts == null ? "–" : `${count(source.restarts)}×`, source.restarts > 0);
+  }
+}

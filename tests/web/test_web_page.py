@@ -1,0 +1,616 @@
+"""The page, as a real browser shows it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import pytest
+from conftest import wait_until
+from support.videos import moving_frames
+from web_feed import LABELS, observation, prediction, status
+
+from edgevid.events import Began, Ended
+from edgevid.web import WebServer
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+By = pytest.importorskip("selenium.webdriver.common.by").By
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+
+_CHROMIUM, _DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+_FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+Serve = Callable[..., WebServer]
+PHONE, DESK = (360, 740), (1280, 800)
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    for path in (_CHROMIUM, _DRIVER):
+        if shutil.which(path) is None:
+            pytest.skip(f"{path} is not here (Debian: apt install chromium chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = _CHROMIUM
+    for flag in [*_FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """What a person sees of the page."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def open(self, url: str) -> Page:
+        self.driver.get(url)
+        return self
+
+    def look(self, width: int, height: int, **features: str) -> Page:
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        media = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        return self
+
+    def all(self, selector: str) -> list[Any]:
+        return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
+
+    def one(self, selector: str) -> Any:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def text(self, selector: str) -> str:
+        """The text on the screen, spaces of all kinds as one."""
+        return " ".join(self.one(selector).text.split())
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def shows(self, selector: str, text: str) -> None:
+        """Wait until the element that is there, or comes, has the text in it."""
+
+        def there() -> bool:
+            with contextlib.suppress(Exception):  # not there yet, or just replaced
+                return text in self.text(selector)
+            return False
+
+        try:
+            wait_until(there)
+        except AssertionError:
+            found = [element.text for element in self.all(selector)]
+            raise AssertionError(f"{selector} never showed {text!r}, but {found}") from None
+
+    def focused(self) -> Any:
+        return self.driver.switch_to.active_element
+
+    def press(self, *keys: str) -> None:
+        self.focused().send_keys(*keys)
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Page]:
+    """The browser, at a desk screen; at the end the page may have complained of nothing and asked nobody else."""
+    chromium.get("about:blank")
+    for kind in ("browser", "performance"):
+        chromium.get_log(kind)
+    yield Page(chromium).look(*DESK)
+    asked = [json.loads(entry["message"])["message"] for entry in chromium.get_log("performance")]
+    requests = [a["params"]["request"]["url"] for a in asked if a["method"] == "Network.requestWillBeSent"]
+    requests += [a["params"]["url"] for a in asked if a["method"] == "Network.webSocketCreated"]
+    assert requests, "the log of requests is empty"
+    assert [
+        url
+        for url in requests
+        if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "blob:http://127.0.0.1:"))
+    ] == []
+    # A server that a test stopped cannot be reached: that is no mistake of the page.
+    complaints = [
+        entry["message"] for entry in chromium.get_log("browser") if "ERR_CONNECTION_REFUSED" not in entry["message"]
+    ]
+    assert complaints == []
+    chromium.get("about:blank")
+
+
+def show(server: WebServer, best: int, score: float, at: float, **options: Any) -> None:
+    server.observe(observation(timestamp=at, predicted=prediction(best, score, timestamp=at, threshold=0.5), **options))
+
+
+class TestAction:
+    def test_current_action_and_its_score_follow_the_predictions(self, serve: Serve, page: Page):
+        server = serve(title="Hall")
+        show(server, 0, 0.92, 1.0)
+        page.open(server.url)
+        page.shows(".action", "JumpingJack")
+        page.shows(".detail", "92 %")
+        show(server, 3, 0.81, 2.0)
+        page.shows(".action", "Lunges")
+        page.shows(".detail", "81 %")
+        assert page.text("h1") == page.driver.title == "Hall"
+        assert page.text("h2") == "camera 0"
+        assert page.text(".state") == "Running"
+
+    def test_prediction_that_is_not_accepted_is_unsure(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 1, 0.41, 1.0)
+        page.open(server.url)
+        page.shows(".action", "Unsure")
+        assert page.text(".detail") == "PushUps 41 %, needs 50 %"
+        assert page.one(".bars li").get_attribute("data-kind") == "unsure"
+
+    def test_how_long_it_goes_on(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 10.0, events=[Began("JumpingJack", 10.0, 0.9)])
+        show(server, 0, 0.9, 17.2)
+        page.open(server.url)
+        page.shows(".detail", "90 % · for 7 s")
+
+    def test_window_that_fills(self, serve: Serve, page: Page):
+        server = serve(window_seconds=5)
+        server.observe(observation(timestamp=10.0))
+        server.observe(observation(timestamp=12.0))
+        page.open(server.url)
+        page.shows(".action", "Filling the window")
+        assert page.text(".detail") == "40 %. The first prediction comes when it is full."
+        assert page.one(".filling").is_displayed()
+        show(server, 0, 0.9, 15.0)
+        page.shows(".action", "JumpingJack")
+        assert not page.one(".filling").is_displayed()
+
+    def test_screen_reader_is_told_the_action_only_when_it_changes(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 1.0)
+        page.open(server.url)
+        page.shows(".action", "JumpingJack")
+        wait_until(lambda: page.run("return document.querySelector('.spoken[aria-live]').textContent") == "JumpingJack")
+        page.run(
+            "window.told = [];"
+            "new MutationObserver((all) => told.push(...all.map((one) => one.target.textContent)))"
+            ".observe(document.querySelector('.spoken[aria-live]'), {childList: true, characterData: true, subtree: true});"
+        )
+        for i in range(6):
+            show(server, 0, 0.8 + i / 100, 2.0 + i)
+            page.shows(".detail", f"{80 + i} %")
+        show(server, 4, 0.9, 10.0)
+        wait_until(lambda: page.run("return told.length"))
+        assert page.run("return told") == ["PullUps"]
+        assert page.one("img").get_attribute("alt") == "Live picture of camera 0: PullUps"
+
+
+class TestScores:
+    def bars(self, page: Page) -> list[tuple[str, str]]:
+        return [tuple(" ".join(row.text.split()).rsplit(" ", 2)[:2]) for row in page.all(".bars li")]  # type: ignore[misc]
+
+    def test_best_five_best_first(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 2, 0.9, 1.0)
+        page.open(server.url)
+        page.shows(".bars", "90 %")
+        bars = self.bars(page)
+        assert len(bars) == 5
+        assert bars[0] == ("BodyWeightSquats", "90")
+        shares = [int(share) for _, share in bars]
+        assert shares == sorted(shares, reverse=True)
+
+    def test_length_of_a_bar_is_the_score(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 2, 0.75, 1.0)
+        page.look(*DESK, prefers_reduced_motion="reduce").open(server.url)
+        page.shows(".bars", "75 %")
+        part = page.run(
+            "const t = document.querySelector('.bars .track'), f = t.querySelector('.fill');"
+            "return f.getBoundingClientRect().width / t.getBoundingClientRect().width"
+        )
+        assert part == pytest.approx(0.75, abs=0.01)
+
+    def test_all_on_request_in_the_order_of_the_labels(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 2, 0.9, 1.0)
+        page.open(server.url)
+        page.shows(".bars", "90 %")
+        button = page.one(".all")
+        button.click()
+        assert [name for name, _ in self.bars(page)] == list(LABELS)
+        assert button.get_attribute("aria-pressed") == "true"
+        button.click()
+        assert len(self.bars(page)) == 5
+
+
+class TestTimeline:
+    @pytest.fixture
+    def server(self, serve: Serve) -> WebServer:
+        server = serve()
+        show(server, 0, 0.9, 10.0, events=[Began("JumpingJack", 10.0, 0.9)], live=False)
+        show(server, 0, 0.2, 14.5, events=[Ended("JumpingJack", 14.5, 4.5, 0.97)], live=False)
+        show(server, 3, 0.8, 20.0, events=[Began("Lunges", 20.0, 0.8)], live=False)
+        show(server, 3, 0.8, 26.0, live=False)
+        return server
+
+    def test_page_that_is_opened_late_shows_what_was(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "JumpingJack")
+        names = [button.get_attribute("aria-label") for button in page.all(".lane button")]
+        assert [name.replace("\u202f", " ") for name in names] == [
+            "JumpingJack, 0:10.0 to 0:14.5, 4.5 s, peak 97 %",
+            "Lunges, since 0:20.0, going on, peak 80 %",
+        ]
+
+    def test_place_and_length_of_an_event_are_its_times(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "JumpingJack")
+        left, width = page.run(
+            "const t = document.querySelector('.bars-of-lane').getBoundingClientRect(),"
+            " b = document.querySelector('.lane button').getBoundingClientRect();"
+            "return [(b.left - t.left) / t.width, b.width / t.width]"
+        )
+        assert left == pytest.approx(1 - 16 / 180, abs=0.01)
+        assert width == pytest.approx(4.5 / 180, abs=0.01)
+
+    def test_new_event_appears_and_ends(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "Lunges")
+        show(server, 3, 0.1, 30.0, events=[Ended("Lunges", 30.0, 10.0, 0.88)], live=False)
+        wait_until(lambda: "10 s" in page.all(".lane button")[1].get_attribute("aria-label").replace("\u202f", " "))
+        show(server, 7, 0.9, 31.0, events=[Began("WallPushups", 31.0, 0.9)], live=False)
+        page.shows(".lanes", "WallPushups")
+
+    def test_keyboard_goes_from_event_to_event(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "Lunges")
+        page.one("input[value='180']").send_keys(Keys.TAB)
+        page.shows(".readout", "Lunges, since 0:20.0")  # one tab stop: the newest
+        page.press(Keys.ARROW_LEFT)
+        page.shows(".readout", "JumpingJack, 0:10.0 to 0:14.5, 4.5 s, peak 97 %")
+        page.press(Keys.END)
+        page.shows(".readout", "Lunges")
+        page.press(Keys.TAB)
+        assert page.focused().tag_name == "summary"
+        page.shows(".readout", "Point at the curve")
+
+    def test_pointing_gives_label_and_time(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "Lunges")
+        box = page.run(
+            "const b = document.querySelector('canvas').getBoundingClientRect(); return [b.left, b.top, b.width]"
+        )
+        at = {"x": box[0] + box[2] * (1 - 14 / 180), "y": box[1] + 20}
+        page.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", **at})
+        page.shows(".readout", "JumpingJack, 0:10.0 to 0:14.5")
+        assert page.one(".cursor").is_displayed()
+        page.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": 5, "y": 5})
+        page.shows(".readout", "Point at the curve")
+
+    def test_length_can_be_chosen(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "JumpingJack")
+        show(server, 3, 0.8, 80.0, live=False)  # a minute after the jumping jacks
+        page.one("input[value='60']").click()
+        page.shows(".ticks", "\u221245 s")
+        wait_until(lambda: "JumpingJack" not in page.text(".lanes"))
+        page.one("input[value='600']").click()
+        page.shows(".lanes", "JumpingJack")
+        page.shows(".ticks", "\u221210 min")
+
+    def test_table_says_the_same(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "Lunges")
+        page.one("summary").click()
+        page.shows("tbody", "Lunges")
+        rows = [" ".join(row.text.split()) for row in page.all("tbody tr")]
+        assert rows == ["Lunges 0:20.0 goes on \u2013 80 %", "JumpingJack 0:10.0 0:14.5 4.5 s 97 %"]
+        assert [head.text for head in page.all("thead th")] == ["Action", "Began", "Ended", "Lasted", "Peak score"]
+
+    def test_event_that_leaves_takes_no_focus_with_it(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "Lunges")
+        page.run("document.querySelector('.lane button').focus()")
+        show(server, 3, 0.8, 250.0, live=False)
+        wait_until(lambda: "JumpingJack" not in page.text(".lanes"))
+        assert page.focused().get_attribute("aria-label").startswith("Lunges")
+
+
+class TestFigures:
+    def test_rates_latency_drops_and_age(self, serve: Serve, page: Page):
+        server = serve()
+        page.open(server.url)
+        show(server, 0, 0.9, 1.0, captured=12000, dropped=600, latency=0.0314, restarts=2)
+        page.shows("[data-figure=latency]", "31 ms")
+        page.shows("[data-figure=dropped]", "600 (5 %)")
+        page.shows("[data-figure=restarts]", "2\u00d7")
+        page.shows("[data-figure=age]", "0.")
+        wait_until(lambda: "warn" in page.one("[data-figure=age]").get_attribute("class"))  # nothing newer came
+
+    def test_temperature_where_the_machine_has_a_sensor(
+        self, serve: Serve, page: Page, monkeypatch: pytest.MonkeyPatch
+    ):
+        from edgevid.web import site
+
+        readings = {"temperature_celsius": None, "load": None}
+        monkeypatch.setattr(site, "readings", lambda: readings)
+        monkeypatch.setattr(site, "_READINGS_SECONDS", 0.0)
+        server = serve()
+        page.open(server.url)
+        page.shows("#connection", "Live")
+        assert not page.one("#temperature").is_displayed()
+        readings = {"temperature_celsius": 61.3, "load": 0.25}
+        page.shows("#temperature", "CPU 61.3 °C")
+        page.shows("#load", "25 %")
+
+    def test_picture_is_the_newest_frame(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 1.0, image=moving_frames(1, 320, 240)[0])
+        page.open(server.url)
+        page.shows(".action", "JumpingJack")
+        wait_until(lambda: page.run("return document.querySelector('img').naturalWidth") == 320)
+        show(server, 0, 0.9, 2.0, image=moving_frames(1, 200, 100)[0])
+        wait_until(lambda: page.run("return document.querySelector('img').naturalWidth") == 200)
+
+
+class TestTrouble:
+    def test_camera_that_is_lost_and_comes_back(self, serve: Serve, page: Page):
+        server = serve()
+        server.status(status("opened"))
+        page.open(server.url)
+        page.shows(".veil", "Waiting for the first frame")
+        show(server, 0, 0.9, 1.0)
+        page.shows(".state", "Running")
+        assert not page.one(".veil").is_displayed()
+        server.status(status("lost", "camera 0 stopped giving frames after 42."))
+        page.shows(".state", "Lost")
+        page.shows(".veil", "trying to open it again")
+        page.shows(".message", "stopped giving frames after 42")
+        server.status(status("reopened", "Reopened after 3 s."))
+        show(server, 1, 0.9, 2.0, restarts=1)
+        page.shows(".state", "Running")
+        page.shows(".action", "PushUps")
+
+    def test_server_that_stops_and_starts_again(self, serve: Serve, page: Page):
+        server = serve(title="Before")
+        show(server, 0, 0.9, 1.0, events=[Began("JumpingJack", 1.0, 0.9)])
+        page.open(server.url)
+        page.shows(".lanes", "JumpingJack")
+        port = int(server.url.rstrip("/").rsplit(":", 1)[1])
+        server.close()
+        page.shows("#connection", "Reconnecting")
+        page.shows(".notice", "The connection is lost")
+        page.shows("#retry", "Try now")
+        again = serve(title="After", port=port)
+        show(again, 5, 0.9, 1.0, source="garden")
+        page.shows("#connection", "Live")
+        page.shows(".action", "JumpRope")
+        page.shows("h1", "After")
+        assert [name.text for name in page.all("h2")] == ["garden"]
+        assert not page.one(".notice").is_displayed()
+        assert "JumpingJack" not in page.text(".lanes")
+
+    def test_page_that_is_one_too_many_says_so_and_waits_for_its_turn(self, serve: Serve, chromium: Any):
+        from web_client import Watching
+
+        server = serve(max_clients=1)
+        first = Watching(server.url)
+        page = Page(chromium).look(*DESK).open(server.url)
+        page.shows(".notice", "1 browsers are watching already")
+        first.close()
+        page.shows("#connection", "Live")
+
+    def test_hostile_names_and_labels_are_text(self, serve: Serve, page: Page):
+        labels = (
+            "<script>document.title='broken'</script>",
+            "<img src=x onerror=\"document.title='broken'\">",
+            "a&amp;b",
+            "é\u202e\n",
+        )
+        source = "<b>cam</b>\"'>"
+        server = serve(labels, title="<i>x</i>")
+        for i in range(4):
+            predicted = prediction(i, 0.9, timestamp=i, labels=labels)
+            server.observe(observation(source, float(i), predicted=predicted, events=[Began(labels[i], i, 0.9)]))
+        server.status(status("running", "<u>message</u>", source))
+        server.observe(observation(source, 5.0, predicted=prediction(0, 0.9, timestamp=5.0, labels=labels)))
+        page.open(server.url)
+        page.shows(".action", labels[0])
+        page.one("summary").click()
+        page.shows("tbody", labels[1])
+        assert page.text("h1") == page.driver.title == "<i>x</i>"
+        assert page.text("h2") == source
+        assert page.text(".message") == "<u>message</u>"
+        assert labels[2] in page.text(".bars")
+        assert (
+            page.run(
+                "return document.querySelectorAll('.card script, .card b, .card u, .card i, .card [onerror]').length"
+            )
+            == 0
+        )
+
+    def test_very_long_label_keeps_its_place(self, serve: Serve, page: Page):
+        labels = ("Wave", "W" * 400, "a long label made of many words that somebody wrote with care " * 3)
+        server = serve(labels)
+        heights = set()
+        page.look(*PHONE).open(server.url)
+        for at, best in enumerate([0, 1, 2]):
+            server.observe(observation(timestamp=at, predicted=prediction(best, 0.9, timestamp=at, labels=labels)))
+            page.shows(".bars li:first-child", labels[best][:10])
+            heights.add(
+                page.run(
+                    "return [...document.querySelectorAll('.action, .scores, .figures')].map(e => e.offsetTop).join()"
+                )
+            )
+            assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
+        assert len(heights) == 1
+
+
+class TestPause:
+    def test_paused_page_stands_still_and_then_shows_the_newest(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 1.0)
+        page.open(server.url)
+        page.shows(".action", "JumpingJack")
+        page.one("#pause").send_keys(Keys.SPACE)
+        page.shows("#connection", "Paused")
+        assert page.one("#pause").get_attribute("aria-pressed") == "true"
+        show(server, 1, 0.9, 2.0, events=[Began("PushUps", 2.0, 0.9)])
+        page.shows(".action", "PushUps")  # the one update that had been asked for
+        encoded = server._pictures.encoded
+        show(server, 2, 0.9, 3.0, events=[Began("BodyWeightSquats", 3.0, 0.9)])
+        wait_until(lambda: server._board.version == 3)
+        assert page.text(".action") == "PushUps"
+        assert server._pictures.encoded == encoded
+        page.one("#pause").click()
+        page.shows(".action", "BodyWeightSquats")
+        page.shows("#connection", "Live")
+        page.shows(".lanes", "BodyWeightSquats")
+
+
+class TestLooks:
+    @pytest.fixture
+    def server(self, serve: Serve) -> WebServer:
+        server = serve()
+        for name in ("camera 0", "rtsp://192.168.100.200:8554/a/very/long/path/to/a/camera"):
+            server.status(status("reopened", "A message that is longer than a phone is wide, as messages are.", name))
+            show(
+                server,
+                6,
+                0.93,
+                1.0,
+                source=name,
+                events=[Began("HandstandWalking", 1.0, 0.9)],
+                captured=10**7,
+                dropped=10**6,
+            )
+        return server
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @pytest.mark.parametrize("size", [PHONE, (320, 640), DESK, (1920, 1080)])
+    def test_nothing_is_wider_than_the_screen(self, server: WebServer, page: Page, size: tuple[int, int], scheme: str):
+        page.look(*size, prefers_color_scheme=scheme).open(server.url)
+        page.shows(".action", "HandstandWalking")
+        page.one("summary").click()
+        assert page.run("return document.documentElement.scrollWidth") <= size[0]
+        assert len(page.all(".card")) == 2
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_every_text_stands_out_from_what_is_behind_it(self, server: WebServer, page: Page, scheme: str):
+        show(server, 6, 0.3, 2.0)
+        page.look(*DESK, prefers_color_scheme=scheme).open(server.url)
+        page.shows(".action", "Unsure")
+        page.one("summary").click()
+        weak = page.run(_CONTRAST)
+        assert weak == []
+
+    def test_colours_follow_the_system(self, server: WebServer, page: Page):
+        light, dark = (
+            page.look(*DESK, prefers_color_scheme=scheme)
+            .open(server.url)
+            .run("return getComputedStyle(document.body).backgroundColor")
+            for scheme in ("light", "dark")
+        )
+        assert light != dark
+
+    def test_no_motion_where_it_is_not_wanted(self, server: WebServer, page: Page):
+        page.look(*DESK, prefers_reduced_motion="reduce").open(server.url)
+        page.shows(".action", "HandstandWalking")
+        assert page.run("return getComputedStyle(document.querySelector('.bars .fill')).transitionDuration") == "0s"
+
+    def test_tab_key_reaches_everything_in_order_and_shows_where_it_is(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "HandstandWalking")
+        reached = []
+        for _ in range(7):
+            page.press(Keys.TAB)
+            element = page.focused()
+            reached.append(element.get_attribute("id") or element.get_attribute("class") or element.tag_name)
+            visible = page.run(
+                "const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' && s.opacity === '1'"
+            )
+            hidden_radio = element.get_attribute("type") == "radio"  # the box around it shows the focus
+            assert visible or hidden_radio, reached[-1]
+        assert reached == ["skip", "pause", "all small", "input", "open", "summary", "all small"]
+
+    def test_names_and_landmarks_for_screen_readers(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "HandstandWalking")
+        tree = page.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        named = {(n["role"]["value"], n.get("name", {}).get("value", "")) for n in tree if not n.get("ignored")}
+        roles = {role for role, _ in named}
+        assert {"main", "banner", "contentinfo", "article", "heading", "status"} <= roles
+        assert ("article", "camera 0") in named
+        assert ("button", "Pause") in named
+        assert ("group", "Length of the timeline") in named
+        assert all(name for role, name in named if role in ("button", "radio", "link", "image", "article"))
+
+    def test_nothing_moves_when_figures_change(self, server: WebServer, page: Page):
+        page.open(server.url)
+        page.shows(".action", "HandstandWalking")
+        places = (
+            "return [...document.querySelectorAll('h3, dt, .action, .detail, summary, .pill, #pause')]"
+            ".map(e => [e.offsetLeft, e.offsetTop].join())"
+        )
+        before = page.run(places)
+        for i in range(8):
+            show(
+                server,
+                i,
+                0.999 if i % 2 else 0.07,
+                10.0 + i,
+                captured=10 ** (i + 1),
+                dropped=10**i,
+                latency=10 ** (i - 4),
+                restarts=i,
+            )
+            page.shows(".bars", LABELS[i])
+            assert page.run(places) == before
+
+
+class TestToken:
+    def test_token_leaves_the_address_and_the_page_still_opens(self, serve: Serve, page: Page):
+        server = serve(token="a-long-enough-token")
+        show(server, 0, 0.9, 1.0)
+        page.open(server.url)
+        page.shows(".action", "JumpingJack")
+        assert "token" not in page.driver.current_url
+        assert page.run("return document.cookie") == ""
+        page.driver.refresh()
+        page.shows(".action", "JumpingJack")
+
+    def test_without_it_the_page_asks_and_takes_it(self, serve: Serve, chromium: Any):
+        server = serve(token="a-long-enough-token")
+        show(server, 0, 0.9, 1.0)
+        page = Page(chromium).look(*PHONE).open(server.url.partition("?")[0])
+        page.shows("main", "A token is needed to watch")
+        assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
+        page.one("#token").send_keys("a-wrong-token", Keys.ENTER)
+        page.shows("main", "The token is not the right one")
+        page.one("#token").send_keys("a-long-enough-token", Keys.ENTER)
+        page.shows(".action", "JumpingJack")
+
+
+# Texts whose contrast with the colour behind them is below WCAG's AA: 4.5, or 3 for large ones.
+_CONTRAST = """
+const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+const behind = (e) => {
+  for (; e; e = e.parentElement) {
+    const c = numbers(getComputedStyle(e).backgroundColor);
+    if (c.length < 4 || c[3] > 0) return c;
+  }
+  return [255, 255, 255];
+};
+const weak = [];
+for (const e of document.querySelectorAll("body *")) {
+  const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+  const style = getComputedStyle(e);
+  if (!own || !e.offsetParent || e.closest(".spoken, .veil, template, noscript")) continue;
+  const [a, b] = [light(numbers(style.color)), light(behind(e))].sort((x, y) => y - x);
+  const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+  if ((a + 0.05) / (b + 0.05) < (large ? 3 : 4.5)) weak.push([e.className, e.textContent, style.color].join(" | "));
+}
+return weak;
+"""

@@ -1,0 +1,116 @@
+"""A made-up stream for the page: observations as a running recogniser gives them, without one.
+
+``PYTHONPATH=tests python tests/web/web_feed.py [VIDEO]`` serves them until Ctrl-C, to look at the page.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Optional
+
+import numpy as np
+from support.videos import moving_frames
+
+from edgevid.events import Began, Ended, Event
+from edgevid.frames import Frame
+from edgevid.observation import Observation
+from edgevid.prediction import Prediction
+from edgevid.sources.base import SourceStats, SourceStatus
+
+LABELS = (
+    "JumpingJack", "PushUps", "BodyWeightSquats", "Lunges", "PullUps", "JumpRope", "HandstandWalking", "WallPushups",
+    "TrampolineJumping", "HandStandPushups",
+)  # fmt: skip
+
+
+def scores(best: int, score: float, labels: Sequence[str] = LABELS) -> np.ndarray:
+    """Probabilities with ``score`` for class ``best``; the others share the rest, unevenly."""
+    rest = np.array([1.0 / (2 + (i - best) % len(labels)) ** 2 for i in range(len(labels))])
+    rest[best] = 0
+    if rest.sum() > 0:
+        rest *= (1 - score) / rest.sum()
+    rest[best] = score
+    return rest.astype(np.float32)
+
+
+def prediction(
+    best: int = 0,
+    score: float = 0.9,
+    *,
+    timestamp: float = 0.0,
+    threshold: float = 0.5,
+    labels: Sequence[str] = LABELS,
+    window_filled: float = 1.0,
+) -> Prediction:
+    probabilities = scores(best, score, labels)
+    return Prediction(tuple(labels), probabilities, threshold, timestamp, timestamp - 5, window_filled)
+
+
+def observation(
+    source: str = "camera 0",
+    timestamp: Optional[float] = None,
+    image: Optional[Frame] = None,
+    predicted: Optional[Prediction] = None,
+    events: Sequence[Event] = (),
+    *,
+    latency: float = 0.031,
+    captured: int = 30,
+    dropped: int = 0,
+    restarts: int = 0,
+    live: bool = True,
+) -> Observation:
+    timestamp = time.monotonic() if timestamp is None else timestamp
+    image = np.full((48, 64, 3), 90, np.uint8) if image is None else image
+    stats = SourceStats(captured, captured - dropped, 0, dropped, restarts, latency if live else None)
+    return Observation(source, timestamp, image, predicted, tuple(events), latency, stats)
+
+
+def status(state: str, message: str = "", source: str = "camera 0") -> SourceStatus:
+    return SourceStatus(source, state, message, time.monotonic())
+
+
+def course(
+    images: Sequence[Frame], source: str = "camera 0", *, start: float = 0.0, seed: int = 4
+) -> Iterator[Observation]:
+    """Ten observations a second, for ever: actions of some seconds with an unsure while between them."""
+    rng = np.random.default_rng(seed)
+    tick, dropped = 0, 0
+    while True:
+        best, began = int(rng.integers(len(LABELS))), None
+        levels = [*np.linspace(0.3, 0.94, 14), *[0.94] * int(rng.integers(25, 90)), *np.linspace(0.94, 0.2, 10)]
+        for level in levels:
+            now, tick = start + tick / 10, tick + 1
+            score = float(np.clip(level + rng.normal(0, 0.02), 0.15, 0.99))
+            events: list[Event] = []
+            if began is None and level == 0.94:
+                began = now
+                events.append(Began(LABELS[best], now, score))
+            elif began is not None and score < 0.55:
+                events.append(Ended(LABELS[best], now, now - began, 0.97))
+                began = None
+            dropped += int(rng.random() < 0.02)
+            predicted = prediction(best, score, timestamp=now, threshold=0.6) if tick > 20 else None
+            yield observation(
+                source, now, images[tick % len(images)], predicted, events if predicted else (),
+                captured=3 * tick, dropped=dropped, latency=float(rng.normal(0.031, 0.003)),
+            )  # fmt: skip
+
+
+def main() -> None:
+    from edgevid import open_source
+    from edgevid.web import WebServer
+
+    images: Sequence[Frame] = list(moving_frames(100, 640, 480))
+    if len(sys.argv) > 1:
+        images = [frame.image for frame in open_source(sys.argv[1])][::3]
+    with WebServer(LABELS, port=0, window_seconds=5) as server:
+        print(server.url, flush=True)  # noqa: T201
+        for seen in course(images, start=time.monotonic()):
+            server.observe(seen)
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()
