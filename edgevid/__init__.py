@@ -8,45 +8,110 @@
 
 from __future__ import annotations
 
-from .bundle import Bundle, open_bundle
-from .errors import (
-    BundleError,
-    EdgevidError,
-    ExtraNotInstalledError,
-    FrameError,
-    ModelError,
-    OptionError,
-    RuntimeNotAvailableError,
-    SourceError,
-    TimestampError,
-)
-from .prediction import ClassScore, Prediction
-from .recognizer import Recognizer, load
-from .sources import Camera, Source, TimedFrame, VideoFile, open_source
-from .stream import Stream
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .bundle import Bundle, open_bundle
+    from .errors import (
+        BundleError,
+        EdgevidError,
+        ExtraNotInstalledError,
+        FrameError,
+        ModelError,
+        OptionError,
+        RuntimeNotAvailableError,
+        SourceError,
+        TimestampError,
+    )
+    from .events import Began, Ended, Event, EventDetector, EventOptions, ExponentialSmoothing, MeanSmoothing
+    from .observation import Observation, Watcher
+    from .offline import find_events
+    from .prediction import ClassScore, Prediction
+    from .recognizer import Recognizer, load
+    from .running.runner import Runner
+    from .running.runner_group import RunnerGroup
+    from .sources import (
+        Camera,
+        ImageFolder,
+        PiCamera,
+        Source,
+        SourceStats,
+        SourceStatus,
+        TimedFrame,
+        VideoFile,
+        open_source,
+    )
+    from .stream import Stream
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Began",
     "Bundle",
     "BundleError",
     "Camera",
     "ClassScore",
     "EdgevidError",
+    "Ended",
+    "Event",
+    "EventDetector",
+    "EventOptions",
+    "ExponentialSmoothing",
     "ExtraNotInstalledError",
     "FrameError",
+    "ImageFolder",
+    "MeanSmoothing",
     "ModelError",
+    "Observation",
     "OptionError",
+    "PiCamera",
     "Prediction",
     "Recognizer",
+    "Runner",
+    "RunnerGroup",
     "RuntimeNotAvailableError",
     "Source",
     "SourceError",
+    "SourceStats",
+    "SourceStatus",
     "Stream",
     "TimedFrame",
     "TimestampError",
     "VideoFile",
+    "Watcher",
+    "find_events",
     "load",
     "open_bundle",
     "open_source",
 ]
+
+# module -> its public names
+_HOMES = {
+    "bundle": "Bundle open_bundle",
+    "errors": "BundleError EdgevidError ExtraNotInstalledError FrameError ModelError OptionError "
+    "RuntimeNotAvailableError SourceError TimestampError",
+    "events": "Began Ended Event EventDetector EventOptions ExponentialSmoothing MeanSmoothing",
+    "observation": "Observation Watcher",
+    "offline": "find_events",
+    "prediction": "ClassScore Prediction",
+    "recognizer": "Recognizer load",
+    "running.runner": "Runner",
+    "running.runner_group": "RunnerGroup",
+    "sources": "Camera ImageFolder PiCamera Source SourceStats SourceStatus TimedFrame VideoFile open_source",
+    "stream": "Stream",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for: the command line can then catch Ctrl-C from its start on."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

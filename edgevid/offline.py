@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from .errors import OptionError
-from .events import Event, EventDetector, EventOptions
+from .events import Event, EventDetector, EventOptions, Smoothing
 from .prediction import Prediction
 from .recognizer import Recognizer
 from .sampling import StreamSampler
-from .smoothing import Smoothing
 from .sources import Source, open_source
 from .window import EmbeddingWindow
 

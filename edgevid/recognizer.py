@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from .bundle import DEFAULT_BUNDLE, Bundle, open_bundle
 from .classifier import Classifier
 from .clip import Clip, embed_clip
 from .errors import BundleError
+from .events import Event, EventOptions, Smoothing
 from .extractor import open_extractor
+from .observation import Observation, Watcher
 from .prediction import Prediction, check_threshold
+from .running.delivery import Callbacks
+from .running.limits import Limits
+from .running.runner import Runner
+from .running.runner_group import RunnerGroup
+from .running.starting import Plan, fresh_smoothing
+from .running.stream_source import StreamSource, named_sources, open_stream_source, source_name
+from .running.watching import observe
 from .sampling import check_window_seconds
-from .sources import Source, open_source
+from .sources import SourceStatus
 from .stream import Stream
 
 
 class Recognizer:
     """An extractor and a classifier, ready to classify clips and streams. Made by :func:`edgevid.load`.
 
-    May be shared by several threads: the two networks take one call at a time, everything else belongs to the call or to
-    the :class:`~edgevid.Stream`.
+    May be used from several threads at once, without a lock of the caller's: :meth:`classify` and :meth:`open_stream` in each
+    thread, :meth:`start` for each source. The results are those of one thread alone. Each of the two networks takes one call
+    at a time, in the order in which the calls came, so that no thread starves; everything else belongs to the call, or to the
+    :class:`~edgevid.Stream`, which is one thread's at a time. Several sources on one recogniser so share the memory of one
+    and its speed. Close it when no thread uses it any more.
 
     Args:
         bundle: what to run.
@@ -133,21 +146,112 @@ class Recognizer:
             rolling=rolling,
         )
 
-    def stream(self, source: Union[int, str, Path, Source, Iterable[Any]], **options: Any) -> Iterator[Prediction]:
+    def stream(
+        self, source: StreamSource, *, smoothing: Optional[Union[str, Smoothing]] = None, **options: Any
+    ) -> Iterator[Prediction]:
         """Rolling predictions over a camera, a file, a URL or an iterable of frames.
 
-        From a file every frame that the sampling asks for is used, as fast as it goes; from a camera always the newest.
+        From a file every frame that the sampling asks for is used, as fast as it goes; from a camera always the newest. Where a
+        camera was lost and is back, the window starts anew.
 
         Args:
-            source: see :func:`edgevid.open_source`. It is opened when the first prediction is asked for; one that this
-                method opens, it closes. Frames without timestamps count as taken when they come: give recorded ones as
-                (timestamp, frame).
+            source: see :func:`edgevid.open_source`, or a function that opens one. It is opened when the first prediction is
+                asked for; one that this method opens, it closes. Frames without timestamps count as taken when they
+                come: give recorded ones as (timestamp, frame).
+            smoothing: see :func:`edgevid.events.open_smoothing`; default: none.
             options: see :meth:`open_stream`.
 
         Raises:
             SourceError: it does not open, or stops.
         """
-        return _predictions(self.open_stream(**options), source)
+        return _predictions(self.open_stream(**options), source, fresh_smoothing(smoothing))
+
+    def start(
+        self,
+        source: StreamSource,
+        *,
+        on_prediction: Optional[Callable[[Prediction], object]] = None,
+        on_event: Optional[Callable[[Event], object]] = None,
+        on_status: Optional[Callable[[SourceStatus], object]] = None,
+        on_observation: Optional[Callable[[Observation], object]] = None,
+        watchers: Sequence[Watcher] = (),
+        smoothing: Optional[Union[str, Smoothing]] = None,
+        events: Optional[EventOptions] = None,
+        name: Optional[str] = None,
+        max_seconds: Optional[float] = None,
+        max_predictions: Optional[int] = None,
+        **options: Any,
+    ) -> Runner:
+        """Rolling predictions in a thread of their own; returns at once.
+
+        The functions are called one at a time, in order, in one further thread. One that takes its time does not stop inference
+        on a camera: ``on_prediction`` then gets the newest prediction, and those between are passed over. Of a file it gets each,
+        and the reading waits. Events and changes of state are never lost. What a function raises stops the runner.
+
+        >>> with recognizer.start(0, on_event=print) as runner:  # doctest: +SKIP
+        ...     while runner.running:
+        ...         print(runner.latest)
+        ...         time.sleep(1)
+
+        Args:
+            source: as :meth:`stream` takes it. It is opened in the runner's thread; one that the runner opens, it closes.
+            on_prediction, on_event, on_status: told of each prediction, of each action that began or ended, and when the
+                source is opened, lost, reopened, has ended or failed.
+            on_observation: told, with ``on_prediction``, of all that belongs to it: the picture, its age, the source's counts.
+            watchers: told of every sampled frame, in the runner's own thread; see :class:`edgevid.observation.Watcher`. They stay
+                open.
+            smoothing: see :func:`edgevid.events.open_smoothing`; default: none.
+            events: when an action counts as begun and ended; default: ``EventOptions()``.
+            name: what observations and statuses call the source; default: a name made of ``source``.
+            max_seconds, max_predictions: end after so many seconds of video, or predictions; default: at the source's end.
+            options: see :meth:`open_stream`.
+
+        Returns:
+            A runner, for ``with``. Its ``wait()``, ``stop()`` and the end of the block raise the error that stopped it. One
+            that nobody asks for, and that ``on_status`` was not told, is logged by ``logging.getLogger("edgevid")``.
+
+        Raises:
+            OptionError: an option is outside its range.
+        """
+        callbacks = Callbacks(on_prediction, on_event, on_status, on_observation)
+        limits = Limits(max_seconds, max_predictions)
+        plan = Plan(partial(self.open_stream, **options), callbacks, watchers, smoothing, events, limits)
+        return plan.start(source, source_name(source) if name is None else name)
+
+    def start_many(
+        self,
+        sources: Union[Mapping[str, StreamSource], Sequence[StreamSource]],
+        *,
+        on_prediction: Optional[Callable[[str, Prediction], object]] = None,
+        on_event: Optional[Callable[[str, Event], object]] = None,
+        on_status: Optional[Callable[[str, SourceStatus], object]] = None,
+        on_observation: Optional[Callable[[str, Observation], object]] = None,
+        watchers: Sequence[Watcher] = (),
+        smoothing: Optional[str] = None,
+        events: Optional[EventOptions] = None,
+        max_seconds: Optional[float] = None,
+        max_predictions: Optional[int] = None,
+        **options: Any,
+    ) -> RunnerGroup:
+        """Several sources at once, each with its own window, smoothing and events; they take turns on the networks.
+
+        As :meth:`start` for each, but the functions are told the source's name first, and are called in a thread for each source,
+        so several at once. A source that fails does not stop the others.
+
+        >>> cameras = {"door": 0, "yard": "rtsp://yard/stream"}
+        >>> with recognizer.start_many(cameras, on_event=print) as group:  # doctest: +SKIP
+        ...     group.wait()
+
+        Args:
+            sources: name -> source; or sources, which are then named after what they are.
+
+        Raises:
+            OptionError: an option is outside its range, or there is no source.
+        """
+        callbacks = Callbacks(on_prediction, on_event, on_status, on_observation)
+        limits = Limits(max_seconds, max_predictions)
+        plan = Plan(partial(self.open_stream, **options), callbacks, watchers, smoothing, events, limits)
+        return plan.start_many(named_sources(sources))
 
     def close(self) -> None:
         """Free the interpreters."""
@@ -186,14 +290,13 @@ def load(
     return Recognizer(opened, num_threads=num_threads, runtime=runtime, threshold=threshold)
 
 
-def _predictions(stream: Stream, source: Union[int, str, Path, Source, Iterable[Any]]) -> Iterator[Prediction]:
+def _predictions(stream: Stream, source: StreamSource, smoothing: Optional[Smoothing]) -> Iterator[Prediction]:
     # Opened on the first step, not before: a generator that nobody starts has no way to close it.
-    opened = open_source(source)
+    opened = open_stream_source(source)
     try:
-        for timestamp, image in opened.frames(stream.wants):
-            prediction = stream.push(image, timestamp)
-            if prediction is not None:
-                yield prediction
+        for observation in observe(stream, opened, smoothing=smoothing):
+            if observation.prediction is not None:
+                yield observation.prediction
     finally:
         if opened is not source:
             opened.close()

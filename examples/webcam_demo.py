@@ -1,7 +1,8 @@
-"""A webcam (or a file, or a URL) in the terminal: bars of the most likely actions, live.
+"""A webcam (or a file, or a URL) and what happens in it, on a page in your browser.
 
 python examples/webcam_demo.py            # camera 0
 python examples/webcam_demo.py clip.mp4
+python examples/webcam_demo.py --terminal # bars in the terminal instead: needs no browser and no aiohttp
 """
 
 import sys
@@ -18,16 +19,31 @@ def draw(prediction: edgevid.Prediction) -> str:
     return "\n".join(lines)
 
 
-def main(source: str) -> int:
+def in_the_terminal(recognizer: edgevid.Recognizer, source: str) -> None:
     drawn = 0
+    # min_filled=0: show something from the first frame on, before the window is full
+    for prediction in recognizer.stream(source, min_filled=0):
+        if drawn and sys.stdout.isatty():
+            print(f"\x1b[{drawn}A", end="")  # back to the top of the last picture
+        text = draw(prediction)
+        drawn = text.count("\n") + 1
+        print(text, flush=True)
+
+
+def on_a_page(recognizer: edgevid.Recognizer, source: str) -> None:
+    from edgevid.web import WebServer  # pip install 'edgevid[web]'
+
+    with WebServer(recognizer.labels) as page, recognizer.start(source, watchers=[page], min_filled=0) as runner:
+        print(f"Open {page.url} in a browser. Ctrl-C ends it.", flush=True)
+        runner.wait()
+
+
+def main(arguments: list[str]) -> int:
+    show = in_the_terminal if "--terminal" in arguments else on_a_page
+    source = next((argument for argument in arguments if argument != "--terminal"), "0")
     try:
-        # min_filled=0: show something from the first frame on, before the window is full
-        for prediction in edgevid.load().stream(source, min_filled=0):
-            if drawn and sys.stdout.isatty():
-                print(f"\x1b[{drawn}A", end="")  # back to the top of the last picture
-            text = draw(prediction)
-            drawn = text.count("\n") + 1
-            print(text, flush=True)
+        with edgevid.load() as recognizer:
+            show(recognizer, source)
     except edgevid.EdgevidError as error:
         print(error, file=sys.stderr)
         return 1
@@ -37,4 +53,4 @@ def main(source: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "0"))
+    sys.exit(main(sys.argv[1:]))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Callable
 
@@ -14,11 +17,13 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
-def run(example: str, argument: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "examples" / example), str(argument)]
-    # the path: so that the examples import this checkout's edgevid, whether it is installed or not
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+# the path: so that the examples import this checkout's edgevid, whether it is installed or not
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+
+
+def run(example: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "examples" / example), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=ENVIRONMENT)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
@@ -36,15 +41,35 @@ def test_classify_folder_sorts_the_good_and_names_the_bad(make_video: Callable[.
     assert "bad.mp4" in done.stderr
 
 
-def test_webcam_demo_draws_each_prediction(make_video: Callable[..., Path]) -> None:
-    done = run("webcam_demo.py", make_video(frames=50))
+def test_webcam_demo_serves_a_page_and_prints_where(make_video: Callable[..., Path]) -> None:
+    pytest.importorskip("aiohttp")
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 8080)) == 0:
+            pytest.skip("another program uses port 8080")
+    command = [sys.executable, str(ROOT / "examples" / "webcam_demo.py"), str(make_video(frames=200, fps=2.0))]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    try:
+        said = demo.stdout.readline()
+        assert said.startswith("Open http://127.0.0.1:8080/ in a browser"), demo.stderr.read()
+        with urllib.request.urlopen(said.split()[1], timeout=60) as answer:
+            assert b"<html" in answer.read()
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(timeout=60) == 0
+        assert "Traceback" not in demo.stderr.read()
+    finally:
+        demo.kill()
+        demo.communicate()
+
+
+def test_webcam_demo_draws_each_prediction_in_the_terminal(make_video: Callable[..., Path]) -> None:
+    done = run("webcam_demo.py", make_video(frames=50), "--terminal")
     assert done.returncode == 0
     assert "█" in done.stdout
     assert done.stdout.count("window") >= 2
 
 
 def test_webcam_demo_says_what_is_wrong_with_a_source(tmp_path: Path) -> None:
-    done = run("webcam_demo.py", tmp_path / "absent.mp4")
+    done = run("webcam_demo.py", tmp_path / "absent.mp4", "--terminal")
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1] == f"No such file: {tmp_path / 'absent.mp4'}"
 

@@ -17,9 +17,9 @@ from support.videos import moving_frames, number_of, numbered_frame, write_video
 import edgevid
 from edgevid import OptionError, Source, SourceError, TimedFrame, TimestampError, VideoFile
 from edgevid.events import Began, Ended, Event, EventDetector, EventOptions
+from edgevid.events.smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing
 from edgevid.frames import Frame
 from edgevid.offline import find_events, predictions
-from edgevid.smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing
 
 TOLERANCE = 1e-4
 

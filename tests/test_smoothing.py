@@ -1,4 +1,4 @@
-"""edgevid.smoothing: predictions with less flicker."""
+"""edgevid.events.smoothing: predictions with less flicker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgevid import OptionError, Prediction, TimestampError
-from edgevid.smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing, open_smoothing
+from edgevid.events.smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing, open_smoothing
 
 LABELS = ("a", "b")
 

@@ -21,7 +21,7 @@ from ..errors import EdgevidError, OptionError
 # name -> one line for `edgevid --help`
 COMMANDS = {
     "classify": "Classify video files.",
-    "stream": "Print rolling predictions over a camera, file or URL.",
+    "stream": "Predict over cameras, files or URLs: lines, events, a page to watch, MQTT.",
     "demo": "Run on a real video and write an annotated copy and a timeline.",
     "models": "List the models, or show one's card.",
     "info": "Print versions, runtime and CPU: what a bug report needs.",
@@ -37,19 +37,20 @@ COMMANDS = {
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    _quiet_native_logs()
-    _tolerate_any_file_name()
-    args = _parser(arguments).parse_args(arguments)
+    command = next((a for a in arguments if not a.startswith("-")), "")
     try:
+        _quiet_native_logs()
+        _tolerate_any_file_name()
+        args = _parser(command).parse_args(arguments)
         code: int = _module(args.command).run(args)
         if sys.stdout is not None:
             sys.stdout.flush()  # a reader that went away must show here, not at exit
         return code
     except OptionError as error:
-        print(f"edgevid {args.command}: {error}", file=sys.stderr)
+        print(f"edgevid {command}: {error}", file=sys.stderr)
         return 2
     except EdgevidError as error:
-        print(f"edgevid {args.command}: {error}", file=sys.stderr)
+        print(f"edgevid {command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -65,7 +66,7 @@ def _module(command: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(called: str) -> argparse.ArgumentParser:
     from .. import __version__
 
     parser = argparse.ArgumentParser(
@@ -75,7 +76,6 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edgevid {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    called = next((a for a in arguments if not a.startswith("-")), None)
     for name, summary in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=summary, description=summary)
         if name == called:  # only the called command's module is worth importing

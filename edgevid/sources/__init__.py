@@ -1,61 +1,59 @@
-"""Where frames come from: files, cameras, network streams, or any iterable."""
+"""Where frames come from: files, pictures, cameras, network streams, or any iterable."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Union
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from ..errors import SourceError
 from .base import Source, SourceStats, SourceStatus, TimedFrame, Wanted
 from .camera import Camera
+from .iterable import FrameIterable
+from .picamera import PiCamera
+from .pictures import PICTURE_SUFFIXES, ImageFolder
 from .video_file import ClipSample, VideoFile, sample_clip
 
 __all__ = [
     "Camera",
     "ClipSample",
     "FrameIterable",
+    "ImageFolder",
+    "PiCamera",
     "Source",
     "SourceStats",
     "SourceStatus",
     "TimedFrame",
     "VideoFile",
+    "Wanted",
     "open_source",
     "sample_clip",
 ]
 
-_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-
-
-class FrameIterable(Source):
-    """Frames that the caller's own code gives: an iterable of frames, or of (timestamp, frame) pairs.
-
-    Frames without a timestamp get ``time.monotonic()`` as they come.
-    """
-
-    name = "iterable of frames"
-
-    def __init__(self, items: Iterable[Any]) -> None:
-        self._items = items
-
-    def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
-        for item in self._items:
-            timestamp, image = item if isinstance(item, tuple) and len(item) == 2 else (time.monotonic(), item)
-            if wanted is None or wanted(timestamp):
-                yield TimedFrame(timestamp, image)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_PICAMERA = re.compile(r"picamera2(?::([0-9]+))?")
 
 
 def open_source(source: Union[int, str, Path, Source, Iterable[Any]]) -> Source:
     """The source that ``source`` means.
 
-    Args:
-        source: a camera's index (``0`` or ``"0"``) or device path (``"/dev/video0"``), a URL (``"rtsp://..."``), a video
-            file, a :class:`Source`, or an iterable of frames or (timestamp, frame) pairs.
+    ============================================  ==========================================================================
+    ``0``, ``"0"``, ``"/dev/video0"``             :class:`Camera`: a camera's index or device
+    ``"rtsp://..."``, ``"http://..."``            :class:`Camera`: a network stream
+    ``"picamera2"``, ``"picamera2:1"``            :class:`PiCamera`: a Raspberry Pi CSI camera, and its number
+    ``"clip.mp4"``, ``"file:///tmp/clip.mp4"``    :class:`VideoFile`
+    ``"frames/"``, ``["a.jpg", "b.jpg"]``         :class:`ImageFolder`: pictures at 25 a second
+    an iterable                                   :class:`FrameIterable`: of frames, or of (timestamp, frame) pairs
+    a :class:`Source`                             itself
+    ============================================  ==========================================================================
+
+    For other options (a camera's size, the pictures' rate) make the source by its class.
 
     Raises:
-        SourceError: it cannot be opened, or is nothing of these.
+        SourceError: it cannot be opened, or is nothing of these. ExtraNotInstalledError: picamera2 is not installed.
     """
     if isinstance(source, Source):
         return source
@@ -66,13 +64,25 @@ def open_source(source: Union[int, str, Path, Source, Iterable[Any]]) -> Source:
     if isinstance(source, str):
         if source.isdecimal():
             return Camera(int(source))
-        if source.startswith("/dev/") or _URL.match(source):
+        picamera = _PICAMERA.fullmatch(source)
+        if picamera:
+            return PiCamera(int(picamera[1] or 0))
+        if source.lower().startswith("file://"):
+            source = url2pathname(urlsplit(source).path)
+        elif source.startswith("/dev/") or _URL.match(source):
             return Camera(source)
     if isinstance(source, (str, Path)):
-        return VideoFile(source)
+        # "" would be the folder we are in, which nobody means by it
+        return ImageFolder(source) if source != "" and Path(source).is_dir() else VideoFile(source)
+    if isinstance(source, (list, tuple)) and source and _is_picture_path(source[0]):
+        return ImageFolder(source)
     if isinstance(source, Iterable):
         return FrameIterable(source)
     raise SourceError(
-        f"A source of type {type(source).__name__} was given; expected a camera index, device, URL, video file, "
-        "Source, or an iterable of frames."
+        f'A source of type {type(source).__name__} was given; expected a camera index, device, URL, "picamera2", video '
+        "file, folder or list of pictures, Source, or an iterable of frames."
     )
+
+
+def _is_picture_path(item: Any) -> bool:
+    return isinstance(item, Path) or (isinstance(item, str) and Path(item).suffix.lower() in PICTURE_SUFFIXES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -68,13 +70,20 @@ class Source:
         live: True for a camera, whose frames are lost when nobody takes them; False for a file, whose frames wait.
         restarts: times that the source was lost and opened again before the frame that was handed out last. When it changes,
             what was seen before belongs to another scene: reset the stream.
-        on_status: told of each change of state, from any thread; must not block.
+        on_status: told of each change of state, from any thread; must not block. Set it before the frames are iterated:
+            ``"opened"`` is told then. Whoever was told that is told ``"ended"`` or ``"failed"`` once, too.
     """
 
     name: str = "source"
     live: bool = False
     restarts: int = 0
     on_status: Optional[Callable[[SourceStatus], None]] = None
+
+    # What was captured is their sum, so that a reader in another thread needs no lock.
+    _used = 0
+    _unwanted = 0
+    _dropped = 0
+    _last_told: Optional[str] = None
 
     def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
         """The frames, one by one.
@@ -87,10 +96,27 @@ class Source:
 
     def stats(self) -> SourceStats:
         """What became of the frames so far. May be asked from any thread."""
-        return SourceStats()
+        used, unwanted, dropped = self._used, self._unwanted, self._dropped
+        return SourceStats(
+            captured=used + unwanted + dropped, used=used, unwanted=unwanted, dropped=dropped, restarts=self.restarts
+        )
 
     def close(self) -> None:
-        """Free what the source holds. A second call does nothing."""
+        """Free what the source holds and end its iteration, from any thread. A second call does nothing."""
+
+    def _tell(self, state: str, message: str) -> None:
+        """Tell ``on_status``: "opened" first and once, "ended" or "failed" last and once, the rest between them."""
+        begins = state == "opened"
+        if begins != (self._last_told is None) or self._last_told in ("ended", "failed", state):
+            return
+        self._last_told = state
+        on_status = self.on_status
+        if on_status is None:
+            return
+        try:
+            on_status(SourceStatus(self.name, state, message, time.monotonic()))
+        except Exception:  # a watcher's mistake must not end the camera's thread
+            logging.getLogger(__name__).exception("The on_status of the source %s failed.", self.name)
 
     def __iter__(self) -> Iterator[TimedFrame]:
         return self.frames()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
 
 from ..errors import SourceError
 from ..frames import Frame
 from ..sampling import FRAMES_PER_CLIP, uniform_indices
-from .base import Source, TimedFrame, Wanted
 from .container import is_picture, missing_bytes
+from .sequence import SequenceSource
 
 T = TypeVar("T")
 
@@ -20,9 +22,10 @@ T = TypeVar("T")
 _TEXT_CODECS = {"ansi"}
 _TEXT_ART_SUFFIXES = {".adf", ".bin", ".cdg", ".idf", ".xb"}
 _DEFAULT_FPS = 25.0
+_CLOSE_SECONDS = 2.0
 
 
-class VideoFile(Source):
+class VideoFile(SequenceSource):
     """A video file, read once from the start, never skipped. Timestamps are the file's own, from 0.
 
     Attributes:
@@ -41,6 +44,7 @@ class VideoFile(Source):
     def __init__(self, path: Union[str, Path]) -> None:
         self.path = Path(path)
         self.name = str(path)
+        self._lock = threading.Lock()  # OpenCV crashes when a file is freed while it is read
         _check_file(self.path)
         import cv2
 
@@ -68,12 +72,15 @@ class VideoFile(Source):
         Returns:
             Its timestamp in seconds, or None at the end of the file.
         """
-        if self._capture is None or not self._capture.grab():
-            if self._capture is not None and self._index < 0:
-                raise SourceError(f"{self.path} holds no frame that can be decoded; convert it again with ffmpeg.")
-            return None
-        self._index += 1
-        timestamp = self._capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000.0
+        with self._using() as capture:
+            if capture is None:
+                return None
+            if not capture.grab():
+                if self._index < 0:
+                    raise SourceError(f"{self.path} holds no frame that can be decoded; convert it again with ffmpeg.")
+                return None
+            self._index += 1
+            timestamp = capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000.0
         # Some containers give no times, or times that stand still: then go on at the nominal rate.
         if not math.isfinite(timestamp) or timestamp <= self._timestamp:
             timestamp = self._timestamp + 1.0 / self.fps
@@ -82,26 +89,44 @@ class VideoFile(Source):
 
     def retrieve(self) -> Frame:
         """The frame last grabbed, uint8 ``[H, W, 3]`` RGB."""
-        if self._capture is None:
-            raise SourceError(f"{self.path} is closed; open it again.")
-        good, image = self._capture.retrieve()
+        with self._using() as capture:
+            if capture is None:
+                raise SourceError(f"{self.path} is closed; open it again.")
+            good, image = capture.retrieve()
         if not good:
             raise SourceError(f"Frame {self._index} of {self.path} cannot be decoded; convert the file with ffmpeg.")
         frame: Frame = self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB)
         return frame
 
-    def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
+    def close(self) -> None:
+        super().close()
+        if self._lock.acquire(timeout=_CLOSE_SECONDS):
+            try:
+                self._free()
+            finally:
+                self._lock.release()
+
+    @contextmanager
+    def _using(self) -> Iterator[Any]:
+        """The capture, or None once closed. A thread that comes back too late for :meth:`close` frees it."""
+        with self._lock:
+            try:
+                yield None if self._closed else self._capture
+            finally:
+                if self._closed:
+                    self._free()
+
+    def _free(self) -> None:
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+    def _items(self) -> Iterator[tuple[float, Callable[[], Frame]]]:
         while True:
             timestamp = self.grab()
             if timestamp is None:
                 return
-            if wanted is None or wanted(timestamp):
-                yield TimedFrame(timestamp, self.retrieve())
-
-    def close(self) -> None:
-        if self._capture is not None:
-            self._capture.release()
-            self._capture = None
+            yield timestamp, self.retrieve
 
     def __enter__(self) -> VideoFile:
         return self

@@ -5,12 +5,28 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
+import sys
+import threading
 import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from support.mjpeg import MjpegCamera
+from support.mosquitto import MOSQUITTO, Listener, Mosquitto
+from support.stand_ins import Endless, reached
+from support.videos import moving_frames
 
+from edgevid.cli import stream as stream_command
+from edgevid.cli import stream_output
 from edgevid.errors import SourceError
 from edgevid.sources import VideoFile
+
+# On any classifier something begins with the first prediction and goes on to the end.
+ALWAYS = ("--threshold", 0, "--enter", 0.05, "--exit", 0, "--min-seconds", 0)
+QUICK = ("--window-seconds", 0.5, "--min-filled", 0, "--threads", 1)
 
 
 def test_json_lines_are_what_the_library_answers(call, clip, recognizer):
@@ -104,7 +120,7 @@ def test_a_camera_that_stops_gives_summary_and_failure(call, monkeypatch, clip):
                 if timestamp > 1:
                     raise SourceError("The camera stopped.")
 
-    monkeypatch.setattr("edgevid.cli.stream.open_source", Stopping)
+    monkeypatch.setattr("edgevid.cli.stream.open_stream_source", Stopping)
     outcome = call("stream", clip, "--min-filled", 0, "--json")
     assert outcome.code == 1
     assert json.loads(outcome.out.splitlines()[-1])["latency_ms"] > 8000  # since the frame was taken
@@ -113,9 +129,323 @@ def test_a_camera_that_stops_gives_summary_and_failure(call, monkeypatch, clip):
 
 
 @pytest.mark.parametrize(
-    "wrong", [[], ["0", "--hop", "0"], ["0", "--window-seconds", "-1"], ["0", "--min-filled", "2"], ["0", "--top", "x"]]
-)
+    "wrong",
+    [
+        [], ["0", "--hop", "0"], ["0", "--window-seconds", "-1"], ["0", "--min-filled", "2"], ["0", "--top", "x"],
+        ["0", "--enter", "0"], ["0", "--exit", "0.9"], ["0", "--min-seconds", "-1"], ["0", "--smoothing", "mean:0"],
+        ["0", "--token", "12345678"], ["0", "--mqtt-name", "door"], ["--serve"],
+    ],
+)  # fmt: skip
 def test_wrong_use_exits_with_2(call, wrong):
     outcome = call("stream", *wrong)
     assert outcome.code == 2
     assert outcome.out == ""
+
+
+class TestEvents:
+    def test_json_has_objects_for_events_between_those_for_predictions(self, call, clip):
+        outcome = call("stream", clip, "--json", "--window-seconds", 1, "--events", *ALWAYS)
+        records = [json.loads(line) for line in outcome.out.splitlines()]
+        assert outcome.code == 0
+        kinds = [record.get("event", "prediction") for record in records]
+        assert kinds == ["prediction", "began", "prediction", "prediction", "ended"]
+        first, began, *_, ended = records
+        assert began == {
+            "source": str(clip), "event": "began", "label": first["label"], "timestamp": first["timestamp"],
+            "score": first["score"],
+        }  # fmt: skip
+        assert ended["label"] == began["label"]
+        assert ended["duration_seconds"] == pytest.approx(ended["timestamp"] - began["timestamp"], abs=1e-5)
+        assert ended["peak_score"] >= began["score"]
+        assert "2 events" in outcome.err
+
+    def test_text_has_lines_for_events(self, call, clip):
+        outcome = call("stream", clip, "--window-seconds", 1, "--events-only", *ALWAYS)
+        began, ended = outcome.out.splitlines()
+        assert began.split()[1:3] == ["s", "began"]
+        assert ended.split()[1:3] == ["s", "ended"]
+        assert "peak score" in ended
+
+    def test_without_the_option_none_is_printed(self, call, clip):
+        outcome = call("stream", clip, "--window-seconds", 1, "--json", *ALWAYS)
+        assert [json.loads(line).get("event") for line in outcome.out.splitlines()] == [None] * 3
+
+    def test_smoothing_is_that_of_the_library(self, call, clip, recognizer):
+        outcome = call("stream", clip, "--json", "--window-seconds", 1, "--smoothing", "mean:2", "--threads", 1)
+        expected = list(recognizer.stream(clip, window_seconds=1.0, smoothing="mean:2"))
+        scores = [json.loads(line)["score"] for line in outcome.out.splitlines()]
+        assert scores == pytest.approx([p.score for p in expected], abs=1e-4)
+        assert scores[1:] != pytest.approx([p.score for p in recognizer.stream(clip, window_seconds=1.0)][1:], abs=1e-4)
+
+    def test_reset_on_cut_empties_the_window_at_a_cut(self, call, monkeypatch, make_video):
+        seen = []
+        monkeypatch.setattr(
+            "edgevid.scene_cut.SceneCutDetector.update", lambda self, embedding: bool(seen.append(1)) or len(seen) == 26
+        )
+        path = make_video("cut.avi", moving_frames(40, 64, 48), 10.0)
+        for options, predictions in (((), 16), (("--reset-on-cut",), 1)):
+            outcome = call("stream", path, "--window-seconds", 2.5, "--json", *options)
+            assert len(outcome.out.splitlines()) == predictions
+
+
+class TestSeveralSources:
+    def test_each_is_named_and_gives_what_it_gives_alone(self, call, clip, brief):
+        options = ("--window-seconds", 1, "--min-filled", 0, "--json", "--threads", 1)
+        alone = [call("stream", path, *options).out.splitlines() for path in (clip, brief)]
+        outcome = call("stream", clip, brief, clip, *options)
+        assert outcome.code == 0
+        lines: dict[str, list] = {}
+        for line in outcome.out.splitlines():
+            record = json.loads(line)
+            lines.setdefault(record["source"], []).append(record)
+        assert list(map(without_latency, alone[0])) == list(map(without_latency, lines[str(clip)]))
+        assert list(map(without_latency, alone[1])) == list(map(without_latency, lines[str(brief)]))
+        assert len(lines[f"{clip} (2)"]) == len(alone[0])
+        assert f"{brief}: mean latency" in outcome.err
+
+    def test_text_names_the_source(self, call, clip, brief):
+        outcome = call("stream", clip, brief, "--window-seconds", 1, "--min-filled", 0)
+        assert {line.split()[2] for line in outcome.out.splitlines()} == {str(clip), str(brief)}
+
+    def test_one_that_does_not_open_does_not_stop_the_others_and_is_a_failure(self, call, clip, tmp_path):
+        absent = tmp_path / "absent.mp4"
+        outcome = call("stream", absent, clip, "--window-seconds", 1, "--json")
+        assert outcome.code == 1
+        assert {json.loads(line)["source"] for line in outcome.out.splitlines()} == {str(clip)}
+        assert f"edgevid stream: {absent}: No such file" in outcome.err
+        assert outcome.err.endswith("edgevid stream: 1 of the 2 sources failed.\n")
+
+    @pytest.mark.parametrize("reconnect", [True, False])
+    def test_a_camera_that_is_lost_does_not_stop_the_other(self, spawn, reconnect):
+        with MjpegCamera() as good, MjpegCamera() as bad:
+            option = [] if reconnect else ["--no-reconnect"]
+            process = spawn("stream", good.url, bad.url, "--json", *QUICK, *option)
+            lines = lines_of(process.stdout)
+            wait_for_line(lines, bad.url)
+            bad.unplug()
+            errors = lines_of(process.stderr)
+            assert "stopped giving frames" in wait_for_line(errors, bad.url)
+            wait_for_line(lines, good.url)
+            if reconnect:
+                bad.plug_in()
+                assert "is back after" in wait_for_line(errors, bad.url)
+                wait_for_line(lines, bad.url)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == (0 if reconnect else 1)
+            said = "".join(errors)
+            assert ("1 of the 2 sources failed" in said) is not reconnect
+            assert ("lost and opened again 1 times" in said) is reconnect
+
+
+class TestSlowReader:
+    def test_of_a_camera_the_newest_predictions_are_printed_and_inference_goes_on(self, call, monkeypatch):
+        camera, lines = Endless(), []
+
+        class Slow:
+            def write(self, line: str) -> None:
+                lines.append(line)
+                if len(lines) == 1:
+                    assert reached(lambda: camera.given >= 30)
+
+        monkeypatch.setattr(stream_command, "open_stream_source", lambda source: camera)
+        monkeypatch.setattr(stream_command, "Lines", Slow)
+        outcome = call("stream", 0, "--json", "--min-filled", 0, "--max-predictions", 60)
+        assert outcome.code == 0
+        assert 2 <= len(lines) < 60
+        assert json.loads(lines[1])["timestamp"] - json.loads(lines[0])["timestamp"] > 1  # the newest, not the next
+        assert " 60 predictions, " in outcome.err
+        assert f"{60 - len(lines)} predictions not printed" in outcome.err
+
+    def test_of_a_file_all_are_printed(self, call, monkeypatch, make_video):
+        path = make_video("clip.avi", moving_frames(40, 64, 48), 10.0)
+        options = ("--json", "--min-filled", 0, "--window-seconds", 2.5)
+        expected = call("stream", path, *options).out.splitlines()
+        lines = []
+
+        class Slow:
+            def write(self, line: str) -> None:
+                time.sleep(0.02)  # longer than a prediction takes to make
+                lines.append(line)
+
+        monkeypatch.setattr(stream_command, "Lines", Slow)
+        assert call("stream", path, *options).code == 0
+        assert len(lines) == 40
+        assert list(map(without_latency, lines)) == list(map(without_latency, expected))
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="pipes are made small as Linux makes them")
+    def test_a_full_pipe_does_not_keep_ctrl_c_from_ending_it(self, spawn):
+        with MjpegCamera() as camera:
+            process = spawn("stream", camera.url, "--json", *QUICK, "--top", 10)
+            assert process.stdout.readline()
+            pipe = process.stdout.fileno()
+            make_small(pipe)
+            assert reached(lambda: in_pipe(pipe) > 3000, 60)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+            assert "predictions/s" in process.stderr.read()
+
+    def test_output_that_cannot_be_written_is_a_failure_in_words(self, call, clip, monkeypatch):
+        def fail(file: int, data: bytes) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(stream_output, "_write_all", fail)
+        outcome = call("stream", clip, "--min-filled", 0)
+        assert outcome.code == 1
+        assert outcome.err.endswith("edgevid stream: The output cannot be written: No space left on device.\n")
+
+
+class TestInterrupts:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize(
+        "moment", ["load_recognizer", "_watchers", "named_sources", "_output", "_open", "Summary.begin", "Lines"]
+    )
+    def test_one_that_comes_while_it_starts_ends_it(self, call, clip, monkeypatch, moment, number):
+        """Raised where that function is called: while the model loads, before and after the sources are opened."""
+        threads = set(threading.enumerate())
+        owner, name = stream_command, moment
+        if "." in moment:
+            owner, name = getattr(stream_command, moment.split(".")[0]), moment.split(".")[1]
+        real = getattr(owner, name)
+
+        def interrupted(*args, **options):
+            result = real(*args, **options)
+            os.kill(os.getpid(), number)
+            return result
+
+        monkeypatch.setattr(owner, name, interrupted)
+        outcome = call("stream", clip, "--window-seconds", 1)
+        assert outcome.code == 0
+        assert "Traceback" not in outcome.err
+        assert reached(lambda: set(threading.enumerate()) <= threads)
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_that_comes_while_a_camera_opens_ends_it(self, spawn, number):
+        with MjpegCamera() as camera:
+            camera.silent.set()
+            process = spawn("stream", camera.url)
+            assert reached(lambda: camera.clients > 0, 60)
+            asked = time.monotonic()
+            process.send_signal(number)
+            assert process.wait(timeout=60) == 0
+            assert time.monotonic() - asked < 8  # 2 s, and what a busy machine needs
+            assert process.stderr.read() == ""  # nothing was seen
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_that_comes_while_a_camera_hangs_ends_it_with_the_summary(self, spawn, number):
+        with MjpegCamera() as camera:
+            process = spawn("stream", camera.url, "--json", *QUICK)
+            assert process.stdout.readline()
+            camera.silent.set()
+            assert reached(lambda: camera.quiet, 60)
+            asked = time.monotonic()
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=60)
+            assert time.monotonic() - asked < 8
+            assert process.returncode == 0
+            assert "predictions/s" in errors
+            assert "Traceback" not in errors
+
+    def test_what_goes_on_ends_before_the_end(self, spawn):
+        with MjpegCamera() as camera:
+            process = spawn("stream", camera.url, "--json", "--events-only", *QUICK, *ALWAYS)
+            assert json.loads(process.stdout.readline())["event"] == "began"
+            process.send_signal(signal.SIGINT)
+            rest, errors = process.communicate(timeout=60)
+            assert json.loads(rest.splitlines()[-1])["event"] == "ended"
+            assert "captured" in errors
+
+    def test_the_process_has_what_it_had_before(self, call, clip, recognizer):
+        call("stream", clip, "--window-seconds", 1)
+        threads, files = threading.active_count(), open_files()
+        for _ in range(3):
+            call("stream", clip, clip, "--window-seconds", 1, "--serve", "127.0.0.1:0")
+        assert reached(lambda: threading.active_count() <= threads)
+        assert open_files() <= files
+
+
+class TestWatching:
+    def test_the_page_is_served_while_it_runs(self, spawn, long_clip):
+        pytest.importorskip("aiohttp")
+        process = spawn("stream", long_clip, "--serve", "127.0.0.1:0", "--json", *QUICK)
+        said = process.stderr.readline()
+        assert said.startswith("edgevid stream: watch at http://127.0.0.1:")
+        process.stdout.readline()
+        with urllib.request.urlopen(said.split()[-1] + "api/state", timeout=30) as answer:
+            state = json.load(answer)
+        assert [source["name"] for source in state["sources"]] == [str(long_clip)]
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+
+    @pytest.mark.parametrize(
+        ("arguments", "sources", "address"),
+        [
+            (["0", "--serve"], ["0"], ""), (["--serve", "0"], ["0"], ""), (["--serve", "0", "1"], ["0", "1"], ""),
+            (["--serve", "rtsp://yard/x"], ["rtsp://yard/x"], ""), (["--serve", "8080", "0"], ["0"], "8080"),
+            (["--serve", "0.0.0.0:0", "0"], ["0"], "0.0.0.0:0"), (["--serve", "clip.mp4"], ["clip.mp4"], ""),
+            (["0"], ["0"], None),
+        ],
+    )  # fmt: skip
+    def test_a_source_behind_serve_is_a_source(self, call, monkeypatch, arguments, sources, address):
+        seen = []
+        monkeypatch.setattr(stream_command, "_stream", lambda args, summary: seen.append((args.sources, args.serve)))
+        assert call("stream", *arguments).code == 0
+        assert seen == [(sources, address)]
+
+    @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+    def test_a_broker_gets_the_events_and_who_leaves_is_offline(self, call, clip, tmp_path):
+        pytest.importorskip("paho.mqtt")
+        with Mosquitto(tmp_path) as broker, Listener(broker.port) as listener:
+            url = f"mqtt://127.0.0.1:{broker.port}"
+            outcome = call("stream", clip, "--window-seconds", 1, "--mqtt", url, "--mqtt-name", "Front door", *ALWAYS)
+            assert outcome.code == 0
+            listener.wait("edgevid/front_door/availability", lambda message: message.payload == "offline")
+
+    def test_a_broker_that_is_not_there_is_told_and_stops_nothing(self, call, clip):
+        pytest.importorskip("paho.mqtt")
+        outcome = call("stream", clip, "--window-seconds", 1, "--mqtt", "mqtt://127.0.0.1:9")
+        assert outcome.code == 0
+        assert len(outcome.out.splitlines()) == 3
+
+    def test_a_page_that_cannot_be_served_is_a_failure(self, call, clip):
+        pytest.importorskip("aiohttp")
+        outcome = call("stream", clip, "--serve", "192.0.2.1:8080")
+        assert outcome.code == 1
+        assert "that is no address of this machine" in outcome.err
+
+
+def without_latency(line: object) -> dict:
+    record = dict(json.loads(line)) if isinstance(line, str) else dict(line)
+    del record["latency_ms"]
+    return record
+
+
+def make_small(pipe: int) -> None:
+    import fcntl
+
+    f_setpipe_sz = 1031  # Python 3.9 has no name for it
+    fcntl.fcntl(pipe, f_setpipe_sz, 4096)
+
+
+def in_pipe(pipe: int) -> int:
+    """Bytes that wait in a pipe."""
+    import fcntl
+    import termios
+
+    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0])
+
+
+def open_files() -> int:
+    folder = Path("/proc/self/fd")
+    if not folder.is_dir():
+        pytest.skip("this system does not list a process's open files in /proc")
+    return len(list(folder.iterdir()))
+
+
+def lines_of(stream) -> Iterator[str]:
+    return iter(stream.readline, "")
+
+
+def wait_for_line(lines: Iterator[str], piece: str) -> str:
+    """The next line that holds this; the test's own time limit ends a wait for ever."""
+    return next(line for line in lines if piece in line)

@@ -8,8 +8,8 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OptionError, TimestampError
-from .prediction import Prediction
+from ..errors import OptionError, TimestampError
+from ..prediction import Prediction
 
 
 class PredictionOrder:

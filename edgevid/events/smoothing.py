@@ -10,9 +10,9 @@ from typing import Optional, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OptionError
-from .prediction import Prediction
-from .prediction_order import PredictionOrder
+from ..errors import OptionError
+from ..prediction import Prediction
+from .order import PredictionOrder
 
 
 class Smoothing(Protocol):

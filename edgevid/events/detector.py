@@ -9,9 +9,9 @@ from typing import Any, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OptionError
-from .prediction import Prediction
-from .prediction_order import PredictionOrder
+from ..errors import OptionError
+from ..prediction import Prediction
+from .order import PredictionOrder
 
 # How far below the score that begins an action the score that ends it lies, unless told otherwise.
 _HYSTERESIS = 0.15

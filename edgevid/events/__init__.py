@@ -1,0 +1,19 @@
+"""Probabilities over time -> what began and what ended."""
+
+from __future__ import annotations
+
+from .detector import ActiveAction, Began, Ended, Event, EventDetector, EventOptions
+from .smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing, open_smoothing
+
+__all__ = [
+    "ActiveAction",
+    "Began",
+    "Ended",
+    "Event",
+    "EventDetector",
+    "EventOptions",
+    "ExponentialSmoothing",
+    "MeanSmoothing",
+    "Smoothing",
+    "open_smoothing",
+]

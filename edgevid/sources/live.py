@@ -1,0 +1,332 @@
+"""What all cameras share: always the newest frame, never a stale buffer, and patience with a camera that goes away.
+
+Drivers buffer frames, so a consumer that is slower than the camera would see older and older pictures. A thread of its own
+therefore grabs every frame and decodes only the one that the consumer waits for. That thread also opens the camera, opens
+it again when it is lost, and frees it: no other thread touches the driver. A driver may block for ever; then the thread is
+left to itself, frees the camera when it wakes up, and another one takes its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Callable, Optional
+
+from ..errors import OptionError, SourceError
+from ..frames import Frame
+from .base import Source, SourceStats, TimedFrame, Wanted
+from .capture import Capture
+
+# A camera may skip a frame now and then; so many in a row mean that it is gone.
+_MAX_FAILED_GRABS = 5
+_FAILED_GRAB_SECONDS = 0.01
+# Opening takes longer than a frame: a network stream is probed, a sensor is started.
+_OPEN_SECONDS = 15.0
+_CLOSE_SECONDS = 2.0
+_FIRST_DELAY_SECONDS = 0.5
+_MAX_DELAY_SECONDS = 30.0
+# Threads that may be stuck in the driver at a time. With so many, no other is risked until one of them comes back.
+_MAX_STUCK = 3
+# A wait without end cannot be interrupted by Ctrl-C on every system.
+_WAIT_SECONDS = 0.5
+
+
+class LiveSource(Source):
+    """A camera, read by its own thread. Timestamps are on ``time.monotonic()`` and never run backwards.
+
+    A lost camera is opened again, after 0.5 s and then ever more seldom up to each 30 s, while the iteration waits. A frame
+    that cannot be decoded counts as dropped.
+
+    Args:
+        name: for messages.
+        open_capture: opens the camera; called in the thread. Raises SourceError when it does not open.
+        timeout_seconds: how long to wait for a frame before the camera counts as lost.
+        reconnect: whether a lost camera is opened again; else its loss is an error.
+        reconnect_seconds: give a lost camera up after so long; default: never.
+
+    Raises:
+        SourceError: it does not open. Raised by the iteration: it is lost, and not to be opened (any longer).
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        name: str,
+        open_capture: Callable[[], Capture],
+        *,
+        timeout_seconds: float,
+        reconnect: bool,
+        reconnect_seconds: Optional[float],
+    ) -> None:
+        self.name = name
+        self.timeout_seconds = _positive("timeout_seconds", timeout_seconds)
+        self.reconnect = reconnect
+        self.reconnect_seconds = (
+            None if reconnect_seconds is None else _positive("reconnect_seconds", reconnect_seconds)
+        )
+        self._open_capture = open_capture
+        self._condition = threading.Condition()
+        self._wanted: Optional[Wanted] = None  # set while the consumer waits for a frame
+        self._slot: Optional[tuple[TimedFrame, int]] = None  # with how often the camera was reopened before it
+        self._error: Optional[SourceError] = None
+        self._wanted_error: Optional[Exception] = None  # what the consumer's ``wanted`` raised
+        self._closing = False
+        self._opened = False
+        self._reopened = 0
+        self._lost_at: Optional[float] = None
+        self._delay = _FIRST_DELAY_SECONDS
+        self._grabbed = 0
+        self._newest = -math.inf
+        self._in_use: Optional[float] = None  # the timestamp of the frame handed out last
+        self._stuck: list[threading.Thread] = []
+        self._reader = self._start_reader()
+        try:
+            self._wait_until_open()
+        except BaseException:
+            self._reader.stop()
+            raise
+
+    def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
+        if self._closing:
+            return
+        self._tell("opened", f"The {self.name} is open.")
+        if self._lost_at is not None:
+            self._tell("lost", f"The {self.name} was lost. It is being opened again.")
+        while True:
+            try:
+                frame = self._next(wanted or _every)
+            except SourceError as error:
+                self._tell("failed", str(error))
+                raise
+            if frame is None:
+                return
+            yield frame
+
+    def stats(self) -> SourceStats:
+        age = None if self._in_use is None else time.monotonic() - self._in_use
+        return replace(super().stats(), restarts=self._reopened, age_seconds=age)
+
+    def close(self) -> None:
+        """Stop the thread and free the camera; never waits for a driver that blocks longer than 2 s."""
+        with self._condition:
+            if self._closing:
+                return
+            self._closing = True
+            self._reader.stop()
+            self._condition.notify_all()
+        if self._reader.thread is not threading.current_thread():
+            self._reader.thread.join(_CLOSE_SECONDS)
+        self._tell("ended", f"The {self.name} is closed.")
+
+    # The consumer's side.
+
+    def _wait_until_open(self) -> None:
+        deadline = time.monotonic() + _OPEN_SECONDS
+        with self._condition:
+            while not self._opened and self._error is None and time.monotonic() < deadline:
+                self._condition.wait(_WAIT_SECONDS)
+            opened, error = self._opened, self._error
+        if opened:
+            return
+        if error is None:
+            raise SourceError(f"The {self.name} does not open: no answer within {_OPEN_SECONDS:g} s.")
+        self._reader.thread.join(_CLOSE_SECONDS)  # it is about to end
+        raise error
+
+    def _next(self, wanted: Wanted) -> Optional[TimedFrame]:
+        """Wait for the next wanted frame; None once closed."""
+        with self._condition:
+            self._wanted = wanted
+            try:
+                while self._slot is None:
+                    if self._closing:
+                        return None
+                    if self._error is not None:
+                        raise self._error
+                    if self._wanted_error is not None:
+                        error, self._wanted_error = self._wanted_error, None
+                        raise error
+                    self._watch_reader()
+                    self._condition.wait(min(max(self._reader.deadline - time.monotonic(), 0.0), _WAIT_SECONDS))
+                (frame, self.restarts), self._slot = self._slot, None
+                self._in_use = frame.timestamp
+                self._used += 1
+                return frame
+            finally:
+                if self._slot is not None:  # an interrupted wait leaves no frame to go stale
+                    self._slot = None
+                    self._dropped += 1
+                self._wanted = None
+
+    def _watch_reader(self) -> None:
+        """Replace a thread that is stuck in the driver; give up a camera that is away for too long."""
+        now = time.monotonic()
+        patience = math.inf if self.reconnect_seconds is None else self.reconnect_seconds
+        if self._lost_at is not None and now - self._lost_at >= patience:
+            self._error = SourceError(
+                f"The {self.name} was lost, and did not come back within {patience:g} s; check its cable or network."
+            )
+            self._reader.stop()
+            self._condition.notify_all()
+            raise self._error
+        if now >= self._reader.deadline:
+            self._reader.stop()
+            self._stuck.append(self._reader.thread)
+            self._reader = self._start_reader(
+                f"The {self.name} gave no frame for {self.timeout_seconds:g} s; check its cable or network."
+            )
+
+    def _start_reader(self, trouble: Optional[str] = None) -> _Reader:
+        reader = _Reader()
+        reader.thread = threading.Thread(
+            target=self._work, args=(reader, trouble), name=f"edgevid {self.name}", daemon=True
+        )
+        reader.thread.start()
+        return reader
+
+    # The thread's side.
+
+    def _work(self, reader: _Reader, trouble: Optional[str]) -> None:
+        """Open and read, until the reader is stopped or the camera is given up. ``trouble``: why it was lost already."""
+        while trouble is None or self._wait_to_reopen(reader, trouble):
+            reader.expect_within(_OPEN_SECONDS)
+            try:
+                trouble = self._open_and_read(reader)
+            except SourceError as error:
+                trouble = str(error)
+            except Exception as error:  # a driver's unknown error must reach the consumer, not die with this thread
+                trouble = f"The {self.name} failed: {error}"
+            if trouble is None:
+                return
+
+    def _open_and_read(self, reader: _Reader) -> Optional[str]:
+        """Why the camera was lost; None: the reader is stopped."""
+        capture = self._open_capture()
+        try:
+            with self._condition:
+                self._opened = True
+                self._condition.notify_all()
+            return self._read(reader, capture)
+        finally:
+            with contextlib.suppress(Exception):
+                capture.release()
+
+    def _read(self, reader: _Reader, capture: Capture) -> Optional[str]:
+        failed, last = 0, time.monotonic()
+        reader.expect_within(self.timeout_seconds)
+        while not reader.stopped:
+            timestamp = capture.grab()
+            if timestamp is not None:
+                failed, last = 0, time.monotonic()
+                self._grabbed += 1
+                self._take(reader, capture, timestamp)
+                continue
+            failed += 1
+            # the second: a driver that fails only after so long would take as long again
+            if failed >= _MAX_FAILED_GRABS or time.monotonic() - last >= 0.5 * self.timeout_seconds:
+                return (
+                    f"The {self.name} stopped giving frames after {self._grabbed}; "
+                    "check that it is connected and that no other program uses it."
+                )
+            time.sleep(_FAILED_GRAB_SECONDS)
+        return None
+
+    def _take(self, reader: _Reader, capture: Capture, timestamp: float) -> None:
+        """Decode the frame just grabbed if the consumer waits for it, and count it."""
+        if not self._end_loss(reader):
+            return
+        self._newest = timestamp = max(timestamp, self._newest)
+        wanted, unwanted, error = self._wanted, False, None
+        image: Optional[Frame] = None
+        if wanted is not None:
+            try:
+                unwanted = not wanted(timestamp)
+            except Exception as raised:
+                error = raised
+            if not unwanted and error is None:
+                image = capture.retrieve()
+        with self._condition:
+            if reader.stopped:
+                return
+            if wanted is None or unwanted or image is not None:  # a frame that cannot be decoded is no sign of life
+                reader.expect_within(self.timeout_seconds)
+            if unwanted:
+                self._unwanted += 1
+            elif image is not None and self._wanted is not None:
+                self._slot, self._wanted = (TimedFrame(timestamp, image), self._reopened), None
+                self._condition.notify_all()
+            else:
+                self._dropped += 1
+                if error is not None:
+                    self._wanted_error = error
+                    self._condition.notify_all()
+
+    def _end_loss(self, reader: _Reader) -> bool:
+        """A frame came. False: too late, the reader is stopped."""
+        with self._condition:
+            if reader.stopped:
+                return False
+            lost_at, self._lost_at = self._lost_at, None
+            if lost_at is None:
+                return True
+            self._delay = _FIRST_DELAY_SECONDS
+            self._reopened += 1
+        self._tell("reopened", f"The {self.name} is back after {time.monotonic() - lost_at:.1f} s.")
+        return True
+
+    def _wait_to_reopen(self, reader: _Reader, trouble: str) -> bool:
+        """Note the loss and wait until it is time to try. False: the reader is stopped, or nobody wants the camera back."""
+        with self._condition:
+            if reader.stopped:
+                return False
+            if not (self._opened and self.reconnect):
+                self._error = SourceError(trouble)
+                self._condition.notify_all()
+                return False
+            is_new = self._lost_at is None
+            if is_new:
+                self._lost_at = time.monotonic()
+            reader.deadline = math.inf
+            retry_at = time.monotonic() + self._delay
+            self._delay = min(2 * self._delay, _MAX_DELAY_SECONDS)
+        if is_new:
+            self._tell("lost", f"{trouble} It is being opened again.")
+        with self._condition:
+            while not reader.stopped:
+                self._stuck = [thread for thread in self._stuck if thread.is_alive()]
+                seconds = retry_at - time.monotonic()
+                if seconds <= 0 and len(self._stuck) < _MAX_STUCK:
+                    break
+                self._condition.wait(seconds if seconds > 0 else _WAIT_SECONDS)
+            return not reader.stopped
+
+
+class _Reader:
+    """A thread that reads, and what the consumer knows of it."""
+
+    thread: threading.Thread
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.deadline = math.inf  # without a sign of life until then it is stuck
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def expect_within(self, seconds: float) -> None:
+        self.deadline = time.monotonic() + seconds
+
+
+def _every(timestamp: float) -> bool:
+    return True
+
+
+def _positive(option: str, seconds: float) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
+        raise OptionError(f"{option}={seconds!r} was given; expected a number of seconds above 0.")
+    return float(seconds)

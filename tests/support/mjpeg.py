@@ -1,0 +1,92 @@
+"""A network camera: real MJPEG over HTTP on this machine, which the test can stop, silence and bring back."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import itertools
+import threading
+from types import TracebackType
+from typing import Optional
+
+import cv2
+
+from .videos import moving_frames
+
+
+class MjpegCamera:
+    """Serves coloured stripes at ``url``, as many clients as come.
+
+    Attributes:
+        silent: while it is set, clients are accepted and get nothing, as of a camera that hangs.
+        clients: how many have come.
+        quiet: whether a client waits in silence.
+    """
+
+    def __init__(self, fps: float = 50.0) -> None:
+        self.silent = threading.Event()
+        self.clients = 0
+        self.quiet = False
+        self._period = 1.0 / fps
+        self._over = threading.Event()
+        self._pictures = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in moving_frames(6, 96, 72)]
+        self._server: Optional[http.server.ThreadingHTTPServer] = None
+        self._port = 0
+        self.plug_in()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/camera.mjpg"
+
+    def plug_in(self) -> None:
+        """Serve, at the same address as before."""
+        camera = self
+        over = self._over = threading.Event()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                camera.clients += 1
+                with contextlib.suppress(OSError):  # the client went away
+                    camera._send(self, over)
+                self.close_connection = True
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        self._server.daemon_threads = True
+        self._port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="mjpeg server", daemon=True).start()
+
+    def unplug(self) -> None:
+        """Break all connections off and refuse new ones."""
+        self._over.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def _send(self, handler: http.server.BaseHTTPRequestHandler, over: threading.Event) -> None:
+        while self.silent.is_set():
+            if over.wait(0.05):
+                return
+        handler.send_response(200)
+        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        handler.end_headers()
+        for picture in itertools.cycle(self._pictures):
+            if over.wait(self._period):
+                return
+            while self.silent.is_set():
+                self.quiet = True
+                if over.wait(0.05):
+                    return
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+            handler.wfile.write(head.encode() + picture + b"\r\n")
+
+    def __enter__(self) -> MjpegCamera:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.unplug()

@@ -1,0 +1,470 @@
+"""edgevid.running.runner and recognizer.start: a stream that runs by itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.stand_ins import SECONDS, Endless, Scripted, StandInRecognizer, picture, reached, video
+from support.videos import moving_frames
+
+import edgevid
+from edgevid import EdgevidError, OptionError, SourceError, TimedFrame, TimestampError
+from edgevid.events import Began, Ended, EventOptions
+from edgevid.observation import Observation
+from edgevid.running import runner as runner_module
+from edgevid.sources import SourceStatus
+
+AT_ONCE = EventOptions(enter=0.6, exit=0.4, min_seconds=0.0)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert reached(lambda: set(threading.enumerate()) <= before, 10), threading.enumerate()
+
+
+@pytest.fixture
+def stand_in() -> StandInRecognizer:
+    return StandInRecognizer()
+
+
+class Watching:
+    """A watcher that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.observations: list[Observation] = []
+        self.statuses: list[SourceStatus] = []
+        self.closed = False
+
+    def observe(self, observation: Observation) -> None:
+        self.observations.append(observation)
+
+    def status(self, status: SourceStatus) -> None:
+        self.statuses.append(status)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class TestRunning:
+    def test_every_prediction_of_a_file_is_told_in_order(self, stand_in: StandInRecognizer):
+        got = []
+        with stand_in.start(Scripted(video([k / 50 for k in range(50)])), on_prediction=got.append) as runner:
+            assert runner.wait() is True
+        assert [round(p.timestamp / SECONDS) for p in got] == list(range(1, 50))
+        assert not runner.running
+        assert runner.latest is got[-1]
+        assert runner.latest_observation.timestamp == got[-1].timestamp
+        assert runner.error is None
+
+    def test_it_gives_what_stream_gives(self, recognizer: edgevid.Recognizer, make_video):
+        path = make_video("clip.avi", moving_frames(60))
+        got = []
+        with recognizer.start(path, on_prediction=got.append, window_seconds=2.0) as runner:
+            runner.wait()
+        expected = list(recognizer.stream(path, window_seconds=2.0))
+        assert len(got) == len(expected) > 3
+        for one, other in zip(got, expected):
+            np.testing.assert_array_equal(one.probabilities, other.probabilities)
+            assert one.timestamp == other.timestamp
+
+    def test_latest_is_there_without_any_callback(self, stand_in: StandInRecognizer):
+        with stand_in.start(Endless(jump=1.0)) as runner:
+            assert reached(lambda: runner.latest is not None)
+            assert runner.running
+            assert runner.latest.label == "jump"
+        assert not runner.running
+
+    def test_predictions_events_and_statuses_keep_their_order(self, stand_in: StandInRecognizer):
+        got: list[object] = []
+        source = Scripted(video([0, 0, 1, 1]))
+        with stand_in.start(
+            source, on_prediction=got.append, on_event=got.append, on_status=got.append, events=AT_ONCE
+        ) as runner:
+            runner.wait()
+        kinds = [item.state if isinstance(item, SourceStatus) else type(item).__name__ for item in got]
+        assert kinds == [
+            "opened", "Prediction", "Began", "Prediction", "Prediction", "Ended", "Began", "Ended", "ended",
+        ]  # fmt: skip
+        assert runner.stats().events == 4
+        assert runner.stats().predictions == 3
+        assert runner.stats().source.used == 4
+
+    def test_watchers_see_every_frame_and_every_status_and_stay_open(self, stand_in: StandInRecognizer):
+        watching = Watching()
+        with stand_in.start(Scripted(video([0] * 20)), watchers=[watching], name="door") as runner:
+            runner.wait()
+        assert len(watching.observations) == 21  # the last one tells what ended
+        assert {o.source for o in watching.observations} == {s.source for s in watching.statuses} == {"door"}
+        assert [s.state for s in watching.statuses] == ["opened", "ended"]
+        assert not watching.closed
+
+    def test_on_observation_is_told_what_a_prediction_belongs_to(self, stand_in: StandInRecognizer):
+        got = []
+        with stand_in.start(Scripted(video([0, 0, 0])), on_observation=got.append, hop=2) as runner:
+            runner.wait()
+        assert [(round(o.timestamp, 6), o.prediction is not None) for o in got] == [(0.1, True)]
+        assert got[0].image.shape == (8, 8, 3)
+
+    def test_limits(self, stand_in: StandInRecognizer):
+        got = []
+        with stand_in.start(Endless(), on_event=got.append, max_predictions=7, events=AT_ONCE) as runner:
+            runner.wait()
+        assert runner.stats().predictions == 7
+        assert [type(event) for event in got] == [Began, Ended]
+        with stand_in.start(Endless(), max_seconds=0.95) as runner:
+            runner.wait()
+        assert runner.stats().predictions == 9
+
+    @pytest.mark.parametrize(
+        "wrong", [{"max_seconds": 0}, {"max_predictions": 0}, {"hop": 0}, {"smoothing": "much"}, {"min_filled": 2}]
+    )
+    def test_wrong_options_are_refused_at_once(self, stand_in: StandInRecognizer, wrong: dict):
+        with pytest.raises(OptionError):
+            stand_in.start(Scripted([]), **wrong)
+
+    def test_smoothing(self, stand_in: StandInRecognizer):
+        got = []
+        with stand_in.start(Scripted(video([0, 0, 1, 1])), on_prediction=got.append, smoothing="mean:3") as runner:
+            runner.wait()
+        assert [p.probabilities[1] for p in got] == pytest.approx([0.0, 0.25, 0.5])
+
+    def test_a_source_that_the_runner_opened_is_closed_and_the_callers_own_is_not(self, stand_in: StandInRecognizer):
+        own, opened = Scripted(video([0, 0])), Scripted(video([0, 0]))
+        told = []
+        own.on_status = told.append
+        with stand_in.start(own) as runner, stand_in.start(lambda: opened) as other:
+            assert runner.wait()
+            assert other.wait()
+        assert not own.closed.is_set()
+        assert opened.closed.is_set()
+        assert own.on_status == told.append
+        assert runner.name == "scripted"
+
+
+class TestSlowConsumers:
+    def test_of_a_camera_a_slow_one_gets_the_newest_and_never_stops_inference(self, stand_in: StandInRecognizer):
+        got, events, released = [], [], threading.Event()
+
+        def sleep_once(prediction: edgevid.Prediction) -> None:
+            got.append(prediction)
+            if len(got) == 1:
+                assert released.wait(30)
+
+        jumping = Endless()
+        with stand_in.start(jumping, on_prediction=sleep_once, on_event=events.append, events=AT_ONCE) as runner:
+            assert reached(lambda: len(got) == 1)
+            seen, told = runner.stats().predictions, len(events)
+            for k in range(20):  # the camera goes on, and what happens is noted, though nobody listens
+                jumping.jump = float(k % 2 == 0)
+                began = runner.stats().events
+                assert reached(lambda: runner.stats().events > began)  # noqa: B023 - called at once
+            assert runner.stats().predictions > seen + 20
+            assert len(events) == told
+            waiting = runner.latest.timestamp
+            released.set()
+            assert reached(lambda: len(got) > 2)
+        assert got[1].timestamp >= waiting - SECONDS  # the newest, not the next
+        assert runner.stats().passed_over > 20
+        assert len(events) == runner.stats().events > 20  # nothing is lost
+        assert [type(event) for event in events] == [Began, Ended] * (len(events) // 2)  # in order
+
+    def test_of_a_file_a_slow_one_gets_all_and_the_reading_waits(self, stand_in: StandInRecognizer):
+        got, go_on = [], threading.Semaphore(0)
+
+        def slow(prediction: edgevid.Prediction) -> None:
+            got.append(prediction)
+            assert go_on.acquire(timeout=30)
+
+        with stand_in.start(Scripted(video([0] * 60)), on_prediction=slow) as runner:
+            assert reached(lambda: len(got) == 1)
+            assert reached(lambda: runner.stats().predictions == 10)  # one at work, eight that wait, one at the door
+            assert runner.stats().source.used == 11
+            for _ in range(59):
+                go_on.release()
+            runner.wait()
+        assert [round(p.timestamp / SECONDS) for p in got] == list(range(1, 60))
+        assert runner.stats().passed_over == 0
+
+    def test_stop_does_not_wait_for_one_that_blocks(self, stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(runner_module, "STOP_SECONDS", 0.2)
+        blocked, released = threading.Event(), threading.Event()
+
+        def block(prediction: edgevid.Prediction) -> None:
+            blocked.set()
+            released.wait(30)
+
+        for source in (Endless(), Scripted(video([0] * 60))):
+            runner = stand_in.start(source, on_prediction=block)
+            assert blocked.wait(20)
+            runner.stop()
+            assert runner.running  # its thread is left behind
+            released.set()
+            assert runner.wait(20)
+            blocked.clear()
+            released.clear()
+
+
+class TestErrors:
+    def test_a_source_that_breaks_off(self, stand_in: StandInRecognizer):
+        statuses = []
+
+        def fail() -> None:
+            raise SourceError("The cable is out.")
+
+        runner = stand_in.start(Scripted([*video([0, 0]), fail]), on_status=statuses.append)
+        with pytest.raises(SourceError, match="The cable is out"):
+            runner.wait()
+        assert isinstance(runner.error, SourceError)
+        assert not runner.consumer_failed
+        assert [(s.state, s.message) for s in statuses][1:] == [("failed", "scripted broke off: The cable is out.")]
+
+    def test_a_source_that_does_not_open(self, stand_in: StandInRecognizer, tmp_path: Path):
+        statuses = []
+        runner = stand_in.start(tmp_path / "absent.mp4", on_status=statuses.append)
+        with pytest.raises(SourceError, match="No such file"):
+            runner.wait()
+        assert [s.state for s in statuses] == ["failed"]
+        assert "No such file" in statuses[0].message
+
+    @pytest.mark.parametrize("kind", ["on_prediction", "on_event", "on_status", "on_observation"])
+    def test_a_callback_that_raises_stops_it_and_the_error_comes_back(self, stand_in: StandInRecognizer, kind: str):
+        class MineError(Exception):
+            pass
+
+        def fail(told: object) -> None:
+            raise MineError("my own mistake")
+
+        source = Endless()
+        with (
+            pytest.raises(MineError, match="my own mistake"),
+            stand_in.start(lambda: source, events=AT_ONCE, **{kind: fail}),
+        ):
+            assert source.closed.wait(20)  # the camera is not read for nobody
+        runner = stand_in.start(Endless(), events=AT_ONCE, **{kind: fail})
+        with pytest.raises(MineError):
+            runner.wait(20)
+        assert runner.consumer_failed
+
+    def test_a_callback_that_raises_ends_a_wait_though_a_read_blocks(self, stand_in: StandInRecognizer):
+        source = Scripted([], live=True)
+        source.script = [*video([0, 0]), source.wait_for_close]
+        runner = stand_in.start(lambda: source, on_prediction=lambda prediction: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            runner.wait(20)
+
+    def test_a_watcher_that_raises_stops_it(self, stand_in: StandInRecognizer):
+        watching = Watching()
+        watching.observe = lambda observation: 1 / 0  # type: ignore[method-assign, assignment]
+        with pytest.raises(ZeroDivisionError), stand_in.start(Endless(), watchers=[watching]) as runner:
+            runner.wait(20)
+
+    def test_each_error_is_raised_once_by_stop_and_always_by_wait(self, stand_in: StandInRecognizer, tmp_path: Path):
+        runner = stand_in.start(tmp_path / "absent.mp4")
+        assert reached(lambda: not runner.running)
+        with pytest.raises(SourceError):
+            runner.stop()
+        runner.stop()
+        for _ in range(2):
+            with pytest.raises(SourceError):
+                runner.wait()
+
+    def test_an_error_of_the_block_goes_first(self, stand_in: StandInRecognizer, tmp_path: Path):
+        runner = stand_in.start(tmp_path / "absent.mp4", on_status=lambda status: None)
+        assert reached(lambda: not runner.running)
+        with pytest.raises(KeyError), runner:
+            raise KeyError
+
+    @pytest.mark.parametrize("back", [0.05, 3600.0])
+    def test_frames_out_of_order_reach_the_caller_in_words(self, stand_in: StandInRecognizer, back: float):
+        frames = [*video([0, 0], start=5000.0), TimedFrame(5000.1 - back, picture(0))]
+        with stand_in.start(tuple(frame) for frame in frames) as runner:
+            with pytest.raises(TimestampError, match="push frames in time order"):
+                runner.wait()
+            assert runner.stats().predictions == 1
+
+    def test_a_clock_that_jumps_ahead_by_an_hour_is_no_trouble(self, stand_in: StandInRecognizer):
+        frames = [*video([0, 0, 0]), *video([1, 1, 1], start=3600.0)]
+        with stand_in.start(tuple(frame) for frame in frames) as runner:
+            assert runner.wait()
+            assert runner.stats().predictions == 5
+
+    def test_one_that_nobody_asks_for_is_logged(
+        self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
+    ):
+        monkeypatch.setattr(runner_module, "_ASK_SECONDS", 0.01)
+        with caplog.at_level(logging.ERROR, "edgevid"):
+            stand_in.start(tmp_path / "absent.mp4")
+            assert reached(lambda: bool(caplog.records))
+        (record,) = caplog.records
+        assert record.name == "edgevid"
+        assert "absent.mp4 stopped: No such file" in record.getMessage()
+
+    def test_one_that_was_asked_for_or_told_is_not_logged(
+        self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ):
+        with caplog.at_level(logging.ERROR, "edgevid"):
+            runner = stand_in.start(tmp_path / "absent.mp4")
+            with pytest.raises(SourceError):
+                runner.wait()
+            told = []
+            other = stand_in.start(tmp_path / "absent.mp4", on_status=told.append)
+            assert reached(lambda: not other.running and bool(told))
+        assert caplog.records == []
+
+
+class TestStopping:
+    def test_what_goes_on_ends_and_is_told(self, stand_in: StandInRecognizer):
+        events, statuses = [], []
+        source = Endless()
+        with stand_in.start(
+            lambda: source, on_event=events.append, on_status=statuses.append, events=AT_ONCE
+        ) as runner:
+            assert reached(lambda: len(events) == 1)
+            runner.stop()
+            assert not runner.running
+        assert [type(event) for event in events] == [Began, Ended]
+        assert [status.state for status in statuses] == ["opened", "ended"]
+        assert source.closed.is_set()
+
+    def test_twice_and_after_the_end_is_fine(self, stand_in: StandInRecognizer):
+        runner = stand_in.start(Scripted(video([0, 0])))
+        runner.wait()
+        runner.stop()
+        runner.stop()
+        runner = stand_in.start(Endless())
+        runner.stop()
+        runner.stop()
+
+    @pytest.mark.parametrize("kind", ["on_prediction", "on_event", "on_status", "on_observation"])
+    def test_from_within_a_callback(self, stand_in: StandInRecognizer, kind: str):
+        runners, calls, ready = [], [], threading.Event()
+
+        def stop(told: object) -> None:
+            assert ready.wait(20)
+            calls.append(told)
+            runners[0].stop()
+
+        runners.append(stand_in.start(Endless(), events=AT_ONCE, **{kind: stop}))
+        ready.set()
+        assert runners[0].wait(20)
+        if kind in ("on_prediction", "on_observation"):
+            assert len(calls) == 1  # none comes after it
+
+    def test_from_within_a_watcher(self, stand_in: StandInRecognizer):
+        watching, ready = Watching(), threading.Event()
+        runners = []
+
+        def stop(observation: Observation) -> None:
+            assert ready.wait(20)
+            runners[0].stop()
+
+        watching.observe = stop  # type: ignore[method-assign]
+        runners.append(stand_in.start(Endless(), watchers=[watching]))
+        ready.set()
+        assert runners[0].wait(20)
+
+    def test_a_wait_within_a_callback_is_refused_and_does_not_hang(self, stand_in: StandInRecognizer):
+        runners, ready = [], threading.Event()
+
+        def wait(prediction: edgevid.Prediction) -> None:
+            assert ready.wait(20)
+            runners[0].wait()
+
+        runners.append(stand_in.start(Endless(), on_prediction=wait))
+        ready.set()
+        with pytest.raises(EdgevidError, match=r"A callback called wait\(\).*use stop\(\)"):
+            runners[0].wait(20)
+
+    def test_a_read_that_blocks_is_freed_by_closing_the_source(self, stand_in: StandInRecognizer):
+        source = Scripted([], live=True)
+        source.script = [*video([0, 0]), source.wait_for_close]
+        with stand_in.start(lambda: source) as runner:
+            assert reached(lambda: runner.latest is not None)
+            asked = time.monotonic()
+        assert time.monotonic() - asked < 20
+        assert not runner.running
+
+    def test_a_read_that_never_ends_does_not_hold_it_up(
+        self, stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(runner_module, "STOP_SECONDS", 0.2)
+        released = threading.Event()
+        source = Scripted([*video([0, 0]), lambda: released.wait(30)])
+        with stand_in.start(source) as runner:
+            assert reached(lambda: runner.latest is not None)
+        assert runner.running
+        released.set()
+        assert runner.wait(20)
+
+    def test_a_source_that_takes_long_to_open_does_not_hold_it_up(
+        self, stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(runner_module, "STOP_SECONDS", 0.2)
+        opening, released = threading.Event(), threading.Event()
+        source = Scripted(video([0, 0]))
+
+        def slow() -> Scripted:
+            opening.set()
+            released.wait(30)
+            return source
+
+        with stand_in.start(slow) as runner:
+            assert opening.wait(20)
+        assert runner.running
+        released.set()
+        assert runner.wait(20)
+        assert source.closed.is_set()
+        assert stand_in.embedded == 0
+
+    def test_wait_gives_up_after_the_timeout(self, stand_in: StandInRecognizer):
+        with stand_in.start(Endless()) as runner:
+            assert runner.wait(0.01) is False
+            assert runner.wait(0) is False
+            assert runner.running
+
+    def test_the_end_of_the_program_stops_it(self, repository: Path, make_video):
+        """Also where a network runs at that moment: no crash, no message."""
+        clip = make_video("clip.mp4", moving_frames(6), 3.0)
+        code = (
+            "import itertools, sys, edgevid\n"
+            "with edgevid.VideoFile(sys.argv[1]) as video: frames = [f.image for f in video]\n"
+            "runner = edgevid.load().start(itertools.cycle(frames), window_seconds=0.001, min_filled=0)\n"
+            "while runner.latest is None: pass\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(clip)], capture_output=True, text=True, timeout=120, cwd=repository,
+            env={**os.environ, "PYTHONPATH": str(repository), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_nothing_is_left_open(self, recognizer: edgevid.Recognizer, make_video):
+        path = make_video("clip.avi", moving_frames(30))
+
+        def run() -> None:
+            with recognizer.start(path, on_prediction=lambda p: None, min_filled=0, window_seconds=1.0) as runner:
+                runner.wait()
+
+        run()  # what libraries keep open for good
+        handles, threads = open_files(), threading.active_count()
+        for _ in range(3):
+            run()
+        assert (open_files(), threading.active_count()) == (handles, threads)
+
+
+def open_files() -> int:
+    folder = Path("/proc/self/fd")
+    if not folder.is_dir():
+        pytest.skip("this system does not list a process's open files in /proc")
+    return len(list(folder.iterdir()))
