@@ -29,6 +29,7 @@ from edgevid.classifier import Classifier
 from edgevid.errors import EdgevidError
 from edgevid.rolling import RollingClassifier
 from edgevid.stream import Stream
+from edgevid.training.footprint import peak_bytes
 from edgevid.window import EmbeddingWindow
 
 ROLLING, WINDOW = "rolling", "window"
@@ -173,7 +174,7 @@ def _memory(form: str, path: Path, args: argparse.Namespace) -> Optional[float]:
 
 
 def _peak_growth(form: str, path: Path, threads: int, runtime: Optional[str]) -> Optional[float]:
-    before = _peak_bytes()
+    before = peak_bytes()
     classifier = Classifier(path, num_threads=threads, runtime=runtime)
     embeddings = np.random.default_rng(0).random((classifier.num_frames, classifier.dim), np.float32)
     rolling = RollingClassifier(classifier, hop=1)
@@ -182,16 +183,8 @@ def _peak_growth(form: str, path: Path, threads: int, runtime: Optional[str]) ->
             rolling.push(embedding)
         if form == WINDOW:
             classifier.predict(embeddings)
-    after = _peak_bytes()
+    after = peak_bytes()
     return None if before is None or after is None else (after - before) / 1e6
-
-
-def _peak_bytes() -> Optional[int]:
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def _measure(path: Path, num_frames: int) -> dict[str, Any]:
     from ..classifier import Classifier
     from ..rolling import RollingClassifier
 
-    before = _peak_bytes()
+    before = peak_bytes()
     classifier = Classifier(path, num_frames=num_frames, num_threads=1)
     embeddings = np.random.default_rng(0).random((classifier.num_frames, classifier.dim), np.float32)
     result: dict[str, Any] = {}
@@ -58,7 +58,7 @@ def _measure(path: Path, num_frames: int) -> dict[str, Any]:
         rolling = RollingClassifier(classifier, hop=1)
         result["rolling_ms"] = _median_ms(lambda: rolling.push(embeddings[0]), _FRAMES)
     result["clip_ms"] = _median_ms(lambda: classifier.predict(embeddings), _CLIPS)
-    after = _peak_bytes()
+    after = peak_bytes()
     if before is not None and after is not None:
         result["memory_mb"] = round((after - before) / 1e6, 1)
     info = classifier.model.runtime
@@ -74,7 +74,8 @@ def _median_ms(call: Callable[[], Any], times: int) -> float:
     return round(statistics.median(seconds[_WARM_UP:]) * 1000, 3)
 
 
-def _peak_bytes() -> Optional[int]:
+def peak_bytes() -> Optional[int]:
+    """The most memory that this process has had so far; None where the system does not say."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
