@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,16 +14,15 @@ import numpy as np
 from .. import __version__
 from ..bundle import ExtractorFile, find_extractor
 from ..errors import ExtraNotInstalledError
-from ..extractor import open_extractor
 from . import advice
 from .card import count_clips, group_names, versions
 from .clips import Clip, DatasetError, check_classes, default_share, groups_in_both, validation_splits
 from .curves import curves_plot
 from .dataset import Dataset, open_dataset
 from .division import Division, divide, with_splits
-from .executors import local_executor
+from .embedding import embed
 from .export import check_output
-from .features import FeatureSet, embed_clips
+from .features import FeatureSet
 from .fit import Fitted, Labelled, fit
 from .metrics import Metrics
 from .networks import load_keras
@@ -35,9 +33,6 @@ from .run_files import locked
 from .run_folder import PLOT_NAME, RUN_FORMAT, RunFolder, check_run_folder
 from .tuning import AUTO, Settings, candidates, choose, divisions_for, recipe_for, settings
 from .unit_comparison import Comparison, compare_units
-
-# Starting worker processes takes a second or two.
-_WORTH_WORKERS = 20
 
 
 @dataclass(frozen=True)
@@ -121,30 +116,6 @@ def train_bundle(request: Request, reporter: Reporter) -> Trained:
         warnings = advice.warnings(used, labels, validation, test)
         run.write_result({**result, "accuracy": card["accuracy"], "warnings": warnings})
     return Trained(request.output, request.run_folder, card, validation, test, comparison, warnings)
-
-
-def embed(clips: Sequence[Clip], file: ExtractorFile, request: Request, reporter: Reporter) -> FeatureSet:
-    """The embeddings of clips. Those that cannot be read are said and left out.
-
-    Raises:
-        DatasetError: none can be read.
-    """
-    with ExitStack() as stack:
-        extractor = open_extractor(file)
-        stack.callback(extractor.close)
-        executor = None
-        if request.jobs > 1 and len(clips) >= _WORTH_WORKERS:
-            executor = stack.enter_context(local_executor(min(request.jobs, len(clips))))
-        features = embed_clips(
-            extractor, file.sha256, clips, request.cache,
-            lambda done, total: reporter.tick(f"embedding clip {done} of {total}"),
-            input_range=file.input_range, executor=executor,
-        )  # fmt: skip
-    for _, reason in features.skipped:
-        reporter.say(f"skipped: {reason}")
-    if not features.clips:
-        raise DatasetError(f"None of the {len(clips)} clips can be read; the reasons are above.")
-    return features
 
 
 def _fit(

@@ -51,7 +51,13 @@ def read_dataset(
     return clips
 
 
-def open_dataset(data: Union[str, Path], *, split_list: int = 1, splits: Optional[Union[str, Path]] = None) -> Dataset:
+def open_dataset(
+    data: Union[str, Path],
+    *,
+    split_list: int = 1,
+    splits: Optional[Union[str, Path]] = None,
+    any_split: bool = False,
+) -> Dataset:
     """The clips of a data set, and where they come from.
 
     Args:
@@ -61,6 +67,7 @@ def open_dataset(data: Union[str, Path], *, split_list: int = 1, splits: Optiona
             video is its own.
         split_list: which of UCF101's three official divisions into training and test clips. For other data it is 1.
         splits: the folder of UCF101's official lists, where they are neither inside nor beside ``data``.
+        any_split: whether ``clips.csv`` may name other splits; each of its clips then counts as a training clip.
 
     Raises:
         DatasetError: nothing there, a column is missing, a row or list is wrong, or there are no such lists.
@@ -84,7 +91,7 @@ def open_dataset(data: Union[str, Path], *, split_list: int = 1, splits: Optiona
             f"{path} says itself which clips are for training and which for test; an official list of UCF101 does not go with "
             "it. Give the folder of the clips together with the folder of the lists."
         )
-    return Dataset(path.parent, f"clips named in {path.name}", _read_csv(path))
+    return Dataset(path.parent, f"clips named in {path.name}", _read_csv(path, any_split))
 
 
 def _read_folder(root: Path, videos: Sequence[Path]) -> Dataset:
@@ -113,7 +120,7 @@ def _read_folder(root: Path, videos: Sequence[Path]) -> Dataset:
     return Dataset(root, "a folder for each class", clips, tuple(notes))
 
 
-def _read_csv(path: Path) -> list[Clip]:
+def _read_csv(path: Path, any_split: bool) -> list[Clip]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -123,7 +130,7 @@ def _read_csv(path: Path) -> list[Clip]:
                     f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(reader.fieldnames or []) or 'none'}. "
                     "Expected a first line such as: path,label,group,split"
                 )
-            clips = [_clip_of_row(row, path, reader.line_num) for row in reader]
+            clips = [_clip_of_row(row, path, reader.line_num, any_split) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path} cannot be read: {error}. Expected comma-separated text in UTF-8.") from error
     if not clips:
@@ -134,12 +141,12 @@ def _read_csv(path: Path) -> list[Clip]:
     return clips
 
 
-def _clip_of_row(row: dict[str, str], csv_path: Path, line: int) -> Clip:
+def _clip_of_row(row: dict[str, str], csv_path: Path, line: int, any_split: bool) -> Clip:
     values = {key: (row.get(key) or "").strip() for key in ("path", "label", "group", "split")}
     for key in ("path", "label"):
         if not values[key]:
             raise DatasetError(f"{csv_path}, line {line}: the {key} is empty; fill it in or delete the line.")
-    split = values["split"] or "train"
+    split = "train" if any_split else values["split"] or "train"
     if split not in SPLITS:
         raise DatasetError(f"{csv_path}, line {line}: the split is {split!r}; expected one of: {', '.join(SPLITS)}.")
     return Clip(csv_path.parent / values["path"], values["label"], values["group"] or values["path"], split)

@@ -6,7 +6,6 @@ Out-of-Distribution Examples in Neural Networks", arXiv:1610.02136). Such clips 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from .dataset import CSV_NAME, Clip, DatasetError, open_dataset
+from .dataset import Clip, DatasetError, open_dataset
 from .evaluation import EvaluatedClip
 from .metrics import Share, load_scikit_learn
 from .significance import DEFAULT_RESAMPLES, Resamples
@@ -63,9 +62,7 @@ def open_outside(data: Path, labels: Sequence[str] = ()) -> tuple[list[Clip], li
         DatasetError: there is none. ExtraNotInstalledError: what measures them is absent.
     """
     load_scikit_learn()
-    table = data / CSV_NAME if (data / CSV_NAME).is_file() else data
-    is_table = table.is_file() and table.suffix.lower() == ".csv"
-    clips = _read_table(table) if is_table else open_dataset(data).clips
+    clips = open_dataset(data, any_split=True).clips
     known = {label.casefold() for label in labels}
     kept = [clip for clip in clips if clip.label.casefold() not in known]
     if not kept:
@@ -149,16 +146,3 @@ def resampled_auroc(
     below = np.cumsum(outside, axis=1) - outside / 2
     area: NDArray[np.float64] = (known * below).sum(axis=1) / (known.sum(axis=1) * outside.sum(axis=1))
     return area
-
-
-def _read_table(path: Path) -> list[Clip]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path} cannot be read: {error}. Expected comma-separated text in UTF-8.") from error
-    if not rows or not all(row.get("path") and row.get("label") for row in rows):
-        raise DatasetError(
-            f"{path} must name a path and a label for each clip, below a first line such as: path,label,group"
-        )
-    return [Clip(path.parent / row["path"], row["label"], row.get("group") or row["path"]) for row in rows]

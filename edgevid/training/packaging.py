@@ -22,6 +22,7 @@ from . import card as cards
 from .calibration import fit_calibration
 from .clips import Clip, DatasetError
 from .division import Division
+from .embedding import embed
 from .export import CLASSIFIER_NAME, check_parity, new_bundle, predict, predict_frames, to_tflite, write_card
 from .features import FeatureSet
 from .fit import Fitted, Labelled
@@ -166,8 +167,6 @@ def median_seconds(clips: Sequence[Clip]) -> float:
 
 def _embed_outside(folder: Path, material: Material, reporter: Reporter) -> FeatureSet:
     """The clips of other actions, embedded as the known ones were."""
-    from .build import embed  # which imports this module
-
     clips, left_out = open_outside(folder, material.labels)
     if left_out:
         reporter.say(f"note: clips of actions that the bundle knows are not outside clips: {', '.join(left_out)}")
