@@ -4,7 +4,8 @@
     python benchmarks/rolling.py --units 1280       # a network of the thesis's size, random weights (needs the extra 'train')
     python benchmarks/rolling.py --classifier FILE
 
-Both forms run the same file on the same runtime, in turn, in one process; their memory is measured in a process each. The
+Both forms run the same file on the same runtime, in turn, in one process; their memory is measured in a process each. With
+--units there is a third: Keras's own graph of the same network, converted as it is and run over the window each time. The
 whole stream (check, resize, embed, classify) is compared with the interpreter's bare invoke() of the extractor, and its time
 for each sampled frame is followed over many frames.
 """
@@ -28,11 +29,12 @@ from edgevid.bundle import open_bundle
 from edgevid.classifier import Classifier
 from edgevid.errors import EdgevidError
 from edgevid.rolling import RollingClassifier
+from edgevid.runtime import TfliteModel
 from edgevid.stream import Stream
 from edgevid.training.footprint import peak_bytes
 from edgevid.window import EmbeddingWindow
 
-ROLLING, WINDOW = "rolling", "window"
+ROLLING, WINDOW, KERAS = "rolling", "window", "keras"
 
 
 def main() -> int:
@@ -52,20 +54,20 @@ def main() -> int:
         print(_peak_growth(args.memory_of, args.classifier, args.threads, args.runtime))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        path = args.classifier or open_bundle().classifier_path
+        path, keras_path = args.classifier or open_bundle().classifier_path, None
         if args.units:
-            path = _random_classifier(args.architecture, args.units, args.dtype, Path(folder))
+            path, keras_path = _random_classifiers(args.architecture, args.units, args.dtype, Path(folder))
         classifier = Classifier(path, num_threads=args.threads, runtime=args.runtime)
         result = {
             "benchmark": "rolling", "environment": environment(args.runtime), "threads": args.threads,
-            "classifier": _described(classifier), **_compare(classifier, args), **_whole_stream(classifier, args),
+            "classifier": _described(classifier), **_compare(classifier, keras_path, args), **_whole_stream(classifier, args),
         }  # fmt: skip
         classifier.close()
     save(result, args.json)
     return 0
 
 
-def _compare(classifier: Classifier, args: argparse.Namespace) -> dict[str, Any]:
+def _compare(classifier: Classifier, keras_path: Optional[Path], args: argparse.Namespace) -> dict[str, Any]:
     embeddings = np.random.default_rng(0).random((64, classifier.dim), np.float32)
     reference = Classifier(classifier.model.path, num_threads=args.threads, runtime=args.runtime)
     rolling, window = RollingClassifier(classifier, hop=1), EmbeddingWindow(classifier.num_frames, classifier.dim)
@@ -84,20 +86,25 @@ def _compare(classifier: Classifier, args: argparse.Namespace) -> dict[str, Any]
         rerun()
         roll()
     difference = float(np.abs(roll() - rerun()).max())
-    times = time_in_turn({ROLLING: roll, WINDOW: rerun}, runs=args.runs)
+    calls = {ROLLING: roll, WINDOW: rerun}
+    if keras_path is not None:
+        keras = TfliteModel(keras_path, num_threads=args.threads, runtime=args.runtime)
+        calls[KERAS] = lambda: keras.run(window.view()[np.newaxis])
+    times = time_in_turn(calls, runs=args.runs)
     latency = {name: latency_fields(values) for name, values in times.items()}
     reference.close()
     memory = {form: _memory(form, classifier.model.path, args) for form in (ROLLING, WINDOW)}
-    ratio = latency[WINDOW]["median_ms"] / latency[ROLLING]["median_ms"]
+    ratios = {name: fields["median_ms"] / latency[ROLLING]["median_ms"] for name, fields in latency.items()}
     print(f"{_described(classifier)}, {args.threads} thread(s)")
     for name, fields in latency.items():
         print(
             f"{name:8} median {fields['median_ms']:8.3f} ms   min {fields['min_ms']:8.3f} ms   "
-            f"peak memory +{memory[name] or 0:.1f} MB"
+            f"{ratios[name]:6.2f} times rolling"
+            + (f"   peak memory +{memory[name]:.1f} MB" if memory.get(name) else "")
         )
-    print(f"ratio of the medians, window / rolling: {ratio:.2f}; largest difference of a probability: {difference:.1e}")
+    print(f"largest difference of a probability, window and rolling: {difference:.1e}")
     return {
-        "latency": latency, "ratio_window_to_rolling": ratio, "max_abs_difference": difference, "peak_memory_mb": memory,
+        "latency": latency, "ratio_to_rolling": ratios, "max_abs_difference": difference, "peak_memory_mb": memory,
     }  # fmt: skip
 
 
@@ -148,16 +155,25 @@ def _followed(push: Callable[[], Any], count: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _random_classifier(architecture: str, units: int, dtype: str, folder: Path) -> Path:
-    """A classifier of the thesis's form for the shipped extractor, of random weights."""
+def _random_classifiers(architecture: str, units: int, dtype: str, folder: Path) -> tuple[Path, Path]:
+    """A classifier of the thesis's form for the shipped extractor, of random weights; and Keras's own graph of it, float32."""
     from edgevid.training.export import to_tflite
     from edgevid.training.networks import NetworkOptions, load_keras, make_network
 
     load_keras()
-    network = make_network(1280, 10, NetworkOptions(architecture=architecture, units=units))
-    path = folder / "classifier.tflite"
-    path.write_bytes(to_tflite(network, dtype=dtype))
-    return path
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    # no dropout: its random seed is a variable, which TFLite cannot hold
+    network = make_network(1280, 10, NetworkOptions(architecture=architecture, units=units, dropout=0.0))
+    paths = folder / "classifier.tflite", folder / "keras.tflite"
+    paths[0].write_bytes(to_tflite(network, dtype=dtype))
+    function = tf.function(
+        lambda window: network(window, training=False), input_signature=[tf.TensorSpec([1, 25, 1280], tf.float32)]
+    )
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    paths[1].write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert())
+    return paths
 
 
 def _described(classifier: Classifier) -> str:
