@@ -112,7 +112,8 @@ class Site:
         server = self._runner.server
         if server is None or len(self._connections()) >= self._max_connections:
             return _Full()
-        return server()
+        protocol: asyncio.BaseProtocol = server()
+        return protocol
 
     async def _cut_idle_connections(self) -> None:
         since: dict[Any, float] = {}
