@@ -14,6 +14,7 @@ from .errors import OptionError
 from .events import Event, EventDetector, EventOptions, Smoothing
 from .prediction import Prediction
 from .recognizer import Recognizer
+from .running.starting import fresh_smoothing
 from .sampling import StreamSampler
 from .sources import Source, open_source
 from .window import EmbeddingWindow
@@ -26,7 +27,7 @@ def find_events(
     video: Video,
     *,
     options: Optional[EventOptions] = None,
-    smoothing: Optional[Smoothing] = None,
+    smoothing: Optional[Union[str, Smoothing]] = None,
     window_seconds: Optional[float] = None,
     hop: int = 1,
 ) -> list[Event]:
@@ -39,7 +40,7 @@ def find_events(
         recognizer: classifies each window.
         video: a video file, or whatever else :func:`edgevid.open_source` takes that ends by itself.
         options: when an action counts as begun and as ended; default: ``EventOptions()``.
-        smoothing: applied to the predictions first; it is reset before. Default: none.
+        smoothing: applied to the predictions first; see :func:`edgevid.events.open_smoothing`. Default: none.
         window_seconds: what a window spans; default: what the bundle was trained for.
         hop: sampled frames between two predictions.
 
@@ -47,11 +48,10 @@ def find_events(
         SourceError: the video cannot be read. OptionError: an option outside its range, or a camera instead of a video.
     """
     detector = EventDetector(options)
-    if smoothing is not None:
-        smoothing.reset()
+    smoother = fresh_smoothing(smoothing)
     events: list[Event] = []
     for prediction in _windows(recognizer, video, window_seconds, hop):
-        events += detector.update(prediction if smoothing is None else smoothing.update(prediction))
+        events += detector.update(prediction if smoother is None else smoother.update(prediction))
     return events + detector.finish()
 
 

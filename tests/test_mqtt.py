@@ -316,6 +316,7 @@ class TestOutbox:
         sent = self.drain(outbox)
         assert sent["state"]["action"] == "unknown"
         assert (sent["stats"]["status"], sent["stats"]["message"]) == ("lost", "The camera 0 is gone")
+        assert (sent["stats"]["frames_per_second"], sent["stats"]["latency_ms"]) == (0.0, None)
         outbox.status(status("reopened"))
         outbox.observe(observation())
         sent = self.drain(outbox)
@@ -483,6 +484,18 @@ class TestPublishing:
             "began",
             "ended",
         ]
+
+    def test_close_waits_for_nothing_but_the_broker(self, broker, listener, publish, monkeypatch):
+        monkeypatch.setattr(publisher_module, "_TICK_SECONDS", 100.0)
+        monkeypatch.setattr(publisher_module, "_CLOSE_SECONDS", 100.0)
+        publisher = publish(broker.port, interval_seconds=3600.0, stats_seconds=3600.0)
+        publisher.observe(observation(events=[began()]))
+        listener.wait("edgevid/node/camera_0/stats")
+        publisher.observe(observation())  # its stats, which no broker acknowledges, are what is left
+        asked = time.monotonic()
+        publisher.close()
+        assert time.monotonic() - asked < 20
+        assert mqtt_threads() == []
 
     def test_a_publisher_that_is_closed_at_once_still_sends_its_events(self, broker, listener, publish):
         publisher = publish(broker.port)

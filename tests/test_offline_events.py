@@ -214,6 +214,13 @@ class TestFindEvents:
         assert find_events(Counting(), numbered(100), options=options, smoothing=smoothing) == first
         assert [event.timestamp for event in first if event.label == "b"] == [pytest.approx(4.5), pytest.approx(8.5)]
 
+    def test_smoothing_may_be_told_in_words(self):
+        options = EventOptions(min_seconds=0.0)
+        in_words = find_events(Counting(), numbered(100), options=options, smoothing="mean:10")
+        assert in_words == find_events(Counting(), numbered(100), options=options, smoothing=MeanSmoothing(10))
+        with pytest.raises(OptionError, match="The smoothing 'much' was asked for"):
+            find_events(Counting(), numbered(100), smoothing="much")
+
     def test_memory_does_not_grow_with_the_video(self):
         class Plain(Counting):
             def __init__(self) -> None:

@@ -18,7 +18,7 @@ from support.videos import moving_frames
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, TimedFrame, TimestampError
-from edgevid.events import Began, Ended, EventOptions
+from edgevid.events import Began, Ended, EventOptions, MeanSmoothing
 from edgevid.observation import Observation
 from edgevid.running import runner as runner_module
 from edgevid.sources import SourceStatus
@@ -138,6 +138,29 @@ class TestRunning:
         with stand_in.start(Scripted(video([0, 0, 1, 1])), on_prediction=got.append, smoothing="mean:3") as runner:
             runner.wait()
         assert [p.probabilities[1] for p in got] == pytest.approx([0.0, 0.25, 0.5])
+
+    def test_one_smoothing_may_be_given_to_several(self, stand_in: StandInRecognizer):
+        smoothing = MeanSmoothing(3)
+        got: dict[int, list[float]] = {0: [], 1: []}
+        first_is_under_way, second_is_over = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            first_is_under_way.set()
+            assert second_is_over.wait(20)
+
+        script = [*video([0, 0, 0]), wait, *video([1, 1], start=0.3)]
+        with stand_in.start(
+            Scripted(script), on_prediction=lambda p: got[0].append(p.probabilities[1]), smoothing=smoothing
+        ) as runner:
+            assert first_is_under_way.wait(20)
+            with stand_in.start(
+                Scripted(video([1, 1])), on_prediction=lambda p: got[1].append(p.probabilities[1]), smoothing=smoothing
+            ) as other:
+                other.wait()
+            second_is_over.set()
+            runner.wait()
+        assert got[0] == pytest.approx([0, 0, 0.5 / 3, 0.5])
+        assert got[1] == [1.0]
 
     def test_a_source_that_the_runner_opened_is_closed_and_the_callers_own_is_not(self, stand_in: StandInRecognizer):
         own, opened = Scripted(video([0, 0])), Scripted(video([0, 0]))

@@ -264,6 +264,16 @@ class TestFrameIterable:
         source.close()
         assert list(frames) == []
 
+    @pytest.mark.parametrize("shape", [(8, 6, 3), (8, 6)])
+    def test_a_single_frame_is_refused(self, shape: tuple[int, ...]):
+        with pytest.raises(SourceError, match=r"expected several frames, \[N, height, width, 3\]"):
+            FrameIterable(np.zeros(shape, np.uint8))
+
+    def test_a_pair_the_wrong_way_round_is_refused_in_few_words(self):
+        with pytest.raises(SourceError, match=r"expected \(timestamp, frame\), in this order") as raised:
+            list(FrameIterable([(numbered_frame(1), 0.5)]))
+        assert "\n" not in str(raised.value)
+
 
 class TestOpenSource:
     def test_file_url_is_a_file(self, make_video: Callable[..., Path]):

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Callable
 
 import pytest
 from support.cameras import Statuses, camera_threads, wait_until
+from support.mjpeg import MjpegCamera
 
 import edgevid
 from edgevid import Camera, SourceError
@@ -218,3 +220,16 @@ def test_stopping_is_quick_while_a_server_is_silent(serve):
     camera.close()
     assert time.monotonic() - start < 40  # 2 s, and much patience with a busy computer; FFmpeg would wait for 80
     server._process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("how", ["raise SystemExit(0)", "raise KeyError('mine')"])
+def test_program_that_ends_without_closing_its_camera_is_not_aborted(repository: Path, how: str):
+    """A thread that is in OpenCV while Python goes down would abort it."""
+    code = f"import sys, edgevid\nnext(iter(edgevid.Camera(sys.argv[1])))\n{how}"
+    with MjpegCamera() as camera:
+        done = subprocess.run(
+            [sys.executable, "-c", code, camera.url], capture_output=True, text=True, timeout=120, cwd=repository,
+            env={**os.environ, "PYTHONPATH": str(repository)},
+        )  # fmt: skip
+    assert done.returncode == int("mine" in how), done.stderr
+    assert "terminate" not in done.stderr

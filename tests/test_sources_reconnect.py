@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ import cv2
 import numpy as np
 import pytest
 from support.cameras import BlockingCamera, FakeCamera, Statuses, camera_threads, plugging, wait_until
+from support.stand_ins import StandInRecognizer
 from support.videos import number_of
 
 from edgevid import Camera, OptionError, SourceError, TimedFrame
+from edgevid.events import Began, Ended, Event, EventOptions
 from edgevid.sources import live
 
 
@@ -118,6 +121,38 @@ class TestUnplugged:
             fake.present = True
             consumer.wait_for_frames()
             assert camera._delay == 0.03
+
+    def test_who_asks_for_losses_is_told_each_at_once_and_not_only_when_it_is_over(self, plug):
+        fake = plug(FakeCamera())
+        with Camera(0) as camera:
+            frames = camera.frames_and_losses()
+            for restarts in (1, 2):
+                assert next(frames) is not None
+                fake.present = False
+                while next(frames) is not None:  # comes while the camera is away
+                    pass
+                assert camera.restarts == restarts - 1
+                fake.present = True
+                assert next(frames) is not None
+                assert camera.restarts == restarts
+
+    def test_what_goes_on_ends_when_the_camera_is_lost(self, plug):
+        fake, events, ended = plug(FakeCamera()), [], threading.Event()
+
+        def note(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, Ended):
+                ended.set()
+
+        with StandInRecognizer().start(0, on_event=note, events=EventOptions(min_seconds=0.0)) as runner:
+            wait_until(lambda: events)
+            fake.present = False
+            assert ended.wait(30)
+            assert runner.stats().source.restarts == 0
+            seen = runner.stats().events
+            fake.present = True
+            wait_until(lambda: runner.stats().events > seen)
+        assert [type(event) for event in events] == [Began, Ended] * 2
 
     def test_camera_that_opens_but_gives_nothing_is_not_back(self, plug):
         fake, statuses = plug(FakeCamera()), Statuses()
@@ -306,6 +341,43 @@ class TestBlocked:
                 assert camera_threads() == []
         assert consumer.error is None  # the iteration just ended
 
+    def test_each_close_waits_for_the_driver(self, plug):
+        fake = plug(FakeCamera())
+        camera = Camera(0)
+        freeing, capture = threading.Event(), fake.captures[0]
+        release = capture.release
+
+        def slow_release() -> None:
+            freeing.set()
+            fake.unblock.wait(60)
+            release()
+
+        capture.release = slow_release
+        first = threading.Thread(target=camera.close)
+        first.start()
+        assert freeing.wait(30)
+        threading.Timer(0.1, fake.unblock.set).start()
+        camera.close()
+        assert camera_threads() == []
+        first.join(30)
+
+    def test_network_camera_that_answers_is_opened_after_those_that_do_not(self, plug, monkeypatch: pytest.MonkeyPatch):
+        """OpenCV opens one at a time: who waits for it is not to blame."""
+        monkeypatch.setattr(live, "_OPEN_SECONDS", 0.2)
+        silent = plug(FakeCamera(), "rtsp://silent/")
+        plug(FakeCamera(), "rtsp://good/")
+        silent.before_open = lambda: silent.unblock.wait(60)
+        opened: list[Camera] = []
+        with pytest.raises(SourceError, match="no answer within"):
+            Camera("rtsp://silent/")
+        opening = threading.Thread(target=lambda: opened.append(Camera("rtsp://good/")))
+        opening.start()
+        opening.join(0.6)  # much longer than opening may take
+        assert opening.is_alive()
+        silent.unblock.set()
+        opening.join(30)
+        opened[0].close()
+
     def test_the_consumer_that_was_away_finds_out_too(self, plug):
         """Nobody watches the thread while the consumer is busy; it is noticed as soon as a frame is asked for."""
         fake = plug(BlockingCamera())
@@ -414,6 +486,16 @@ class TestStats:
             for camera in cameras:
                 camera.close()
         assert camera_threads() == []
+
+
+class TestSeveralConsumers:
+    def test_one_that_leaves_takes_no_frame_from_the_other(self, plug):
+        plug(FakeCamera())
+        with Camera(0) as camera, Consumer(camera) as consumer:
+            for frame in itertools.islice(camera.frames(), 3):
+                assert isinstance(frame, TimedFrame)
+            consumer.wait_for_frames(3)
+            assert consumer.error is None
 
 
 class TestNames:

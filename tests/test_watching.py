@@ -79,6 +79,22 @@ class TestScenes:
             ("Began", "idle", 0.1), ("Ended", "idle", 0.2), ("Began", "jump", 9.1), ("Ended", "jump", 9.1),
         ]  # fmt: skip
 
+    def test_where_a_source_says_when_it_was_lost_what_goes_on_ends_then(self):
+        class Losing(Scripted):
+            def frames_and_losses(self, wanted: Any = None) -> Any:
+                for number, frame in enumerate(self.frames(wanted)):
+                    if number == 3:
+                        yield None
+                        self.restarts += 1
+                    yield frame
+
+        seen = watch(Losing(video([0, 0, 0, 1, 1])), smoothing=MeanSmoothing(5))
+        assert [o.prediction is None for o in seen] == [True, False, False, True, True, False, True]
+        assert [o.timestamp for o in seen[2:4]] == [0.2, 0.2]
+        assert seen[5].prediction.probabilities[1] == 1.0
+        assert told(seen)[:2] == [("Began", "idle", 0.1), ("Ended", "idle", 0.2)]
+        assert [type(e) for e in seen[3].events] == [Ended]
+
     def test_a_source_that_is_lost_and_never_comes_back_loses_no_event(self):
         source = Scripted([])
         source.script = [*video([0, 0]), source.lose]
@@ -134,6 +150,18 @@ class TestBadSources:
         with pytest.raises(FrameError, match="greyscale"):
             watch_to_the_error(Scripted([*video([0, 0]), bad]), seen)
         assert told(seen)[-1] == ("Ended", "idle", 0.1)
+        assert seen[-1].image is seen[-2].image  # not the one that was refused
+
+    def test_time_in_numbers_of_numpy_becomes_pythons_which_json_knows(self):
+        seen = watch(Scripted([TimedFrame(np.int64(k), picture(0)) for k in range(3)]))
+        assert [type(o.timestamp) for o in seen] == [float] * 4
+
+    def test_a_source_of_plain_pairs_loses_no_event(self):
+        class Pairs(Scripted):
+            def frames(self, wanted: Any = None) -> Any:
+                return map(tuple, super().frames(wanted))
+
+        assert told(watch(Pairs(video([0, 0])))) == [("Began", "idle", 0.1), ("Ended", "idle", 0.1)]
 
     def test_a_clock_that_jumps_ahead_by_an_hour_is_no_trouble(self):
         seen = watch(Scripted([*video([0, 0, 0]), *video([1, 1, 1], start=3600.0)]))

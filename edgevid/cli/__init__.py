@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Optional
 
@@ -39,12 +40,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = next((a for a in arguments if not a.startswith("-")), "")
     try:
+        _replace_closed_streams()
         _quiet_native_logs()
         _tolerate_any_file_name()
         args = _parser(command).parse_args(arguments)
         code: int = _module(args.command).run(args)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # a reader that went away must show here, not at exit
+        sys.stdout.flush()  # a reader that went away must show here, not at exit
         return code
     except OptionError as error:
         print(f"edgevid {command}: {error}", file=sys.stderr)
@@ -91,6 +92,15 @@ def _quiet_native_logs() -> None:
         ("TF_CPP_MIN_LOG_LEVEL", "3"),
     ):
         os.environ.setdefault(variable, value)
+
+
+def _replace_closed_streams() -> None:
+    """Write to nowhere what has nowhere to go (`edgevid ... >&-`): Python has None there, and prints errors on stdout."""
+    nowhere = Path(os.devnull)
+    if sys.stdout is None:
+        sys.stdout = nowhere.open("w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = nowhere.open("w", encoding="utf-8")
 
 
 def _tolerate_any_file_name() -> None:

@@ -51,12 +51,18 @@ class Summary:
 
     def print(self) -> None:
         """The summary of each source that was opened, on stderr."""
-        stats = {} if self.group is None else self.group.stats()
+        stats = self._stats()
         for name, counts in stats.items():
             if counts.source.captured:
                 prefix = f"{name}: " if len(stats) > 1 else ""
                 for line in self._lines(self._sources.get(name) or _Seen(0.0), counts):
                     print(prefix + line, file=sys.stderr, flush=True)
+
+    def _stats(self) -> dict[str, RunnerStats]:
+        if self.group is not None:
+            return self.group.stats()
+        # ended while the group was being made: what its first runners told
+        return {name: seen.stats for name, seen in list(self._sources.items())}
 
     def _lines(self, seen: _Seen, stats: RunnerStats) -> list[str]:
         elapsed = max(time.monotonic() - self._started, 1e-9)
@@ -98,8 +104,14 @@ class _Seen:
         self.frames = 0
         self.latency_seconds = 0.0
         self.labels: Counter[str] = Counter()
+        self.stats = RunnerStats()
 
     def add(self, observation: Observation) -> None:
+        self.stats = RunnerStats(
+            predictions=self.stats.predictions + (observation.prediction is not None),
+            events=self.stats.events + len(observation.events),
+            source=observation.stats,
+        )
         if self.frames and observation.timestamp <= self.last:  # the last frame again, with what ended
             return
         self.last = observation.timestamp

@@ -167,7 +167,8 @@ class MqttPublisher:
         """One connection, from its beginning to its end."""
         self._client.reconnect()
         while self._client.socket() is not None and not self._closing.is_set():
-            self._step()
+            self._send()
+            self._listen()
         if self._closing.is_set():
             self._leave()
         elif self._up:
@@ -195,11 +196,12 @@ class MqttPublisher:
 
     def _step_while(self, condition: Callable[[], object]) -> None:
         while self._client.socket() is not None and condition() and time.monotonic() < self._deadline:
-            self._step()
+            self._send()
+            if condition():
+                self._listen()
 
-    def _step(self) -> None:
-        """Send what is due, then wait for the network, for something to send, or for a second."""
-        self._send()
+    def _listen(self) -> None:
+        """Wait for the network, for something to send, or for a second."""
         connection = self._client.socket()
         if connection is None:
             return

@@ -82,11 +82,11 @@ class SourceState:
     def observe(self, observation: Observation, wall: float) -> None:
         self._wall, self._seconds = wall, observation.timestamp
         self._source_stats = observation.stats
-        self._rate.count(observation.latency_seconds)
         self.stats.mark()
         before = (self._action, self._since, self._score)
         if self._status in _GONE:
             return  # a frame that was under way when the camera was lost says nothing of now
+        self._rate.count(observation.latency_seconds)
         if observation.prediction is None:
             if observation.events and not self._going_on:  # the scene ended; the window of a new one fills
                 self._set(UNKNOWN, wall)

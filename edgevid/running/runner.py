@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import dataclasses
 import logging
 import threading
 import time
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Callable, Optional
 
+from ..at_exit import AtExit
 from ..errors import EdgevidError
 from ..events import EventDetector, Smoothing
 from ..observation import Observation, Watcher
@@ -30,7 +29,6 @@ STOP_SECONDS = 2.0
 _ASK_SECONDS = 1.0
 
 _logger = logging.getLogger("edgevid")
-_running: weakref.WeakSet[Runner] = weakref.WeakSet()
 
 
 @dataclass(frozen=True)
@@ -106,9 +104,7 @@ class Runner:
         loop = threading.Thread(target=self._run, name=f"edgevid {name}", daemon=True)
         # in this order, for the loop joins the other
         self._threads = [loop] if self._delivery.thread is None else [self._delivery.thread, loop]
-        _running.add(self)
-        atexit.unregister(_stop_all)  # once is enough
-        atexit.register(_stop_all)
+        _at_exit.add(self)
         for thread in self._threads:
             thread.start()
 
@@ -317,11 +313,13 @@ class Runner:
             self.join(STOP_SECONDS)
 
 
-def _stop_all() -> None:
-    """At the program's end: a thread that runs a network while Python goes down can crash."""
-    left = [runner for runner in list(_running) if runner.running and not runner._stopping.is_set()]
+def _stop_all(runners: list[Runner]) -> None:
+    left = [runner for runner in runners if runner.running and not runner._stopping.is_set()]
     for runner in left:
         runner.stop_soon()
     deadline = time.monotonic() + STOP_SECONDS
     for runner in left:
         runner.join(max(deadline - time.monotonic(), 0.0))
+
+
+_at_exit = AtExit(_stop_all)

@@ -40,6 +40,7 @@ class RunnerGroup:
                     self.runners[name].stop_soon()
         except BaseException:  # an option that is wrong, Ctrl-C: what has been started must not go on
             self._stop_soon()
+            self._join()  # the caller frees what they use
             raise
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -66,8 +67,9 @@ class Plan:
 
 
 def fresh_smoothing(smoothing: Optional[Union[str, Smoothing]]) -> Optional[Smoothing]:
-    """What is meant, with nothing seen yet."""
+    """What is meant, with nothing seen yet: of an object a copy, for several streams may be given the same one."""
     if smoothing is None or isinstance(smoothing, str):
         return open_smoothing(smoothing or "none")
-    smoothing.reset()
-    return smoothing
+    fresh = copy.deepcopy(smoothing)
+    fresh.reset()
+    return fresh

@@ -29,9 +29,9 @@ def observe(
 ) -> Iterator[Observation]:
     """What a stream sees in a source: one observation for each frame that its sampling wants.
 
-    Where the source was lost and opened again, or the stream notices a cut, a new scene begins: events that were going on
-    end, and the window and the smoothing start anew. At the source's end, also where it breaks off, events that are going on
-    end; a last observation, which repeats the last frame, tells them.
+    Where the source is lost, or the stream notices a cut, a new scene begins: events that were going on end, and the window and
+    the smoothing start anew. At a loss and at the source's end, also where it breaks off, an observation that repeats the last
+    frame tells which events ended, if any did.
 
     Args:
         stream, smoothing, events: fresh ones, used by no one else; default: no smoothing, no events.
@@ -49,16 +49,23 @@ def observe(
     last: Optional[TimedFrame] = None
     failure: Optional[Exception] = None
     try:
-        for frame in source.frames(stream.wants):
+        for frame in source.frames_and_losses(stream.wants):
+            if frame is None:
+                stream.reset()
+                untold += _end_scene(smoothing, events)
+                if untold and last is not None:
+                    yield _repeated(name, last, untold, source)
+                    untold = ()
+                continue
             read_at = time.monotonic()
-            timestamp, image = frame
+            timestamp, image = float(frame[0]), frame[1]  # NumPy's numbers are not JSON's
             if stop is not None and stop(timestamp):
                 break
             if source.restarts != restarts:
                 restarts = source.restarts
                 stream.reset()
-            last = frame
             prediction = stream.push(image, timestamp)
+            last = TimedFrame(timestamp, image)  # not one that was refused
             if stream.scenes != scenes:
                 scenes = stream.scenes
                 untold += _end_scene(smoothing, events)
@@ -77,9 +84,13 @@ def observe(
         failure = error
     untold += _end_scene(smoothing, events)
     if untold and last is not None:
-        yield Observation(name, last.timestamp, last.image, None, untold, 0.0, source.stats())
+        yield _repeated(name, last, untold, source)
     if failure is not None:
         raise failure
+
+
+def _repeated(name: str, last: TimedFrame, untold: tuple[Event, ...], source: Source) -> Observation:
+    return Observation(name, last.timestamp, last.image, None, untold, 0.0, source.stats())
 
 
 def _end_scene(smoothing: Optional[Smoothing], events: Optional[EventDetector]) -> tuple[Event, ...]:

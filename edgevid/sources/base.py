@@ -94,6 +94,10 @@ class Source:
         """
         raise NotImplementedError
 
+    def frames_and_losses(self, wanted: Optional[Wanted] = None) -> Iterator[Optional[TimedFrame]]:
+        """As :meth:`frames`, and None where the source was lost: at once, not only when it is back."""
+        return self.frames(wanted)
+
     def stats(self) -> SourceStats:
         """What became of the frames so far. May be asked from any thread."""
         used, unwanted, dropped = self._used, self._unwanted, self._dropped

@@ -8,11 +8,15 @@ from functools import partial
 from typing import Any, Optional, Union
 
 from ..errors import OptionError, SourceError
+from ..fair_lock import FairLock
 from ..frames import Frame
 from .live import LiveSource
 
 _URL_OPEN_SECONDS = 10.0
 _INT_MAX = 2**31 - 1
+# OpenCV opens one network stream at a time in the whole program. Who waits for it had better know, and come in order: a camera
+# that answers would else be taken for one that does not, because of others that do not.
+_turns = FairLock()
 
 
 class Camera(LiveSource):
@@ -53,6 +57,7 @@ class Camera(LiveSource):
             timeout_seconds=timeout_seconds,
             reconnect=reconnect,
             reconnect_seconds=reconnect_seconds,
+            turns=_turns if _is_url(device) else None,
         )
 
     def __enter__(self) -> Camera:

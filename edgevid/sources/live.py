@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Callable, Optional
 
+from ..at_exit import AtExit
 from ..errors import OptionError, SourceError
+from ..fair_lock import FairLock
 from ..frames import Frame
 from .base import Source, SourceStats, TimedFrame, Wanted
 from .capture import Capture
@@ -39,7 +41,7 @@ class LiveSource(Source):
     """A camera, read by its own thread. Timestamps are on ``time.monotonic()`` and never run backwards.
 
     A lost camera is opened again, after 0.5 s and then ever more seldom up to each 30 s, while the iteration waits. A frame
-    that cannot be decoded counts as dropped.
+    that cannot be decoded counts as dropped. One that is never closed is closed at the program's end.
 
     Args:
         name: for messages.
@@ -47,6 +49,8 @@ class LiveSource(Source):
         timeout_seconds: how long to wait for a frame before the camera counts as lost.
         reconnect: whether a lost camera is opened again; else its loss is an error.
         reconnect_seconds: give a lost camera up after so long; default: never.
+        turns: held while the camera is opened, by drivers that open one at a time; the wait for it counts as no delay of the
+            camera's.
 
     Raises:
         SourceError: it does not open. Raised by the iteration: it is lost, and not to be opened (any longer).
@@ -62,6 +66,7 @@ class LiveSource(Source):
         timeout_seconds: float,
         reconnect: bool,
         reconnect_seconds: Optional[float],
+        turns: Optional[FairLock] = None,
     ) -> None:
         self.name = name
         self.timeout_seconds = _positive("timeout_seconds", timeout_seconds)
@@ -70,12 +75,14 @@ class LiveSource(Source):
             None if reconnect_seconds is None else _positive("reconnect_seconds", reconnect_seconds)
         )
         self._open_capture = open_capture
+        self._turns: contextlib.AbstractContextManager[None] = contextlib.nullcontext() if turns is None else turns
         self._condition = threading.Condition()
         self._wanted: Optional[Wanted] = None  # set while the consumer waits for a frame
         self._slot: Optional[tuple[TimedFrame, int]] = None  # with how often the camera was reopened before it
         self._error: Optional[SourceError] = None
         self._wanted_error: Optional[Exception] = None  # what the consumer's ``wanted`` raised
-        self._closing = False
+        self._closing = threading.Event()
+        self._close_by = math.inf  # how long a close may wait
         self._opened = False
         self._reopened = 0
         self._lost_at: Optional[float] = None
@@ -85,6 +92,7 @@ class LiveSource(Source):
         self._in_use: Optional[float] = None  # the timestamp of the frame handed out last
         self._stuck: list[threading.Thread] = []
         self._reader = self._start_reader()
+        _at_exit.add(self)
         try:
             self._wait_until_open()
         except BaseException:
@@ -92,19 +100,27 @@ class LiveSource(Source):
             raise
 
     def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
-        if self._closing:
+        for frame in self.frames_and_losses(wanted):
+            if frame is not None:
+                yield frame
+
+    def frames_and_losses(self, wanted: Optional[Wanted] = None) -> Iterator[Optional[TimedFrame]]:
+        if self._closing.is_set():
             return
         self._tell("opened", f"The {self.name} is open.")
         if self._lost_at is not None:
             self._tell("lost", f"The {self.name} was lost. It is being opened again.")
+        noticed: Optional[float] = None  # the loss that the consumer was told
         while True:
             try:
-                frame = self._next(wanted or _every)
+                frame = self._next(wanted or _every, noticed)
             except SourceError as error:
                 self._tell("failed", str(error))
                 raise
             if frame is None:
-                return
+                if self._closing.is_set():
+                    return
+                noticed = self._lost_at
             yield frame
 
     def stats(self) -> SourceStats:
@@ -112,24 +128,30 @@ class LiveSource(Source):
         return replace(super().stats(), restarts=self._reopened, age_seconds=age)
 
     def close(self) -> None:
-        """Stop the thread and free the camera; never waits for a driver that blocks longer than 2 s."""
+        """Stop the thread and free the camera; never waits for a driver that blocks longer than 2 s.
+
+        A second call, also one that comes while the first waits, waits for no longer than that.
+        """
+        self._stop_soon()
+        if self._reader.thread is not threading.current_thread():
+            self._reader.thread.join(max(self._close_by - time.monotonic(), 0.0))
+        self._tell("ended", f"The {self.name} is closed.")
+
+    def _stop_soon(self) -> None:
         with self._condition:
-            if self._closing:
+            if self._closing.is_set():
                 return
-            self._closing = True
+            self._closing.set()
+            self._close_by = time.monotonic() + _CLOSE_SECONDS
             self._reader.stop()
             self._condition.notify_all()
-        if self._reader.thread is not threading.current_thread():
-            self._reader.thread.join(_CLOSE_SECONDS)
-        self._tell("ended", f"The {self.name} is closed.")
 
     # The consumer's side.
 
     def _wait_until_open(self) -> None:
-        deadline = time.monotonic() + _OPEN_SECONDS
         with self._condition:
-            while not self._opened and self._error is None and time.monotonic() < deadline:
-                self._condition.wait(_WAIT_SECONDS)
+            while not self._opened and self._error is None and time.monotonic() < self._reader.deadline:
+                self._condition.wait(min(max(self._reader.deadline - time.monotonic(), 0.0), _WAIT_SECONDS))
             opened, error = self._opened, self._error
         if opened:
             return
@@ -138,16 +160,18 @@ class LiveSource(Source):
         self._reader.thread.join(_CLOSE_SECONDS)  # it is about to end
         raise error
 
-    def _next(self, wanted: Wanted) -> Optional[TimedFrame]:
-        """Wait for the next wanted frame; None once closed."""
+    def _next(self, wanted: Wanted, noticed: Optional[float]) -> Optional[TimedFrame]:
+        """Wait for the next wanted frame; None once closed, or lost (another time than ``noticed``)."""
         with self._condition:
-            self._wanted = wanted
             try:
                 while self._slot is None:
-                    if self._closing:
+                    self._wanted = wanted  # again, where another consumer of this camera was served first
+                    if self._closing.is_set():
                         return None
                     if self._error is not None:
                         raise self._error
+                    if self._lost_at is not None and self._lost_at != noticed:
+                        return None
                     if self._wanted_error is not None:
                         error, self._wanted_error = self._wanted_error, None
                         raise error
@@ -194,7 +218,6 @@ class LiveSource(Source):
     def _work(self, reader: _Reader, trouble: Optional[str]) -> None:
         """Open and read, until the reader is stopped or the camera is given up. ``trouble``: why it was lost already."""
         while trouble is None or self._wait_to_reopen(reader, trouble):
-            reader.expect_within(_OPEN_SECONDS)
             try:
                 trouble = self._open_and_read(reader)
             except SourceError as error:
@@ -206,7 +229,11 @@ class LiveSource(Source):
 
     def _open_and_read(self, reader: _Reader) -> Optional[str]:
         """Why the camera was lost; None: the reader is stopped."""
-        capture = self._open_capture()
+        with self._turns:
+            if reader.stopped:
+                return None
+            reader.expect_within(_OPEN_SECONDS)
+            capture = self._open_capture()
         try:
             with self._condition:
                 self._opened = True
@@ -291,6 +318,7 @@ class LiveSource(Source):
             is_new = self._lost_at is None
             if is_new:
                 self._lost_at = time.monotonic()
+                self._condition.notify_all()
             reader.deadline = math.inf
             retry_at = time.monotonic() + self._delay
             self._delay = min(2 * self._delay, _MAX_DELAY_SECONDS)
@@ -320,6 +348,16 @@ class _Reader:
 
     def expect_within(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
+
+
+def _close_all(sources: list[LiveSource]) -> None:
+    for source in sources:
+        source._stop_soon()
+    for source in sources:
+        source.close()
+
+
+_at_exit = AtExit(_close_all)
 
 
 def _every(timestamp: float) -> bool:

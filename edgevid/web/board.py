@@ -82,6 +82,8 @@ class Board:
             slot.timeline.advance(observation.timestamp)
             for event in observation.events:
                 slot.timeline.add_event(event)
+            if before is not None and before.image is observation.image and before.timestamp == observation.timestamp:
+                return  # the last frame again, to tell what ended: no newer than it was
             if prediction is not None:
                 best = self._label_numbers[prediction.label]
                 slot.timeline.add_point(observation.timestamp, best, prediction.score, prediction.accepted)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -21,7 +22,9 @@ from support.videos import moving_frames
 
 from edgevid.cli import stream as stream_command
 from edgevid.cli import stream_output
+from edgevid.cli.stream_output import Lines
 from edgevid.errors import SourceError
+from edgevid.running.starting import Plan
 from edgevid.sources import VideoFile
 
 # On any classifier something begins with the first prediction and goes on to the end.
@@ -284,6 +287,23 @@ class TestSlowReader:
             assert process.wait(timeout=60) == 0
             assert "predictions/s" in process.stderr.read()
 
+    @pytest.mark.skipif(os.name != "posix", reason="closed as a POSIX shell closes it")
+    @pytest.mark.parametrize("closed", ["1", "2"])
+    def test_closed_stdout_or_stderr_is_as_a_null_device(self, clip, repository, closed):
+        """As a supervisor that gives a service no output; what goes to the other one stays what it is."""
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$0" -m edgevid "$@" {closed}>&-', sys.executable, "stream", str(clip), *map(str, QUICK)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+            env={**os.environ, "PYTHONPATH": str(repository)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        if closed == "1":
+            assert "predictions/s" in done.stderr
+            assert "Traceback" not in done.stderr
+        else:
+            assert "filled" in done.stdout
+            assert "predictions/s" not in done.stdout
+
     def test_output_that_cannot_be_written_is_a_failure_in_words(self, call, clip, monkeypatch):
         def fail(file: int, data: bytes) -> None:
             raise OSError(28, "No space left on device")
@@ -317,6 +337,27 @@ class TestInterrupts:
         assert outcome.code == 0
         assert "Traceback" not in outcome.err
         assert reached(lambda: set(threading.enumerate()) <= threads)
+
+    def test_one_that_comes_while_the_second_source_starts_loses_no_summary(self, call, clip, brief, monkeypatch):
+        real, printed = Plan.start, threading.Event()
+
+        def start(self, source, name, **options):
+            if name == str(brief):
+                assert printed.wait(60)
+                raise KeyboardInterrupt
+            return real(self, source, name, **options)
+
+        class Noting(Lines):
+            def write(self, line: str) -> None:
+                super().write(line)
+                printed.set()
+
+        monkeypatch.setattr(Plan, "start", start)
+        monkeypatch.setattr(stream_command, "Lines", Noting)
+        outcome = call("stream", clip, brief, *QUICK)
+        assert outcome.code == 0
+        assert outcome.out
+        assert "predictions/s" in outcome.err
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_one_that_comes_while_a_camera_opens_ends_it(self, spawn, number):

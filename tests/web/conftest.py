@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
 from web_feed import LABELS
+from web_waiting import web_threads
 
 from edgevid.web import WebServer
-
-
-def web_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "edgevid web"]
-
-
-def wait_until(true: Callable[[], object], seconds: float = 30.0) -> None:
-    """Return once ``true()`` is; fail after ``seconds``, far more than it takes."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.02)
 
 
 @pytest.fixture

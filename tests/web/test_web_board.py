@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -155,6 +156,18 @@ class TestBoard:
         assert seen == ["opened", "running", "lost", "lost", "reopened", "running"]
         board.status(status("ended", "The file ended."))
         assert (board.state()[0]["state"], board.state()[0]["message"]) == ("ended", "The file ended.")
+
+    def test_last_frame_that_is_told_again_with_what_ended_is_not_new(self):
+        board = Board(LABELS, 600.0)
+        first = observation(timestamp=5.0, events=[Began("JumpRope", 5.0, 0.9)])
+        board.observe(first)
+        (before,) = board.news({})
+        board.observe(replace(first, events=(Ended("JumpRope", 5.0, 0.0, 0.9),), latency_seconds=0.0, prediction=None))
+        (after,) = board.news({})
+        assert [interval[3] for interval in after["timeline"]["intervals"]] == [5.0]
+        assert after["clock_zero"] == before["clock_zero"]
+        assert after["latency_seconds"] == before["latency_seconds"]
+        assert after["age_seconds"] >= before["age_seconds"]
 
     def test_events_that_go_on(self):
         board = Board(LABELS, 600)

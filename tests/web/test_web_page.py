@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-from conftest import wait_until
 from support.videos import moving_frames
 from web_feed import LABELS, observation, prediction, status
+from web_waiting import wait_until
 
 from edgevid.events import Began, Ended
 from edgevid.web import WebServer

@@ -16,9 +16,9 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 import pytest
-from conftest import wait_until, web_threads
 from web_client import Watching, connect, get
 from web_feed import LABELS, observation, prediction, status
+from web_waiting import wait_until, web_threads
 
 from edgevid import EdgevidError, ExtraNotInstalledError, OptionError
 from edgevid.events import Began
