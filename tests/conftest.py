@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Callable, Optional, Union
 
 import pytest
+from support.stand_ins import StandInRecognizer, reached
 from support.videos import write_video
 
 import edgevid
@@ -47,6 +49,19 @@ def recognizer() -> Iterator[edgevid.Recognizer]:
     """The shipped bundle, opened once for all tests, on one thread."""
     with edgevid.load(num_threads=1) as opened:
         yield opened
+
+
+@pytest.fixture
+def no_thread_is_left() -> Iterator[None]:
+    """Whatever a test starts has ended when it has."""
+    before = set(threading.enumerate())
+    yield
+    assert reached(lambda: set(threading.enumerate()) <= before, 10), threading.enumerate()
+
+
+@pytest.fixture
+def stand_in() -> StandInRecognizer:
+    return StandInRecognizer()
 
 
 @pytest.fixture

@@ -8,52 +8,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.stand_ins import SECONDS, Endless, Scripted, StandInRecognizer, picture, reached, video
+from support.stand_ins import AT_ONCE, SECONDS, Endless, Scripted, StandInRecognizer, Watching, picture, reached, video
 from support.videos import moving_frames
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, TimedFrame, TimestampError
-from edgevid.events import Began, Ended, EventOptions, MeanSmoothing
+from edgevid.events import Began, Ended, MeanSmoothing
 from edgevid.observation import Observation
 from edgevid.running import runner as runner_module
 from edgevid.sources import SourceStatus
 
-AT_ONCE = EventOptions(enter=0.6, exit=0.4, min_seconds=0.0)
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert reached(lambda: set(threading.enumerate()) <= before, 10), threading.enumerate()
-
-
-@pytest.fixture
-def stand_in() -> StandInRecognizer:
-    return StandInRecognizer()
-
-
-class Watching:
-    """A watcher that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.observations: list[Observation] = []
-        self.statuses: list[SourceStatus] = []
-        self.closed = False
-
-    def observe(self, observation: Observation) -> None:
-        self.observations.append(observation)
-
-    def status(self, status: SourceStatus) -> None:
-        self.statuses.append(status)
-
-    def close(self) -> None:
-        self.closed = True
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 class TestRunning:

@@ -3,52 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from support.stand_ins import LABELS, Endless, Scripted, StandInRecognizer, reached, video
+from support.stand_ins import AT_ONCE, LABELS, Endless, Scripted, StandInRecognizer, Watching, reached, video
 from support.videos import moving_frames
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError
-from edgevid.events import EventOptions
 from edgevid.fair_lock import FairLock
-from edgevid.observation import Observation
 from edgevid.running import runner as runner_module
 from edgevid.running import runner_group as runner_group_module
 from edgevid.running.starting import Plan
 from edgevid.running.stream_source import named_sources, source_name
-from edgevid.sources import SourceStatus
 
-AT_ONCE = EventOptions(enter=0.6, exit=0.4, min_seconds=0.0)
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert reached(lambda: set(threading.enumerate()) <= before, 10), threading.enumerate()
-
-
-@pytest.fixture
-def stand_in() -> StandInRecognizer:
-    return StandInRecognizer()
-
-
-class Watching:
-    def __init__(self) -> None:
-        self.observations: list[Observation] = []
-        self.statuses: list[SourceStatus] = []
-
-    def observe(self, observation: Observation) -> None:
-        self.observations.append(observation)
-
-    def status(self, status: SourceStatus) -> None:
-        self.statuses.append(status)
-
-    def close(self) -> None:
-        pass
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 class TestNames:

@@ -11,10 +11,13 @@ from typing import Any, Callable, Optional, Union
 import numpy as np
 
 from edgevid import Recognizer, Source, TimedFrame
+from edgevid.events import EventOptions
 from edgevid.frames import Frame
-from edgevid.sources import Wanted
+from edgevid.observation import Observation
+from edgevid.sources import SourceStatus, Wanted
 
 LABELS = ("idle", "jump")
+AT_ONCE = EventOptions(enter=0.6, exit=0.4, min_seconds=0.0)
 SECONDS = 0.1  # from one sample to the next
 
 
@@ -123,3 +126,21 @@ def reached(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
     return condition()
+
+
+class Watching:
+    """A watcher that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.observations: list[Observation] = []
+        self.statuses: list[SourceStatus] = []
+        self.closed = False
+
+    def observe(self, observation: Observation) -> None:
+        self.observations.append(observation)
+
+    def status(self, status: SourceStatus) -> None:
+        self.statuses.append(status)
+
+    def close(self) -> None:
+        self.closed = True
