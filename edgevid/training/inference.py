@@ -115,14 +115,15 @@ def gru_step(weights: RecurrentWeights) -> Step:
     """One time step of a GRU; its state is ``(output,)``."""
     import tensorflow as tf
 
-    units = weights.recurrent.shape[0]
+    of_update, of_reset, of_candidate = _gates(weights.recurrent, 3)
 
     def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
         (state,) = states
-        gates = tf.sigmoid(projected[:, : 2 * units] + tf.matmul(state, weights.recurrent[:, : 2 * units]))
-        update, reset = gates[:, :units], gates[:, units:]
-        candidate = tf.tanh(projected[:, 2 * units :] + tf.matmul(reset * state, weights.recurrent[:, 2 * units :]))
-        return (update * state + (1.0 - update) * candidate,)
+        into_update, into_reset, into_candidate = _gates(projected, 3)
+        reset = tf.sigmoid(into_reset + tf.matmul(state, of_reset))
+        candidate = tf.tanh(into_candidate + tf.matmul(reset * state, of_candidate))
+        update = tf.sigmoid(into_update + tf.matmul(state, of_update))
+        return (candidate + update * (state - candidate),)
 
     return step
 
@@ -131,12 +132,13 @@ def lstm_step(weights: RecurrentWeights) -> Step:
     """One time step of an LSTM; its state is ``(output, cell)``."""
     import tensorflow as tf
 
-    units = weights.recurrent.shape[0]
+    recurrent = _gates(weights.recurrent, 4)
 
     def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
         output, cell = states
-        sums = projected + tf.matmul(output, weights.recurrent)
-        into, keep, candidate, out = (sums[:, i * units : (i + 1) * units] for i in range(4))
+        into, keep, candidate, out = (
+            value + tf.matmul(output, kernel) for value, kernel in zip(_gates(projected, 4), recurrent)
+        )
         cell = tf.sigmoid(keep) * cell + tf.sigmoid(into) * tf.tanh(candidate)
         return tf.sigmoid(out) * tf.tanh(cell), cell
 
@@ -165,6 +167,15 @@ def _run(step: Step, weights: RecurrentWeights, embeddings: Any, states: tuple[A
     # A loop, not 25 copies of the step: the file holds the weights once.
     shapes = (tf.TensorShape([]), *(tf.TensorShape([None, units]) for _ in states))
     return tuple(tf.while_loop(lambda time, *_: time < num_steps, body, (0, *states), shape_invariants=shapes)[1:])
+
+
+def _gates(array: Any, count: int) -> list[Any]:
+    """The columns ``[n, count * U]`` of each gate.
+
+    A matrix product for each gate: of 25 rows, all gates at once would be the largest array that the graph holds.
+    """
+    units = array.shape[-1] // count
+    return [array[:, gate * units : (gate + 1) * units] for gate in range(count)]
 
 
 def _scale_and_shift(layer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
