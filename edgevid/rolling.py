@@ -26,9 +26,10 @@ class RollingClassifier:
         self._classifier = classifier
         self._hop = hop
         self._rows = -(-classifier.num_frames // hop)
-        self._states: list[Array] = []
+        # One row more than there are windows: the first is always zero, so that the states of a window that enters and of
+        # those that have moved down by one lie side by side, and need not be moved.
+        self._states = classifier.zero_states(self._rows + 1)
         self._count = 0
-        self.reset()
 
     def push(self, embedding: Array) -> Array:
         """Let an embedding enter all windows.
@@ -39,16 +40,17 @@ class RollingClassifier:
         Returns:
             Class probabilities, float32 ``[num_classes]``, of the oldest window. They mean something when it is complete.
         """
-        probabilities, self._states = self._classifier.step(embedding, self._states)
+        # At a hop's end the oldest window's row leaves, the others move down by one, and a new window enters at zero.
+        first = 0 if self._count % self._hop == 0 else 1
+        rows = slice(first, first + self._rows)
+        probabilities, after = self._classifier.step(embedding, [states[rows] for states in self._states])
+        for states, new in zip(self._states, after):
+            states[1:] = new
         self._count += 1
-        if self._count % self._hop == 0:
-            for states in self._states:
-                # The oldest window's row leaves, the others move down by one, a new window enters at zero.
-                states[1:] = states[:-1]
-                states[0] = 0.0
         return probabilities
 
     def reset(self) -> None:
         """Forget all windows."""
-        self._states = self._classifier.zero_states(self._rows)
+        for states in self._states:
+            states[:] = 0.0
         self._count = 0

@@ -112,10 +112,14 @@ def test_after_resets(classifier, reference, hop):
 
 
 @pytest.mark.parametrize(("hop", "rows"), [(1, 25), (2, 13), (5, 5), (24, 2), (25, 1), (100, 1)])
-def test_windows_in_flight(classifier, hop, rows):
+def test_windows_in_flight(classifier, hop, rows, monkeypatch):
+    given = []
+    step = classifier.step
+    monkeypatch.setattr(classifier, "step", lambda embedding, states: given.extend(states) or step(embedding, states))
     rolling = RollingClassifier(classifier, hop)
-    rolling.push(np.zeros(1280, np.float32))
-    assert {states.shape for states in rolling._states} == {(rows, 8)}
+    for _ in range(3):
+        rolling.push(np.zeros(1280, np.float32))
+    assert {states.shape for states in given} == {(rows, 8)}
 
 
 def test_streams_of_one_classifier_do_not_mix(classifier, reference):
