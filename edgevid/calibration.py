@@ -57,10 +57,10 @@ def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArra
     """
     if temperature == 1:
         return probabilities
-    powers = log_probabilities(probabilities) / temperature
-    # The largest is 1: nothing overflows, and no row sums to 0.
-    powers = np.exp(powers - powers.max(axis=-1, keepdims=True))
-    result: NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+    # In float64: of K classes the likeliest has 1/K or more, and no power of that, up to the 20th, comes near 0.
+    powers = np.power(probabilities, 1.0 / temperature, dtype=np.float64)
+    powers /= powers.sum(axis=-1, keepdims=True)
+    result: NDArray[np.float32] = powers.astype(np.float32)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Optional, Union
 
@@ -118,7 +119,7 @@ class Classifier:
             )
 
     def _probabilities(self, output: Array) -> Array:
-        if not np.isfinite(output).all():
+        if not math.isfinite(output.sum()):
             raise ModelError(
                 f"{self.model.path} gives {output[0]} for finite embeddings, and no probabilities; its weights are damaged: "
                 "train or export it again."

@@ -72,8 +72,8 @@ class Extractor:
         feature_map = self.model.run(picture[np.newaxis])[0]
         positions = feature_map.reshape(-1, self.dim)
         # Of integers the sum is exact in any order; in 16 bits, where it fits, NumPy adds fastest.
-        total = np.add.reduce(positions, axis=0, dtype=self._sum_dtype).astype(np.float32, copy=False)
-        mean: NDArray[np.float32] = total / np.float32(len(positions))
+        total = np.add.reduce(positions, axis=0, dtype=self._sum_dtype)
+        mean: NDArray[np.float32] = np.divide(total, np.float32(len(positions)), dtype=np.float32)
         mean /= self._divisor
         return mean
 
