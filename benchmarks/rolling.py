@@ -6,13 +6,14 @@
 
 Both forms run the same file on the same runtime, in turn, in one process; their memory is measured in a process each. With
 --units there is a third: Keras's own graph of the same network, converted as it is and run over the window each time. The
-whole stream (check, resize, embed, classify) is compared with the interpreter's bare invoke() of the extractor, and its time
-for each sampled frame is followed over many frames.
+whole stream (check, resize, embed, classify) is compared, with each form, with the interpreter's bare invoke() of the extractor,
+and its time for each sampled frame is followed over many frames.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,13 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="interpreter threads (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=200, help="timed runs of each (default: %(default)s)")
     parser.add_argument("--frames", type=int, default=10_000, help="sampled frames to follow (default: %(default)s)")
+    parser.add_argument(
+        "--frame-size",
+        type=_size,
+        default=(320, 240),
+        metavar="WxH",
+        help="of the whole stream's frames (default: 320x240)",
+    )
     parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     parser.add_argument("--memory-of", choices=(ROLLING, WINDOW), help=argparse.SUPPRESS)
@@ -120,21 +128,26 @@ def _whole_stream(classifier: Classifier, args: argparse.Namespace) -> dict[str,
         extractor = recognizer.extractor
         if extractor.dim != classifier.dim:
             return {}
-        stream = Stream(
-            extractor, classifier, tuple(str(i) for i in range(classifier.num_classes)),
-            window_seconds=5.0, hop=1, min_filled=1.0, threshold=0.0,
-        )  # fmt: skip
-        frames = np.random.default_rng(0).integers(0, 256, (16, 240, 320, 3), dtype=np.uint8)
-        pushed = iter(range(10**9))
-
-        def push() -> Any:
-            at = next(pushed)
-            return stream.push(frames[at % 16], at * stream.window_seconds / classifier.num_frames)
-
-        times = time_in_turn({"stream": push, "invoke": extractor.model._interpreter.invoke}, runs=args.runs)
-        latency = {name: latency_fields(values) for name, values in times.items()}
-        ratio = latency["stream"]["median_ms"] / latency["invoke"]["median_ms"]
-        print(f"whole stream, 320x240 frames: {ratio:.3f} times the extractor's bare invoke() (medians)")
+        width, height = args.frame_size
+        frames = np.random.default_rng(0).integers(0, 256, (16, height, width, 3), dtype=np.uint8)
+        latency, ratios = {}, {}
+        # The rolling stream last: it is the one that is followed below.
+        for form in (WINDOW, ROLLING):
+            stream = Stream(
+                extractor, classifier, tuple(str(i) for i in range(classifier.num_classes)),
+                window_seconds=5.0, hop=1, min_filled=1.0, threshold=0.0, rolling=form == ROLLING,
+            )  # fmt: skip
+            push = _pusher(stream, frames, stream.window_seconds / classifier.num_frames)
+            # A window's classifier runs from the first full window on.
+            for _ in range(classifier.num_frames):
+                push()
+            times = time_in_turn({"stream": push, "invoke": extractor.model._interpreter.invoke}, runs=args.runs)
+            latency[form] = {name: latency_fields(values) for name, values in times.items()}
+            ratios[form] = latency[form]["stream"]["median_ms"] / latency[form]["invoke"]["median_ms"]
+        print(
+            f"whole stream, {width}x{height} frames, times the extractor's bare invoke() (medians): "
+            f"rolling {ratios[ROLLING]:.3f}, window {ratios[WINDOW]:.3f}"
+        )
         stream.reset()
         filling = _followed(push, classifier.num_frames - 1)
         followed = _followed(push, args.frames)
@@ -144,7 +157,30 @@ def _whole_stream(classifier: Classifier, args: argparse.Namespace) -> dict[str,
             f"{followed['p99_to_median']:.2f} times the median; before the window is full / after: "
             f"{followed['filling_to_full']:.2f}"
         )
-    return {"whole_stream": {"latency": latency, "ratio_stream_to_invoke": ratio, "flatness": followed}}
+    return {
+        "whole_stream": {
+            "frame_size": [width, height],
+            "latency": latency,
+            "ratio_stream_to_invoke": ratios,
+            "flatness": followed,
+        }
+    }
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, height = text.split("x")
+    return int(width), int(height)
+
+
+def _pusher(stream: Stream, frames: np.ndarray, interval_seconds: float) -> Callable[[], Any]:
+    """A call that pushes the next of the frames, over and over, each when a sample is due."""
+    pushed = itertools.count()
+
+    def push() -> Any:
+        at = next(pushed)
+        return stream.push(frames[at % len(frames)], at * interval_seconds)
+
+    return push
 
 
 def _followed(push: Callable[[], Any], count: int) -> dict[str, float]:
