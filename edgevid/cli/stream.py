@@ -13,12 +13,12 @@ from ..errors import EdgevidError, OptionError
 from ..events import EventOptions, open_smoothing
 from ..observation import Watcher
 from ..recognizer import Recognizer
-from ..running.stream_source import StreamSource, named_sources, open_stream_source
-from ..sources import Source, SourceStatus
-from ..sources.live import LiveSource
+from ..running.stream_source import named_sources
+from ..sources import SourceStatus
 from .interrupts import interruptible
 from .options import add_model_options, load_recognizer, part, positive_int, positive_seconds
 from .output import print_error
+from .stream_opening import Opener
 from .stream_output import JsonOutput, Lines, StreamOutput, TextOutput
 from .stream_summary import Summary
 
@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-reconnect",
         action="store_true",
         help="end when a camera is lost (default: open it again until it is back)",
+    )
+    end.add_argument(
+        "--wait",
+        action="store_true",
+        help="wait for a camera, server or file that is not there yet (default: that is a failure)",
     )
     add_model_options(parser)
 
@@ -187,12 +192,14 @@ def _stream(args: argparse.Namespace, summary: Summary) -> None:
     with load_recognizer(args) as recognizer, _watchers(args, recognizer) as watchers:
         sources = named_sources(args.sources)
         output = _output(args, list(sources), recognizer, summary)
+        several = len(sources) > 1
+        opener = Opener(reconnect=not args.no_reconnect, wait=args.wait, on_message=partial(_print_message, several))
         summary.begin(args.window_seconds or recognizer.window_seconds)
         with recognizer.start_many(
-            {name: partial(_open, source, not args.no_reconnect) for name, source in sources.items()},
+            {name: partial(opener.open, name, source) for name, source in sources.items()},
             on_observation=None if args.events_only else output.prediction,
             on_event=output.event if args.events or args.events_only else None,
-            on_status=partial(_print_status, len(sources) > 1),
+            on_status=partial(_print_status, several),
             watchers=[summary, *watchers],
             smoothing=args.smoothing,
             events=_event_options(args),
@@ -204,7 +211,10 @@ def _stream(args: argparse.Namespace, summary: Summary) -> None:
             reset_on_cut=args.reset_on_cut,
         ) as group:
             summary.group = group
-            group.wait()
+            try:
+                group.wait()
+            finally:
+                opener.stop()
 
 
 def _output(args: argparse.Namespace, names: list[str], recognizer: Recognizer, summary: Summary) -> StreamOutput:
@@ -218,17 +228,14 @@ def _event_options(args: argparse.Namespace) -> EventOptions:
     return EventOptions(args.enter, args.exit, args.min_seconds, args.cooldown)
 
 
-def _open(source: StreamSource, reconnect: bool) -> Source:
-    opened = open_stream_source(source)
-    if isinstance(opened, LiveSource):
-        opened.reconnect = reconnect
-    return opened
-
-
 def _print_status(several: bool, name: str, status: SourceStatus) -> None:
     """On stderr: a camera was lost or is back; one of several sources failed (a single one is the command's own failure)."""
     if status.state in ("lost", "reopened") or (several and status.state == "failed"):
-        print_error("stream", f"{name}: {status.message}" if several else status.message)
+        _print_message(several, name, status.message)
+
+
+def _print_message(several: bool, name: str, message: str) -> None:
+    print_error("stream", f"{name}: {message}" if several else message)
 
 
 @contextmanager

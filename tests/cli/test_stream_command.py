@@ -21,7 +21,7 @@ from support.stand_ins import Endless, reached
 from support.videos import moving_frames
 
 from edgevid.cli import stream as stream_command
-from edgevid.cli import stream_output
+from edgevid.cli import stream_opening, stream_output
 from edgevid.cli.stream_output import Lines
 from edgevid.errors import SourceError
 from edgevid.running.starting import Plan
@@ -123,7 +123,7 @@ def test_a_camera_that_stops_gives_summary_and_failure(call, monkeypatch, clip):
                 if timestamp > 1:
                     raise SourceError("The camera stopped.")
 
-    monkeypatch.setattr("edgevid.cli.stream.open_stream_source", Stopping)
+    monkeypatch.setattr("edgevid.cli.stream_opening.open_stream_source", Stopping)
     outcome = call("stream", clip, "--min-filled", 0, "--json")
     assert outcome.code == 1
     assert json.loads(outcome.out.splitlines()[-1])["latency_ms"] > 8000  # since the frame was taken
@@ -250,7 +250,7 @@ class TestSlowReader:
                 if len(lines) == 1:
                     assert reached(lambda: camera.given >= 30)
 
-        monkeypatch.setattr(stream_command, "open_stream_source", lambda source: camera)
+        monkeypatch.setattr(stream_opening, "open_stream_source", lambda source: camera)
         monkeypatch.setattr(stream_command, "Lines", Slow)
         outcome = call("stream", 0, "--json", "--min-filled", 0, "--max-predictions", 60)
         assert outcome.code == 0
@@ -317,7 +317,8 @@ class TestSlowReader:
 class TestInterrupts:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize(
-        "moment", ["load_recognizer", "_watchers", "named_sources", "_output", "_open", "Summary.begin", "Lines"]
+        "moment",
+        ["load_recognizer", "_watchers", "named_sources", "_output", "Opener", "Opener.open", "Summary.begin", "Lines"],
     )
     def test_one_that_comes_while_it_starts_ends_it(self, call, clip, monkeypatch, moment, number):
         """Raised where that function is called: while the model loads, before and after the sources are opened."""

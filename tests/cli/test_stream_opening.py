@@ -1,0 +1,110 @@
+"""``edgevid stream --wait``: sources that are not there yet."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+
+import pytest
+from support.mjpeg import MjpegCamera
+
+from edgevid.cli import stream_opening
+from edgevid.cli.stream_opening import Opener
+from edgevid.errors import EdgevidError, SourceError
+from edgevid.sources import FrameIterable
+
+QUICK = ("--window-seconds", 0.5, "--min-filled", 0, "--threads", 1)
+
+
+class Late:
+    """A source that opens at the ``opens_at``-th try."""
+
+    def __init__(self, opens_at: float) -> None:
+        self.tries = 0
+        self.opens_at = opens_at
+
+    def __call__(self) -> FrameIterable:
+        self.tries += 1
+        if self.tries < self.opens_at:
+            raise SourceError("It does not open.")
+        return FrameIterable([])
+
+
+@pytest.fixture
+def said() -> list[tuple[str, str]]:
+    return []
+
+
+def opener(said, *, wait: bool) -> Opener:
+    return Opener(reconnect=True, wait=wait, on_message=lambda *what: said.append(what))
+
+
+def test_who_does_not_wait_is_told_at_once(said):
+    late = Late(2)
+    with pytest.raises(SourceError, match="It does not open"):
+        opener(said, wait=False).open("door", late)
+    assert (late.tries, said) == (1, [])
+
+
+def test_it_is_tried_ever_more_seldom_until_it_opens_and_said_once(said, monkeypatch):
+    waits = []
+    monkeypatch.setattr(threading.Event, "wait", lambda event, seconds: waits.append(seconds))
+    source = opener(said, wait=True).open("door", Late(10))
+    assert isinstance(source, FrameIterable)
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert [name for name, _ in said] == ["door", "door"]
+    assert said[0][1] == "It does not open. It is tried again until it opens."
+    assert said[1][1].startswith("It is open after ")
+
+
+def test_a_stop_ends_the_wait_with_the_reason(said, monkeypatch):
+    monkeypatch.setattr(stream_opening, "_FIRST_DELAY_SECONDS", 1000.0)
+    waiting, ended = opener(said, wait=True), []
+
+    def open_it() -> None:
+        with pytest.raises(SourceError, match="It does not open"):
+            waiting.open("door", Late(float("inf")))
+        ended.append(True)
+
+    thread = threading.Thread(target=open_it)
+    thread.start()
+    waiting.stop()
+    thread.join(30)
+    assert ended == [True]
+
+
+def test_another_error_is_no_reason_to_wait(said):
+    def wrong() -> FrameIterable:
+        raise EdgevidError("That is no source.")
+
+    with pytest.raises(EdgevidError, match="no source"):
+        opener(said, wait=True).open("door", wrong)
+    assert said == []
+
+
+def test_a_camera_that_is_switched_on_later_joins_the_others(spawn):
+    with MjpegCamera() as good, MjpegCamera() as late:
+        late.unplug()
+        process = spawn("stream", good.url, late.url, "--json", "--wait", *QUICK)
+        errors = iter(process.stderr.readline, "")
+        assert f"{late.url}: The camera {late.url} does not open" in next(errors)
+        assert json.loads(process.stdout.readline())["source"] == good.url
+        late.plug_in()
+        assert f"{late.url}: It is open after" in next(line for line in errors if late.url in line)
+        assert any(json.loads(line)["source"] == late.url for line in iter(process.stdout.readline, ""))
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "failed" not in rest
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait(spawn, number):
+    with MjpegCamera() as camera:
+        camera.unplug()
+        process = spawn("stream", camera.url, "--wait")
+        assert "tried again" in process.stderr.readline()
+        process.send_signal(number)
+        assert process.communicate(timeout=60) == ("", "")
+        assert process.returncode == 0
