@@ -43,7 +43,7 @@ class Opener:
                 if not self._wait or self._stopped.is_set():
                     raise
                 if not delay:
-                    self._on_message(name, f"{error} It is tried again until it opens.")
+                    self._on_message(name, f"{str(error).rstrip('.')}. It is tried again until it opens.")
                 delay = min(2 * delay or _FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS)
                 if self._stopped.wait(delay):
                     raise

@@ -20,14 +20,15 @@ QUICK = ("--window-seconds", 0.5, "--min-filled", 0, "--threads", 1)
 class Late:
     """A source that opens at the ``opens_at``-th try."""
 
-    def __init__(self, opens_at: float) -> None:
+    def __init__(self, opens_at: float, message: str = "It does not open.") -> None:
         self.tries = 0
+        self.message = message
         self.opens_at = opens_at
 
     def __call__(self) -> FrameIterable:
         self.tries += 1
         if self.tries < self.opens_at:
-            raise SourceError("It does not open.")
+            raise SourceError(self.message)
         return FrameIterable([])
 
 
@@ -56,6 +57,12 @@ def test_it_is_tried_ever_more_seldom_until_it_opens_and_said_once(said, monkeyp
     assert [name for name, _ in said] == ["door", "door"]
     assert said[0][1] == "It does not open. It is tried again until it opens."
     assert said[1][1].startswith("It is open after ")
+
+
+def test_what_it_says_is_made_of_sentences(said, monkeypatch):
+    monkeypatch.setattr(threading.Event, "wait", lambda event, seconds: False)
+    opener(said, wait=True).open("door", Late(2, "No such file: door.mp4"))
+    assert said[0][1] == "No such file: door.mp4. It is tried again until it opens."
 
 
 def test_a_stop_ends_the_wait_with_the_reason(said, monkeypatch):
