@@ -153,10 +153,11 @@ class TfliteModel:
         self.num_threads = check_num_threads(num_threads)
         self.runtime = select_runtime(runtime)
         self._lock = FairLock()
+        self._closed = False
         self._interpreter: Any = self._open()
         self.inputs = tuple(_spec(d) for d in self._interpreter.get_input_details())
         self.outputs = tuple(_spec(d) for d in self._interpreter.get_output_details())
-        self._sizes = tuple(spec.shape for spec in self.inputs)
+        self._opened_sizes = self._sizes = tuple(spec.shape for spec in self.inputs)
 
     def _open(self) -> Any:
         if not self.path.is_file():
@@ -188,10 +189,10 @@ class TfliteModel:
             ModelError: the arrays do not fit, the runtime fails, or the model is closed.
         """
         with self._lock:
-            interpreter = self._interpreter
-            if interpreter is None:
-                raise ModelError(f"The model {self.path.name} is closed; open it again.")
+            interpreter = self._usable_interpreter()
             try:
+                if len(arrays) != len(self.inputs):
+                    raise ValueError("The number of arrays is wrong.")
                 sizes = tuple(array.shape for array in arrays)
                 if sizes != self._sizes and all(spec.takes(array) for spec, array in zip(self.inputs, arrays)):
                     interpreter = self._resize(sizes)
@@ -205,6 +206,13 @@ class TfliteModel:
                     f"It was given {[f'{array.dtype} {list(array.shape)}' for array in arrays]} and takes "
                     f"{[str(spec) for spec in self.inputs]}."
                 ) from error
+
+    def _usable_interpreter(self) -> Any:
+        if self._closed:
+            raise ModelError(f"The model {self.path.name} is closed; open it again.")
+        if self._interpreter is None:  # a change of its sizes failed, or was interrupted
+            self._interpreter, self._sizes = self._open(), self._opened_sizes
+        return self._interpreter
 
     def _resize(self, sizes: tuple[tuple[int, ...], ...]) -> Any:
         """Give the inputs of any size the sizes that are wanted; the interpreter that has them."""
@@ -227,14 +235,12 @@ class TfliteModel:
     def close(self) -> None:
         """Free the interpreter. A second call does nothing."""
         with self._lock:
-            self._interpreter = None
+            self._closed, self._interpreter = True, None
 
     def delegates(self) -> int:
         """How many parts of the graph a delegate (XNNPACK, as a rule) took over; 0: plain kernels run everything."""
         with self._lock:
-            if self._interpreter is None:
-                raise ModelError(f"The model {self.path.name} is closed; open it again.")
-            return sum(op["op_name"] == "DELEGATE" for op in self._interpreter._get_ops_details())
+            return sum(op["op_name"] == "DELEGATE" for op in self._usable_interpreter()._get_ops_details())
 
 
 def tflite_schema() -> Any:

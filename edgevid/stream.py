@@ -140,7 +140,8 @@ class Stream:
         on_hop = (samples - size) % self._hop == 0
         if samples >= size:
             return on_hop
-        return samples >= self._min_filled * size and (on_hop or not self._predicted)
+        # 0.28 * 25 is a little more than 7.
+        return samples >= self._min_filled * size - 1e-9 and (on_hop or not self._predicted)
 
     def _prediction(self, rolled: Optional[Array]) -> Prediction:
         if rolled is None or not self._window.full:

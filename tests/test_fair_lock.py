@@ -106,6 +106,7 @@ def test_a_wait_that_is_interrupted_leaves_the_queue(monkeypatch: pytest.MonkeyP
     with lock:
         with monkeypatch.context() as patch:
             patch.setattr("edgevid.fair_lock.threading.Lock", Interrupted)
+            patch.setattr("edgevid.fair_lock.threading.get_ident", lambda: 0)  # as of another thread
             with pytest.raises(KeyboardInterrupt):
                 lock.__enter__()
         assert lock.waiting == 0
@@ -113,6 +114,22 @@ def test_a_wait_that_is_interrupted_leaves_the_queue(monkeypatch: pytest.MonkeyP
     for thread in threads:
         thread.join(20)
     assert order == [0, 1]
+
+
+def test_what_an_interrupt_left_held_is_had_again_by_the_same_thread_and_then_by_others():
+    lock, order = FairLock(), []
+
+    def take(k: int) -> None:
+        with lock:
+            order.append(k)
+
+    lock.__enter__()  # Ctrl-C comes before the first step of __exit__
+    threads = queue_up(lock, 2, take)
+    with lock:
+        order.append("again")
+    for thread in threads:
+        thread.join(20)
+    assert order == ["again", 0, 1]
 
 
 def test_networks_use_it(recognizer: edgevid.Recognizer):

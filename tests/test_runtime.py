@@ -14,6 +14,7 @@ import pytest
 
 import edgevid
 from edgevid import ModelError, OptionError, RuntimeNotAvailableError, runtime
+from edgevid.classifier import Classifier
 from edgevid.runtime import TfliteModel, check_num_threads, default_num_threads, runtimes, select_runtime
 
 MODEL = Path(__file__).parent.parent / "models" / "mobilenet_v2_1.0_224_uint8.tflite"
@@ -187,6 +188,32 @@ class TestFile:
             with pytest.raises(ModelError, match=rf"given \['{array.dtype} .*takes \['uint8 \[1, 224, 224, 3\]'\]"):
                 model.run(array)
         model.close()
+
+    def test_a_wrong_number_of_arrays_is_refused(self):
+        model, picture = TfliteModel(MODEL), np.zeros((1, 224, 224, 3), np.uint8)
+        for arrays in ((), (picture, picture)):
+            with pytest.raises(ModelError, match="The number of arrays is wrong"):
+                model.run(*arrays)
+
+    def test_an_interrupt_while_its_sizes_change_does_not_close_it(
+        self, recognizer: edgevid.Recognizer, monkeypatch: pytest.MonkeyPatch
+    ):
+        def interrupt(*arguments: object) -> None:
+            raise KeyboardInterrupt
+
+        classifier = Classifier(recognizer.classifier.model.path)
+        clip = np.random.default_rng(0).random((25, classifier.dim), np.float32)
+        expected = classifier.predict(clip)
+        states = classifier.zero_states(25)
+        with monkeypatch.context() as patch:
+            patch.setattr(classifier.model, "_set_sizes", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                classifier.step(clip[0], states)
+        classifier.step(clip[0], states)
+        np.testing.assert_array_equal(classifier.predict(clip), expected)
+        classifier.close()
+        with pytest.raises(ModelError, match="is closed"):
+            classifier.predict(clip)
 
     def test_closed_model_says_so_and_closes_twice(self):
         model = TfliteModel(MODEL, num_threads=1)

@@ -173,6 +173,11 @@ class TestRefusals:
         with pytest.raises(OptionError, match="expected an int of 1 or more sampled frames"):
             recognizer.open_stream(hop=hop)
 
+    @pytest.mark.parametrize(("min_filled", "first"), [(0.28, 7), (0.56, 14), (0.29, 8), (1 / 25, 1), (1.0, 25)])
+    def test_the_first_prediction_comes_when_so_much_of_the_window_is_filled(self, min_filled: float, first: int):
+        got = push_numbers(Counting().open(min_filled=min_filled), range(26), fps=10)
+        assert [prediction is not None for prediction in got].index(True) + 1 == first
+
     @pytest.mark.parametrize("min_filled", [-0.1, 1.1, math.nan, "all", None])
     def test_min_filled_outside_0_to_1_is_refused(self, recognizer: edgevid.Recognizer, min_filled: object):
         with pytest.raises(OptionError, match="expected a part from 0 to 1"):
