@@ -24,10 +24,11 @@ import pytest
 from support.mosquitto import MOSQUITTO, Gate, Listener, Mosquitto, free_port, retained, wait_for
 
 from edgevid import ExtraNotInstalledError, OptionError, Prediction
+from edgevid.credentials import without_credentials
 from edgevid.events import Began, Ended, Event
 from edgevid.mqtt import MqttPublisher
 from edgevid.mqtt import publisher as publisher_module
-from edgevid.mqtt.address import parse_address, without_credentials
+from edgevid.mqtt.address import parse_address
 from edgevid.mqtt.outbox import Outbox
 from edgevid.mqtt.topics import Topics, slug
 from edgevid.observation import Observation

@@ -68,15 +68,6 @@ def parse_address(url: str, password: Optional[str] = None) -> BrokerAddress:
     return BrokerAddress(host, port or _PORTS[parts.scheme], parts.scheme == "mqtts", user, password or None)
 
 
-def without_credentials(text: str) -> str:
-    """``text`` with the ``user:password@`` of every URL in it left out: what is published, anybody may read.
-
-    >>> without_credentials("camera rtsp://me:secret@10.0.0.2/live")
-    'camera rtsp://10.0.0.2/live'
-    """
-    return re.sub(r"(?<=://)[^/\s]*@", "", text)
-
-
 def _bad(url: object, reason: str) -> OptionError:
     shown = repr("***@" + url.rpartition("@")[2] if isinstance(url, str) and "@" in url else url)
     return OptionError(

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
 from .. import __version__
+from ..credentials import without_credentials
 from ..events import Event
 from ..observation import Observation
 from ..sources.base import SourceStatus
-from .address import without_credentials
 from .discovery import discovery_payload, discovery_topic
 from .source_state import Slot, SourceState, WallClock, event_payload
 from .topics import Topics, slug

@@ -7,10 +7,10 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Optional
 
+from ..credentials import without_credentials
 from ..events import Began, Event
 from ..observation import Observation
 from ..sources.base import SourceStats, SourceStatus
-from .address import without_credentials
 from .discovery import NONE, UNKNOWN
 
 _GONE = ("lost", "ended", "failed")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Callable, Union
 
+from ..credentials import without_credentials
 from ..sources import Source, open_source
 
 # See edgevid.open_source. A function opens a source when it is called.
@@ -25,7 +25,7 @@ def source_name(source: StreamSource) -> str:
     if isinstance(source, int) or (isinstance(source, str) and source.isdecimal()):
         return f"camera {source}"
     if isinstance(source, (str, Path)):
-        return re.sub(r"(?<=://)[^/@]*@", "", str(source))  # without a password
+        return without_credentials(str(source))
     return "source" if callable(source) else "iterable of frames"
 
 

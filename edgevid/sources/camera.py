@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 from functools import partial
 from typing import Any, Optional, Union
 
+from ..credentials import without_password
 from ..errors import OptionError, SourceError
 from ..fair_lock import FairLock
 from ..frames import Frame
@@ -52,7 +52,7 @@ class Camera(LiveSource):
             raise OptionError(f"The camera {device!r} was asked for; expected an index from 0, a device path or a URL.")
         self.device = device
         super().__init__(
-            f"camera {_without_password(device)}",
+            f"camera {without_password(str(device))}",
             partial(_OpenCVCapture, device, width, height, fps, timeout_seconds),
             timeout_seconds=timeout_seconds,
             reconnect=reconnect,
@@ -119,7 +119,7 @@ def _open(device: Union[int, str], timeout_seconds: float) -> Any:
 
 
 def _does_not_open(device: Union[int, str]) -> str:
-    message = f"The camera {_without_password(device)} does not open. Check "
+    message = f"The camera {without_password(str(device))} does not open. Check "
     if _is_url(device):
         return f"{message}the address, the user name and password in it, and that the server runs."
     return (
@@ -134,8 +134,3 @@ def _is_url(device: Union[int, str]) -> bool:
 
 def _knows_timeouts(cv2: Any) -> bool:
     return hasattr(cv2, "CAP_PROP_OPEN_TIMEOUT_MSEC") and hasattr(cv2, "CAP_PROP_READ_TIMEOUT_MSEC")
-
-
-def _without_password(device: Union[int, str]) -> str:
-    """``device`` as it may be shown and logged."""
-    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", str(device))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import threading
 import time
 from collections import deque
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ..credentials import without_credentials
 from ..errors import OptionError
 from ..frames import Frame
 from ..observation import Observation
@@ -20,7 +20,6 @@ from .timeline import Seen, Timeline
 
 _RATE_SECONDS = 5.0  # what a rate is the mean over
 _SHORTEST_RATE_SECONDS = 0.1
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 @dataclass
@@ -103,7 +102,7 @@ class Board:
         with self._lock:
             self.version += 1
             slot = self._slot(status.source)
-            slot.state, slot.message = status.state, _without_password(status.message)
+            slot.state, slot.message = status.state, without_credentials(status.message)
             if status.state in ("opened", "lost", "reopened"):
                 slot.start_scene()
             if status.state in ("lost", "ended", "failed"):
@@ -131,7 +130,7 @@ class Board:
         slot = self._slots.get(source)
         if slot is None:
             timeline = Timeline(self._history_seconds)
-            slot = self._slots[source] = _Slot(len(self._slots), _without_password(source), timeline)
+            slot = self._slots[source] = _Slot(len(self._slots), without_credentials(source), timeline)
         return slot
 
     def _common(self, slot: _Slot) -> dict[str, Any]:
@@ -191,11 +190,6 @@ class Board:
         if slot.observation is None or slot.filling_since is None or self._window_seconds is None:
             return None
         return _number(min((slot.observation.timestamp - slot.filling_since) / self._window_seconds, 1.0), 4)
-
-
-def _without_password(text: str) -> str:
-    """The name of a network camera holds its password: rtsp://user:password@host."""
-    return _PASSWORD.sub("", text)
 
 
 def _rates(arrivals: deque[tuple[float, int]], now: float) -> tuple[Optional[float], Optional[float]]:
