@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.stand_ins import AT_ONCE, SECONDS, Endless, Scripted, StandInRecognizer, Watching, picture, reached, video
 from support.videos import moving_frames
 
@@ -20,7 +21,7 @@ from edgevid import EdgevidError, OptionError, SourceError, TimedFrame, Timestam
 from edgevid.events import Began, Ended, MeanSmoothing
 from edgevid.observation import Observation
 from edgevid.running import runner as runner_module
-from edgevid.sources import SourceStatus
+from edgevid.sources import ImageFolder, SourceStatus
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -315,6 +316,23 @@ class TestErrors:
         assert caplog.records == []
 
 
+class TestSourcesOfTheCallers:
+    def test_its_own_on_status_is_told_too_and_a_second_run_is_opened_too(
+        self, stand_in: StandInRecognizer, tmp_path: Path
+    ):
+        for number, frame in enumerate(moving_frames(3)):
+            Image.fromarray(frame).save(tmp_path / f"{number}.png")
+        own, runs = [], ([], [])
+        with ImageFolder(tmp_path) as source:
+            source.on_status = own.append
+            for statuses in runs:
+                stand_in.start(source, on_status=statuses.append).wait()
+            assert source.on_status == own.append
+        assert [status.state for status in own][:2] == ["opened", "ended"]
+        for statuses in runs:
+            assert [status.state for status in statuses] == ["opened", "ended"]
+
+
 class TestStopping:
     def test_what_goes_on_ends_and_is_told(self, stand_in: StandInRecognizer):
         events, statuses = [], []
@@ -434,12 +452,33 @@ class TestStopping:
             "runner = edgevid.load().start(itertools.cycle(frames), window_seconds=0.001, min_filled=0)\n"
             "while runner.latest is None: pass\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(clip)], capture_output=True, text=True, timeout=120, cwd=repository,
-            env={**os.environ, "PYTHONPATH": str(repository), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )  # fmt: skip
+        done = run_program(repository, code, clip)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize("ending", ["runner.stop(); seen.set()", "seen.set(); raise ValueError('mine')"])
+    def test_the_end_of_the_program_waits_for_one_that_is_ending(self, repository: Path, make_video, ending: str):
+        clip = make_video("clip.mp4", moving_frames(60, width=1280, height=720), 30.0)
+        code = (
+            "import sys, threading, edgevid\n"
+            "seen = threading.Event()\n"
+            "def told(prediction):\n"
+            f"    {ending}\n"
+            "runner = edgevid.load().start(sys.argv[1], on_prediction=told, window_seconds=0.5, min_filled=0)\n"
+            "seen.wait()\n"
+        )
+        done = run_program(repository, code, clip)
+        assert done.returncode == 0, done.stderr
+        assert ("ValueError: mine" in done.stderr) is ("raise" in ending)
+
+    def test_an_error_that_nobody_asked_for_is_logged_before_the_program_ends(self, repository: Path):
+        code = (
+            "import edgevid\n"
+            "runner = edgevid.load().start('absent.mp4', on_prediction=print)\n"
+            "while runner.running: pass\n"
+        )
+        done = run_program(repository, code)
+        assert done.stderr.count("absent.mp4 stopped: No such file") == 1
 
     def test_nothing_is_left_open(self, recognizer: edgevid.Recognizer, make_video):
         path = make_video("clip.avi", moving_frames(30))
@@ -453,6 +492,13 @@ class TestStopping:
         for _ in range(3):
             run()
         assert (open_files(), threading.active_count()) == (handles, threads)
+
+
+def run_program(repository: Path, code: str, *arguments: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120, cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(repository), "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
 
 
 def open_files() -> int:

@@ -100,6 +100,7 @@ class Runner:
         self._loop_over = threading.Event()
         self._over = threading.Event()
         self._asked = threading.Event()  # somebody was told the error
+        self._told_opened = False
         self._delivery = Delivery(callbacks, f"edgevid {name} callbacks", self._consumer_raised)
         loop = threading.Thread(target=self._run, name=f"edgevid {name}", daemon=True)
         # in this order, for the loop joins the other
@@ -200,7 +201,14 @@ class Runner:
         self._end()
 
     def _loop(self, source: Source) -> None:
-        told_before, source.on_status = source.on_status, self._status
+        told_before = source.on_status
+
+        def tell(status: SourceStatus) -> None:
+            self._status(status)
+            if told_before is not None:
+                told_before(status)
+
+        source.on_status = tell
         self._source = source
         try:
             if self._stopping.is_set():
@@ -231,6 +239,7 @@ class Runner:
         return self._stopping.is_set() or self._limits.reached(seconds, self._num_predictions)
 
     def _take(self, observation: Observation) -> None:
+        self._tell_opened()
         prediction = observation.prediction
         self._num_events += len(observation.events)
         self.latest_observation = observation
@@ -243,10 +252,20 @@ class Runner:
     def _status(self, status: SourceStatus) -> None:
         """What the source tells, from any thread. That it has ended is told after the last events."""
         status = dataclasses.replace(status, source=self.name)
-        if status.state not in ("ended", "failed"):
+        if status.state == "opened":
+            self._tell_opened(status)
+        elif status.state not in ("ended", "failed"):
+            self._tell_opened()
             self._tell(status)
         elif self._final is None:
             self._final = status
+
+    def _tell_opened(self, status: Optional[SourceStatus] = None) -> None:
+        """First and once, also of a source that had been opened before and does not tell it again."""
+        with self._lock:
+            told, self._told_opened = self._told_opened, True
+        if not told:
+            self._tell(status or self._new_status("opened", f"{self.name} is open."))
 
     def _new_status(self, state: str, message: str) -> SourceStatus:
         return SourceStatus(self.name, state, message, time.monotonic())
@@ -288,10 +307,17 @@ class Runner:
             self._over.set()
         if self._ended is not None:
             self._ended(self)
+        if self._has_untold_error() and not self._asked.wait(_ASK_SECONDS):
+            self._log_error()
+
+    def _has_untold_error(self) -> bool:
         # A failed source was told to on_status; what a function of the caller's raised was told to no one yet.
         told = self._tells_statuses and not self.consumer_failed
-        if self.error is not None and not told and not self._asked.wait(_ASK_SECONDS):
-            _logger.error("%s stopped: %s", self.name, self.error, exc_info=self.error)
+        return self.error is not None and not told and not self._asked.is_set()
+
+    def _log_error(self) -> None:
+        self._asked.set()
+        _logger.error("%s stopped: %s", self.name, self.error, exc_info=self.error)
 
     def _join_threads(self, timeout: float) -> None:
         """Wait for threads that are about to end; not for one that blocks in a read."""
@@ -314,12 +340,16 @@ class Runner:
 
 
 def _stop_all(runners: list[Runner]) -> None:
-    left = [runner for runner in runners if runner.running and not runner._stopping.is_set()]
-    for runner in left:
+    # Also those that were told to stop, or failed, and whose threads are on their way out.
+    for runner in runners:
         runner.stop_soon()
     deadline = time.monotonic() + STOP_SECONDS
-    for runner in left:
+    for runner in runners:
+        runner._loop_over.wait(max(deadline - time.monotonic(), 0.0))
         runner.join(max(deadline - time.monotonic(), 0.0))
+    for runner in runners:
+        if runner._has_untold_error():
+            runner._log_error()  # nobody can ask any more
 
 
 _at_exit = AtExit(_stop_all)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Optional
 
+from ..at_exit import AtExit
 from ..errors import EdgevidError, ExtraNotInstalledError, OptionError
 from ..observation import Observation
 from ..sources.base import SourceStatus
@@ -98,6 +99,7 @@ class WebServer:
         self._port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, args=(listener,), name="edgevid web", daemon=True)
         self._thread.start()
+        _at_exit.add(self)
         self._ready.wait()
         if self._error is not None:
             self.close()
@@ -157,6 +159,14 @@ class WebServer:
         self._ready.set()
         await self._stop.wait()
         await site.close()
+
+
+def _close_all(servers: list[WebServer]) -> None:
+    for server in servers:
+        server.close()
+
+
+_at_exit = AtExit(_close_all)
 
 
 def _import_aiohttp() -> None:
