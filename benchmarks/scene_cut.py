@@ -2,10 +2,10 @@
 
     python benchmarks/scene_cut.py DATASET [--bundle NAME] [--json FILE]
 
-DATASET is what `edgevid train` takes; only its training clips are used. They are sampled and embedded as a stream does it.
-A cut that it finds within a clip is a false one (the clips of UCF101 are single shots). A cut that is there is
-made by joining the end of one clip to the start of another, of the same class but another group (hard) or of another
-class (easy).
+DATASET is what `edgevid train` takes, with numbered groups in its clips.csv, as UCF101 has. Only its training clips are used.
+They are sampled and embedded as a stream does it. A cut that it finds within a clip is a false one (the clips of UCF101 are
+single shots). A cut that is there is made by joining the end of one clip to the start of another, of the same class but another
+group (hard) or of another class (easy).
 
 Even-numbered groups choose the threshold: the lowest one with less than --false-cuts a minute. The figures are measured
 with it on the odd-numbered groups. Intervals: 95 %, bootstrap over groups.
@@ -69,6 +69,10 @@ def main() -> int:
     with edgevid.load(args.bundle, num_threads=1, runtime=args.runtime) as recognizer:
         embedded = [Embedded(clip, embed(recognizer, clip.path)) for clip in clips]
         interval_seconds = recognizer.window_seconds / recognizer.num_frames
+    if not all(item.clip.group.isdecimal() for item in embedded):
+        sys.exit(
+            "The groups of this dataset are no numbers; give a dataset whose clips.csv numbers them, such as one of UCF101."
+        )
     choosing = [item for item in embedded if int(item.clip.group) % 2 == 0]
     reporting = [item for item in embedded if int(item.clip.group) % 2 == 1]
 
