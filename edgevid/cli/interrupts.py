@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM for commands that have something to finish: both become ``KeyboardInterrupt``."""
+"""Ctrl-C, SIGTERM and SIGHUP for commands that have something to finish: all become ``KeyboardInterrupt``."""
 
 from __future__ import annotations
 
@@ -12,22 +12,31 @@ from typing import Any, Optional
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the block SIGINT and SIGTERM raise ``KeyboardInterrupt``; afterwards the old handlers are back.
+    """Within the block SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt``; afterwards the old handlers are back.
 
-    SIGINT is set as well because a shell starts background jobs with it ignored, and `kill -INT` must end those too.
+    SIGINT is set as well because a shell starts background jobs with it ignored, and `kill -INT` must end those too. SIGHUP,
+    which comes when the terminal is closed, stays ignored where it is: that is what nohup is for.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
     old: dict[int, Any] = {}
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _numbers():
             old[number] = signal.signal(number, _raise)
         yield
     finally:
         for caught, handler in old.items():
             # None: the handler was not installed from Python and cannot be put back
             signal.signal(caught, signal.SIG_DFL if handler is None else handler)
+
+
+def _numbers() -> list[int]:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+        numbers.append(hangup)
+    return [int(number) for number in numbers]
 
 
 def _raise(number: int, frame: Optional[FrameType]) -> None:

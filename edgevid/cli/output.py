@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -21,7 +22,13 @@ def print_json_line(record: Any) -> None:
 
 def print_error(command: str, message: str) -> None:
     """A message on stderr, in the form of all errors of the command line."""
-    print(f"edgevid {command}: {message}", file=sys.stderr, flush=True)
+    print_note(f"edgevid {command}: {message}")
+
+
+def print_note(text: str) -> None:
+    """A line on stderr. Where it cannot be written (a full disk) it is lost: it must not stop what works."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def is_terminal(stream: Optional[TextIO]) -> bool:

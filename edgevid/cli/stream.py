@@ -34,7 +34,7 @@ output:
   A file is read as fast as it can be, and each prediction is printed. Of a camera the newest frame is used; where
   the output is slow, the newest prediction is printed, and every event.
   A camera that is lost is opened again; this, the page's address and a summary at the end are on stderr.
-  Ctrl-C or SIGTERM ends the stream.
+  Ctrl-C, SIGTERM or a closed terminal ends the stream.
 
 examples:
   edgevid stream 0                                     the first camera
@@ -139,7 +139,12 @@ def _add_watching_options(parser: argparse.ArgumentParser) -> None:
     watching.add_argument(
         "--mqtt", metavar="URL", help="publish to an MQTT broker: mqtt://[user@]host[:1883] or mqtts://"
     )
-    watching.add_argument("--mqtt-name", metavar="NAME", help="of this device, for people (default: the host's name)")
+    watching.add_argument(
+        "--mqtt-name",
+        metavar="NAME",
+        help="of this device, for people and in topics; each program on a broker needs its own "
+        "(default: the host's name)",
+    )
     watching.add_argument(
         "--mqtt-topic", metavar="TOPIC", default="edgevid", help="above all topics (default: %(default)s)"
     )

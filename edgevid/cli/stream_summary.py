@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from typing import Optional
@@ -11,7 +10,7 @@ from ..observation import Observation
 from ..running.runner import RunnerStats
 from ..running.runner_group import RunnerGroup
 from ..sources import SourceStatus
-from .output import duration
+from .output import duration, print_note
 
 
 class Summary:
@@ -56,7 +55,7 @@ class Summary:
             if counts.source.captured:
                 prefix = f"{name}: " if len(stats) > 1 else ""
                 for line in self._lines(self._sources.get(name) or _Seen(0.0), counts):
-                    print(prefix + line, file=sys.stderr, flush=True)
+                    print_note(prefix + line)
 
     def _stats(self) -> dict[str, RunnerStats]:
         if self.group is not None:

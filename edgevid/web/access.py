@@ -82,7 +82,7 @@ class Access:
                 "To reach it from elsewhere, start edgevid with --serve 0.0.0.0:8080.",
             )
         origin = headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _host_of(origin) != host.lower():
             return Refusal(403, "A page of another site asked. Open edgevid's own page instead.")
         return None
 
@@ -110,6 +110,13 @@ class Access:
 
 def _same(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
+
+
+def _host_of(origin: str) -> Optional[str]:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # "http://[::1"
+        return None
 
 
 def _names_loopback(host: str) -> bool:

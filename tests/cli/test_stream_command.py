@@ -79,7 +79,7 @@ def test_limits(call, long_clip):
     assert json.loads(outcome.out.splitlines()[-1])["timestamp"] < 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX systems send them")
 def test_a_signal_ends_it_cleanly(spawn, long_clip, number):
     process = spawn("stream", long_clip, "--json", "--window-seconds", 1)
@@ -303,6 +303,36 @@ class TestSlowReader:
         else:
             assert "filled" in done.stdout
             assert "predictions/s" not in done.stdout
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+    def test_notes_that_cannot_be_written_stop_nothing(self, clip, repository, tmp_path):
+        """One of two sources fails, which is told on stderr, and so is the summary."""
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "edgevid", "stream", str(tmp_path / "absent.mp4"), str(clip), "--json", *map(str, QUICK)],
+                stdout=subprocess.PIPE, stderr=full, text=True, timeout=120, cwd=repository,
+            )  # fmt: skip
+        assert done.returncode == 1  # for one failed
+        alone = subprocess.run(
+            [sys.executable, "-m", "edgevid", "stream", str(clip), "--json", *map(str, QUICK)],
+            capture_output=True, text=True, timeout=120, cwd=repository,
+        )  # fmt: skip
+        assert len(done.stdout.splitlines()) == len(alone.stdout.splitlines()) > 3
+
+    @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
+    def test_a_closed_terminal_is_ignored_under_nohup(self, call, clip, monkeypatch):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            during = []
+            real = stream_command.named_sources
+            monkeypatch.setattr(
+                stream_command, "named_sources",
+                lambda sources: during.append(signal.getsignal(signal.SIGHUP)) or real(sources),
+            )  # fmt: skip
+            assert call("stream", clip, *QUICK).code == 0
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        assert during == [signal.SIG_IGN]
 
     def test_output_that_cannot_be_written_is_a_failure_in_words(self, call, clip, monkeypatch):
         def fail(file: int, data: bytes) -> None:

@@ -139,7 +139,9 @@ class TestAccess:
             assert refusal.status == 403
             assert "localhost, 127.0.0.1 and [::1] only" in refusal.words
 
-    @pytest.mark.parametrize("origin", ["http://evil.com", "http://127.0.0.1:3000", "null", "http://127.0.0.1", ""])
+    @pytest.mark.parametrize(
+        "origin", ["http://evil.com", "http://127.0.0.1:3000", "null", "http://127.0.0.1", "", "http://[::1"]
+    )
     def test_pages_of_others(self, origin: str):
         refusal = Access("127.0.0.1", None).refusal({**LOCAL, "Origin": origin}, None, None)
         assert refusal is not None
