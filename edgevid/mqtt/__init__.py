@@ -10,7 +10,7 @@ Below ``edgevid/NODE`` (see :class:`MqttPublisher`):
                       duration_seconds and peak_score
     SOURCE/stats      retained JSON: status and message (of the last change of the source's state), frames_per_second (sampled
                       frames), latency_ms, age_ms, captured, used, dropped, restarts, events_dropped, time
-    homeassistant/device/NODE/config   retained: the discovery message
+    homeassistant/device/edgevid_NODE/config   retained: the discovery message
 
 An event that waited for the broker carries the time when it happened, not the time when it was sent. QoS 1 means at least
 once: an event may come twice when a connection breaks.
