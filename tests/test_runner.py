@@ -317,6 +317,24 @@ class TestErrors:
 
 
 class TestSourcesOfTheCallers:
+    def test_a_function_may_give_whatever_is_a_source(self, stand_in: StandInRecognizer):
+        def frames():
+            for number in range(3):
+                yield number * SECONDS, picture(0)
+
+        got = []
+        assert stand_in.start(frames, on_observation=got.append).wait(60)
+        assert len(got) > 0
+
+    def test_what_is_no_source_and_a_close_that_fails_end_it(self, stand_in: StandInRecognizer):
+        class Broken(Scripted):
+            def close(self) -> None:
+                raise RuntimeError("It does not close.")
+
+        for source, message in ((lambda: None, "A source of type NoneType"), (lambda: Broken([]), "does not close")):
+            with pytest.raises(Exception, match=message):
+                stand_in.start(source).wait(60)
+
     def test_its_own_on_status_is_told_too_and_a_second_run_is_opened_too(
         self, stand_in: StandInRecognizer, tmp_path: Path
     ):

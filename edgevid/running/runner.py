@@ -190,11 +190,9 @@ class Runner:
 
     def _run(self) -> None:
         try:
-            source = self._opener()
+            self._loop(self._opener())
         except BaseException as error:
             self._broke_off(error)
-        else:
-            self._loop(source)
         self._tell(self._final or self._new_status("ended", f"{self.name} has ended."))
         self._loop_over.set()
         self._delivery.finish()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Union
 
 from ..credentials import without_credentials
+from ..errors import OptionError
 from ..sources import Source, open_source
 
 # See edgevid.open_source. A function opens a source when it is called.
@@ -15,7 +16,7 @@ StreamSource = Union[int, str, Path, Source, Iterable[Any], Callable[[], Source]
 
 def open_stream_source(source: StreamSource) -> Source:
     """The source that ``source`` means or makes."""
-    return source() if callable(source) else open_source(source)
+    return open_source(source() if callable(source) else source)
 
 
 def source_name(source: StreamSource) -> str:
@@ -35,6 +36,8 @@ def named_sources(sources: Union[Mapping[str, StreamSource], Iterable[StreamSour
     >>> named_sources([0, "door.mp4", "door.mp4"])
     {'camera 0': 0, 'door.mp4': 'door.mp4', 'door.mp4 (2)': 'door.mp4'}
     """
+    if isinstance(sources, (str, Path, int)):
+        raise OptionError(f"{sources!r} was given; expected several sources, a list or a dict of names: [{sources!r}].")
     if isinstance(sources, Mapping):
         return dict(sources)
     named: dict[str, StreamSource] = {}
