@@ -66,13 +66,13 @@ def main() -> int:
     args = parser.parse_args()
 
     clips = [clip for clip in open_dataset(args.dataset).clips if clip.split == "train"]
-    with edgevid.load(args.bundle, num_threads=1, runtime=args.runtime) as recognizer:
-        embedded = [Embedded(clip, embed(recognizer, clip.path)) for clip in clips]
-        interval_seconds = recognizer.window_seconds / recognizer.num_frames
-    if not all(item.clip.group.isdecimal() for item in embedded):
+    if not all(clip.group.isdecimal() for clip in clips):
         sys.exit(
             "The groups of this dataset are no numbers; give a dataset whose clips.csv numbers them, such as one of UCF101."
         )
+    with edgevid.load(args.bundle, num_threads=1, runtime=args.runtime) as recognizer:
+        embedded = [Embedded(clip, embed(recognizer, clip.path)) for clip in clips]
+        interval_seconds = recognizer.window_seconds / recognizer.num_frames
     choosing = [item for item in embedded if int(item.clip.group) % 2 == 0]
     reporting = [item for item in embedded if int(item.clip.group) % 2 == 1]
 

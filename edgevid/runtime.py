@@ -157,7 +157,7 @@ class TfliteModel:
         self._interpreter: Any = self._open()
         self.inputs = tuple(_spec(d) for d in self._interpreter.get_input_details())
         self.outputs = tuple(_spec(d) for d in self._interpreter.get_output_details())
-        self._opened_sizes = self._sizes = tuple(spec.shape for spec in self.inputs)
+        self._sizes = tuple(spec.shape for spec in self.inputs)
 
     def _open(self) -> Any:
         if not self.path.is_file():
@@ -211,7 +211,7 @@ class TfliteModel:
         if self._closed:
             raise ModelError(f"The model {self.path.name} is closed; open it again.")
         if self._interpreter is None:  # a change of its sizes failed, or was interrupted
-            self._interpreter, self._sizes = self._open(), self._opened_sizes
+            self._interpreter, self._sizes = self._open(), tuple(spec.shape for spec in self.inputs)
         return self._interpreter
 
     def _resize(self, sizes: tuple[tuple[int, ...], ...]) -> Any:

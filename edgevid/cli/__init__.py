@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Optional
 
 from ..errors import EdgevidError, OptionError
+from .output import print_error
 
 # name -> one line for `edgevid --help`
 COMMANDS = {
@@ -48,10 +49,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         sys.stdout.flush()  # a reader that went away must show here, not at exit
         return code
     except OptionError as error:
-        print(f"edgevid {command}: {error}", file=sys.stderr)
+        print_error(command, str(error))
         return 2
     except EdgevidError as error:
-        print(f"edgevid {command}: {error}", file=sys.stderr)
+        print_error(command, str(error))
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

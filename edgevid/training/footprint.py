@@ -26,9 +26,8 @@ def measure_footprint(path: Path, num_frames: int) -> dict[str, Any]:
 
     Returns:
         ``clip_ms``: median of one run over a window; ``rolling_ms``: median for one more frame of a stream (recurrent networks
-        only); ``memory_mb``: what the runtime's library, opening and running it added to the process's peak memory, in 10^6 bytes
-        (Linux only);
-        ``runtime``, ``machine``, ``threads``.
+        only); ``memory_mb``: what the runtime's library, opening and running it added to the process's peak memory, in 10^6
+        bytes (Linux only); ``runtime``, ``machine``, ``threads``.
 
     Raises:
         ModelError: it cannot be run.
