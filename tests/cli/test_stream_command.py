@@ -82,7 +82,11 @@ def test_limits(call, long_clip):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX systems send them")
 def test_a_signal_ends_it_cleanly(spawn, long_clip, number):
-    process = spawn("stream", long_clip, "--json", "--window-seconds", 1)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup, and it would inherit that
+    try:
+        process = spawn("stream", long_clip, "--json", "--window-seconds", 1)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     first = process.stdout.readline()
     asked = time.monotonic()
     process.send_signal(number)
