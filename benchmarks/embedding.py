@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from measure import environment, latency_fields, save, time_in_turn
 
-from edgevid.bundle import find_extractor
+from edgevid.bundles.bundle import find_extractor
+from edgevid.embedders.cnn import Extractor
 from edgevid.errors import EdgevidError
-from edgevid.extractor import Extractor
 
 
 def main() -> int:

@@ -32,13 +32,13 @@ import numpy as np
 from measure import environment, save
 from PIL import Image
 
-from edgevid.bundle import find_extractor
+from edgevid.bundles.bundle import find_extractor
 from edgevid.cli.classify import find_videos
+from edgevid.embedders.cnn import Extractor
 from edgevid.errors import EdgevidError
-from edgevid.extractor import Extractor
-from edgevid.runtime import TfliteModel
 from edgevid.sampling import uniform_indices
 from edgevid.sources.video_file import VideoFile
+from edgevid.tflite.interpreter import TfliteModel
 from edgevid.training import extraction
 from edgevid.training.executors import local_executor
 from edgevid.training.extraction import Recipe, extract, open_extractor_of
@@ -48,7 +48,7 @@ STAGES = {
     "open": (VideoFile, "__init__"),
     "decode": (VideoFile, "grab"),
     "retrieve, RGB": (VideoFile, "retrieve"),
-    "resize": ("edgevid.extractor", "resize"),
+    "resize": ("edgevid.embedders.cnn", "resize"),
     "invoke": (TfliteModel, "run"),
     "average": (Extractor, "embed"),
     "hash": (extraction, "sha256_of"),

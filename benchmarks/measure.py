@@ -17,7 +17,7 @@ from typing import Any, Optional
 import numpy as np
 
 import edgevid
-from edgevid.runtime import select_runtime
+from edgevid.tflite.interpreter import select_runtime
 
 
 def time_in_turn(calls: Mapping[str, Callable[[], Any]], runs: int, warmup: int = 10) -> dict[str, list[float]]:

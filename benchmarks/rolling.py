@@ -26,14 +26,14 @@ import numpy as np
 from measure import environment, latency_fields, save, time_in_turn
 
 import edgevid
-from edgevid.bundle import open_bundle
-from edgevid.classifier import Classifier
+from edgevid.bundles.bundle import open_bundle
+from edgevid.classifiers.classifier import Classifier
+from edgevid.classifiers.rolling import RollingClassifier
+from edgevid.classifiers.window import EmbeddingWindow
 from edgevid.errors import EdgevidError
-from edgevid.rolling import RollingClassifier
-from edgevid.runtime import TfliteModel
 from edgevid.stream import Stream
+from edgevid.tflite.interpreter import TfliteModel
 from edgevid.training.footprint import peak_bytes
-from edgevid.window import EmbeddingWindow
 
 ROLLING, WINDOW, KERAS = "rolling", "window", "keras"
 

@@ -24,11 +24,11 @@ import numpy as np
 from measure import environment, save
 
 import edgevid
-from edgevid.bundle import DEFAULT_BUNDLE
+from edgevid.bundles.bundle import DEFAULT_BUNDLE
+from edgevid.embedders.scene_cut import DEFAULT_THRESHOLD, SceneCutDetector
 from edgevid.errors import EdgevidError
 from edgevid.frames import Frame
 from edgevid.sampling import StreamSampler
-from edgevid.scene_cut import DEFAULT_THRESHOLD, SceneCutDetector
 from edgevid.sources import VideoFile
 from edgevid.training.clips import Clip
 from edgevid.training.dataset import open_dataset

@@ -25,7 +25,7 @@ import numpy as np
 from measure import environment, save
 
 import edgevid
-from edgevid.bundle import DEFAULT_BUNDLE
+from edgevid.bundles.bundle import DEFAULT_BUNDLE
 from edgevid.errors import EdgevidError
 from edgevid.events import Event, EventOptions
 from edgevid.frames import Frame

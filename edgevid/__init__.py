@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .bundle import Bundle, open_bundle
+    from .bundles.bundle import Bundle, open_bundle
     from .errors import (
         BundleError,
         EdgevidError,
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
         TimestampError,
     )
     from .events import Began, Ended, Event, EventDetector, EventOptions, ExponentialSmoothing, MeanSmoothing
-    from .observation import Observation, Watcher
     from .offline import find_events
     from .prediction import ClassScore, Prediction
     from .recognizer import Recognizer, load
-    from .running.runner import Runner
-    from .running.runner_group import RunnerGroup
+    from .runner.messages import Observation, Watcher
+    from .runner.runner import Runner
+    from .runner.runner_group import RunnerGroup
     from .sources import (
         Camera,
         ImageFolder,
@@ -88,16 +88,16 @@ __all__ = [
 
 # module -> its public names
 _HOMES = {
-    "bundle": "Bundle open_bundle",
+    "bundles.bundle": "Bundle open_bundle",
     "errors": "BundleError EdgevidError ExtraNotInstalledError FrameError ModelError OptionError "
     "RuntimeNotAvailableError SourceError TimestampError",
     "events": "Began Ended Event EventDetector EventOptions ExponentialSmoothing MeanSmoothing",
-    "observation": "Observation Watcher",
+    "runner.messages": "Observation Watcher",
     "offline": "find_events",
     "prediction": "ClassScore Prediction",
     "recognizer": "Recognizer load",
-    "running.runner": "Runner",
-    "running.runner_group": "RunnerGroup",
+    "runner.runner": "Runner",
+    "runner.runner_group": "RunnerGroup",
     "sources": "Camera ImageFolder PiCamera Source SourceStats SourceStatus TimedFrame VideoFile open_source",
     "stream": "Stream",
 }

@@ -9,8 +9,8 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from .embedders.cnn import Extractor
 from .errors import FrameError
-from .extractor import Extractor
 from .frames import Frame
 from .sampling import FRAMES_PER_CLIP, uniform_indices
 from .sources import sample_clip

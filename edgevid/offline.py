@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Optional, Union
 
+from .classifiers.window import EmbeddingWindow
 from .errors import OptionError
 from .events import Event, EventDetector, EventOptions, Smoothing
 from .prediction import Prediction
 from .recognizer import Recognizer
-from .running.starting import fresh_smoothing
+from .runner.starting import fresh_smoothing
 from .sampling import StreamSampler
 from .sources import Source, open_source
-from .window import EmbeddingWindow
 
 Video = Union[str, Path, Source, Iterable[Any]]
 

@@ -8,21 +8,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Optional, Union
 
-from .bundle import DEFAULT_BUNDLE, Bundle, open_bundle
-from .classifier import Classifier
+from .bundles.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
+from .classifiers.classifier import Classifier
 from .clip import Clip, embed_clip
+from .embedders.cnn import open_extractor
 from .errors import BundleError
 from .events import Event, EventOptions, Smoothing
-from .extractor import open_extractor
-from .observation import Observation, Watcher
 from .prediction import Prediction, check_threshold
-from .running.delivery import Callbacks
-from .running.limits import Limits
-from .running.runner import Runner
-from .running.runner_group import RunnerGroup
-from .running.starting import Plan, fresh_smoothing
-from .running.stream_source import StreamSource, named_sources, open_stream_source, source_name
-from .running.watching import observe
+from .runner.delivery import Callbacks
+from .runner.limits import Limits
+from .runner.messages import Observation, Watcher
+from .runner.runner import Runner
+from .runner.runner_group import RunnerGroup
+from .runner.starting import Plan, fresh_smoothing
+from .runner.stream_source import StreamSource, named_sources, open_stream_source, source_name
+from .runner.watching import observe
 from .sampling import check_window_seconds
 from .sources import SourceStatus
 from .stream import Stream
@@ -198,8 +198,7 @@ class Recognizer:
             on_prediction, on_event, on_status: told of each prediction, of each action that began or ended, and when the
                 source is opened, lost, reopened, has ended or failed.
             on_observation: told, with ``on_prediction``, of all that belongs to it: the picture, its age, the source's counts.
-            watchers: told of every sampled frame, in the runner's own thread; see :class:`edgevid.observation.Watcher`. They stay
-                open.
+            watchers: told of every sampled frame, in the runner's own thread; they stay open.
             smoothing: see :func:`edgevid.events.open_smoothing`; default: none.
             events: when an action counts as begun and ended; default: ``EventOptions()``.
             name: what observations and statuses call the source; default: a name made of ``source``.

@@ -6,15 +6,15 @@ import time
 from collections import deque
 from typing import Optional
 
-from .classifier import Array, Classifier
+from .classifiers.classifier import Array, Classifier
+from .classifiers.rolling import RollingClassifier
+from .classifiers.window import EmbeddingWindow
+from .embedders.cnn import Extractor
+from .embedders.scene_cut import SceneCutDetector
 from .errors import OptionError
-from .extractor import Extractor
 from .frames import Frame, check_frame
 from .prediction import Prediction
-from .rolling import RollingClassifier
 from .sampling import StreamSampler, uniform_indices
-from .scene_cut import SceneCutDetector
-from .window import EmbeddingWindow
 
 
 class Stream:
@@ -23,7 +23,7 @@ class Stream:
     Frames are sampled by their timestamps so that the window spans ``window_seconds`` whatever the camera's rate. Belongs
     to one thread at a time; several streams may share a recogniser from several threads.
 
-    A recurrent classifier's windows are computed side by side as frames come (:mod:`edgevid.rolling`), one step a sampled frame.
+    A recurrent classifier's windows are computed side by side as frames come, one step a sampled frame.
     Any other runs over the window in the ring buffer for each prediction.
     """
 

@@ -31,7 +31,7 @@ def in_the_terminal(recognizer: edgevid.Recognizer, source: str) -> None:
 
 
 def on_a_page(recognizer: edgevid.Recognizer, source: str) -> None:
-    from edgevid.web import WebServer  # pip install 'edgevid[web]'
+    from edgevid.outputs.web import WebServer  # pip install 'edgevid[web]'
 
     with WebServer(recognizer.labels) as page, recognizer.start(source, watchers=[page], min_filled=0) as runner:
         print(f"Open {page.url} in a browser. Ctrl-C ends it.", flush=True)

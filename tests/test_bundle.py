@@ -1,4 +1,4 @@
-"""edgevid.bundle: each kind of damage is found on opening, and the message names the file and the remedy."""
+"""edgevid.bundles.bundle: each kind of damage is found on opening, and the message names the file and the remedy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any, Callable
 import pytest
 
 import edgevid
-from edgevid import BundleError, bundle, open_bundle
-from edgevid.bundle import find_extractor, models_folder, sha256_of, shipped_bundles
-from edgevid.calibration import Calibration
+from edgevid import BundleError, open_bundle
+from edgevid.bundles import bundle
+from edgevid.bundles.bundle import find_extractor, models_folder, sha256_of, shipped_bundles
+from edgevid.classifiers.calibration import Calibration
 
 EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
 

@@ -1,10 +1,10 @@
-"""edgevid.credentials: what of an address may be shown."""
+"""edgevid.support.credentials: what of an address may be shown."""
 
 from __future__ import annotations
 
 import pytest
 
-from edgevid.credentials import without_credentials, without_password
+from edgevid.support.credentials import without_credentials, without_password
 
 # address -> for its owner, for everybody
 ADDRESSES = {

@@ -1,4 +1,4 @@
-"""edgevid.extractor and edgevid.classifier: frame -> embedding, embeddings -> probabilities."""
+"""edgevid.embedders.cnn and edgevid.classifiers.classifier: frame -> embedding, embeddings -> probabilities."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from support.videos import moving_frames
 
 import edgevid
 from edgevid import FrameError, ModelError
-from edgevid.classifier import Classifier
-from edgevid.extractor import Extractor
-from edgevid.runtime import TfliteModel
+from edgevid.classifiers.classifier import Classifier
+from edgevid.embedders.cnn import Extractor
+from edgevid.tflite.interpreter import TfliteModel
 
 
 @pytest.fixture(scope="module")

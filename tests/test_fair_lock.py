@@ -1,4 +1,4 @@
-"""edgevid.fair_lock: first come, first served."""
+"""edgevid.tflite.fair_lock: first come, first served."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from support.stand_ins import reached
 
 import edgevid
-from edgevid.fair_lock import FairLock
+from edgevid.tflite.fair_lock import FairLock
 
 
 def queue_up(lock: FairLock, number: int, work: Any) -> list[threading.Thread]:
@@ -105,8 +105,8 @@ def test_a_wait_that_is_interrupted_leaves_the_queue(monkeypatch: pytest.MonkeyP
 
     with lock:
         with monkeypatch.context() as patch:
-            patch.setattr("edgevid.fair_lock.threading.Lock", Interrupted)
-            patch.setattr("edgevid.fair_lock.threading.get_ident", lambda: 0)  # as of another thread
+            patch.setattr("edgevid.tflite.fair_lock.threading.Lock", Interrupted)
+            patch.setattr("edgevid.tflite.fair_lock.threading.get_ident", lambda: 0)  # as of another thread
             with pytest.raises(KeyboardInterrupt):
                 lock.__enter__()
         assert lock.waiting == 0

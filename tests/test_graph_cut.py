@@ -13,8 +13,8 @@ from PIL import Image
 
 from edgevid.errors import ModelError, RuntimeNotAvailableError
 from edgevid.frames import resize
-from edgevid.graph_cut import Graph
-from edgevid.runtime import TfliteModel, runtimes, tflite_schema
+from edgevid.tflite.interpreter import TfliteModel, runtimes, tflite_schema
+from edgevid.tflite.truncation import Graph
 
 HEADS = ["mean", "average_pool", "flatten"]
 # picture and network types: quantisation-aware, post-training with three kinds of input and output, float

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 import edgevid
-from edgevid.bundle import find_extractor
+from edgevid.bundles.bundle import find_extractor
 from edgevid.cli import main
-from edgevid.extractor import open_extractor
+from edgevid.embedders.cnn import open_extractor
 
 SCRIPT = Path(__file__).parent.parent / "models" / "scripts" / "build_inception_v3.py"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgevid.bundle import ExtractorFile, shipped_extractors
-from edgevid.extractor import Extractor
-from edgevid.runtime import runtimes
+from edgevid.bundles.bundle import ExtractorFile, shipped_extractors
+from edgevid.embedders.cnn import Extractor
+from edgevid.tflite.interpreter import runtimes
 
 EXTRACTORS = [pytest.param(extractor, id=extractor.name) for extractor in shipped_extractors()]
 

@@ -1,4 +1,4 @@
-"""edgevid.mqtt, against a real mosquitto."""
+"""edgevid.outputs.mqtt, against a real mosquitto."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ import pytest
 from support.mosquitto import MOSQUITTO, Gate, Listener, Mosquitto, free_port, retained, wait_for
 
 from edgevid import ExtraNotInstalledError, OptionError, Prediction
-from edgevid.credentials import without_credentials
 from edgevid.events import Began, Ended, Event
-from edgevid.mqtt import MqttPublisher
-from edgevid.mqtt import publisher as publisher_module
-from edgevid.mqtt.address import parse_address
-from edgevid.mqtt.outbox import Outbox
-from edgevid.mqtt.topics import Topics, slug
-from edgevid.observation import Observation
+from edgevid.outputs.mqtt import MqttPublisher
+from edgevid.outputs.mqtt import publisher as publisher_module
+from edgevid.outputs.mqtt.address import parse_address
+from edgevid.outputs.mqtt.outbox import Outbox
+from edgevid.outputs.mqtt.topics import Topics, slug
+from edgevid.runner.messages import Observation
 from edgevid.sources.base import SourceStats, SourceStatus
+from edgevid.support.credentials import without_credentials
 
 pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
 
@@ -522,7 +522,7 @@ class TestPublishing:
     def test_a_program_that_is_killed_goes_offline(self, broker, listener, repository):
         code = f"""if True:
             import time
-            from edgevid.mqtt import MqttPublisher
+            from edgevid.outputs.mqtt import MqttPublisher
             MqttPublisher("mqtt://127.0.0.1:{broker.port}", ["walk"], node_id="victim")
             time.sleep(600)
         """

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import edgevid
-from edgevid.classifier import Classifier
+from edgevid.classifiers.classifier import Classifier
+from edgevid.classifiers.rolling import RollingClassifier
 from edgevid.errors import FrameError
 from edgevid.recognizer import Recognizer
-from edgevid.rolling import RollingClassifier
-from edgevid.runtime import runtimes
 from edgevid.sampling import StreamSampler
 from edgevid.stream import Stream
+from edgevid.tflite.interpreter import runtimes
 
 DATA = Path(__file__).parent / "data"
 HOPS = (1, 2, 5, 25)

@@ -1,4 +1,4 @@
-"""edgevid.running.runner and recognizer.start: a stream that runs by itself."""
+"""edgevid.runner.runner and recognizer.start: a stream that runs by itself."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from support.videos import moving_frames
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, TimedFrame, TimestampError
 from edgevid.events import Began, Ended, MeanSmoothing
-from edgevid.observation import Observation
-from edgevid.running import runner as runner_module
+from edgevid.runner import runner as runner_module
+from edgevid.runner.messages import Observation
 from edgevid.sources import ImageFolder, SourceStatus
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")

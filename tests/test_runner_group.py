@@ -11,11 +11,11 @@ from support.videos import moving_frames
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError
-from edgevid.fair_lock import FairLock
-from edgevid.running import runner as runner_module
-from edgevid.running import runner_group as runner_group_module
-from edgevid.running.starting import Plan
-from edgevid.running.stream_source import named_sources, source_name
+from edgevid.runner import runner as runner_module
+from edgevid.runner import runner_group as runner_group_module
+from edgevid.runner.starting import Plan
+from edgevid.runner.stream_source import named_sources, source_name
+from edgevid.tflite.fair_lock import FairLock
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 

@@ -1,4 +1,4 @@
-"""edgevid.runtime: which TFLite runtime is used, and how a model file is opened."""
+"""edgevid.tflite.interpreter: which TFLite runtime is used, and how a model file is opened."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import edgevid
-from edgevid import ModelError, OptionError, RuntimeNotAvailableError, runtime
-from edgevid.classifier import Classifier
-from edgevid.runtime import TfliteModel, check_num_threads, default_num_threads, runtimes, select_runtime
+from edgevid import ModelError, OptionError, RuntimeNotAvailableError
+from edgevid.classifiers.classifier import Classifier
+from edgevid.tflite import interpreter as runtime
+from edgevid.tflite.interpreter import TfliteModel, check_num_threads, default_num_threads, runtimes, select_runtime
 
 MODEL = Path(__file__).parent.parent / "models" / "mobilenet_v2_1.0_224_uint8.tflite"
 
@@ -115,7 +116,7 @@ class TestChoice:
 
     def test_looking_imports_no_runtime(self):
         script = (
-            "import sys, edgevid.runtime as r; r.runtimes(); r.select_runtime(); "
+            "import sys, edgevid.tflite.interpreter as r; r.runtimes(); r.select_runtime(); "
             "print([m for m in sys.modules if m.startswith(('ai_edge_litert', 'tflite_runtime'))])"
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""edgevid.scene_cut: cuts between sampled frames."""
+"""edgevid.embedders.scene_cut: cuts between sampled frames."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 import edgevid
 from edgevid import FrameError, OptionError, VideoFile
+from edgevid.embedders.scene_cut import SceneCutDetector
 from edgevid.sampling import StreamSampler
-from edgevid.scene_cut import SceneCutDetector
 
 
 def at(degrees: float, length: float = 1.0) -> np.ndarray:

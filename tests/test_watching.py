@@ -1,4 +1,4 @@
-"""edgevid.running.watching: the one loop of a running stream."""
+"""edgevid.runner.watching: the one loop of a running stream."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from support.stand_ins import SECONDS, Scripted, StandInRecognizer, picture, vid
 from edgevid import FrameError, SourceError, TimedFrame, TimestampError
 from edgevid.events import Began, Ended, EventDetector, EventOptions
 from edgevid.events.smoothing import MeanSmoothing
-from edgevid.observation import Observation
-from edgevid.running.watching import observe
+from edgevid.runner.messages import Observation
+from edgevid.runner.watching import observe
 
 JUMPING = EventOptions(enter=0.6, exit=0.4, min_seconds=0.0)
 

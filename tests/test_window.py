@@ -1,4 +1,4 @@
-"""edgevid.window: the ring buffer of embeddings."""
+"""edgevid.classifiers.window: the ring buffer of embeddings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgevid import FrameError
-from edgevid.window import EmbeddingWindow
+from edgevid.classifiers.window import EmbeddingWindow
 
 
 def embedding(value: float, dim: int = 4) -> np.ndarray:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from ..drawing.history import Moment, moments, summarise
-from ..drawing.overlay import Overlay
-from ..drawing.style import Palette, span
-from ..drawing.timeline import Thumbnails, TimelineText, draw_timeline
-from ..drawing.video_writer import VideoWriter
 from ..errors import EdgevidError, SourceError
+from ..outputs.drawing.history import Moment, moments, summarise
+from ..outputs.drawing.overlay import Overlay
+from ..outputs.drawing.style import Palette, span
+from ..outputs.drawing.timeline import Thumbnails, TimelineText, draw_timeline
+from ..outputs.drawing.video_writer import VideoWriter
 from ..prediction import Prediction
 from ..recognizer import Recognizer
 from ..sources import VideoFile

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from ..errors import EdgevidError
-from ..user_folders import cache_folder
+from ..support.user_folders import cache_folder
 
 PACKAGE = "sports2d==0.8.34"
 MEMBER = "Sports2D/Demo/demo.mp4"

@@ -12,7 +12,7 @@ from typing import Any, Optional
 import numpy as np
 
 from .. import __version__
-from ..calibration import calibrated
+from ..classifiers.calibration import calibrated
 from ..clip import embed_clip
 from ..recognizer import Recognizer, load
 from ..training.dataset import SPLITS, Clip, open_dataset

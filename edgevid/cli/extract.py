@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from ..bundle import find_extractor
+from ..bundles.bundle import find_extractor
 from ..errors import EdgevidError
 from ..training.dataset import SPLITS, Clip, DatasetError, read_dataset
 from ..training.executors import dask_executor, local_executor

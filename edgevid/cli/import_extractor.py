@@ -16,10 +16,10 @@ from typing import Any, Optional
 import numpy as np
 
 from .. import __version__
-from ..bundle import CARD_FORMAT, CARD_NAME, MODELS_VARIABLE, sha256_of, shipped_extractors, user_models_folder
+from ..bundles.bundle import CARD_FORMAT, CARD_NAME, MODELS_VARIABLE, sha256_of, shipped_extractors, user_models_folder
 from ..errors import ModelError, OptionError
-from ..graph_cut import Graph, GraphTensor
-from ..runtime import TensorSpec, TfliteModel
+from ..tflite.interpreter import TensorSpec, TfliteModel
+from ..tflite.truncation import Graph, GraphTensor
 
 _UNKNOWN_LICENCE = "unknown: see the source file"
 _DEFAULT_RANGE = [-1.0, 1.0]

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import __version__
-from ..bundle import models_folder, open_bundle, shipped_bundles, shipped_extractors
+from ..bundles.bundle import models_folder, open_bundle, shipped_bundles, shipped_extractors
 from ..errors import EdgevidError
-from ..runtime import ENVIRONMENT_VARIABLE, default_num_threads, runtimes, select_runtime
+from ..tflite.interpreter import ENVIRONMENT_VARIABLE, default_num_threads, runtimes, select_runtime
 from .machine import cpu_model, memory_gib, usable_cpus
 from .output import print_json_line
 from .probe import probe_runtime

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar
 
-from ..bundle import (
+from ..bundles.bundle import (
     Bundle,
     ExtractorFile,
     find_extractor,

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Union
 
-from ..bundle import DEFAULT_BUNDLE
+from ..bundles.bundle import DEFAULT_BUNDLE
 from ..recognizer import Recognizer, load
 from .native_log import without_chatter
 

@@ -45,7 +45,7 @@ def _probe(model_path: str) -> dict[str, Any]:
     import numpy as np
 
     from ..errors import EdgevidError
-    from ..runtime import TfliteModel
+    from ..tflite.interpreter import TfliteModel
 
     try:
         model = TfliteModel(model_path)

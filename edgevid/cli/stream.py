@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ..errors import EdgevidError, OptionError
 from ..events import EventOptions, open_smoothing
-from ..observation import Watcher
 from ..recognizer import Recognizer
-from ..running.stream_source import named_sources
+from ..runner.messages import Watcher
+from ..runner.stream_source import named_sources
 from ..sources import SourceStatus
 from .interrupts import interruptible
 from .options import add_model_options, load_recognizer, part, positive_int, positive_seconds
@@ -249,7 +249,7 @@ def _watchers(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list
     watchers: list[Watcher] = []
     try:
         if args.serve is not None:
-            from ..web import DEFAULT_ADDRESS, WebServer, parse_address
+            from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
 
             host, port = parse_address(args.serve or DEFAULT_ADDRESS)
             window_seconds = args.window_seconds or recognizer.window_seconds
@@ -258,7 +258,7 @@ def _watchers(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list
             server.start()
             print_error("stream", f"watch at {server.url}")
         if args.mqtt is not None:
-            from ..mqtt import MqttPublisher
+            from ..outputs.mqtt import MqttPublisher
 
             watchers.append(
                 MqttPublisher(

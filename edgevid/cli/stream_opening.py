@@ -7,7 +7,7 @@ import time
 from typing import Callable
 
 from ..errors import SourceError
-from ..running.stream_source import StreamSource, open_stream_source
+from ..runner.stream_source import StreamSource, open_stream_source
 from ..sources import Source
 from ..sources.live import LiveSource
 

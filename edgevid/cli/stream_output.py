@@ -12,7 +12,7 @@ from typing import Any, Callable, Protocol
 
 from ..errors import EdgevidError
 from ..events import Began, Event
-from ..observation import Observation
+from ..runner.messages import Observation
 from .classify import marked_label
 
 

@@ -6,15 +6,15 @@ import time
 from collections import Counter
 from typing import Optional
 
-from ..observation import Observation
-from ..running.runner import RunnerStats
-from ..running.runner_group import RunnerGroup
+from ..runner.messages import Observation
+from ..runner.runner import RunnerStats
+from ..runner.runner_group import RunnerGroup
 from ..sources import SourceStatus
 from .output import duration, print_note
 
 
 class Summary:
-    """What happened in a run. A :class:`~edgevid.observation.Watcher`."""
+    """What happened in a run. A :class:`~edgevid.runner.messages.Watcher`."""
 
     def __init__(self) -> None:
         self.window_seconds: Optional[float] = None

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..bundle import DEFAULT_EXTRACTOR
+from ..bundles.bundle import DEFAULT_EXTRACTOR
 from ..training.calibration import MIN_CLIPS
 from ..training.division import DEFAULT_TEST_SHARE
 from ..training.export import FLOAT32, PARITY_LIMITS

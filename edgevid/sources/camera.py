@@ -6,10 +6,10 @@ import time
 from functools import partial
 from typing import Any, Optional, Union
 
-from ..credentials import without_password
 from ..errors import OptionError, SourceError
-from ..fair_lock import FairLock
 from ..frames import Frame
+from ..support.credentials import without_password
+from ..tflite.fair_lock import FairLock
 from .live import LiveSource
 
 _URL_OPEN_SECONDS = 10.0

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Callable, Optional
 
-from ..at_exit import AtExit
 from ..errors import OptionError, SourceError
-from ..fair_lock import FairLock
 from ..frames import Frame
+from ..support.at_exit import AtExit
+from ..tflite.fair_lock import FairLock
 from .base import Source, SourceStats, TimedFrame, Wanted
 from .capture import Capture
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from ..bundle import sha256_of
+from ..bundles.bundle import sha256_of
 from ..errors import EdgevidError
-from ..runtime import default_num_threads
 from ..sources import VideoFile
+from ..tflite.interpreter import default_num_threads
 from .clips import SPLITS, Clip, Dataset, DatasetError, default_share, validation_splits
 from .dataset_warnings import DatasetWarning, find_warnings
 

@@ -12,7 +12,7 @@ from typing import Any, Optional
 import numpy as np
 
 from .. import __version__
-from ..bundle import ExtractorFile, find_extractor
+from ..bundles.bundle import ExtractorFile, find_extractor
 from ..errors import ExtraNotInstalledError
 from . import advice
 from .card import count_clips, group_names, versions

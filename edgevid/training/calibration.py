@@ -13,7 +13,7 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from ..calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, Calibration, calibrated, log_probabilities
+from ..classifiers.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, Calibration, calibrated, log_probabilities
 from .metrics import Share
 
 # Of fewer clips the threshold of 95 % is that of the worst clip, and one clip decides the temperature.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import __version__
-from ..bundle import CARD_FORMAT, KNOWN_PICTURES, ExtractorFile, sha256_of
+from ..bundles.bundle import CARD_FORMAT, KNOWN_PICTURES, ExtractorFile, sha256_of
 from ..sampling import FRAMES_PER_CLIP
 from .dataset import Clip
 from .export import CLASSIFIER_NAME

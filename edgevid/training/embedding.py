@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from ..bundle import ExtractorFile
-from ..extractor import open_extractor
+from ..bundles.bundle import ExtractorFile
+from ..embedders.cnn import open_extractor
 from .clips import Clip, DatasetError
 from .executors import local_executor
 from .features import FeatureSet, embed_clips

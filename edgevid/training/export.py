@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle import CARD_NAME
-from ..classifier import Classifier
+from ..bundles.bundle import CARD_NAME
+from ..classifiers.classifier import Classifier
+from ..classifiers.rolling import RollingClassifier
 from ..errors import BundleError, ModelError
-from ..rolling import RollingClassifier
 from ..sampling import FRAMES_PER_CLIP
 from .inference import deployed_function
 from .networks import SINGLE_FRAME, architecture_of
@@ -48,7 +48,7 @@ def to_tflite(network: Any, num_frames: int = FRAMES_PER_CLIP, dtype: str = FLOA
             tflite-runtime 2.14 refuses the file.
 
     Returns:
-        The file's bytes, of a form that :class:`edgevid.classifier.Classifier` opens.
+        The file's bytes, of a form that :class:`edgevid.classifiers.classifier.Classifier` opens.
 
     Raises:
         ModelError: an operator has no built-in counterpart.

@@ -21,12 +21,12 @@ from typing import Any, NamedTuple, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle import KNOWN_PICTURES, ExtractorFile, find_extractor, sha256_of
+from ..bundles.bundle import KNOWN_PICTURES, ExtractorFile, find_extractor, sha256_of
 from ..clip import embed_clip
+from ..embedders.cnn import Extractor
 from ..errors import EdgevidError, ModelError
-from ..extractor import Extractor
-from ..runtime import select_runtime
 from ..sampling import FRAMES_PER_CLIP
+from ..tflite.interpreter import select_runtime
 
 # Raise it when frames are sampled, resized or embedded in another way: what is in the caches is then no longer used.
 _CACHE_FORMAT = 2

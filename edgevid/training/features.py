@@ -12,9 +12,9 @@ from typing import Callable, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from ..extractor import Extractor
+from ..embedders.cnn import Extractor
 from ..sampling import FRAMES_PER_CLIP
-from ..user_folders import cache_folder
+from ..support.user_folders import cache_folder
 from .dataset import Clip
 from .extraction import Extracted, ExtractionError, Recipe, extract, read_embeddings
 

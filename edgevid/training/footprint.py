@@ -46,8 +46,8 @@ def measure_footprint(path: Path, num_frames: int) -> dict[str, Any]:
 
 
 def _measure(path: Path, num_frames: int) -> dict[str, Any]:
-    from ..classifier import Classifier
-    from ..rolling import RollingClassifier
+    from ..classifiers.classifier import Classifier
+    from ..classifiers.rolling import RollingClassifier
 
     before = peak_bytes()
     classifier = Classifier(path, num_frames=num_frames, num_threads=1)

@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle import CARD_NAME, ExtractorFile, models_folder
+from ..bundles.bundle import CARD_NAME, ExtractorFile, models_folder
 from ..errors import SourceError
 from ..recognizer import load
 from ..sampling import FRAMES_PER_CLIP

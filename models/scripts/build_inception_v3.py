@@ -28,8 +28,8 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from edgevid import EdgevidError, __version__
-from edgevid.bundle import CARD_FORMAT, sha256_of, user_models_folder
-from edgevid.extractor import Extractor
+from edgevid.bundles.bundle import CARD_FORMAT, sha256_of, user_models_folder
+from edgevid.embedders.cnn import Extractor
 
 NAME = "inception_v3_float32"
 SIZE = 299

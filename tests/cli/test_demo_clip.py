@@ -13,7 +13,7 @@ import pytest
 from edgevid.cli import demo_clip
 from edgevid.cli.demo_clip import DemoClipError
 from edgevid.sources import VideoFile
-from edgevid.user_folders import cache_folder
+from edgevid.support.user_folders import cache_folder
 
 CONTENT = b"a small film" * 100
 

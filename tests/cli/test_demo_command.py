@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from support.videos import moving_frames
 
-from edgevid.drawing.video_writer import VideoWriter
 from edgevid.errors import EdgevidError
+from edgevid.outputs.drawing.video_writer import VideoWriter
 from edgevid.stream import Stream
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from support.videos import moving_frames
 
-from edgevid.drawing.history import moments, stretches, summarise
-from edgevid.drawing.overlay import Overlay
-from edgevid.drawing.style import Palette, fitted, text_width, ticks
-from edgevid.drawing.timeline import Thumbnails, TimelineText, draw_timeline
+from edgevid.outputs.drawing.history import moments, stretches, summarise
+from edgevid.outputs.drawing.overlay import Overlay
+from edgevid.outputs.drawing.style import Palette, fitted, text_width, ticks
+from edgevid.outputs.drawing.timeline import Thumbnails, TimelineText, draw_timeline
 from edgevid.prediction import Prediction
 
 LABELS = ("walk", "run")

@@ -11,11 +11,18 @@ import numpy as np
 import pytest
 from test_graph_cut import cut_at_default, tiny_classifier
 
-from edgevid.bundle import find_extractor, open_bundle, sha256_of, user_bundles, user_extractors, user_models_folder
+from edgevid.bundles.bundle import (
+    find_extractor,
+    open_bundle,
+    sha256_of,
+    user_bundles,
+    user_extractors,
+    user_models_folder,
+)
 from edgevid.cli import import_extractor, main
+from edgevid.embedders.cnn import Extractor
 from edgevid.errors import BundleError, RuntimeNotAvailableError
-from edgevid.extractor import Extractor
-from edgevid.runtime import TfliteModel, tflite_schema
+from edgevid.tflite.interpreter import TfliteModel, tflite_schema
 
 SHIPPED = "mobilenet_v2_1.0_224_uint8"
 

@@ -11,10 +11,10 @@ import PIL
 import pytest
 
 import edgevid
-from edgevid.bundle import models_folder, open_bundle
+from edgevid.bundles.bundle import models_folder, open_bundle
 from edgevid.cli import info, probe
 from edgevid.cli.models import headline_accuracy
-from edgevid.runtime import runtimes
+from edgevid.tflite.interpreter import runtimes
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def copied_models(tmp_path, monkeypatch):
     """The shipped models in a folder that a test may damage."""
     folder = tmp_path / "models"
     shutil.copytree(models_folder(), folder, ignore=shutil.ignore_patterns("scripts"))
-    for module in ("edgevid.bundle", "edgevid.cli.info"):
+    for module in ("edgevid.bundles.bundle", "edgevid.cli.info"):
         monkeypatch.setattr(f"{module}.models_folder", lambda: folder)
     return folder
 

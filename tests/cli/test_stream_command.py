@@ -24,7 +24,7 @@ from edgevid.cli import stream as stream_command
 from edgevid.cli import stream_opening, stream_output
 from edgevid.cli.stream_output import Lines
 from edgevid.errors import SourceError
-from edgevid.running.starting import Plan
+from edgevid.runner.starting import Plan
 from edgevid.sources import VideoFile
 
 # On any classifier something begins with the first prediction and goes on to the end.
@@ -187,7 +187,8 @@ class TestEvents:
     def test_reset_on_cut_empties_the_window_at_a_cut(self, call, monkeypatch, make_video):
         seen = []
         monkeypatch.setattr(
-            "edgevid.scene_cut.SceneCutDetector.update", lambda self, embedding: bool(seen.append(1)) or len(seen) == 26
+            "edgevid.embedders.scene_cut.SceneCutDetector.update",
+            lambda self, embedding: bool(seen.append(1)) or len(seen) == 26,
         )
         path = make_video("cut.avi", moving_frames(40, 64, 48), 10.0)
         for options, predictions in (((), 16), (("--reset-on-cut",), 1)):

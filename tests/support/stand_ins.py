@@ -13,7 +13,7 @@ import numpy as np
 from edgevid import Recognizer, Source, TimedFrame
 from edgevid.events import EventOptions
 from edgevid.frames import Frame
-from edgevid.observation import Observation
+from edgevid.runner.messages import Observation
 from edgevid.sources import SourceStatus, Wanted
 
 LABELS = ("idle", "jump")

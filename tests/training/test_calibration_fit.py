@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgevid.calibration import Calibration, calibrated
+from edgevid.classifiers.calibration import Calibration, calibrated
 from edgevid.training.calibration import (
     MIN_CLIPS,
     acceptance_threshold,

@@ -16,9 +16,9 @@ from typing import Callable
 import pytest
 from support.videos import moving_frames, write_video
 
-from edgevid.bundle import find_extractor
+from edgevid.bundles.bundle import find_extractor
 from edgevid.cli import main
-from edgevid.runtime import select_runtime
+from edgevid.tflite.interpreter import select_runtime
 from edgevid.training.dataset import read_dataset
 from edgevid.training.extraction import Recipe, extract, read_embeddings
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from support.videos import moving_frames, write_video
 
-from edgevid.bundle import find_extractor, sha256_of
+from edgevid.bundles.bundle import find_extractor, sha256_of
 from edgevid.clip import embed_clip
+from edgevid.embedders.cnn import open_extractor
 from edgevid.errors import BundleError, EdgevidError, ExtraNotInstalledError, ModelError, OptionError
-from edgevid.extractor import open_extractor
 from edgevid.training import extraction
 from edgevid.training.executors import dask_executor, local_executor
 from edgevid.training.extraction import (

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edgevid.bundle import find_extractor
+from edgevid.bundles.bundle import find_extractor
+from edgevid.embedders.cnn import open_extractor
 from edgevid.errors import EdgevidError
-from edgevid.extractor import open_extractor
 from edgevid.training import extraction
 from edgevid.training.dataset import Clip
 from edgevid.training.features import default_cache, embed_clips

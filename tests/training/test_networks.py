@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from training_data import require_training_extra
 
-from edgevid.classifier import Classifier
+from edgevid.classifiers.classifier import Classifier
 from edgevid.errors import ExtraNotInstalledError, ModelError, OptionError
-from edgevid.runtime import runtimes
+from edgevid.tflite.interpreter import runtimes
 from edgevid.training import export
 from edgevid.training.export import check_parity, predict, predict_frames, to_tflite
 from edgevid.training.networks import (

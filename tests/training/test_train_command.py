@@ -14,7 +14,7 @@ import pytest
 from training_data import require_training_extra
 
 import edgevid
-from edgevid.bundle import shipped_extractors
+from edgevid.bundles.bundle import shipped_extractors
 from edgevid.cli import main
 from edgevid.errors import EdgevidError
 from edgevid.training import run_folder

@@ -9,7 +9,7 @@ import pytest
 from web_feed import LABELS
 from web_waiting import web_threads
 
-from edgevid.web import WebServer
+from edgevid.outputs.web import WebServer
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""edgevid.web.address and edgevid.web.access: where the page is, and who may look."""
+"""edgevid.outputs.web.address and edgevid.outputs.web.access: where the page is, and who may look."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import socket
 import pytest
 
 from edgevid import EdgevidError, OptionError
-from edgevid.web import DEFAULT_ADDRESS, parse_address
-from edgevid.web.access import Access
-from edgevid.web.address import is_loopback, listen, page_url
+from edgevid.outputs.web import DEFAULT_ADDRESS, parse_address
+from edgevid.outputs.web.access import Access
+from edgevid.outputs.web.address import is_loopback, listen, page_url
 
 
 class TestParseAddress:

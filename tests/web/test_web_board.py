@@ -15,10 +15,10 @@ from web_feed import LABELS, observation, prediction, status
 
 from edgevid import OptionError
 from edgevid.events import Began, Ended
-from edgevid.web import machine
-from edgevid.web.board import Board
-from edgevid.web.pictures import Pictures
-from edgevid.web.timeline import Seen, Timeline
+from edgevid.outputs.web import machine
+from edgevid.outputs.web.board import Board
+from edgevid.outputs.web.pictures import Pictures
+from edgevid.outputs.web.timeline import Seen, Timeline
 
 
 def intervals(timeline: Timeline) -> list[list]:

@@ -14,7 +14,7 @@ from web_feed import LABELS, observation, prediction, status
 from web_waiting import wait_until
 
 from edgevid.events import Began, Ended
-from edgevid.web import WebServer
+from edgevid.outputs.web import WebServer
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 By = pytest.importorskip("selenium.webdriver.common.by").By
@@ -330,7 +330,7 @@ class TestFigures:
     def test_temperature_where_the_machine_has_a_sensor(
         self, serve: Serve, page: Page, monkeypatch: pytest.MonkeyPatch
     ):
-        from edgevid.web import site
+        from edgevid.outputs.web import site
 
         readings = {"temperature_celsius": None, "load": None}
         monkeypatch.setattr(site, "readings", lambda: readings)

@@ -1,4 +1,4 @@
-"""edgevid.web.WebServer, asked by clients of all kinds."""
+"""edgevid.outputs.web.WebServer, asked by clients of all kinds."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from web_waiting import wait_until, web_threads
 
 from edgevid import EdgevidError, ExtraNotInstalledError, OptionError
 from edgevid.events import Began
-from edgevid.web import WebServer
+from edgevid.outputs.web import WebServer
 
 pytest.importorskip("aiohttp", reason="the extra 'web' is not installed")
-from edgevid.web import clients, site
+from edgevid.outputs.web import clients, site
 
 Serve = Callable[..., WebServer]
 TOKEN = "a-long-enough-token"

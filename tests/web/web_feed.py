@@ -15,8 +15,8 @@ from support.videos import moving_frames
 
 from edgevid.events import Began, Ended, Event
 from edgevid.frames import Frame
-from edgevid.observation import Observation
 from edgevid.prediction import Prediction
+from edgevid.runner.messages import Observation
 from edgevid.sources.base import SourceStats, SourceStatus
 
 LABELS = (
@@ -100,7 +100,7 @@ def course(
 
 def main() -> None:
     from edgevid import open_source
-    from edgevid.web import WebServer
+    from edgevid.outputs.web import WebServer
 
     images: Sequence[Frame] = list(moving_frames(100, 640, 480))
     if len(sys.argv) > 1:

@@ -1,0 +1,1 @@
+"""Models on disk: find them, verify them, read their cards."""

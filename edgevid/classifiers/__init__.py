@@ -1,0 +1,1 @@
+"""Window of embeddings -> class probabilities."""

@@ -1,0 +1,106 @@
+"""Frame -> embedding, by a frozen convolutional network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundles.bundle import ExtractorFile
+from ..errors import ModelError
+from ..frames import Frame, check_frame, resize
+from ..tflite.interpreter import TensorSpec, TfliteModel
+
+
+class Extractor:
+    """A TFLite network that turns a frame into an embedding.
+
+    Input: one picture ``[1, height, width, 3]``, RGB, uint8, or float32 scaled to ``input_range``. Output: the last
+    feature map, ``[1, h, w, dim]``. The embedding is that map averaged over its ``h * w`` positions in float; a uint8 map
+    is then divided by 255, so that the embedding is in [0, 1]. A float32 output ``[1, dim]`` is the embedding itself.
+
+    Safe to use from several threads: they take turns.
+
+    Args:
+        path: the ``.tflite`` file.
+        input_range: what pixels 0 and 255 become for a float32 input.
+        num_threads: threads of the interpreter; default: the CPUs available, at most 4.
+        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one present.
+
+    Raises:
+        ModelError: no such file, not a TFLite model, or not of this form.
+    """
+
+    def __init__(
+        self,
+        path: Union[str, Path],
+        *,
+        input_range: tuple[float, float] = (-1.0, 1.0),
+        num_threads: Optional[int] = None,
+        runtime: Optional[str] = None,
+    ) -> None:
+        self.model = TfliteModel(path, num_threads=num_threads, runtime=runtime)
+        if not (_one_picture(self.model.inputs) and _one_feature_map(self.model.outputs)):
+            raise ModelError(
+                f"{self.model.path} has inputs {[str(t) for t in self.model.inputs]} and outputs "
+                f"{[str(t) for t in self.model.outputs]}; an extractor takes one picture, uint8 or float32 "
+                "[1, height, width, 3], and gives its last feature map, uint8 or float32 [1, h, w, dim]: "
+                "cut the network there with `edgevid import-extractor FILE`."
+            )
+        picture, feature_map = self.model.inputs[0], self.model.outputs[0]
+        self.height, self.width = picture.shape[1:3]
+        self.dim = feature_map.shape[-1]
+        self._takes_float = picture.dtype == np.float32
+        self._offset = np.float32(input_range[0])
+        self._scale = np.float32((input_range[1] - input_range[0]) / 255.0)
+        self._divisor = np.float32(255 if feature_map.dtype == np.uint8 else 1)
+        self._sum_dtype: np.dtype[Any] = np.dtype(np.float32)
+        if feature_map.dtype == np.uint8:
+            self._sum_dtype = np.dtype(np.uint16 if 255 * np.prod(feature_map.shape[1:-1]) < 2**16 else np.uint32)
+
+    def embed(self, frame: Frame) -> NDArray[np.float32]:
+        """The embedding, float32 ``[dim]``, of a frame, uint8 ``[H, W, 3]`` RGB of any size.
+
+        Raises:
+            FrameError: not a frame.
+        """
+        picture: NDArray[Any] = resize(check_frame(frame), self.width, self.height)
+        if self._takes_float:
+            picture = picture * self._scale + self._offset
+        feature_map = self.model.run(picture[np.newaxis])[0]
+        positions = feature_map.reshape(-1, self.dim)
+        # Of integers the sum is exact in any order; in 16 bits, where it fits, NumPy adds fastest.
+        total = np.add.reduce(positions, axis=0, dtype=self._sum_dtype)
+        mean: NDArray[np.float32] = np.divide(total, np.float32(len(positions)), dtype=np.float32)
+        mean /= self._divisor
+        return mean
+
+    def close(self) -> None:
+        """Free the interpreter."""
+        self.model.close()
+
+
+def open_extractor(
+    file: ExtractorFile, *, num_threads: Optional[int] = None, runtime: Optional[str] = None
+) -> Extractor:
+    """The extractor that a verified file and its card describe."""
+    return Extractor(file.path, input_range=file.input_range, num_threads=num_threads, runtime=runtime)
+
+
+def _one_picture(inputs: tuple[TensorSpec, ...]) -> bool:
+    shape = inputs[0].shape
+    return (
+        len(inputs) == 1
+        and inputs[0].dtype in (np.uint8, np.float32)
+        and len(shape) == 4
+        and (shape[0], shape[3]) == (1, 3)
+    )
+
+
+def _one_feature_map(outputs: tuple[TensorSpec, ...]) -> bool:
+    shape, dtype = outputs[0].shape, outputs[0].dtype
+    is_map = len(shape) == 4 and dtype in (np.uint8, np.float32)
+    is_pooled = len(shape) == 2 and dtype == np.float32
+    return len(outputs) == 1 and shape[0] == 1 and (is_map or is_pooled)

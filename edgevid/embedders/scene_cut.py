@@ -1,0 +1,96 @@
+"""Whether a cut lies between two sampled frames, judged by their embeddings, which are there anyway."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Any, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FrameError, OptionError
+
+DEFAULT_THRESHOLD = 0.29
+
+# Fast motion explains part of a distance: half of what the last few were.
+_RECENT = 5
+_EXPLAINED = 0.5
+
+
+class SceneCutDetector:
+    """Says of each sampled frame of a stream whether the scene was cut just before it.
+
+    The cosine distance of successive embeddings is compared with those before it: where it exceeds half of their median
+    (of the last five of the scene) by more than ``threshold``, there is a cut.
+
+    The default suits embeddings of the shipped extractor 0.2 s apart, as a window of 5 s has them. benchmarks/scene_cut.py chose
+    it on training clips of UCF101, 10 exercises, as the lowest one with less than one false cut in two minutes, and measured on
+    259 training clips of other groups, 26 minutes (95 % intervals in brackets):
+
+    - false cuts: 0.23 a minute [0.04, 0.51], all in 4 of the clips
+    - cuts found: 97.0 % [94.6, 98.8] between clips of one class, 99.4 % [98.9, 99.8] between classes
+
+    Args:
+        threshold: above 0, at most 2. Lower finds more cuts and takes more fast motion for one.
+
+    Raises:
+        OptionError: ``threshold`` is not in that range.
+    """
+
+    def __init__(self, threshold: float = DEFAULT_THRESHOLD) -> None:
+        number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+        if not (number and 0.0 < threshold <= 2.0):
+            raise OptionError(f"threshold={threshold!r} was given; expected a cosine distance above 0 and at most 2.")
+        self.threshold = float(threshold)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the frame before: the next one starts a scene that nothing cuts."""
+        self._last: Optional[NDArray[np.float64]] = None
+        self._recent: deque[float] = deque(maxlen=_RECENT)
+
+    def update(self, embedding: NDArray[Any]) -> bool:
+        """Whether a cut lies between this frame and the one before. After a cut a new scene begins with this frame.
+
+        Args:
+            embedding: of the newest sampled frame, float ``[D]``. It is copied.
+
+        Raises:
+            FrameError: not that, not finite, or another D than before. The detector is unchanged.
+        """
+        direction = _direction(embedding)
+        if self._last is None:
+            self._last = direction
+            return False
+        if direction.shape != self._last.shape:
+            raise FrameError(
+                f"An embedding of {direction.size} numbers was given after those of {self._last.size}; use one detector a "
+                "stream, or call reset()."
+            )
+        # Of unit vectors: half the squared difference is 1 - cosine, and exactly 0 where nothing changed.
+        distance = float(np.sum((direction - self._last) ** 2)) / 2
+        self._last = direction
+        cut = distance - _EXPLAINED * _median(self._recent) > self.threshold
+        if cut:
+            self._recent.clear()
+        else:
+            self._recent.append(distance)
+        return cut
+
+
+def _direction(embedding: Any) -> NDArray[np.float64]:
+    """The embedding as a unit vector; zeros stay zeros."""
+    if not isinstance(embedding, np.ndarray) or embedding.ndim != 1 or not np.issubdtype(embedding.dtype, np.floating):
+        given = f"{embedding.dtype} {list(embedding.shape)}" if isinstance(embedding, np.ndarray) else repr(embedding)
+        raise FrameError(f"{given} was given as an embedding; expected float32 [D], as Extractor.embed gives it.")
+    vector = embedding.astype(np.float64)
+    norm = float(np.sqrt(vector @ vector))
+    if not math.isfinite(norm):
+        raise FrameError("An embedding with infinite or undefined numbers was given; expected finite ones.")
+    return vector / norm if norm > 0 else vector
+
+
+def _median(values: deque[float]) -> float:
+    """0 of nothing."""
+    return float(np.median(values)) if values else 0.0

@@ -1,0 +1,1 @@
+"""What listens to a running stream: the web page, MQTT, drawings."""

@@ -1,0 +1,83 @@
+"""An MP4 file that is either whole or not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Optional
+
+from ...errors import EdgevidError
+from ...frames import Frame
+
+
+class VideoWriter:
+    """Writes frames to an MP4 file, under a temporary name until :meth:`finish`.
+
+    MPEG-4 Part 2 is the one codec that every OpenCV wheel can write in real time (they come without an H.264 encoder).
+
+    Args:
+        path: the file to be made; one that is there is replaced, at the end.
+        width, height: of the frames, in pixels; even.
+        fps: frames a second.
+    """
+
+    def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
+        import cv2
+
+        self.path = path
+        self.frames = 0
+        self._cv2: Any = cv2
+        self._size = (width, height)
+        try:
+            str(path).encode()  # OpenCV 5 crashes on a name that is not text
+        except UnicodeEncodeError as error:
+            raise EdgevidError(
+                f"The name of the video {str(path)!a} is not valid text, which OpenCV needs; give another one."
+            ) from error
+        self._partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+        fourcc = self._cv2.VideoWriter_fourcc(*"mp4v")
+        self._writer: Any = cv2.VideoWriter(str(self._partial), cv2.CAP_FFMPEG, fourcc, fps, self._size)
+        if not self._writer.isOpened():
+            self.abandon()
+            raise EdgevidError(
+                f"OpenCV cannot write the video {path} ({width}x{height}, {fps:g} frames/s, codec mp4v). Check that the folder "
+                "can be written and that OpenCV was built with FFmpeg, as opencv-python-headless is."
+            )
+
+    def write(self, frame: Frame) -> None:
+        """Add a frame, uint8 ``[height, width, 3]`` RGB."""
+        if frame.shape[1::-1] != self._size:
+            raise ValueError(f"a frame of {frame.shape} in a video of {self._size}")
+        self._writer.write(self._cv2.cvtColor(frame, self._cv2.COLOR_RGB2BGR))
+        self.frames += 1
+
+    def finish(self) -> None:
+        """Complete the file and give it its name.
+
+        Raises:
+            EdgevidError: it is not whole; the disk is full, as a rule (OpenCV does not tell while it writes).
+        """
+        self._writer.release()
+        check = self._cv2.VideoCapture(str(self._partial), self._cv2.CAP_FFMPEG)
+        written = int(check.get(self._cv2.CAP_PROP_FRAME_COUNT)) if check.isOpened() else 0
+        check.release()
+        if written != self.frames:
+            self.abandon()
+            raise EdgevidError(
+                f"Of the {self.frames} frames of {self.path} {written} were written; check the free space on its disk."
+            )
+        self._partial.replace(self.path)
+
+    def abandon(self) -> None:
+        """Remove what was written, if it was not finished."""
+        self._writer.release()
+        self._partial.unlink(missing_ok=True)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.abandon()

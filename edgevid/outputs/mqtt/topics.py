@@ -1,0 +1,70 @@
+"""Names of topics, which hold no character that means something to MQTT."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Container
+from dataclasses import dataclass
+
+from ...errors import OptionError
+
+_MAX_SLUG = 48
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics of one program.
+
+    Attributes:
+        prefix: what all programs' topics begin with.
+        node_id: the program.
+    """
+
+    prefix: str
+    node_id: str
+
+    @property
+    def availability(self) -> str:
+        return f"{self.prefix}/{self.node_id}/availability"
+
+    def of_source(self, slug: str, leaf: str) -> str:
+        """``leaf`` is "state", "event" or "stats"."""
+        return f"{self.prefix}/{self.node_id}/{slug}/{leaf}"
+
+
+def slug(name: str, taken: Container[str] = ()) -> str:
+    """A name as one level of a topic: a-z, 0-9 and _, and none of those ``taken``.
+
+    >>> slug("camera rtsp://10.0.0.2/live")
+    'camera_rtsp_10_0_0_2_live'
+    >>> slug("Küche #1", taken={"kuche_1"})
+    'kuche_1_2'
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    base = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:_MAX_SLUG].strip("_")
+    if not base:  # a name in another script; a number that is the same each time
+        base = f"x{zlib.crc32(name.encode(errors='replace')):08x}"
+    result, number = base, 1
+    while result in taken:
+        number += 1
+        result = f"{base}_{number}"
+    return result
+
+
+def check_node_id(node_id: str) -> str:
+    if isinstance(node_id, str) and re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", node_id):
+        return node_id
+    raise OptionError(f"node_id={node_id!r} was given; expected 1 to 64 of the characters a-z, A-Z, 0-9, _ and -.")
+
+
+def check_prefix(name: str, prefix: str) -> str:
+    """A prefix of topics; levels may be divided by "/"."""
+    pattern = r"[^+#/$\s\x00-\x1f\x7f]([^+#\s\x00-\x1f\x7f]{0,198}[^+#/\s\x00-\x1f\x7f])?"
+    if isinstance(prefix, str) and re.fullmatch(pattern, prefix):
+        return prefix
+    raise OptionError(
+        f"{name}={prefix!r} was given; expected a topic such as 'edgevid' or 'home/edgevid': no +, # or white space, "
+        "no / at its ends, no $ at its beginning."
+    )

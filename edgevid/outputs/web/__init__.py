@@ -1,0 +1,23 @@
+"""A web page to watch a stream on, and plain endpoints for programs. Needs the extra ``web``.
+
+``WebServer`` is a :class:`~edgevid.runner.messages.Watcher`: it is told what a stream sees and shows it to browsers.
+
+What is served (a server bound to a network wants the token: ``?token=TOKEN``, or the header ``Authorization: Bearer TOKEN``):
+
+======================================  ==========================================================================
+``GET /``                               the page; ``/?token=TOKEN`` keeps the token in a cookie
+``GET /api/state``                      JSON: title, labels, machine (temperature_celsius of the CPU, load), sources (a list):
+                                        each with its state, newest prediction, the events that go on, rates and counters
+``GET /api/picture/SOURCE.jpg``         the newest frame of a source: by its number, counted from 0, or its name
+``GET /healthz``                        ``ok`` while the server runs; no token
+``GET /ws``                             the WebSocket of the page: at most ``max_clients``, the next one gets 503
+======================================  ==========================================================================
+
+An answer that is an error is JSON below /api and /ws: ``{"error": "what is wrong and what to do"}``. Each connection carries one
+request.
+"""
+
+from .address import DEFAULT_ADDRESS, parse_address
+from .server import WebServer
+
+__all__ = ["DEFAULT_ADDRESS", "WebServer", "parse_address"]

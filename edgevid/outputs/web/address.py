@@ -1,0 +1,142 @@
+"""Where the page is served: reading an address, listening on it, and the URL to open."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import re
+import socket
+from typing import Optional
+from urllib.parse import quote
+
+from ...errors import EdgevidError, OptionError
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
+DEFAULT_ADDRESS = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
+
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?"
+)
+# What the kernel keeps for a browser that does not read: little, since pictures grow old.
+_SEND_BUFFER_BYTES = 128 * 1024
+_BACKLOG = 64
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """``HOST:PORT``, ``HOST``, ``PORT`` or ``:PORT`` -> host and port; what is not given is that of 127.0.0.1:8080.
+
+    An IPv6 address with a port stands in brackets.
+
+    >>> parse_address("0.0.0.0:9000"), parse_address("9000"), parse_address("[::1]:80")
+    (('0.0.0.0', 9000), ('127.0.0.1', 9000), ('::1', 80))
+
+    Raises:
+        OptionError: it is none of these.
+    """
+    given = text.strip()
+    if _is_number(given):
+        return DEFAULT_HOST, _port(given, text)
+    if given.startswith("["):
+        host, closed, rest = given[1:].partition("]")
+        if not closed or not _is_ipv6(host) or (rest and not rest.startswith(":")):
+            raise _refused(text)
+        return host, _port(rest[1:], text) if rest else DEFAULT_PORT
+    if _is_ipv6(given):
+        return given, DEFAULT_PORT
+    host, colon, port = given.partition(":")
+    if (host and not _HOST_NAME.fullmatch(host)) or not (host or colon):
+        raise _refused(text)
+    return host or DEFAULT_HOST, _port(port, text) if colon else DEFAULT_PORT
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server bound to ``host``."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0 takes any free port.
+
+    Raises:
+        EdgevidError: the address cannot be had, and why.
+    """
+    try:
+        # "localhost" may be two addresses; the one that browsers try last is enough, and the same on every machine.
+        name = DEFAULT_HOST if host.lower().rstrip(".") == "localhost" else host
+        family, _, _, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
+        both = family == socket.AF_INET6 and _is_wildcard(host) and socket.has_dualstack_ipv6()
+        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+    except OSError as error:
+        raise EdgevidError(_why_not(host, port, error)) from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # its connections inherit it
+    return listener
+
+
+def page_url(host: str, port: int, token: Optional[str]) -> str:
+    """What to type into a browser. For a server on all networks: this machine's address on the one it uses."""
+    name = _own_address(host) if _is_wildcard(host) else host
+    name = f"[{name.replace('%', '%25')}]" if ":" in name else name
+    return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
+
+
+def _port(digits: str, text: str) -> int:
+    if not _is_number(digits) or len(digits) > 5 or int(digits) > 65535:
+        raise _refused(text)
+    return int(digits)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _refused(text: str) -> OptionError:
+    return OptionError(
+        f"The address {text!r} was given; expected HOST:PORT, HOST or PORT, the port from 0 to 65535, such as "
+        "0.0.0.0:8080, 9000 or [::1]:8080."
+    )
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    where = f"The web page cannot be served at {f'[{host}]' if ':' in host else host}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        other = port + 1 if port < 65535 else port - 1
+        return f"{where}: another program uses this port. Choose another one, such as {other}, or port 0 for any that is free."
+    if error.errno == errno.EACCES:
+        return f"{where}: ports below 1024 are for root. Choose another one, such as {DEFAULT_PORT}."
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return (
+            f"{where}: that is no address of this machine. Use 127.0.0.1 for browsers on this machine, or 0.0.0.0 for those on "
+            "all of its networks."
+        )
+    return f"{where}: {os.strerror(error.errno) if error.errno else error}."
+
+
+def _own_address(wildcard: str) -> str:
+    """The address by which this machine goes to a network; its name where it is on none."""
+    family, far_away = (socket.AF_INET6, "2001:db8::1") if ":" in wildcard else (socket.AF_INET, "192.0.2.1")
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((far_away, 9))  # chooses a route; sends nothing
+            return str(probe.getsockname()[0])
+    except OSError:
+        return socket.gethostname()

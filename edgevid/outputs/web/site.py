@@ -1,0 +1,262 @@
+"""The routes of the server, its limits, and the browsers that watch. All of it runs in the server's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import logging
+import socket
+import time
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+from aiohttp import web
+
+from . import clients
+from .access import COOKIE_SECONDS, SECURITY_HEADERS, Access, Refusal
+from .board import Board
+from .machine import readings
+from .pictures import Pictures
+
+_PAGE = Path(__file__).parent / "page"
+_CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+# A connection that is no WebSocket carries one request, and lasts no longer. (Read at each use: tests shorten it.)
+CONNECTION_SECONDS = 10.0
+_READINGS_SECONDS = 2.0
+_GOODBYE_SECONDS = 1.0
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# Trouble with a browser is no news to the user: it is logged where a program asks for it.
+_log = logging.getLogger("edgevid.outputs.web")
+_log.addHandler(logging.NullHandler())
+
+
+class Site:
+    """What is served.
+
+    Args:
+        board, pictures: what is shown.
+        access: who may look.
+        common: what each browser is told once; ``title`` and ``labels`` are in it.
+        max_clients: how many may watch.
+        seconds_apart: the least time between two updates of a browser.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        pictures: Pictures,
+        access: Access,
+        *,
+        common: dict[str, Any],
+        max_clients: int,
+        seconds_apart: float,
+    ) -> None:
+        self._board = board
+        self._pictures = pictures
+        self._access = access
+        self._common = common
+        self._max_clients = max_clients
+        self._max_connections = 4 * max_clients + 16
+        self._seconds_apart = seconds_apart
+        self._watching: dict[Any, web.WebSocketResponse] = {}  # by the connection
+        self._closing = asyncio.Event()
+        self._readings: tuple[float, dict[str, Any]] = (-_READINGS_SECONDS, {})
+        self._files = {path.name: path.read_bytes() for path in _PAGE.iterdir()}
+
+    async def open(self, listener: socket.socket) -> None:
+        """Serve on a listening socket."""
+
+        async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
+            return await self._guard(request, handler)
+
+        app = web.Application(middlewares=[web.middleware(guard)], client_max_size=1024)
+        app.router.add_get("/", self._page)
+        app.router.add_get("/ws", self._watch)
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/api/state", self._state)
+        app.router.add_get("/api/picture/{source:.+}.jpg", self._picture)
+        for name in self._files:
+            if Path(name).suffix in _CONTENT_TYPES:
+                app.router.add_get(f"/{name}", self._file)
+        app.on_response_prepare.append(_add_headers)
+        self._cookie = f"edgevid_{listener.getsockname()[1]}"  # cookies know hosts, not ports
+        self._runner = web.AppRunner(app, access_log=None, logger=_log, lingering_time=1.0, shutdown_timeout=0.5)
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_trouble)
+        self._server = await loop.create_server(self._accept, sock=listener)
+        self._janitor = asyncio.ensure_future(self._cut_idle_connections())
+
+    async def close(self) -> None:
+        """Tell the browsers, then cut what is left."""
+        self._server.close()
+        self._closing.set()
+        self._janitor.cancel()
+        until = time.monotonic() + _GOODBYE_SECONDS
+        while self._watching and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        for connection in self._connections():
+            _cut(connection)
+        await self._runner.cleanup()
+
+    # -- connections
+
+    def _connections(self) -> list[Any]:
+        server = self._runner.server
+        return list(server.connections) if server is not None else []
+
+    def _accept(self) -> asyncio.BaseProtocol:
+        server = self._runner.server
+        if server is None or len(self._connections()) >= self._max_connections:
+            return _Full()
+        protocol: asyncio.BaseProtocol = server()
+        return protocol
+
+    async def _cut_idle_connections(self) -> None:
+        since: dict[Any, float] = {}
+        while True:
+            await asyncio.sleep(min(1.0, CONNECTION_SECONDS / 2))
+            now = time.monotonic()
+            since = {connection: since.get(connection, now) for connection in self._connections()}
+            for connection, first_seen in since.items():
+                if connection not in self._watching and now - first_seen >= CONNECTION_SECONDS:
+                    _cut(connection)
+
+    # -- every request
+
+    async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return self._error(request, refusal)
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            nothing = f"There is nothing at {request.path}; the page is at /."
+            return self._error(request, Refusal(error.status, nothing if error.status == 404 else f"{error.reason}."))
+        if not isinstance(response, web.WebSocketResponse):
+            response.force_close()
+        return response
+
+    def _refusal(self, request: web.Request) -> Optional[Refusal]:
+        # A health check tells nothing, and the looks of the page are no secret; neither has a token.
+        if request.path == "/healthz" or request.path[1:] in self._files:
+            return self._access.refusal_of_page(request.headers)
+        return self._access.refusal(request.headers, request.query.get("token"), request.cookies.get(self._cookie))
+
+    def _error(self, request: web.Request, refusal: Refusal) -> web.Response:
+        response: web.Response
+        if request.path.startswith("/api/") or request.path == "/ws":
+            response = web.json_response({"error": refusal.words}, status=refusal.status)
+        else:
+            page = self._files["error.html"].decode()
+            page = page.replace("{{words}}", html.escape(refusal.words))
+            page = page.replace("{{form}}", "" if refusal.wants_token else "hidden")
+            response = web.Response(text=page, content_type="text/html", status=refusal.status)
+        if refusal.status == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        response.force_close()
+        return response
+
+    # -- routes
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        page = self._files["index.html"].decode().replace("{{title}}", html.escape(self._common["title"]))
+        response = web.Response(text=page, content_type="text/html")
+        token = request.query.get("token")
+        if self._access.keeps(token):
+            # Not a redirect: a browser that came from another site would not send a Strict cookie along with it.
+            # The page itself drops the token from the address.
+            response.set_cookie(
+                self._cookie, str(token), max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", path="/"
+            )
+        return response
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        name = request.path[1:]
+        return web.Response(body=self._files[name], content_type=_CONTENT_TYPES[Path(name).suffix], charset="utf-8")
+
+    async def _health(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(text="ok")
+
+    async def _state(self, request: web.Request) -> web.StreamResponse:
+        state = {
+            "title": self._common["title"],
+            "labels": self._common["labels"],
+            "machine": self._machine(),
+            "sources": self._board.state(),
+        }
+        return web.json_response(text=json.dumps(state))
+
+    async def _picture(self, request: web.Request) -> web.StreamResponse:
+        source = request.match_info["source"]
+        newest = self._board.picture(source)
+        if newest is None:
+            return self._error(
+                request, Refusal(404, f"There is no picture of {source!r}; /api/state names the sources.")
+            )
+        return web.Response(body=self._pictures.picture(*newest).jpeg, content_type="image/jpeg")
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        if len(self._watching) >= self._max_clients:
+            words = f"{self._max_clients} browsers are watching already, and no more may. Close one of them."
+            return self._error(request, Refusal(503, words))
+        if self._closing.is_set():
+            return self._error(request, Refusal(503, "edgevid is stopping."))
+        browser = web.WebSocketResponse(
+            timeout=_GOODBYE_SECONDS,
+            heartbeat=clients.HEARTBEAT_SECONDS,
+            compress=False,
+            max_msg_size=clients.MAX_REQUEST_BYTES,
+        )
+        if not browser.can_prepare(request).ok:
+            return self._error(request, Refusal(426, "This is where the page gets its figures from; open / instead."))
+        connection = request.protocol
+        self._watching[connection] = browser
+        try:
+            await browser.prepare(request)
+            client = clients.Client(
+                browser, self._board, self._pictures, common=self._common, readings=self._machine,
+                seconds_apart=self._seconds_apart, closing=self._closing,
+            )  # fmt: skip
+            await client.serve()
+        finally:
+            _cut(connection)
+            del self._watching[connection]
+        return browser
+
+    def _machine(self) -> dict[str, Any]:
+        taken, figures = self._readings
+        if time.monotonic() - taken >= _READINGS_SECONDS:
+            figures = readings()
+            self._readings = (time.monotonic(), figures)
+        return figures
+
+
+class _Full(asyncio.Protocol):
+    """Answers a connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        words = b"edgevid has more connections than it takes. Try again in a few seconds.\n"
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(
+            b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 5\r\nConnection: close\r\n"
+            b"Content-Length: %d\r\n\r\n%s" % (len(words), words)
+        )
+        transport.close()
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(SECURITY_HEADERS)
+
+
+def _log_trouble(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    _log.warning("%s", context.get("message"), exc_info=context.get("exception"))
+
+
+def _cut(connection: Any) -> None:
+    """End a connection now, whatever waits to be sent."""
+    if connection.transport is not None:
+        connection.transport.abort()

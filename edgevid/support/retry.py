@@ -1,0 +1,33 @@
+"""When to try again what failed: soon, then ever more seldom (exponential back-off)."""
+
+from __future__ import annotations
+
+FIRST_SECONDS = 0.5
+MAX_SECONDS = 30.0
+
+
+class Retry:
+    """The pauses between attempts: each twice as long as the one before it, up to a limit.
+
+    >>> retry = Retry(0.5, 2.0)
+    >>> [retry.next_delay() for _ in range(4)]
+    [0.5, 1.0, 2.0, 2.0]
+
+    Args:
+        first_seconds: the first pause.
+        max_seconds: the longest.
+    """
+
+    def __init__(self, first_seconds: float = FIRST_SECONDS, max_seconds: float = MAX_SECONDS) -> None:
+        self._first, self._max = first_seconds, max_seconds
+        self._next = first_seconds
+
+    def next_delay(self) -> float:
+        """Seconds to wait before the next attempt."""
+        delay = self._next
+        self._next = min(2 * delay, self._max)
+        return delay
+
+    def reset(self) -> None:
+        """An attempt was a success: begin with the shortest pause again."""
+        self._next = self._first

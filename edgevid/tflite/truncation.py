@@ -1,0 +1,299 @@
+"""Cut a TFLite image classifier at a feature map, so that it becomes an extractor.
+
+Only the operators that the feature map depends on are kept, with their tensors and weights, unchanged: the cut network
+computes what the whole one computes inside. Labels, signatures, metadata and appended files are left out.
+"""
+
+from __future__ import annotations
+
+import copy
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Union
+
+from ..errors import ModelError
+from .interpreter import tflite_schema
+
+_IDENTIFIER = b"TFL3"
+# What reading offsets and lengths that point nowhere raises: the generated reader does no checks of its own.
+_UNREADABLE = (struct.error, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, MemoryError)
+# The only metadata that says how the network is to be run. The rest describes the classifier.
+_KEPT_METADATA = (b"min_runtime_version", b"reduced_precision_support")
+_TYPES = ("uint8", "int8", "float32")  # of the picture and of the feature map
+
+
+@dataclass(frozen=True)
+class GraphTensor:
+    """A tensor of the graph; ``dtype`` is TFLite's name in lower case ("uint8", "float32", "int16", ...)."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.index}: {self.dtype} {list(self.shape)} {self.name}"
+
+
+class Graph:
+    """A TFLite classifier that takes one picture. ``input`` is the picture's tensor: ``[1, height, width, 3]``.
+
+    Args:
+        content: the ``.tflite`` file.
+        origin: how errors name it.
+
+    Raises:
+        ModelError: not a TFLite file, damaged, or its input is not one picture.
+        RuntimeNotAvailableError: LiteRT, whose description of the format reads the file, is not installed.
+    """
+
+    def __init__(self, content: bytes, origin: str) -> None:
+        self._schema = tflite_schema()
+        self._origin = origin
+        self._names = {code: name.lower() for name, code in vars(self._schema.TensorType).items() if name.isupper()}
+        if content[4:8] != _IDENTIFIER:
+            raise ModelError(f"{origin} is not a TFLite model (no TFL3 mark at its start); give a .tflite file.")
+        try:
+            self._model = self._schema.ModelT.InitFromObj(self._schema.Model.GetRootAs(content, 0))
+            self._graph = self._model.subgraphs[0]
+            self._check_references()
+            self._tensors = [self._describe(i) for i in range(len(self._graph.tensors))]
+        except _UNREADABLE as error:
+            raise ModelError(
+                f"{origin} is damaged: it begins as a TFLite model, but its content cannot be read ({error}). "
+                "Copy or download it again."
+            ) from error
+        self.input = self._check_input()
+        self._path, self._activations = self._trace()
+
+    def spatial_tensors(self) -> list[GraphTensor]:
+        """The feature maps ``[1, h, w, D]``, h and w above 1, between the picture and the outputs, in order.
+
+        Constants, and copies of the picture itself (a QUANTIZE of it), are none.
+        """
+        computed = (self._tensors[i] for n in self._path for i in _indices(self._graph.operators[n].outputs))
+        maps = [t for t in computed if len(t.shape) == 4 and t.shape[0] == 1 and min(t.shape[1:3]) > 1]
+        return [t for t in maps if t.shape != self.input.shape]
+
+    def find(self, name_or_index: Union[str, int, None] = None) -> GraphTensor:
+        """One of :meth:`spatial_tensors`, by index, by name, or by one of the names that a converter joined with ";".
+
+        The default is the last one through which all paths lead: what global pooling, a mean or a flatten reads, never
+        one of several branches.
+
+        Raises:
+            ModelError: none, or more than one, is meant.
+        """
+        found = self.spatial_tensors()
+        if not found:
+            outputs = "; ".join(str(self._tensors[int(i)]) for i in self._graph.outputs)
+            raise ModelError(
+                f"{self._origin} has no feature map: between its input ({self.input}) and its outputs ({outputs}) no "
+                "tensor has the shape [1, h, w, D] with h and w above 1. Give an image classifier with a convolutional body."
+            )
+        if name_or_index is None:
+            return next((t for t in reversed(found) if self._is_neck(t.index)), found[-1])
+        wanted = str(name_or_index).strip()
+        matches = [t for t in found if wanted in (str(t.index), t.name)]
+        matches = matches or [t for t in found if wanted in t.name.split(";")]
+        if len(matches) == 1:
+            return matches[0]
+        raise ModelError(
+            f"{self._origin}: {wanted!r} is the name of {len(matches)} of its spatial tensors; expected the index or name of "
+            f"one: {', '.join(str(t.index) for t in found)} (`edgevid import-extractor FILE --list` prints their names)."
+        )
+
+    def cut(self, tensor: GraphTensor) -> bytes:
+        """A new file's content: the network from the picture to ``tensor``, one of :meth:`spatial_tensors`.
+
+        An int8 picture or feature map becomes a uint8 one: a QUANTIZE that adds or takes away 128, and changes nothing
+        else, is put before or after the network, so that it takes pictures as they are.
+
+        Raises:
+            ModelError: the tensor's type is not uint8, int8 or float32, or the network has control flow.
+        """
+        if tensor.dtype not in _TYPES:
+            raise ModelError(
+                f"{self._origin}: the tensor {tensor} is {tensor.dtype}; a feature map must be one of "
+                f"{', '.join(_TYPES)}. Give a float32 or 8-bit version of the model, or cut elsewhere with --tensor."
+            )
+        part = _Part(self._schema, self._model, self._origin)
+        for number in sorted(self._needed([tensor.index])):
+            part.add_operator(self._graph.operators[number])
+        first, last = part.tensor(self.input.index), part.tensor(tensor.index)
+        if self.input.dtype == "int8":
+            first = part.add_uint8_of(first, before=True)
+        if tensor.dtype == "int8":
+            last = part.add_uint8_of(last, before=False)
+        return part.pack(first, last)
+
+    def _check_references(self) -> None:
+        """Every index points at something that can be there: a runtime may crash on what does not."""
+        graph, tensors, buffers = self._graph, range(len(self._graph.tensors)), range(len(self._model.buffers))
+        used = [*graph.inputs, *graph.outputs]
+        for operator in graph.operators:
+            used += _indices(operator.inputs) + _indices(operator.outputs) + _indices(operator.intermediates)
+            data = [self._model.buffers[graph.tensors[i].buffer].data for i in _indices(operator.outputs)]
+            if operator.opcodeIndex >= len(self._model.operatorCodes) or any(d is not None and len(d) for d in data):
+                raise IndexError("an operator has no code, or writes to a constant")
+        if not all(int(i) in tensors for i in used) or not all(t.buffer in buffers for t in graph.tensors):
+            raise IndexError("a tensor is named that is not there, or has no buffer")
+        if any(getattr(b, "size", 0) for b in self._model.buffers) or getattr(self._model, "externalBuffers", None):
+            raise ModelError(f"{self._origin} keeps weights outside the model, as files over 2 GB do; use a smaller.")
+
+    def _describe(self, index: int) -> GraphTensor:
+        tensor = self._graph.tensors[index]
+        shape = () if tensor.shape is None else tuple(int(n) for n in tensor.shape)
+        dtype = self._names.get(tensor.type, f"type {tensor.type}")
+        return GraphTensor(index, (tensor.name or b"").decode("utf-8", "replace"), shape, dtype)
+
+    def _check_input(self) -> GraphTensor:
+        inputs = [self._tensors[int(i)] for i in self._graph.inputs]
+        shape = inputs[0].shape if inputs else ()
+        if len(inputs) == 1 and len(shape) == 4 and (shape[0], shape[3]) == (1, 3) and inputs[0].dtype in _TYPES:
+            return inputs[0]
+        raise ModelError(
+            f"{self._origin} has {len(inputs)} input{'' if len(inputs) == 1 else 's'} "
+            f"({'; '.join(str(t) for t in inputs) or 'none'}); expected an image classifier with one input "
+            f"[1, height, width, 3] of type {', '.join(_TYPES)}."
+        )
+
+    def _trace(self) -> tuple[list[int], set[int]]:
+        """Positions of the operators between the picture and the outputs; the tensors that depend on the picture."""
+        needed = self._needed(int(i) for i in self._graph.outputs)
+        path, activations = [], {self.input.index}
+        for number, operator in enumerate(self._graph.operators):
+            if number in needed and not activations.isdisjoint(_indices(operator.inputs)):
+                path.append(number)
+                activations.update(_indices(operator.outputs))
+        return path, activations
+
+    def _is_neck(self, index: int) -> bool:
+        """Whether all operators behind the tensor depend on the picture through it alone."""
+        operators, front = self._graph.operators, self._needed([index])
+        behind = [number for number in self._path if number not in front]
+        own = {i for number in behind for i in _indices(operators[number].outputs)} | {index}
+        return all(i in own for n in behind for i in _indices(operators[n].inputs) if i in self._activations)
+
+    def _needed(self, targets: Iterable[int]) -> set[int]:
+        """Positions of the operators that the tensors depend on."""
+        wanted, needed = set(targets), set()
+        for number in reversed(range(len(self._graph.operators))):  # operators are stored in order of execution
+            operator = self._graph.operators[number]
+            if not wanted.isdisjoint(_indices(operator.outputs)):
+                needed.add(number)
+                wanted.update(_indices(operator.inputs))
+        return needed
+
+
+class _Part:
+    """A new model made of parts of another one; objects of the other are copied, never changed."""
+
+    def __init__(self, schema: Any, model: Any, origin: str) -> None:
+        self._schema, self._old, self._origin = schema, model, origin
+        self._graph = schema.SubGraphT(tensors=[], operators=[], name=model.subgraphs[0].name)
+        self._new = schema.ModelT(
+            version=model.version, description=model.description, operatorCodes=[], subgraphs=[self._graph], metadata=[],
+            buffers=[_Buffer(schema, b"")],  # number 0 has to be empty: tensors without constant data refer to it
+        )  # fmt: skip
+        self._tensors: dict[int, int] = {}
+        self._buffers: dict[int, int] = {}
+        self._codes: dict[int, int] = {}
+
+    def tensor(self, old: int) -> int:
+        """The new index of an old tensor, which is copied at the first call; -1 (none) stays -1."""
+        if old < 0:
+            return -1
+        if old not in self._tensors:
+            copied = copy.copy(self._old.subgraphs[0].tensors[old])
+            copied.buffer = self._buffer(copied.buffer)
+            self._tensors[old] = self._add(self._graph.tensors, copied)
+        return self._tensors[old]
+
+    def add_operator(self, operator: Any) -> None:
+        for options in (operator.builtinOptions, getattr(operator, "builtinOptions2", None)):
+            if options is not None and any("subgraph" in field.lower() for field in vars(options)):
+                raise ModelError(
+                    f"{self._origin}: an operator before the feature map has control flow (another subgraph), which the "
+                    "cut cannot keep; expected a feed-forward classifier. Convert the model again without it."
+                )
+        copied, code = copy.copy(operator), operator.opcodeIndex
+        if code not in self._codes:
+            self._codes[code] = self._add(self._new.operatorCodes, self._old.operatorCodes[code])
+        copied.opcodeIndex = self._codes[code]
+        for field in ("inputs", "outputs", "intermediates"):
+            if getattr(operator, field) is not None:
+                setattr(copied, field, [self.tensor(int(i)) for i in getattr(operator, field)])
+        copied.debugMetadataIndex = -1
+        self._graph.operators.append(copied)
+
+    def add_uint8_of(self, index: int, *, before: bool) -> int:
+        """A new uint8 tensor for the numbers of the int8 tensor ``index``, and the operator ``before`` or after it."""
+        int8 = self._graph.tensors[index]
+        quantization = int8.quantization
+        if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
+            name = (int8.name or b"").decode("utf-8", "replace")
+            raise ModelError(f"{self._origin}: the int8 tensor {name!r} has no scale; convert the model again.")
+        uint8 = copy.copy(int8)
+        uint8.type, uint8.name = self._schema.TensorType.UINT8, (int8.name or b"") + b"_uint8"
+        zero_point = 0 if quantization.zeroPoint is None else int(quantization.zeroPoint[0])
+        uint8.quantization = self._schema.QuantizationParametersT(
+            scale=quantization.scale, zeroPoint=[zero_point + 128]
+        )
+        new = self._add(self._graph.tensors, uint8)
+        code = self._schema.BuiltinOperator.QUANTIZE
+        code = self._schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=1)
+        quantize = self._schema.OperatorT(
+            opcodeIndex=self._add(self._new.operatorCodes, code),
+            inputs=[new if before else index],
+            outputs=[index if before else new],
+        )
+        self._graph.operators.insert(0 if before else len(self._graph.operators), quantize)
+        return new
+
+    def pack(self, first: int, last: int) -> bytes:
+        """The file's content, with ``first`` as its only input and ``last`` as its only output."""
+        import flatbuffers  # comes with LiteRT
+
+        self._graph.inputs, self._graph.outputs = [first], [last]
+        for entry in self._old.metadata or []:
+            if entry.name in _KEPT_METADATA and entry.buffer < len(self._old.buffers):
+                self._new.metadata.append(self._schema.MetadataT(name=entry.name, buffer=self._buffer(entry.buffer)))
+        builder = flatbuffers.Builder(1 << 20)
+        builder.Finish(self._new.Pack(builder), file_identifier=_IDENTIFIER)
+        return bytes(builder.Output())
+
+    def _buffer(self, old: int) -> int:
+        if old not in self._buffers:
+            content = self._old.buffers[old].data
+            data = b"" if content is None else bytes(content)
+            self._buffers[old] = self._add(self._new.buffers, _Buffer(self._schema, data)) if data else 0
+        return self._buffers[old]
+
+    @staticmethod
+    def _add(items: list[Any], item: Any) -> int:
+        items.append(item)
+        return len(items) - 1
+
+
+class _Buffer:
+    """Weights. The generated class would not align them to the 16 bytes that the format asks for."""
+
+    def __init__(self, schema: Any, data: bytes) -> None:
+        self._schema, self._data = schema, data
+
+    def Pack(self, builder: Any) -> Any:  # noqa: N802  (called by the generated ModelT)
+        if not self._data:
+            self._schema.BufferStart(builder)
+            return self._schema.BufferEnd(builder)
+        builder.Prep(16, len(self._data))
+        vector = builder.CreateByteVector(self._data)
+        self._schema.BufferStart(builder)
+        self._schema.BufferAddData(builder, vector)
+        return self._schema.BufferEnd(builder)
+
+
+def _indices(field: Any) -> list[int]:
+    """Tensor indices of an operator's field, without the -1 of an absent optional tensor."""
+    return [] if field is None else [int(i) for i in field if i >= 0]

@@ -1,0 +1,44 @@
+"""edgevid.support: checks of options, files that are whole, pauses between attempts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgevid import OptionError
+from edgevid.support.checks import check_int, check_number
+from edgevid.support.files import whole, write_whole
+from edgevid.support.retry import Retry
+
+
+@pytest.mark.parametrize("bad", [True, 0, 11, 2.0, "3", None])
+def test_an_int_out_of_range_is_refused_by_name(bad: object):
+    with pytest.raises(OptionError, match=r"hop=.* was given; expected an int from 1 to 10"):
+        check_int("hop", bad, 1, 10)
+    assert check_int("hop", 10, 1, 10) == 10
+
+
+@pytest.mark.parametrize("bad", [True, 0, -1, float("nan"), float("inf"), "3", None, 10**400])
+def test_a_number_out_of_range_is_refused_by_name(bad: object):
+    with pytest.raises(OptionError, match=r"span=.* was given; expected a number of seconds above 0"):
+        check_number("span", bad, 0, above_low=True, unit="seconds")
+    assert check_number("span", 3, 0, above_low=True) == 3.0
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path):
+    path = tmp_path / "card.json"
+    write_whole(path, "old")
+    with pytest.raises(ZeroDivisionError), whole(path) as partial:
+        partial.write_bytes(b"half" * (partial.write_text("half") // 0))
+    assert [p.name for p in tmp_path.iterdir()] == ["card.json"]
+    assert path.read_text() == "old"
+    write_whole(path, b"new", sync=True)
+    assert path.read_text() == "new"
+
+
+def test_pauses_double_up_to_a_limit_and_begin_anew():
+    retry = Retry(0.5, 3.0)
+    assert [retry.next_delay() for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
+    retry.reset()
+    assert retry.next_delay() == 0.5
