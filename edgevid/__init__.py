@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         VideoFile,
         open_source,
     )
-    from .stream import Stream
+    from .stream import Stream, StreamOptions
 
 __version__ = "0.1.0"
 
@@ -76,6 +76,7 @@ __all__ = [
     "SourceStats",
     "SourceStatus",
     "Stream",
+    "StreamOptions",
     "TimedFrame",
     "TimestampError",
     "VideoFile",
@@ -99,7 +100,7 @@ _HOMES = {
     "runner.runner": "Runner",
     "runner.runner_group": "RunnerGroup",
     "sources": "Camera ImageFolder PiCamera Source SourceStats SourceStatus TimedFrame VideoFile open_source",
-    "stream": "Stream",
+    "stream": "Stream StreamOptions",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

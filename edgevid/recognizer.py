@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Optional, Union
+from typing import Callable, Optional, Union
 
 from .bundles.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
 from .classifiers.classifier import Classifier
@@ -23,9 +23,8 @@ from .runner.runner_group import RunnerGroup
 from .runner.starting import Plan, fresh_smoothing
 from .runner.stream_source import StreamSource, named_sources, open_stream_source, source_name
 from .runner.watching import observe
-from .sampling import check_window_seconds
 from .sources import SourceStatus
-from .stream import Stream
+from .stream import Stream, StreamOptions
 
 
 class Recognizer:
@@ -113,41 +112,27 @@ class Recognizer:
             start_timestamp=timestamps[0] if timestamps else None,
         )
 
-    def open_stream(
-        self,
-        *,
-        window_seconds: Optional[float] = None,
-        hop: int = 1,
-        min_filled: float = 1.0,
-        threshold: Optional[float] = None,
-        reset_on_cut: bool = False,
-        rolling: bool = True,
-    ) -> Stream:
-        """A stream for a loop that owns its frames: call its ``push(frame, timestamp)``.
-
-        Args:
-            window_seconds: what the window spans; default: what the bundle was trained for.
-            hop: sampled frames between two predictions; 1 = a prediction at each.
-            min_filled: the part of the window, 0 to 1, that must hold frames before the first prediction.
-            threshold: default: the recogniser's.
-            reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut.
-            rolling: classify windows side by side, one step a sampled frame, where the classifier is recurrent; False runs it
-                over the whole window for each prediction, with the same results.
-        """
+    def open_stream(self, options: Optional[StreamOptions] = None) -> Stream:
+        """A stream for a loop that owns its frames: call its ``push(frame, timestamp)``."""
+        options = StreamOptions() if options is None else options
         return Stream(
             self.extractor,
             self.classifier,
             self.labels,
-            window_seconds=self.window_seconds if window_seconds is None else check_window_seconds(window_seconds),
-            hop=hop,
-            min_filled=min_filled,
-            threshold=self.threshold if threshold is None else check_threshold(threshold),
-            reset_on_cut=reset_on_cut,
-            rolling=rolling,
+            window_seconds=self.window_seconds if options.window_seconds is None else options.window_seconds,
+            hop=options.hop,
+            min_filled=options.min_filled,
+            threshold=self.threshold if options.threshold is None else options.threshold,
+            reset_on_cut=options.reset_on_cut,
+            rolling=options.rolling,
         )
 
     def stream(
-        self, source: StreamSource, *, smoothing: Optional[Union[str, Smoothing]] = None, **options: Any
+        self,
+        source: StreamSource,
+        options: Optional[StreamOptions] = None,
+        *,
+        smoothing: Optional[Union[str, Smoothing]] = None,
     ) -> Iterator[Prediction]:
         """Rolling predictions over a camera, a file, a URL or an iterable of frames.
 
@@ -159,12 +144,11 @@ class Recognizer:
                 asked for; one that this method opens, it closes. Frames without timestamps count as taken when they
                 come: give recorded ones as (timestamp, frame).
             smoothing: see :func:`edgevid.events.open_smoothing`; default: none.
-            options: see :meth:`open_stream`.
 
         Raises:
             SourceError: it does not open, or stops.
         """
-        return _predictions(self.open_stream(**options), source, fresh_smoothing(smoothing))
+        return _predictions(self.open_stream(options), source, fresh_smoothing(smoothing))
 
     def start(
         self,
@@ -180,7 +164,7 @@ class Recognizer:
         name: Optional[str] = None,
         max_seconds: Optional[float] = None,
         max_predictions: Optional[int] = None,
-        **options: Any,
+        stream: Optional[StreamOptions] = None,
     ) -> Runner:
         """Rolling predictions in a thread of their own; returns at once.
 
@@ -203,7 +187,7 @@ class Recognizer:
             events: when an action counts as begun and ended; default: ``EventOptions()``.
             name: what observations and statuses call the source; default: a name made of ``source``.
             max_seconds, max_predictions: end after so many seconds of video, or predictions; default: at the source's end.
-            options: see :meth:`open_stream`.
+            stream: how it is classified.
 
         Returns:
             A runner, for ``with``. Its ``wait()``, ``stop()`` and the end of the block raise the error that stopped it. One
@@ -214,7 +198,7 @@ class Recognizer:
         """
         callbacks = Callbacks(on_prediction, on_event, on_status, on_observation)
         limits = Limits(max_seconds, max_predictions)
-        plan = Plan(partial(self.open_stream, **options), callbacks, watchers, smoothing, events, limits)
+        plan = Plan(partial(self.open_stream, stream), callbacks, watchers, smoothing, events, limits)
         return plan.start(source, source_name(source) if name is None else name)
 
     def start_many(
@@ -230,7 +214,7 @@ class Recognizer:
         events: Optional[EventOptions] = None,
         max_seconds: Optional[float] = None,
         max_predictions: Optional[int] = None,
-        **options: Any,
+        stream: Optional[StreamOptions] = None,
     ) -> RunnerGroup:
         """Several sources at once, each with its own window, smoothing and events; they take turns on the networks.
 
@@ -249,7 +233,7 @@ class Recognizer:
         """
         callbacks = Callbacks(on_prediction, on_event, on_status, on_observation)
         limits = Limits(max_seconds, max_predictions)
-        plan = Plan(partial(self.open_stream, **options), callbacks, watchers, smoothing, events, limits)
+        plan = Plan(partial(self.open_stream, stream), callbacks, watchers, smoothing, events, limits)
         return plan.start_many(named_sources(sources))
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import Optional
 
 from .classifiers.classifier import Array, Classifier
@@ -15,6 +16,40 @@ from .errors import OptionError
 from .frames import Frame, check_frame
 from .prediction import Prediction
 from .sampling import StreamSampler, uniform_indices
+from .support.checks import check_int, check_number
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """How a stream is to be classified.
+
+    Attributes:
+        window_seconds: what the window spans; None: what the bundle was trained for.
+        hop: samples between two predictions, 1 or more; 1 = a prediction at each.
+        min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction.
+        threshold: the score from which on a prediction counts as accepted, 0 to 1; None: the recogniser's.
+        reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut.
+        rolling: classify windows side by side, one step a sample, where the classifier is recurrent; False runs it over the whole
+            window for each prediction, with the same results.
+
+    Raises:
+        OptionError: a value outside its range.
+    """
+
+    window_seconds: Optional[float] = None
+    hop: int = 1
+    min_filled: float = 1.0
+    threshold: Optional[float] = None
+    reset_on_cut: bool = False
+    rolling: bool = True
+
+    def __post_init__(self) -> None:
+        if self.window_seconds is not None:
+            check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
+        check_int("hop", self.hop, 1)
+        check_number("min_filled", self.min_filled, 0, 1)
+        if self.threshold is not None:
+            check_number("threshold", self.threshold, 0, 1)
 
 
 class Stream:

@@ -8,6 +8,7 @@ python examples/webcam_demo.py --terminal # bars in the terminal instead: needs 
 import sys
 
 import edgevid
+from edgevid import StreamOptions
 
 WIDTH = 40
 
@@ -22,7 +23,7 @@ def draw(prediction: edgevid.Prediction) -> str:
 def in_the_terminal(recognizer: edgevid.Recognizer, source: str) -> None:
     drawn = 0
     # min_filled=0: show something from the first frame on, before the window is full
-    for prediction in recognizer.stream(source, min_filled=0):
+    for prediction in recognizer.stream(source, StreamOptions(min_filled=0)):
         if drawn and sys.stdout.isatty():
             print(f"\x1b[{drawn}A", end="")  # back to the top of the last picture
         text = draw(prediction)
@@ -33,7 +34,8 @@ def in_the_terminal(recognizer: edgevid.Recognizer, source: str) -> None:
 def on_a_page(recognizer: edgevid.Recognizer, source: str) -> None:
     from edgevid.outputs.web import WebServer  # pip install 'edgevid[web]'
 
-    with WebServer(recognizer.labels) as page, recognizer.start(source, watchers=[page], min_filled=0) as runner:
+    early = StreamOptions(min_filled=0)
+    with WebServer(recognizer.labels) as page, recognizer.start(source, watchers=[page], stream=early) as runner:
         print(f"Open {page.url} in a browser. Ctrl-C ends it.", flush=True)
         runner.wait()
 

@@ -14,7 +14,7 @@ from support.cameras import BlockingCamera, FakeCamera, camera_threads, plugging
 from support.videos import number_of, numbered_frame
 
 import edgevid
-from edgevid import Camera, OptionError, SourceError
+from edgevid import Camera, OptionError, SourceError, StreamOptions
 
 
 @pytest.fixture
@@ -104,14 +104,14 @@ class TestFrames:
         capture = plug(FakeCamera(period=0.005))
         capture.retrieve = lambda: (True, numbered_frame(7))
         with Camera(0) as camera:
-            predictions = recognizer.stream(camera, window_seconds=0.5, min_filled=0)
+            predictions = recognizer.stream(camera, StreamOptions(window_seconds=0.5, min_filled=0))
             got = [next(predictions) for _ in range(3)]
         assert got[0].label in recognizer.labels
         assert got[0].timestamp < got[1].timestamp < got[2].timestamp
 
     def test_camera_that_the_stream_opened_is_closed_with_it(self, plug, recognizer: edgevid.Recognizer):
         capture = plug(FakeCamera())
-        predictions = recognizer.stream("/dev/video0", min_filled=0)
+        predictions = recognizer.stream("/dev/video0", StreamOptions(min_filled=0))
         next(predictions)
         predictions.close()
         assert capture.released.is_set()

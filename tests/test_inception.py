@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import edgevid
+from edgevid import StreamOptions
 from edgevid.bundles.bundle import find_extractor
 from edgevid.cli import main
 from edgevid.embedders.cnn import open_extractor
@@ -83,7 +84,7 @@ def test_its_whole_path_from_clips_to_a_stream(models: Path, tmp_path: Path, mak
     with edgevid.load(bundle) as recognizer:
         assert (recognizer.extractor.dim, recognizer.classifier.units) == (2048, 8)
         classified = recognizer.classify(clip)
-        streamed = list(recognizer.stream(clip, window_seconds=1.0))
+        streamed = list(recognizer.stream(clip, StreamOptions(window_seconds=1.0)))
     assert len(streamed) == 1
     np.testing.assert_allclose(streamed[0].probabilities, classified.probabilities, atol=1e-5)
 

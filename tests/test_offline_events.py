@@ -15,7 +15,7 @@ import pytest
 from support.videos import moving_frames, number_of, numbered_frame, write_video
 
 import edgevid
-from edgevid import OptionError, Source, SourceError, TimedFrame, TimestampError, VideoFile
+from edgevid import OptionError, Source, SourceError, StreamOptions, TimedFrame, TimestampError, VideoFile
 from edgevid.events import Began, Ended, Event, EventDetector, EventOptions
 from edgevid.events.smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing
 from edgevid.frames import Frame
@@ -34,7 +34,7 @@ def stream_events(
 ) -> list[Event]:
     """What a program gets that follows the video as a stream."""
     detector, events = EventDetector(options), []
-    for prediction in recognizer.stream(video, window_seconds=window_seconds, hop=hop):
+    for prediction in recognizer.stream(video, StreamOptions(window_seconds=window_seconds, hop=hop)):
         events += detector.update(prediction if smoothing is None else smoothing.update(prediction))
     return events + detector.finish()
 
@@ -123,7 +123,7 @@ class TestEqualsStream:
 
     def test_every_window_of_real_clips(self, embedding_once: edgevid.Recognizer, scenes: Path):
         offline = predictions(embedding_once, scenes, hop=7)
-        streamed = list(embedding_once.stream(scenes, hop=7))
+        streamed = list(embedding_once.stream(scenes, StreamOptions(hop=7)))
         assert len(offline) == len(streamed) > 30
         for one, other in zip(offline, streamed):
             assert (one.timestamp, one.start_timestamp) == (other.timestamp, other.start_timestamp)
@@ -134,7 +134,7 @@ class TestEqualsStream:
         frames = np.concatenate([moving_frames(int(3 * fps), 64, 48, seed=seed) for seed in range(3)])
         path, options = make_video("clip.avi", frames, fps), EventOptions(0.2, 0.15, 0.0)
         offline = predictions(recognizer, path, window_seconds=2.5)
-        streamed = list(recognizer.stream(path, window_seconds=2.5))
+        streamed = list(recognizer.stream(path, StreamOptions(window_seconds=2.5)))
         assert len(offline) == len(streamed) > 20
         for one, other in zip(offline, streamed):
             assert (one.labels, one.threshold, one.timestamp, one.start_timestamp, one.window_filled) == (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import edgevid
-from edgevid import VideoFile
+from edgevid import StreamOptions, VideoFile
 
 
 def clips(shared: Path, split: str) -> list[dict[str, str]]:
@@ -33,7 +33,7 @@ def test_real_frame_counts_are_honest_and_every_frame_decodes(shared: Path):
 
 def test_real_clip_streamed_equals_classify_on_the_same_frames(recognizer: edgevid.Recognizer, shared: Path):
     row = min(clips(shared, "test"), key=lambda row: int(row["frames"]))
-    stream = recognizer.open_stream(window_seconds=1.0)
+    stream = recognizer.open_stream(StreamOptions(window_seconds=1.0))
     used, predictions = [], []
     with VideoFile(path_of(shared, row)) as video:
         for timestamp, image in video:

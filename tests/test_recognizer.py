@@ -14,7 +14,7 @@ import pytest
 from support.videos import moving_frames
 
 import edgevid
-from edgevid import FrameError, OptionError, Prediction, VideoFile
+from edgevid import FrameError, OptionError, Prediction, StreamOptions, VideoFile
 from edgevid.sampling import uniform_indices
 
 TOLERANCE = 1e-4
@@ -154,9 +154,9 @@ class TestThreshold:
         monkeypatch.setattr(recognizer, "threshold", 1.0)
         prediction = recognizer.classify(frames[:1])
         assert (prediction.threshold, prediction.accepted) == (1.0, prediction.score >= 1.0)
-        pushed = recognizer.open_stream(min_filled=0).push(frames[0], 0.0)
+        pushed = recognizer.open_stream(StreamOptions(min_filled=0)).push(frames[0], 0.0)
         assert pushed.threshold == 1.0
-        assert recognizer.open_stream(min_filled=0, threshold=0.0).push(frames[0], 0.0).accepted
+        assert recognizer.open_stream(StreamOptions(min_filled=0, threshold=0.0)).push(frames[0], 0.0).accepted
 
 
 def prediction(*probabilities: float, **fields: object) -> Prediction:

@@ -17,7 +17,7 @@ from support.stand_ins import AT_ONCE, SECONDS, Endless, Scripted, StandInRecogn
 from support.videos import moving_frames
 
 import edgevid
-from edgevid import EdgevidError, OptionError, SourceError, TimedFrame, TimestampError
+from edgevid import EdgevidError, OptionError, SourceError, StreamOptions, TimedFrame, TimestampError
 from edgevid.events import Began, Ended, MeanSmoothing
 from edgevid.runner import runner as runner_module
 from edgevid.runner.messages import Observation
@@ -40,9 +40,9 @@ class TestRunning:
     def test_it_gives_what_stream_gives(self, recognizer: edgevid.Recognizer, make_video):
         path = make_video("clip.avi", moving_frames(60))
         got = []
-        with recognizer.start(path, on_prediction=got.append, window_seconds=2.0) as runner:
+        with recognizer.start(path, on_prediction=got.append, stream=StreamOptions(window_seconds=2.0)) as runner:
             runner.wait()
-        expected = list(recognizer.stream(path, window_seconds=2.0))
+        expected = list(recognizer.stream(path, StreamOptions(window_seconds=2.0)))
         assert len(got) == len(expected) > 3
         for one, other in zip(got, expected):
             np.testing.assert_array_equal(one.probabilities, other.probabilities)
@@ -81,7 +81,9 @@ class TestRunning:
 
     def test_on_observation_is_told_what_a_prediction_belongs_to(self, stand_in: StandInRecognizer):
         got = []
-        with stand_in.start(Scripted(video([0, 0, 0])), on_observation=got.append, hop=2) as runner:
+        with stand_in.start(
+            Scripted(video([0, 0, 0])), on_observation=got.append, stream=StreamOptions(hop=2)
+        ) as runner:
             runner.wait()
         assert [(round(o.timestamp, 6), o.prediction is not None) for o in got] == [(0.1, True)]
         assert got[0].image.shape == (8, 8, 3)
@@ -96,9 +98,7 @@ class TestRunning:
             runner.wait()
         assert runner.stats().predictions == 9
 
-    @pytest.mark.parametrize(
-        "wrong", [{"max_seconds": 0}, {"max_predictions": 0}, {"hop": 0}, {"smoothing": "much"}, {"min_filled": 2}]
-    )
+    @pytest.mark.parametrize("wrong", [{"max_seconds": 0}, {"max_predictions": 0}, {"smoothing": "much"}])
     def test_wrong_options_are_refused_at_once(self, stand_in: StandInRecognizer, wrong: dict):
         with pytest.raises(OptionError):
             stand_in.start(Scripted([]), **wrong)
@@ -467,7 +467,8 @@ class TestStopping:
         code = (
             "import itertools, sys, edgevid\n"
             "with edgevid.VideoFile(sys.argv[1]) as video: frames = [f.image for f in video]\n"
-            "runner = edgevid.load().start(itertools.cycle(frames), window_seconds=0.001, min_filled=0)\n"
+            "early = edgevid.StreamOptions(window_seconds=0.001, min_filled=0)\n"
+            "runner = edgevid.load().start(itertools.cycle(frames), stream=early)\n"
             "while runner.latest is None: pass\n"
         )
         done = run_program(repository, code, clip)
@@ -482,7 +483,8 @@ class TestStopping:
             "seen = threading.Event()\n"
             "def told(prediction):\n"
             f"    {ending}\n"
-            "runner = edgevid.load().start(sys.argv[1], on_prediction=told, window_seconds=0.5, min_filled=0)\n"
+            "early = edgevid.StreamOptions(window_seconds=0.5, min_filled=0)\n"
+            "runner = edgevid.load().start(sys.argv[1], on_prediction=told, stream=early)\n"
             "seen.wait()\n"
         )
         done = run_program(repository, code, clip)
@@ -502,7 +504,9 @@ class TestStopping:
         path = make_video("clip.avi", moving_frames(30))
 
         def run() -> None:
-            with recognizer.start(path, on_prediction=lambda p: None, min_filled=0, window_seconds=1.0) as runner:
+            with recognizer.start(
+                path, on_prediction=lambda p: None, stream=StreamOptions(min_filled=0, window_seconds=1.0)
+            ) as runner:
                 runner.wait()
 
         run()  # what libraries keep open for good

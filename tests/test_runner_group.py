@@ -10,7 +10,7 @@ from support.stand_ins import AT_ONCE, LABELS, Endless, Scripted, StandInRecogni
 from support.videos import moving_frames
 
 import edgevid
-from edgevid import EdgevidError, OptionError, SourceError
+from edgevid import EdgevidError, OptionError, SourceError, StreamOptions
 from edgevid.runner import runner as runner_module
 from edgevid.runner import runner_group as runner_group_module
 from edgevid.runner.starting import Plan
@@ -67,12 +67,14 @@ class TestEachByItself:
     def test_results_are_those_of_one_thread_alone(self, recognizer: edgevid.Recognizer):
         """The real networks, shared by three streams and a thread that classifies clips."""
         clips = [[(k / 10, f) for k, f in enumerate(moving_frames(8, 64, 48, seed=s))] for s in range(3)]
-        options = {"window_seconds": 2.5, "min_filled": 0.0}
-        alone = [[p.probabilities for p in recognizer.stream(clip, **options)] for clip in clips]
+        options = StreamOptions(window_seconds=2.5, min_filled=0.0)
+        alone = [[p.probabilities for p in recognizer.stream(clip, options)] for clip in clips]
         whole = recognizer.classify([frame for _, frame in clips[0]]).probabilities
         together: dict[str, list] = {str(k): [] for k in range(3)}
         with recognizer.start_many(
-            dict(zip(together, clips)), on_prediction=lambda name, p: together[name].append(p.probabilities), **options
+            dict(zip(together, clips)),
+            on_prediction=lambda name, p: together[name].append(p.probabilities),
+            stream=options,
         ) as group:
             again = [recognizer.classify([frame for _, frame in clips[0]]).probabilities for _ in range(3)]
             group.wait()
@@ -203,4 +205,4 @@ class TestTrouble:
         with pytest.raises(OptionError, match="in words"):
             stand_in.start_many([Endless()], smoothing=edgevid.events.smoothing.MeanSmoothing(5))
         with pytest.raises(OptionError, match="hop=0"):
-            stand_in.start_many([Endless()], hop=0)
+            stand_in.start_many([Endless()], stream=StreamOptions(hop=0))

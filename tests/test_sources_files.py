@@ -14,7 +14,7 @@ from support.cameras import Statuses
 from support.videos import number_of, numbered_frame
 
 import edgevid
-from edgevid import OptionError, SourceError, VideoFile
+from edgevid import OptionError, SourceError, StreamOptions, VideoFile
 from edgevid.sources import FrameIterable, ImageFolder, Source, SourceStats
 
 
@@ -151,7 +151,7 @@ class TestImageFolder:
 
     def test_recogniser_streams_from_a_folder(self, tmp_path: Path, recognizer: edgevid.Recognizer):
         write_pictures(tmp_path, [f"{i}.png" for i in range(30)])
-        predictions = list(recognizer.stream(tmp_path, window_seconds=1.0))
+        predictions = list(recognizer.stream(tmp_path, StreamOptions(window_seconds=1.0)))
         assert predictions[-1].timestamp == pytest.approx(29 / 25)
 
 
@@ -298,5 +298,5 @@ class TestOpenSource:
 
         with Own() as source:
             assert edgevid.open_source(source) is source
-            assert list(recognizer.stream(source, window_seconds=3, min_filled=0))
+            assert list(recognizer.stream(source, StreamOptions(window_seconds=3, min_filled=0)))
             assert source.stats() == SourceStats()

@@ -14,7 +14,7 @@ from support.cameras import Statuses, camera_threads, wait_until
 from support.fake_picamera2 import Sensor, plug_picamera2
 
 import edgevid
-from edgevid import ExtraNotInstalledError, OptionError, SourceError
+from edgevid import ExtraNotInstalledError, OptionError, SourceError, StreamOptions
 from edgevid.sources import PiCamera, live
 
 
@@ -68,7 +68,7 @@ class TestFrames:
         assert not first.image.any()
 
     def test_recogniser_streams_from_it(self, sensor: Sensor, recognizer: edgevid.Recognizer):
-        predictions = recognizer.stream("picamera2", window_seconds=0.5, min_filled=0)
+        predictions = recognizer.stream("picamera2", StreamOptions(window_seconds=0.5, min_filled=0))
         assert next(predictions).label in recognizer.labels
         predictions.close()
 

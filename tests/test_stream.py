@@ -13,7 +13,7 @@ import pytest
 from support.videos import moving_frames, number_of, numbered_frame
 
 import edgevid
-from edgevid import FrameError, OptionError, SourceError, Stream, TimedFrame, TimestampError, VideoFile
+from edgevid import FrameError, OptionError, SourceError, Stream, StreamOptions, TimedFrame, TimestampError, VideoFile
 from edgevid.sampling import uniform_indices
 from edgevid.sources import FrameIterable
 
@@ -170,8 +170,8 @@ class TestRefusals:
 
     @pytest.mark.parametrize("hop", [0, -1, 1.5, True, None, "1"])
     def test_hop_that_is_no_int_above_0_is_refused(self, recognizer: edgevid.Recognizer, hop: object):
-        with pytest.raises(OptionError, match="expected an int of 1 or more sampled frames"):
-            recognizer.open_stream(hop=hop)
+        with pytest.raises(OptionError, match="expected an int of 1 or more"):
+            recognizer.open_stream(StreamOptions(hop=hop))
 
     @pytest.mark.parametrize(("min_filled", "first"), [(0.28, 7), (0.56, 14), (0.29, 8), (1 / 25, 1), (1.0, 25)])
     def test_the_first_prediction_comes_when_so_much_of_the_window_is_filled(self, min_filled: float, first: int):
@@ -180,17 +180,17 @@ class TestRefusals:
 
     @pytest.mark.parametrize("min_filled", [-0.1, 1.1, math.nan, "all", None])
     def test_min_filled_outside_0_to_1_is_refused(self, recognizer: edgevid.Recognizer, min_filled: object):
-        with pytest.raises(OptionError, match="expected a part from 0 to 1"):
-            recognizer.open_stream(min_filled=min_filled)
+        with pytest.raises(OptionError, match="expected a number from 0 to 1"):
+            recognizer.open_stream(StreamOptions(min_filled=min_filled))
 
     @pytest.mark.parametrize("window_seconds", [0, -2.0, math.nan, math.inf, "long"])
     def test_window_that_is_no_time_span_is_refused(self, recognizer: edgevid.Recognizer, window_seconds: object):
         with pytest.raises(OptionError, match="expected a number of seconds above 0"):
-            recognizer.open_stream(window_seconds=window_seconds)
+            recognizer.open_stream(StreamOptions(window_seconds=window_seconds))
 
     def test_options_are_checked_before_the_source_is_opened(self, recognizer: edgevid.Recognizer):
         with pytest.raises(OptionError):
-            recognizer.stream("no such file.mp4", hop=0)
+            recognizer.stream("no such file.mp4", StreamOptions(hop=0))
         with pytest.raises(SourceError, match="No such file"):
             next(recognizer.stream("no such file.mp4"))
 
@@ -202,7 +202,7 @@ class TestParity:
         path = make_video("clip.avi", moving_frames(70))
         with VideoFile(path) as video:
             decoded = list(video)
-        stream = recognizer.open_stream(window_seconds=2.5)
+        stream = recognizer.open_stream(StreamOptions(window_seconds=2.5))
         used, pushed = [], []
         for timestamp, image in decoded:
             if stream.wants(timestamp):
@@ -210,7 +210,7 @@ class TestParity:
             prediction = stream.push(image, timestamp)
             if prediction is not None:
                 pushed.append(prediction)
-        streamed = list(recognizer.stream(path, window_seconds=2.5))
+        streamed = list(recognizer.stream(path, StreamOptions(window_seconds=2.5)))
         assert len(streamed) == len(pushed) == len(used) - 24 == 4
         for from_file, from_loop in zip(streamed, pushed):
             np.testing.assert_array_equal(from_file.probabilities, from_loop.probabilities)
@@ -220,7 +220,7 @@ class TestParity:
             np.testing.assert_allclose(streamed[k].probabilities, clip.probabilities, atol=TOLERANCE)
 
     def test_window_that_is_partly_filled(self, recognizer: edgevid.Recognizer):
-        frames, stream = moving_frames(4), recognizer.open_stream(min_filled=0)
+        frames, stream = moving_frames(4), recognizer.open_stream(StreamOptions(min_filled=0))
         for k, frame in enumerate(frames):
             prediction = stream.push(frame, k * recognizer.window_seconds / 25)
             expected = recognizer.classify(frames[: k + 1])
@@ -240,7 +240,7 @@ class TestParity:
         clips = [moving_frames(4, 64, 48, seed=seed) for seed in (1, 2)]
 
         def run(frames: np.ndarray, out: list) -> None:
-            stream = recognizer.open_stream(window_seconds=2.5, min_filled=0)
+            stream = recognizer.open_stream(StreamOptions(window_seconds=2.5, min_filled=0))
             out += [stream.push(frame, k / 10).probabilities for k, frame in enumerate(frames)]
 
         alone: list[list] = [[], []]
@@ -268,7 +268,7 @@ class TestSources:
     def test_file(self, recognizer: edgevid.Recognizer, counting: Counting, make_video):
         for source in (make_video("clip.mp4", 70), str(make_video("clip.mp4", 70))):
             counting.windows.clear()
-            got = list(recognizer.stream(source, window_seconds=2.0, hop=5))
+            got = list(recognizer.stream(source, StreamOptions(window_seconds=2.0, hop=5)))
             assert len(got) == 3
             assert counting.windows[0] == list(range(0, 50, 2))
             assert counting.windows[-1] == list(range(20, 70, 2))
@@ -277,7 +277,7 @@ class TestSources:
         pairs = [(k / 10, numbered_frame(k)) for k in range(27)]
         for items in (pairs, iter(pairs), [TimedFrame(*pair) for pair in pairs]):
             counting.windows.clear()
-            got = list(recognizer.stream(items, window_seconds=2.5))
+            got = list(recognizer.stream(items, StreamOptions(window_seconds=2.5)))
             assert [prediction.timestamp for prediction in got] == [2.4, 2.5, 2.6]
             assert counting.windows == [list(range(first, first + 25)) for first in range(3)]
 
@@ -290,7 +290,7 @@ class TestSources:
                 yield numbered_frame(k)
 
         monkeypatch.setattr(time, "monotonic", lambda: clock.now)
-        got = list(recognizer.stream(camera_loop(), window_seconds=2.5))
+        got = list(recognizer.stream(camera_loop(), StreamOptions(window_seconds=2.5)))
         assert [prediction.timestamp for prediction in got] == pytest.approx([502.4 + k / 10 for k in range(6)])
 
     def test_bad_frame_in_an_iterable_is_refused(self, recognizer: edgevid.Recognizer, counting: Counting):
@@ -323,12 +323,12 @@ class TestSources:
         closed: list[str] = []
         monkeypatch.setattr(VideoFile, "close", lambda self: closed.append(self.name))
         path = make_video("clip.mp4", 30)
-        stream = recognizer.stream(path, window_seconds=0.5)
+        stream = recognizer.stream(path, StreamOptions(window_seconds=0.5))
         next(stream)
         stream.close()
         assert closed == [str(path)]
         with VideoFile(path) as video:
-            list(recognizer.stream(video, window_seconds=0.5))
+            list(recognizer.stream(video, StreamOptions(window_seconds=0.5)))
             assert closed == [str(path)]
 
     def test_iterable_of_frames_is_a_source_of_its_own(self):

@@ -18,7 +18,7 @@ from ..outputs.drawing.video_writer import VideoWriter
 from ..prediction import Prediction
 from ..recognizer import Recognizer
 from ..sources import VideoFile
-from ..stream import Stream
+from ..stream import Stream, StreamOptions
 from .demo_clip import CREDIT, demo_clip
 from .interrupts import interruptible
 from .options import add_model_options, load_recognizer, positive_seconds
@@ -90,7 +90,7 @@ def annotate(
     if window_seconds is None:
         # A shorter video can never fill the window; to the classifier a clip is a window of its own length.
         window_seconds = min(recognizer.window_seconds, expected_seconds or recognizer.window_seconds)
-    stream = recognizer.open_stream(window_seconds=window_seconds, min_filled=_MIN_FILLED)
+    stream = recognizer.open_stream(StreamOptions(window_seconds=window_seconds, min_filled=_MIN_FILLED))
     palette = Palette()
     thumbnails = Thumbnails(expected_seconds or 10.0)
     predictions: list[Prediction] = []

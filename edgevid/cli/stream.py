@@ -15,6 +15,7 @@ from ..recognizer import Recognizer
 from ..runner.messages import Watcher
 from ..runner.stream_source import named_sources
 from ..sources import SourceStatus
+from ..stream import StreamOptions
 from .interrupts import interruptible
 from .options import add_model_options, load_recognizer, part, positive_int, positive_seconds
 from .output import print_error
@@ -210,10 +211,12 @@ def _stream(args: argparse.Namespace, summary: Summary) -> None:
             events=_event_options(args),
             max_seconds=args.max_seconds,
             max_predictions=args.max_predictions,
-            window_seconds=args.window_seconds,
-            hop=args.hop,
-            min_filled=args.min_filled,
-            reset_on_cut=args.reset_on_cut,
+            stream=StreamOptions(
+                window_seconds=args.window_seconds,
+                hop=args.hop,
+                min_filled=args.min_filled,
+                reset_on_cut=args.reset_on_cut,
+            ),
         ) as group:
             summary.group = group
             try:

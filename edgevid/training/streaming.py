@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import EdgevidError
 from ..recognizer import Recognizer
 from ..sources import VideoFile
+from ..stream import StreamOptions
 from .dataset import Clip
 from .evaluation import Predictions
 from .metrics import Share
@@ -62,7 +63,7 @@ def replay_clips(
                 StreamPrediction(
                     names[clip.path], clip.label, p.timestamp or 0.0, p.window_filled, p.label, round(p.score, 6)
                 )
-                for p in recognizer.stream(clip.path, window_seconds=window, min_filled=0.0)
+                for p in recognizer.stream(clip.path, StreamOptions(window_seconds=window, min_filled=0.0))
             ]
         except EdgevidError:  # named already, when it was classified
             said, is_shorter = [], False

@@ -20,6 +20,7 @@ from support.mosquitto import MOSQUITTO, Listener, Mosquitto
 from support.stand_ins import Endless, reached
 from support.videos import moving_frames
 
+from edgevid import StreamOptions
 from edgevid.cli import stream as stream_command
 from edgevid.cli import stream_opening, stream_output
 from edgevid.cli.stream_output import Lines
@@ -34,7 +35,7 @@ QUICK = ("--window-seconds", 0.5, "--min-filled", 0, "--threads", 1)
 
 def test_json_lines_are_what_the_library_answers(call, clip, recognizer):
     outcome = call("stream", clip, "--json", "--window-seconds", 1.0, "--threads", 1, "--top", 2)
-    expected = list(recognizer.stream(clip, window_seconds=1.0))
+    expected = list(recognizer.stream(clip, StreamOptions(window_seconds=1.0)))
     records = [json.loads(line) for line in outcome.out.splitlines()]
     assert outcome.code == 0
     assert len(records) == len(expected) == 3
@@ -179,10 +180,11 @@ class TestEvents:
 
     def test_smoothing_is_that_of_the_library(self, call, clip, recognizer):
         outcome = call("stream", clip, "--json", "--window-seconds", 1, "--smoothing", "mean:2", "--threads", 1)
-        expected = list(recognizer.stream(clip, window_seconds=1.0, smoothing="mean:2"))
+        expected = list(recognizer.stream(clip, StreamOptions(window_seconds=1.0), smoothing="mean:2"))
+        plain = recognizer.stream(clip, StreamOptions(window_seconds=1.0))
         scores = [json.loads(line)["score"] for line in outcome.out.splitlines()]
         assert scores == pytest.approx([p.score for p in expected], abs=1e-4)
-        assert scores[1:] != pytest.approx([p.score for p in recognizer.stream(clip, window_seconds=1.0)][1:], abs=1e-4)
+        assert scores[1:] != pytest.approx([p.score for p in plain][1:], abs=1e-4)
 
     def test_reset_on_cut_empties_the_window_at_a_cut(self, call, monkeypatch, make_video):
         seen = []
