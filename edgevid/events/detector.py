@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, Optional, Union
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import OptionError
 from ..prediction import Prediction
+from ..support.checks import check_number
 from .order import PredictionOrder
 
 # How far below the score that begins an action the score that ends it lies, unless told otherwise.
@@ -20,7 +20,28 @@ _SECONDS_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Began:
+class Event:
+    """Something that happened in a stream. Each kind is a class of its own, a frozen dataclass with a :attr:`kind`.
+
+    Who is told of events may meet kinds that they do not know: all have these attributes.
+
+    Attributes:
+        label: the class that it is about.
+        timestamp: seconds on the stream's clock, when it counted as happened.
+        kind: what happened, in a word: "began", "ended".
+    """
+
+    label: str
+    timestamp: float
+    kind: ClassVar[str] = "event"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the kind as ``event``, then the attributes."""
+        return {"event": self.kind, **{field.name: getattr(self, field.name) for field in fields(self)}}
+
+
+@dataclass(frozen=True)
+class Began(Event):
     """An action began.
 
     Attributes:
@@ -29,17 +50,12 @@ class Began:
         score: its probability then, in [0, 1].
     """
 
-    label: str
-    timestamp: float
     score: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"event": "began", "label": self.label, "timestamp": self.timestamp, "score": self.score}
+    kind: ClassVar[str] = "began"
 
 
 @dataclass(frozen=True)
-class Ended:
+class Ended(Event):
     """An action ended.
 
     Attributes:
@@ -49,20 +65,9 @@ class Ended:
         peak_score: its highest probability between, in [0, 1].
     """
 
-    label: str
-    timestamp: float
     duration_seconds: float
     peak_score: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "event": "ended", "label": self.label, "timestamp": self.timestamp,
-            "duration_seconds": self.duration_seconds, "peak_score": self.peak_score,
-        }  # fmt: skip
-
-
-Event = Union[Began, Ended]
+    kind: ClassVar[str] = "ended"
 
 
 @dataclass(frozen=True)
@@ -86,14 +91,11 @@ class EventOptions:
     cooldown_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (_is_number(self.enter) and 0.0 < self.enter <= 1.0):
-            raise OptionError(f"enter={self.enter!r} was given; expected a probability above 0 and at most 1.")
-        if self.exit is not None and not (_is_number(self.exit) and 0.0 <= self.exit <= self.enter):
-            raise OptionError(f"exit={self.exit!r} was given; expected a probability from 0 to enter, {self.enter:g}.")
-        for name in ("min_seconds", "cooldown_seconds"):
-            value = getattr(self, name)
-            if not (_is_number(value) and 0.0 <= value < math.inf):
-                raise OptionError(f"{name}={value!r} was given; expected a number of seconds, 0 or more.")
+        check_number("enter", self.enter, 0, 1, above_low=True)
+        if self.exit is not None:
+            check_number("exit", self.exit, 0, self.enter)
+        check_number("min_seconds", self.min_seconds, 0, unit="seconds")
+        check_number("cooldown_seconds", self.cooldown_seconds, 0, unit="seconds")
 
     @property
     def exit_score(self) -> float:
@@ -215,7 +217,3 @@ class EventDetector:
         self._active = None
         self._ended_at[action.label] = now
         return Ended(action.label, now, now - action.since, action.peak_score)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

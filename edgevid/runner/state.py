@@ -1,0 +1,220 @@
+"""What is known of a source: one state for the page, MQTT, printed lines and the summary."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Any, Optional
+
+from ..events import ActiveAction, Began, Ended, Event
+from ..prediction import Prediction
+from ..sources.base import SourceStats, SourceStatus
+from ..support.credentials import without_credentials
+from .messages import Message, Sampled, SourceEvent
+
+GONE = ("lost", "ended", "failed")
+RATE_SECONDS = 5.0  # what a rate is the mean over
+_SHORTEST_RATE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class SourceState:
+    """A source at one moment. Frozen: each message makes a new one, so any thread may read it.
+
+    Attributes:
+        source: the source's name, as messages give it.
+        name: the same without user and password: what others may read.
+        state: ``"waiting"`` until it is opened, then that of the last :class:`~edgevid.SourceStatus`; ``"running"`` once frames
+            come.
+        message: that status for people, without user and password.
+        live: whether it is a camera.
+        sampled: the newest frame.
+        prediction: the newest of the scene; None while its window fills, and where the source is lost.
+        actions: those that go on, the one that began last at the end.
+        quiet_since: while none goes on: when the last one ended, or the scene's first prediction came, in seconds on the
+            source's clock. None: not known yet.
+        window_filled: how much of the window holds frames, in [0, 1]; None: not known.
+        frames, predictions, events: how many there were.
+        first_timestamp: of the first frame, in seconds on the source's clock.
+        total_latency_seconds: the sum over all frames.
+        received_at, predicted_at: ``time.monotonic()`` when the newest frame and the newest prediction were there.
+    """
+
+    source: str
+    name: str
+    state: str = "waiting"
+    message: str = ""
+    live: bool = False
+    sampled: Optional[Sampled] = None
+    prediction: Optional[Prediction] = None
+    actions: tuple[ActiveAction, ...] = ()
+    quiet_since: Optional[float] = None
+    window_filled: Optional[float] = None
+    frames: int = 0
+    predictions: int = 0
+    events: int = 0
+    first_timestamp: Optional[float] = None
+    total_latency_seconds: float = 0.0
+    received_at: float = 0.0
+    predicted_at: float = 0.0
+    _rates: tuple[Optional[float], Optional[float]] = (None, None)
+
+    @property
+    def timestamp(self) -> Optional[float]:
+        """Of the newest frame, in seconds on the source's clock."""
+        return None if self.sampled is None else self.sampled.timestamp
+
+    @property
+    def stats(self) -> SourceStats:
+        """What became of the source's frames, up to the newest that was sampled."""
+        return SourceStats() if self.sampled is None else self.sampled.stats
+
+    @property
+    def action(self) -> Optional[ActiveAction]:
+        """The action that goes on; of several the one that began last."""
+        return self.actions[-1] if self.actions else None
+
+    @property
+    def action_score(self) -> Optional[float]:
+        """The probability that the newest prediction gives :attr:`action`, in [0, 1]."""
+        action, prediction = self.action, self.prediction
+        if action is None or prediction is None or action.label not in prediction.labels:
+            return None
+        return float(prediction.probabilities[prediction.labels.index(action.label)])
+
+    @property
+    def since(self) -> Optional[float]:
+        """Since when :attr:`action` goes on, or none does, in seconds on the source's clock."""
+        return self.actions[-1].since if self.actions else self.quiet_since
+
+    @property
+    def latency_seconds(self) -> Optional[float]:
+        """Of the newest frame; see :class:`Sampled`."""
+        return None if self.sampled is None else self.sampled.latency_seconds
+
+    @property
+    def mean_latency_seconds(self) -> Optional[float]:
+        """Over all frames."""
+        return self.total_latency_seconds / self.frames if self.frames else None
+
+    @property
+    def age_seconds(self) -> Optional[float]:
+        """How old the newest frame is now: since its capture, or since it was read from a file."""
+        return None if self.sampled is None else self.sampled.latency_seconds + time.monotonic() - self.received_at
+
+    @property
+    def prediction_age_seconds(self) -> Optional[float]:
+        """How long ago the newest prediction was made."""
+        return None if self.prediction is None else time.monotonic() - self.predicted_at
+
+    @property
+    def frames_per_second(self) -> Optional[float]:
+        """Frames sampled a second, over the last 5 s; None: not known yet."""
+        return self._rate(0)
+
+    @property
+    def captured_per_second(self) -> Optional[float]:
+        """Frames that the source had, a second, over the last 5 s; None: not known yet."""
+        return self._rate(1)
+
+    def _rate(self, which: int) -> Optional[float]:
+        if self.frames > 1 and time.monotonic() - self.received_at > RATE_SECONDS:
+            return 0.0
+        return self._rates[which]
+
+
+class StateTracker:
+    """Follows the messages of one source. Belongs to one thread at a time; anyone may read :attr:`state`.
+
+    Args:
+        source: the source's name.
+        window_seconds: what the stream's window spans; None: not known.
+
+    Attributes:
+        state: after the last message.
+    """
+
+    def __init__(self, source: str, window_seconds: Optional[float] = None) -> None:
+        self.state = SourceState(source, without_credentials(source))
+        self._window_seconds = window_seconds
+        self._arrivals: deque[tuple[float, int]] = deque()  # when a frame was there, what had been captured
+        self._scene = 0
+        self._filling_since: Optional[float] = None  # timestamp of the first frame of the window that fills
+
+    def take(self, message: Message) -> SourceState:
+        """The state after the next message. Costs microseconds."""
+        if isinstance(message, Sampled):
+            changes = self._sampled(message)
+        elif isinstance(message, SourceEvent):
+            changes = self._happened(message.event)
+        else:
+            changes = self._status(message)
+        self.state = replace(self.state, **changes)
+        return self.state
+
+    def _sampled(self, sampled: Sampled) -> dict[str, Any]:
+        now, state, prediction = time.monotonic(), self.state, sampled.prediction
+        changes: dict[str, Any] = {
+            "sampled": sampled, "live": sampled.live, "frames": state.frames + 1, "received_at": now,
+            "predictions": state.predictions + (prediction is not None),
+            "total_latency_seconds": state.total_latency_seconds + sampled.latency_seconds,
+        }  # fmt: skip
+        if state.first_timestamp is None:
+            changes["first_timestamp"] = sampled.timestamp
+        if state.state in GONE:
+            return changes  # a frame that was under way when the camera was lost says nothing of now
+        changes.update(state="running", _rates=self._count(now, sampled.stats.captured))
+        if sampled.scene != self._scene:
+            self._scene, self._filling_since = sampled.scene, sampled.timestamp
+            changes.update(prediction=None, quiet_since=None)
+        quiet_since = changes.get("quiet_since", state.quiet_since)
+        if prediction is not None:
+            changes.update(prediction=prediction, predicted_at=now, window_filled=prediction.window_filled)
+            if quiet_since is None:
+                changes["quiet_since"] = sampled.timestamp
+            if state.actions:
+                changes["actions"] = tuple(_with_peak(action, prediction) for action in state.actions)
+        elif changes.get("prediction", state.prediction) is None and self._filling_since is not None:
+            changes["window_filled"] = self._filled(sampled.timestamp - self._filling_since)
+        return changes
+
+    def _happened(self, event: Event) -> dict[str, Any]:
+        changes: dict[str, Any] = {"events": self.state.events + 1}
+        others = tuple(action for action in self.state.actions if action.label != event.label)
+        if isinstance(event, Began) and self.state.state not in GONE:
+            changes["actions"] = (*others, ActiveAction(event.label, event.timestamp, event.score))
+        elif isinstance(event, Ended) and len(others) < len(self.state.actions):
+            changes.update(actions=others, quiet_since=event.timestamp)
+        return changes
+
+    def _status(self, status: SourceStatus) -> dict[str, Any]:
+        changes: dict[str, Any] = {"state": status.state, "message": without_credentials(status.message)}
+        if status.state in GONE:
+            self._arrivals.clear()
+            self._scene = 0
+            changes["_rates"] = (0.0, 0.0)
+        if status.state not in ("ended", "failed"):
+            changes.update(prediction=None, window_filled=None)
+        return {**changes, "actions": (), "quiet_since": None}
+
+    def _count(self, now: float, captured: int) -> tuple[Optional[float], Optional[float]]:
+        """Frames sampled and frames captured in a second, over the last seconds."""
+        arrivals = self._arrivals
+        arrivals.append((now, captured))
+        while arrivals[0][0] < now - RATE_SECONDS:
+            arrivals.popleft()
+        first, captured_first = arrivals[0]
+        if now - first < _SHORTEST_RATE_SECONDS:
+            return None, None
+        return (len(arrivals) - 1) / (now - first), max(captured - captured_first, 0) / (now - first)
+
+    def _filled(self, seconds: float) -> Optional[float]:
+        return None if not self._window_seconds else min(max(seconds / self._window_seconds, 0.0), 1.0)
+
+
+def _with_peak(action: ActiveAction, prediction: Prediction) -> ActiveAction:
+    if action.label not in prediction.labels:
+        return action
+    score = float(prediction.probabilities[prediction.labels.index(action.label)])
+    return replace(action, peak_score=score) if score > action.peak_score else action
