@@ -59,7 +59,7 @@ class TestExponential:
 
     @pytest.mark.parametrize("seconds", [0, -1.0, math.nan, math.inf, None, "1", True])
     def test_time_constant_that_is_no_time_is_refused(self, seconds: object):
-        with pytest.raises(OptionError, match=r"ExponentialSmoothing\(.*expected a number of seconds above 0"):
+        with pytest.raises(OptionError, match=r"seconds=.*expected a number of seconds above 0"):
             ExponentialSmoothing(seconds)
 
 
@@ -79,7 +79,7 @@ class TestMean:
 
     @pytest.mark.parametrize("count", [0, -1, 1.5, None, "3", True])
     def test_count_that_is_no_int_above_0_is_refused(self, count: object):
-        with pytest.raises(OptionError, match=r"MeanSmoothing\(.*expected an int of 1 or more predictions"):
+        with pytest.raises(OptionError, match=r"count=.*expected an int of 1 or more"):
             MeanSmoothing(count)
 
 

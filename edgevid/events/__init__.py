@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .detector import ActiveAction, Began, Ended, Event, EventDetector, EventOptions
-from .smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing, open_smoothing
+from .smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing, fresh_smoothing, open_smoothing
 
 __all__ = [
     "ActiveAction",
@@ -15,5 +15,6 @@ __all__ = [
     "ExponentialSmoothing",
     "MeanSmoothing",
     "Smoothing",
+    "fresh_smoothing",
     "open_smoothing",
 ]

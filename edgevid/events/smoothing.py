@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections import deque
-from typing import Optional, Protocol
+from typing import Optional, Protocol, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
 from ..prediction import Prediction
+from ..support.checks import check_int, check_number
 from .order import PredictionOrder
 
 
@@ -39,10 +41,7 @@ class ExponentialSmoothing:
     """
 
     def __init__(self, seconds: float) -> None:
-        number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-        if not (number and math.isfinite(seconds) and seconds > 0):
-            raise OptionError(f"ExponentialSmoothing({seconds!r}) was asked for; expected a number of seconds above 0.")
-        self.seconds = float(seconds)
+        self.seconds = check_number("seconds", seconds, 0, above_low=True, unit="seconds")
         self.reset()
 
     def reset(self) -> None:
@@ -76,9 +75,7 @@ class MeanSmoothing:
     """
 
     def __init__(self, count: int) -> None:
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise OptionError(f"MeanSmoothing({count!r}) was asked for; expected an int of 1 or more predictions.")
-        self.count = count
+        self.count = check_int("count", count, 1)
         self.reset()
 
     def reset(self) -> None:
@@ -125,6 +122,15 @@ def open_smoothing(text: str) -> Optional[Smoothing]:
         f"The smoothing {text!r} was asked for; expected none, exponential:SECONDS (seconds above 0, such as exponential:1.5) "
         "or mean:COUNT (1 or more predictions, such as mean:5)."
     )
+
+
+def fresh_smoothing(smoothing: Optional[Union[str, Smoothing]]) -> Optional[Smoothing]:
+    """What is meant, with nothing seen yet: of an object a copy, for several streams may be given the same one."""
+    if smoothing is None or isinstance(smoothing, str):
+        return open_smoothing(smoothing or "none")
+    fresh = copy.deepcopy(smoothing)
+    fresh.reset()
+    return fresh
 
 
 def _replaced(prediction: Prediction, probabilities: NDArray[np.float64]) -> Prediction:
