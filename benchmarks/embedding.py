@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from measure import environment, latency_fields, save, time_in_turn
 
-from edgevid.bundles.bundle import find_extractor
-from edgevid.embedders.cnn import Extractor
+from edgevid.bundles import find_extractor
+from edgevid.embedders.opening import open_cnn
 from edgevid.errors import EdgevidError
 
 
@@ -30,10 +30,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     args = parser.parse_args()
 
-    extractor = Extractor(find_extractor().path, num_threads=args.threads, runtime=args.runtime)
+    embedder = open_cnn(find_extractor(), num_threads=args.threads, runtime=args.runtime)
     frame = np.random.default_rng(0).integers(0, 256, (args.height, args.width, 3), dtype=np.uint8)
     times = time_in_turn(
-        {"embed": lambda: extractor.embed(frame), "invoke": extractor.model._interpreter.invoke}, runs=args.runs
+        {"embed": lambda: embedder.embed_picture(frame), "invoke": embedder.model._interpreter.invoke}, runs=args.runs
     )
     latency = {name: latency_fields(values) for name, values in times.items()}
     ratio = latency["embed"]["median_ms"] / latency["invoke"]["median_ms"]

@@ -32,16 +32,15 @@ import numpy as np
 from measure import environment, save
 from PIL import Image
 
-from edgevid.bundles.bundle import find_extractor
+from edgevid.bundles import EmbedderEntry, find_extractor
 from edgevid.cli.classify import find_videos
-from edgevid.embedders.cnn import Extractor
+from edgevid.embedders import CnnEmbedder
 from edgevid.errors import EdgevidError
+from edgevid.extraction import EmbeddingConfig, cache, extract, local_executor
+from edgevid.extraction.config import embedders_of_this_thread
 from edgevid.sampling import uniform_indices
 from edgevid.sources.video_file import VideoFile
 from edgevid.tflite.interpreter import TfliteModel
-from edgevid.training import extraction
-from edgevid.training.executors import local_executor
-from edgevid.training.extraction import Recipe, extract, open_extractor_of
 
 # stage -> what is timed for it; the time of another stage that runs inside one is the inner one's only
 STAGES = {
@@ -50,9 +49,9 @@ STAGES = {
     "retrieve, RGB": (VideoFile, "retrieve"),
     "resize": ("edgevid.embedders.cnn", "resize"),
     "invoke": (TfliteModel, "run"),
-    "average": (Extractor, "embed"),
-    "hash": (extraction, "sha256_of"),
-    "write": (extraction, "_write"),
+    "average": (CnnEmbedder, "embed"),
+    "hash": (cache, "sha256_of"),
+    "write": (cache, "_write"),
 }
 
 
@@ -69,18 +68,18 @@ def main() -> int:
     videos = [video for path in args.clips for video in find_videos(path)]
     videos = [videos[i] for i in sorted(set(uniform_indices(len(videos), args.max_clips)))]
     one_core = stay_on_one_core()
-    recipe = Recipe.of(find_extractor(args.extractor), args.runtime)
-    extractor, times, stages = open_extractor_of(recipe), defaultdict(list), defaultdict(list)
+    config = EmbeddingConfig.of([EmbedderEntry(CnnEmbedder.kind, find_extractor(args.extractor))], runtime=args.runtime)
+    (cnn,), times, stages = embedders_of_this_thread(config), defaultdict(list), defaultdict(list)
     with ExitStack() as stack:
-        executor = stack.enter_context(local_executor(1, partial(open_extractor_of, recipe)))
+        executor = stack.enter_context(local_executor(1, partial(embedders_of_this_thread, config)))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for number in range(-1, args.rounds):  # the first round warms everything up
-            bare = seconds(lambda: [bare_embeddings(extractor, video) for video in videos])
+            bare = seconds(lambda: [bare_embeddings(cnn, video) for video in videos])
             before = executor.submit(time.process_time).result()
-            wall, cpu = seconds(partial(embed_all, recipe, videos, folder / f"worker {number}", executor))
+            wall, cpu = seconds(partial(embed_all, config, videos, folder / f"worker {number}", executor))
             cpu += executor.submit(time.process_time).result() - before
             with staged() as spent:
-                staged_seconds, _ = seconds(partial(embed_all, recipe, videos, folder / f"stages {number}"))
+                staged_seconds, _ = seconds(partial(embed_all, config, videos, folder / f"stages {number}"))
             if number >= 0:
                 times["bare"].append(bare)
                 times["extraction"].append((wall, cpu))
@@ -122,33 +121,33 @@ def stay_on_one_core() -> bool:
     return True
 
 
-def bare_embeddings(extractor: Extractor, video: Path) -> np.ndarray:
+def bare_embeddings(cnn: CnnEmbedder, video: Path) -> np.ndarray:
     """The embeddings with nothing around the calls that make them: no check, no second pass, no file."""
     import cv2
 
-    interpreter, model = extractor.model._interpreter, extractor.model
+    interpreter, model = cnn.model._interpreter, cnn.model
     capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
     wanted = uniform_indices(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     made: dict[int, np.ndarray] = {}
-    index, chosen, size = 0, set(wanted.tolist()), (extractor.width, extractor.height)
+    index, chosen, size = 0, set(wanted.tolist()), (cnn.width, cnn.height)
     while capture.grab():
         if index in chosen:
             frame = cv2.cvtColor(capture.retrieve()[1], cv2.COLOR_BGR2RGB)
             picture = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
-            if extractor._takes_float:
-                picture = picture * extractor._scale + extractor._offset
+            if cnn._takes_float:
+                picture = picture * cnn._scale + cnn._offset
             interpreter.set_tensor(model.inputs[0].index, picture[np.newaxis])
             interpreter.invoke()
             feature_map = interpreter.get_tensor(model.outputs[0].index)
-            made[index] = feature_map.reshape(-1, extractor.dim).mean(axis=0, dtype=np.float32) / extractor._divisor
+            made[index] = feature_map.reshape(-1, cnn.dim).mean(axis=0, dtype=np.float32) / cnn._divisor
         index += 1
     capture.release()
     return np.stack([made[i] for i in wanted if i in made])
 
 
-def embed_all(recipe: Recipe, videos: list[Path], cache: Path, executor: Any = None) -> None:
-    for _, extracted in extract(recipe, videos, cache, executor):
-        if extracted.file is None:
+def embed_all(config: EmbeddingConfig, videos: list[Path], folder: Path, executor: Any = None) -> None:
+    for _, extracted in extract(config, videos, folder, executor):
+        if extracted.problem:
             raise EdgevidError(extracted.problem)
 
 

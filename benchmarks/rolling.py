@@ -23,17 +23,15 @@ from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
-from measure import environment, latency_fields, save, time_in_turn
+from measure import environment, latency_fields, peak_bytes, save, time_in_turn
 
 import edgevid
-from edgevid.bundles.bundle import open_bundle
-from edgevid.classifiers.classifier import Classifier
-from edgevid.classifiers.rolling import RollingClassifier
-from edgevid.classifiers.window import EmbeddingWindow
+from edgevid.bundles import open_bundle
+from edgevid.classifiers import RecurrentClassifier, RollingWindow, open_network
+from edgevid.embedders import Embedding, Window
 from edgevid.errors import EdgevidError
-from edgevid.stream import Stream
+from edgevid.stream import Stream, StreamOptions
 from edgevid.tflite.interpreter import TfliteModel
-from edgevid.training.footprint import peak_bytes
 
 ROLLING, WINDOW, KERAS = "rolling", "window", "keras"
 
@@ -62,10 +60,10 @@ def main() -> int:
         print(_peak_growth(args.memory_of, args.classifier, args.threads, args.runtime))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        path, keras_path = args.classifier or open_bundle().classifier_path, None
+        path, keras_path = args.classifier or open_bundle().classifier.path, None
         if args.units:
             path, keras_path = _random_classifiers(args.architecture, args.units, args.dtype, Path(folder))
-        classifier = Classifier(path, num_threads=args.threads, runtime=args.runtime)
+        classifier = open_recurrent(path, args.threads, args.runtime)
         result = {
             "benchmark": "rolling", "environment": environment(args.runtime), "threads": args.threads,
             "classifier": _described(classifier), **_compare(classifier, keras_path, args), **_whole_stream(classifier, args),
@@ -75,10 +73,10 @@ def main() -> int:
     return 0
 
 
-def _compare(classifier: Classifier, keras_path: Optional[Path], args: argparse.Namespace) -> dict[str, Any]:
-    embeddings = np.random.default_rng(0).random((64, classifier.dim), np.float32)
-    reference = Classifier(classifier.model.path, num_threads=args.threads, runtime=args.runtime)
-    rolling, window = RollingClassifier(classifier, hop=1), EmbeddingWindow(classifier.num_frames, classifier.dim)
+def _compare(classifier: RecurrentClassifier, keras_path: Optional[Path], args: argparse.Namespace) -> dict[str, Any]:
+    embeddings = embeddings_of(classifier, 64)
+    reference = open_recurrent(classifier.model.path, args.threads, args.runtime)
+    rolling, window = classifier.rolling(), RollingWindow(reference, 1, 1.0)
     state = {ROLLING: 0, WINDOW: 0}
 
     def roll() -> Any:
@@ -87,17 +85,16 @@ def _compare(classifier: Classifier, keras_path: Optional[Path], args: argparse.
 
     def rerun() -> Any:
         state[WINDOW] += 1
-        window.push(embeddings[state[WINDOW] % 64])
-        return reference.predict(window.view()) if window.full else None
+        return window.push(embeddings[state[WINDOW] % 64])
 
-    for _ in range(classifier.num_frames):
+    for _ in range(classifier.num_samples):
         rerun()
         roll()
     difference = float(np.abs(roll() - rerun()).max())
     calls = {ROLLING: roll, WINDOW: rerun}
     if keras_path is not None:
         keras = TfliteModel(keras_path, num_threads=args.threads, runtime=args.runtime)
-        calls[KERAS] = lambda: keras.run(window.view()[np.newaxis])
+        calls[KERAS] = lambda: keras.run(Window(window.steps).aligned[np.newaxis])
     times = time_in_turn(calls, runs=args.runs)
     latency = {name: latency_fields(values) for name, values in times.items()}
     # Each by itself, too: then nothing pushes its weights out of the processor's caches.
@@ -122,26 +119,25 @@ def _compare(classifier: Classifier, keras_path: Optional[Path], args: argparse.
     }  # fmt: skip
 
 
-def _whole_stream(classifier: Classifier, args: argparse.Namespace) -> dict[str, Any]:
+def _whole_stream(classifier: RecurrentClassifier, args: argparse.Namespace) -> dict[str, Any]:
     """The stream with this classifier; skipped where the shipped extractor does not fit it."""
     with edgevid.load(num_threads=args.threads, runtime=args.runtime) as recognizer:
-        extractor = recognizer.extractor
-        if extractor.dim != classifier.dim:
+        (cnn,) = recognizer.embedders
+        if cnn.dim != classifier.dim:
             return {}
+        labels = [str(i) for i in range(classifier.num_classes)]
+        own = edgevid.Recognizer([cnn], classifier, labels, window_seconds=5.0)
         width, height = args.frame_size
         frames = np.random.default_rng(0).integers(0, 256, (16, height, width, 3), dtype=np.uint8)
         latency, ratios = {}, {}
         # The rolling stream last: it is the one that is followed below.
         for form in (WINDOW, ROLLING):
-            stream = Stream(
-                extractor, classifier, tuple(str(i) for i in range(classifier.num_classes)),
-                window_seconds=5.0, hop=1, min_filled=1.0, threshold=0.0, rolling=form == ROLLING,
-            )  # fmt: skip
-            push = _pusher(stream, frames, stream.window_seconds / classifier.num_frames)
+            stream = own.open_stream(StreamOptions(rolling=form == ROLLING))
+            push = _pusher(stream, frames, stream.window_seconds / classifier.num_samples)
             # A window's classifier runs from the first full window on.
-            for _ in range(classifier.num_frames):
+            for _ in range(classifier.num_samples):
                 push()
-            times = time_in_turn({"stream": push, "invoke": extractor.model._interpreter.invoke}, runs=args.runs)
+            times = time_in_turn({"stream": push, "invoke": cnn.model._interpreter.invoke}, runs=args.runs)
             latency[form] = {name: latency_fields(values) for name, values in times.items()}
             ratios[form] = latency[form]["stream"]["median_ms"] / latency[form]["invoke"]["median_ms"]
         print(
@@ -149,7 +145,7 @@ def _whole_stream(classifier: Classifier, args: argparse.Namespace) -> dict[str,
             f"rolling {ratios[ROLLING]:.3f}, window {ratios[WINDOW]:.3f}"
         )
         stream.reset()
-        filling = _followed(push, classifier.num_frames - 1)
+        filling = _followed(push, classifier.num_samples - 1)
         followed = _followed(push, args.frames)
         followed["filling_to_full"] = filling["median_ms"] / followed["median_ms"]
         print(
@@ -218,8 +214,21 @@ def _random_classifiers(architecture: str, units: int, dtype: str, folder: Path)
     return paths
 
 
-def _described(classifier: Classifier) -> str:
-    kind = {0: "windows only", 1: "GRU", 2: "LSTM"}[classifier.num_states]
+def open_recurrent(path: Path, threads: int, runtime: Optional[str]) -> RecurrentClassifier:
+    classifier = open_network(path, num_threads=threads, runtime=runtime)
+    if not isinstance(classifier, RecurrentClassifier):
+        sys.exit(f"{path} is no recurrent classifier; only these have a rolling form of their own.")
+    return classifier
+
+
+def embeddings_of(classifier: RecurrentClassifier, count: int) -> list[Embedding]:
+    """What would come of so many samples."""
+    rows = np.random.default_rng(0).random((count, 1, classifier.dim), np.float32)
+    return [Embedding((row,)) for row in rows]
+
+
+def _described(classifier: RecurrentClassifier) -> str:
+    kind = {1: "GRU", 2: "LSTM"}[classifier.num_states]
     return f"{kind}, {classifier.units} units, {classifier.model.path.stat().st_size:,} bytes"
 
 
@@ -233,14 +242,14 @@ def _memory(form: str, path: Path, args: argparse.Namespace) -> Optional[float]:
 
 def _peak_growth(form: str, path: Path, threads: int, runtime: Optional[str]) -> Optional[float]:
     before = peak_bytes()
-    classifier = Classifier(path, num_threads=threads, runtime=runtime)
-    embeddings = np.random.default_rng(0).random((classifier.num_frames, classifier.dim), np.float32)
-    rolling = RollingClassifier(classifier, hop=1)
+    classifier = open_recurrent(path, threads, runtime)
+    embeddings = embeddings_of(classifier, classifier.num_samples)
+    rolling = classifier.rolling()
     for _ in range(4):
         for embedding in embeddings if form == ROLLING else ():
             rolling.push(embedding)
         if form == WINDOW:
-            classifier.predict(embeddings)
+            classifier.predict(Window(embeddings))
     after = peak_bytes()
     return None if before is None or after is None else (after - before) / 1e6
 

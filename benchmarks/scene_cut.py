@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,14 +25,14 @@ import numpy as np
 from measure import environment, save
 
 import edgevid
-from edgevid.bundles.bundle import DEFAULT_BUNDLE
-from edgevid.embedders.scene_cut import DEFAULT_THRESHOLD, SceneCutDetector
+from edgevid.bundles import DEFAULT_BUNDLE
+from edgevid.datasets.clips import Clip
+from edgevid.datasets.reading import open_dataset
+from edgevid.embedders import Embedder
+from edgevid.embedders.scene_cut import SceneCutDetector
 from edgevid.errors import EdgevidError
-from edgevid.frames import Frame
-from edgevid.sampling import StreamSampler
+from edgevid.sampling import SampleSpec, StreamSampler
 from edgevid.sources import VideoFile
-from edgevid.training.clips import Clip
-from edgevid.training.dataset import open_dataset
 
 THRESHOLDS = [round(0.2 + 0.01 * k, 2) for k in range(26)]
 RESAMPLES = 2000
@@ -71,8 +72,10 @@ def main() -> int:
             "The groups of this dataset are no numbers; give a dataset whose clips.csv numbers them, such as one of UCF101."
         )
     with edgevid.load(args.bundle, num_threads=1, runtime=args.runtime) as recognizer:
-        embedded = [Embedded(clip, embed(recognizer, clip.path)) for clip in clips]
-        interval_seconds = recognizer.window_seconds / recognizer.num_frames
+        embedder = recognizer.embedders[0]
+        spec = SampleSpec(recognizer.num_samples, recognizer.window_seconds, (embedder.track,))
+        embedded = [Embedded(clip, embed(embedder, spec, clip.path)) for clip in clips]
+        interval_seconds, on_card = spec.interval_seconds, embedder.scene_cut_threshold
     choosing = [item for item in embedded if int(item.clip.group) % 2 == 0]
     reporting = [item for item in embedded if int(item.clip.group) % 2 == 1]
 
@@ -85,24 +88,25 @@ def main() -> int:
         "chosen_on": figures(choosing, threshold, interval_seconds),
         "measured_on": figures(reporting, threshold, interval_seconds),
     }
-    print(f"chosen threshold: {threshold:g} (the detector's default: {DEFAULT_THRESHOLD:g})")
+    said = "says nothing" if on_card is None else f"says {on_card:g}"
+    print(f"chosen threshold: {threshold:g}; the card of the network {said}. For the card:")
+    print(json.dumps({"scene_cut": {"threshold": threshold, "seconds_apart": round(interval_seconds, 2)}}, indent=2))
     for name in ("chosen_on", "measured_on"):
         print_figures(name, result[name])
     save({"benchmark": "scene_cut", "environment": environment(args.runtime), **result}, args.json)
     return 0
 
 
-def embed(recognizer: edgevid.Recognizer, path: Path) -> np.ndarray:
+def embed(embedder: Embedder, spec: SampleSpec, path: Path) -> np.ndarray:
     """The embeddings at the ticks of a stream, float32 ``[N, D]``."""
-    sampler = StreamSampler(recognizer.window_seconds, recognizer.num_frames)
-
-    def sampled(video: VideoFile) -> Iterator[Frame]:
-        for timestamp, image in video.frames(lambda timestamp: sampler.ticks_due(timestamp) > 0):
-            sampler.advance(timestamp)
-            yield image
-
+    sampler, embedder, made = StreamSampler(spec), embedder.fresh(), []
     with VideoFile(path) as video:
-        return np.stack([recognizer.extractor.embed(image) for image in sampled(video)])
+        for timestamp, image in video.frames(sampler.wants):
+            (due,) = sampler.due(image, timestamp)
+            if due is not None:
+                made.append(embedder.embed(due.sample))
+            sampler.advance(image, timestamp)
+    return np.stack(made)
 
 
 def count_cuts(embeddings: np.ndarray, threshold: float) -> int:

@@ -25,7 +25,7 @@ import numpy as np
 from measure import environment, save
 
 import edgevid
-from edgevid.bundles.bundle import DEFAULT_BUNDLE
+from edgevid.bundles import DEFAULT_BUNDLE
 from edgevid.errors import EdgevidError
 from edgevid.events import Event, EventOptions
 from edgevid.frames import Frame
@@ -84,7 +84,7 @@ def _run(args: argparse.Namespace, frames: int) -> dict[str, Any]:
 
     started = time.perf_counter()
     with edgevid.load(args.bundle, num_threads=args.threads, runtime=args.runtime) as recognizer:
-        interval = recognizer.window_seconds / recognizer.num_frames / args.every
+        interval = recognizer.window_seconds / recognizer.num_samples / args.every
         with recognizer.start(
             _frames(frames, interval, memory),
             on_prediction=count_prediction,

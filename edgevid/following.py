@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional, Union
 
+from .events import Smoothing
 from .frames import Frame
 from .prediction import Prediction
 from .sources import Source, open_source
@@ -30,7 +31,7 @@ class Followed(NamedTuple):
     Attributes:
         timestamp: seconds on the source's clock.
         frame: uint8 ``[H, W, 3]`` RGB.
-        prediction: None while the window fills and between two hops.
+        prediction: smoothed; None while the window fills and between two hops.
         taken_at: ``time.monotonic()`` when the frame was captured; of a file, when it was read.
     """
 
@@ -41,22 +42,26 @@ class Followed(NamedTuple):
 
 
 def follow(
-    stream: Stream, source: Source, stop: Optional[Callable[[float], bool]] = None
+    stream: Stream,
+    source: Source,
+    stop: Optional[Callable[[float], bool]] = None,
+    smoothing: Optional[Smoothing] = None,
 ) -> Iterator[Optional[Followed]]:
-    """The frames of a source that the stream wants, each with its prediction; None where a scene ends before the next frame.
+    """The frames of a source that complete a sample, each with its prediction; None where a scene ends before the next frame.
 
-    A scene ends where the source is lost, and where the stream notices a cut: the window starts anew, and whoever follows the
-    predictions over time (smoothing, events) must too. At the end of the source nothing more comes.
+    A scene ends where the source is lost, and where the stream notices a cut: the window and the smoothing start anew, and
+    whoever follows the predictions over time must too. At the end of the source nothing more comes.
 
     Args:
         stream: a fresh one, used by no one else.
         source: an open source; it stays open.
         stop: asked with the timestamp of each frame before it is used; True ends the iteration.
+        smoothing: a fresh one, used by no one else; default: none.
 
     Raises:
         SourceError: the source broke off. FrameError, TimestampError: it gave what is no frame, or time ran backwards.
     """
-    restarts, scenes, scene_has_frames = source.restarts, stream.scenes, False
+    restarts, scenes, samples, scene_has_frames = source.restarts, stream.scenes, stream.samples, False
     for timed in source.frames_and_losses(stream.wants):
         prediction, read_at = None, time.monotonic()
         if timed is not None:
@@ -70,10 +75,14 @@ def follow(
             prediction = stream.push(frame, timestamp)
         if stream.scenes != scenes:
             scenes = stream.scenes
+            if smoothing is not None:
+                smoothing.reset()
             if scene_has_frames:
                 scene_has_frames = False
                 yield None
-        if timed is not None:
-            scene_has_frames = True
+        if timed is not None and stream.samples != samples:  # else it is kept for a later sample
+            samples, scene_has_frames = stream.samples, True
+            if prediction is not None and smoothing is not None:
+                prediction = smoothing.update(prediction)
             # a camera's frame has waited since it was grabbed; a file's waits for nobody
             yield Followed(timestamp, frame, prediction, timestamp if source.live else read_at)

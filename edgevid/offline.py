@@ -1,23 +1,18 @@
-"""The offline pass: what a stream says of a finished video, by the reference form of the classifier.
-
-A stream may carry the classifier's state from one window to the next; here every window is classified as a clip is, by itself.
-"""
+"""The events of a finished video: what a stream of it would tell."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from .classifiers.window import EmbeddingWindow
 from .errors import OptionError
-from .events import Event, EventDetector, EventOptions, Smoothing
-from .prediction import Prediction
+from .events import Event, EventDetector, EventOptions, Smoothing, fresh_smoothing
+from .following import follow
 from .recognizer import Recognizer
-from .runner.starting import fresh_smoothing
-from .sampling import StreamSampler
-from .sources import Source, open_source
+from .sources import FrameIterable, Source, open_source
+from .stream import StreamOptions
+from .support.checks import check_number
 
 Video = Union[str, Path, Source, Iterable[Any]]
 
@@ -28,8 +23,8 @@ def find_events(
     *,
     options: Optional[EventOptions] = None,
     smoothing: Optional[Union[str, Smoothing]] = None,
-    window_seconds: Optional[float] = None,
-    hop: int = 1,
+    stream: Optional[StreamOptions] = None,
+    fps: float = 25.0,
 ) -> list[Event]:
     """The actions in a finished video: what began and what ended, in time order.
 
@@ -41,60 +36,33 @@ def find_events(
         video: a video file, or whatever else :func:`edgevid.open_source` takes that ends by itself.
         options: when an action counts as begun and as ended; default: ``EventOptions()``.
         smoothing: applied to the predictions first; see :func:`edgevid.events.open_smoothing`. Default: none.
-        window_seconds: what a window spans; default: what the bundle was trained for.
-        hop: sampled frames between two predictions.
+        stream: how the video is classified; default: ``StreamOptions()``.
+        fps: frames a second, of frames that come without timestamps.
 
     Raises:
         SourceError: the video cannot be read. OptionError: an option outside its range, or a camera instead of a video.
     """
-    detector = EventDetector(options)
-    smoother = fresh_smoothing(smoothing)
-    events: list[Event] = []
-    for prediction in _windows(recognizer, video, window_seconds, hop):
-        events += detector.update(prediction if smoother is None else smoother.update(prediction))
-    return events + detector.finish()
-
-
-def predictions(
-    recognizer: Recognizer, video: Video, *, window_seconds: Optional[float] = None, hop: int = 1
-) -> list[Prediction]:
-    """The prediction of each window of a finished video, as :func:`find_events` uses them, before smoothing.
-
-    None of a video that is shorter than a window. Arguments and errors as there.
-    """
-    return list(_windows(recognizer, video, window_seconds, hop))
-
-
-def _windows(recognizer: Recognizer, video: Video, window_seconds: Optional[float], hop: int) -> Iterator[Prediction]:
-    if isinstance(hop, bool) or not isinstance(hop, int) or hop < 1:
-        raise OptionError(f"hop={hop!r} was given; expected an int of 1 or more sampled frames.")
-    size = recognizer.num_frames
-    sampler = StreamSampler(recognizer.window_seconds if window_seconds is None else window_seconds, size)
-    window = EmbeddingWindow(size, recognizer.extractor.dim)
-    timestamps: deque[float] = deque(maxlen=size)
+    detector, smoother = EventDetector(options), fresh_smoothing(smoothing)
+    rate = check_number("fps", fps, 0, 1000, above_low=True)
     source = open_source(video)
+    if isinstance(source, FrameIterable) and source is not video:
+        source = FrameIterable(_timed(video, rate))
+    events: list[Event] = []
     try:
         if source.live:
             raise OptionError(f"The {source.name} never ends; follow it with recognizer.stream and an EventDetector.")
-        sampled = 0
-        for timestamp, image in source.frames(lambda timestamp: sampler.ticks_due(timestamp) > 0):
-            embedding = recognizer.extractor.embed(image)
-            due = None
-            for _ in range(sampler.advance(timestamp)):
-                window.push(embedding)
-                timestamps.append(timestamp)
-                sampled += 1
-                if sampled >= size and (sampled - size) % hop == 0:
-                    due = window.view().copy(), timestamps[0]
-            # Where one frame stands for several samples, only the last of the predictions that are due is of use.
-            if due is not None:
-                yield Prediction(
-                    labels=recognizer.labels,
-                    probabilities=recognizer.classifier.predict(due[0]),
-                    threshold=recognizer.threshold,
-                    timestamp=timestamp,
-                    start_timestamp=due[1],
-                )
+        for followed in follow(recognizer.open_stream(stream), source, smoothing=smoother):
+            if followed is None:
+                events += detector.finish()
+            elif followed.prediction is not None:
+                events += detector.update(followed.prediction)
     finally:
         if source is not video:
             source.close()
+    return events + detector.finish()
+
+
+def _timed(video: Any, fps: float) -> Iterable[Any]:
+    """Pairs of (timestamp, frame); bare frames come at the rate that is said."""
+    for number, item in enumerate(video):
+        yield item if isinstance(item, tuple) and len(item) == 2 else (number / fps, item)

@@ -3,129 +3,135 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Callable, Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
-from .bundles.bundle import DEFAULT_BUNDLE, Bundle, open_bundle
-from .classifiers.classifier import Classifier
-from .clip import Clip, embed_clip
-from .embedders.cnn import open_extractor
-from .errors import BundleError
-from .events import Event, EventOptions, Smoothing
+from .bundles import DEFAULT_BUNDLE, Bundle, open_bundle
+from .classifiers import Classifier
+from .classifiers.opening import open_classifier
+from .embedders import Embedder, embed_clip, spec_for
+from .embedders.opening import open_embedders
+from .errors import BundleError, OptionError
+from .events import Smoothing, fresh_smoothing
+from .following import StreamSource, follow, open_stream_source
 from .prediction import Prediction, check_threshold
-from .runner.delivery import Callbacks
-from .runner.limits import Limits
-from .runner.messages import Observation, Watcher
-from .runner.runner import Runner
-from .runner.runner_group import RunnerGroup
-from .runner.starting import Plan, fresh_smoothing
-from .runner.stream_source import StreamSource, named_sources, open_stream_source, source_name
-from .runner.watching import observe
-from .sources import SourceStatus
+from .sampling import Clip
 from .stream import Stream, StreamOptions
+from .tflite.interpreter import select_runtime
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .runner import Runner, RunnerGroup, RunOptions
 
 
 class Recognizer:
-    """An extractor and a classifier, ready to classify clips and streams. Made by :func:`edgevid.load`.
+    """Embedders and a classifier, ready to classify clips and streams. Made by :func:`edgevid.load`, or of parts of your own.
 
     May be used from several threads at once, without a lock of the caller's: :meth:`classify` and :meth:`open_stream` in each
-    thread, :meth:`start` for each source. The results are those of one thread alone. Each of the two networks takes one call
-    at a time, in the order in which the calls came, so that no thread starves; everything else belongs to the call, or to the
-    :class:`~edgevid.Stream`, which is one thread's at a time. Several sources on one recogniser so share the memory of one
-    and its speed. Close it when no thread uses it any more.
+    thread, :meth:`start` for each source. The results are those of one thread alone. Each network takes one call at a time;
+    everything else belongs to the call, or to the :class:`~edgevid.Stream`, which is one thread's at a time. Several sources on
+    one recogniser so share the memory of one and its speed. Close it when no thread uses it any more.
 
     Args:
-        bundle: what to run.
-        num_threads: threads of each interpreter; default: the CPUs available, at most 4.
-        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one present.
-        threshold: the score from which on a prediction counts as accepted, 0 to 1; default: the bundle's, which 95 % of its
-            validation clips reach (0, so that all are accepted, where its card has none).
+        embedders: side by side; their embeddings are concatenated.
+        classifier: takes windows of them.
+        labels: the classes, in the order of the classifier's probabilities.
+        window_seconds: what a window of a stream spans.
+        threshold: the score from which on a prediction counts as accepted, 0 to 1.
+        bundle: where they come from; None: they are the caller's own.
+        runtime: name of the TFLite runtime in use; "" of parts of the caller's own.
+
+    Attributes:
+        spec: the samples that a window is made of.
+
+    Raises:
+        BundleError: the parts do not fit together.
     """
 
     def __init__(
         self,
-        bundle: Bundle,
+        embedders: Sequence[Embedder],
+        classifier: Classifier,
+        labels: Sequence[str],
         *,
-        num_threads: Optional[int] = None,
-        runtime: Optional[str] = None,
-        threshold: Optional[float] = None,
+        window_seconds: float,
+        threshold: float = 0.0,
+        bundle: Optional[Bundle] = None,
+        runtime: str = "",
     ) -> None:
-        self.bundle = bundle
-        self.threshold = bundle.calibration.unknown_threshold if threshold is None else check_threshold(threshold)
-        self.extractor = open_extractor(bundle.extractor, num_threads=num_threads, runtime=runtime)
-        self.classifier = Classifier(
-            bundle.classifier_path,
-            num_frames=bundle.num_frames,
-            temperature=bundle.calibration.temperature,
-            num_threads=num_threads,
-            runtime=runtime,
-        )
+        self.embedders = tuple(embedders)
+        self.classifier = classifier
+        self.labels = tuple(labels)
+        self.threshold = check_threshold(threshold)
+        self.bundle, self.runtime = bundle, runtime
+        self._opened = ExitStack()  # what is this recogniser's to close
+        self.spec = spec_for(self.embedders, classifier.num_samples, window_seconds)
         self._check_fit()
 
     def _check_fit(self) -> None:
-        bundle, classifier = self.bundle, self.classifier
-        if classifier.num_classes != len(bundle.labels):
+        name = "The recogniser" if self.bundle is None else f"The bundle {self.bundle.folder}"
+        if not self.embedders:
+            raise OptionError("A recogniser without embedders was asked for; give one or more.")
+        if self.classifier.num_classes != len(self.labels):
             raise BundleError(
-                f"The bundle {bundle.folder} names {len(bundle.labels)} labels, but its classifier has "
-                f"{classifier.num_classes} outputs; restore the card that belongs to it."
+                f"{name} names {len(self.labels)} labels, but its classifier has {self.classifier.num_classes} outputs; restore "
+                "the card that belongs to it."
             )
-        if classifier.dim != self.extractor.dim or classifier.num_frames != bundle.num_frames:
+        dim, wanted = sum(embedder.dim for embedder in self.embedders), self.classifier.dim
+        samples = self.classifier.num_samples if self.bundle is None else self.bundle.num_samples
+        if (wanted is not None and wanted != dim) or samples != self.classifier.num_samples:
             raise BundleError(
-                f"The bundle {bundle.folder} has a classifier for [{classifier.num_frames}, {classifier.dim}] embeddings; its "
-                f"card and its extractor {bundle.extractor.name} give [{bundle.num_frames}, {self.extractor.dim}]. "
-                "Train it again with that extractor."
+                f"{name} has a classifier for [{self.classifier.num_samples}, {wanted}] embeddings; its card and its embedders "
+                f"give [{samples}, {dim}]. Train it again with these embedders."
             )
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes, in the order of the probabilities."""
-        return self.bundle.labels
+    def name(self) -> str:
+        """The bundle's; "recogniser" of parts of the caller's own."""
+        return "recogniser" if self.bundle is None else self.bundle.name
 
     @property
-    def num_frames(self) -> int:
-        """Sampled frames that one prediction is made of."""
-        return self.bundle.num_frames
+    def num_samples(self) -> int:
+        """Samples that one prediction is made of."""
+        return self.spec.num_samples
 
     @property
     def window_seconds(self) -> float:
         """What a window of a stream spans, unless :meth:`open_stream` is told otherwise."""
-        return self.bundle.window_seconds
+        return self.spec.window_seconds
 
     def classify(self, clip: Clip) -> Prediction:
-        """Classify a finished clip by frames uniformly distributed over it.
+        """Classify a finished clip by samples uniformly distributed over it.
 
         Args:
-            clip: path of a video file, or its frames: uint8 ``[N, H, W, 3]`` RGB or a sequence of frames. Fewer frames than
-                :attr:`num_frames` are repeated.
+            clip: path of a video file, or its frames: uint8 ``[N, H, W, 3]`` RGB or a sequence of frames. Of fewer frames than
+                :attr:`num_samples` some are sampled several times.
 
         Raises:
             SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
         """
-        embeddings, timestamps = embed_clip(self.extractor, clip, self.num_frames)
+        window = embed_clip(self.embedders, clip, self.spec)
         return Prediction(
             labels=self.labels,
-            probabilities=self.classifier.predict(embeddings),
+            probabilities=self.classifier.predict(window),
             threshold=self.threshold,
-            timestamp=timestamps[-1] if timestamps else None,
-            start_timestamp=timestamps[0] if timestamps else None,
+            timestamp=window.steps[-1].timestamp,
+            start_timestamp=window.steps[0].timestamp,
         )
 
     def open_stream(self, options: Optional[StreamOptions] = None) -> Stream:
         """A stream for a loop that owns its frames: call its ``push(frame, timestamp)``."""
         options = StreamOptions() if options is None else options
-        return Stream(
-            self.extractor,
-            self.classifier,
-            self.labels,
-            window_seconds=self.window_seconds if options.window_seconds is None else options.window_seconds,
-            hop=options.hop,
-            min_filled=options.min_filled,
-            threshold=self.threshold if options.threshold is None else options.threshold,
-            reset_on_cut=options.reset_on_cut,
-            rolling=options.rolling,
+        spec = (
+            self.spec if options.window_seconds is None else replace(self.spec, window_seconds=options.window_seconds)
         )
+        if options.threshold is None:
+            options = replace(options, threshold=self.threshold)
+        return Stream(self.embedders, self.classifier, self.labels, spec, options)
 
     def stream(
         self,
@@ -150,96 +156,34 @@ class Recognizer:
         """
         return _predictions(self.open_stream(options), source, fresh_smoothing(smoothing))
 
-    def start(
-        self,
-        source: StreamSource,
-        *,
-        on_prediction: Optional[Callable[[Prediction], object]] = None,
-        on_event: Optional[Callable[[Event], object]] = None,
-        on_status: Optional[Callable[[SourceStatus], object]] = None,
-        on_observation: Optional[Callable[[Observation], object]] = None,
-        watchers: Sequence[Watcher] = (),
-        smoothing: Optional[Union[str, Smoothing]] = None,
-        events: Optional[EventOptions] = None,
-        name: Optional[str] = None,
-        max_seconds: Optional[float] = None,
-        max_predictions: Optional[int] = None,
-        stream: Optional[StreamOptions] = None,
-    ) -> Runner:
-        """Rolling predictions in a thread of their own; returns at once.
-
-        The functions are called one at a time, in order, in one further thread. One that takes its time does not stop inference
-        on a camera: ``on_prediction`` then gets the newest prediction, and those between are passed over. Of a file it gets each,
-        and the reading waits. Events and changes of state are never lost. What a function raises stops the runner.
+    def start(self, source: StreamSource, *, name: Optional[str] = None, **options: Unpack[RunOptions]) -> Runner:
+        """Rolling predictions in a thread of their own; returns at once. See :class:`edgevid.Runner`.
 
         >>> with recognizer.start(0, on_event=print) as runner:  # doctest: +SKIP
         ...     while runner.running:
         ...         print(runner.latest)
         ...         time.sleep(1)
-
-        Args:
-            source: as :meth:`stream` takes it. It is opened in the runner's thread; one that the runner opens, it closes.
-            on_prediction, on_event, on_status: told of each prediction, of each action that began or ended, and when the
-                source is opened, lost, reopened, has ended or failed.
-            on_observation: told, with ``on_prediction``, of all that belongs to it: the picture, its age, the source's counts.
-            watchers: told of every sampled frame, in the runner's own thread; they stay open.
-            smoothing: see :func:`edgevid.events.open_smoothing`; default: none.
-            events: when an action counts as begun and ended; default: ``EventOptions()``.
-            name: what observations and statuses call the source; default: a name made of ``source``.
-            max_seconds, max_predictions: end after so many seconds of video, or predictions; default: at the source's end.
-            stream: how it is classified.
-
-        Returns:
-            A runner, for ``with``. Its ``wait()``, ``stop()`` and the end of the block raise the error that stopped it. One
-            that nobody asks for, and that ``on_status`` was not told, is logged by ``logging.getLogger("edgevid")``.
-
-        Raises:
-            OptionError: an option is outside its range.
         """
-        callbacks = Callbacks(on_prediction, on_event, on_status, on_observation)
-        limits = Limits(max_seconds, max_predictions)
-        plan = Plan(partial(self.open_stream, stream), callbacks, watchers, smoothing, events, limits)
-        return plan.start(source, source_name(source) if name is None else name)
+        from .runner import Runner
+
+        return Runner(self, source, options, name)
 
     def start_many(
-        self,
-        sources: Union[Mapping[str, StreamSource], Sequence[StreamSource]],
-        *,
-        on_prediction: Optional[Callable[[str, Prediction], object]] = None,
-        on_event: Optional[Callable[[str, Event], object]] = None,
-        on_status: Optional[Callable[[str, SourceStatus], object]] = None,
-        on_observation: Optional[Callable[[str, Observation], object]] = None,
-        watchers: Sequence[Watcher] = (),
-        smoothing: Optional[str] = None,
-        events: Optional[EventOptions] = None,
-        max_seconds: Optional[float] = None,
-        max_predictions: Optional[int] = None,
-        stream: Optional[StreamOptions] = None,
+        self, sources: Union[Mapping[str, StreamSource], Sequence[StreamSource]], **options: Unpack[RunOptions]
     ) -> RunnerGroup:
-        """Several sources at once, each with its own window, smoothing and events; they take turns on the networks.
-
-        As :meth:`start` for each, but the functions are told the source's name first, and are called in a thread for each source,
-        so several at once. A source that fails does not stop the others.
+        """Several sources at once; they take turns on the networks. See :class:`edgevid.RunnerGroup`.
 
         >>> cameras = {"door": 0, "yard": "rtsp://yard/stream"}
         >>> with recognizer.start_many(cameras, on_event=print) as group:  # doctest: +SKIP
         ...     group.wait()
-
-        Args:
-            sources: name -> source; or sources, which are then named after what they are.
-
-        Raises:
-            OptionError: an option is outside its range, or there is no source.
         """
-        callbacks = Callbacks(on_prediction, on_event, on_status, on_observation)
-        limits = Limits(max_seconds, max_predictions)
-        plan = Plan(partial(self.open_stream, stream), callbacks, watchers, smoothing, events, limits)
-        return plan.start_many(named_sources(sources))
+        from .runner import RunnerGroup
+
+        return RunnerGroup(self, sources, options)
 
     def close(self) -> None:
-        """Free the interpreters."""
-        self.extractor.close()
-        self.classifier.close()
+        """Free the networks that :func:`edgevid.load` opened; parts of the caller's own stay open. A second call does nothing."""
+        self._opened.close()
 
     def __enter__(self) -> Recognizer:
         return self
@@ -256,6 +200,8 @@ def load(
     num_threads: Optional[int] = None,
     runtime: Optional[str] = None,
     threshold: Optional[float] = None,
+    embedders: Sequence[Embedder] = (),
+    classifier: Optional[Classifier] = None,
 ) -> Recognizer:
     """Open a bundle and make a recogniser of it.
 
@@ -265,21 +211,42 @@ def load(
         runtime: ``"litert"`` or ``"tflite-runtime"``; default: the variable ``EDGEVID_RUNTIME``, else the best present.
         threshold: the score from which on a prediction counts as accepted, 0 to 1; default: the bundle's, which 95 % of its
             validation clips reach (0, so that all are accepted, where its card has none).
+        embedders: your own, for bundles that were trained with them.
+        classifier: your own, in place of the bundle's.
 
     Raises:
         BundleError, ModelError, RuntimeNotAvailableError, OptionError.
     """
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
-    return Recognizer(opened, num_threads=num_threads, runtime=runtime, threshold=threshold)
+    threshold = opened.calibration.unknown_threshold if threshold is None else check_threshold(threshold)
+    with ExitStack() as opening:  # what the caller gave stays open
+        made = open_embedders(opened.embedders, embedders, num_threads=num_threads, runtime=runtime)
+        for embedder in made:
+            if embedder not in embedders:
+                opening.callback(embedder.close)
+        if classifier is None:
+            classifier = open_classifier(opened, num_threads=num_threads, runtime=runtime)
+            opening.callback(classifier.close)
+        recognizer = Recognizer(
+            made,
+            classifier,
+            opened.labels,
+            window_seconds=opened.window_seconds,
+            threshold=threshold,
+            bundle=opened,
+            runtime=select_runtime(runtime).name,
+        )
+        recognizer._opened = opening.pop_all()
+    return recognizer
 
 
 def _predictions(stream: Stream, source: StreamSource, smoothing: Optional[Smoothing]) -> Iterator[Prediction]:
     # Opened on the first step, not before: a generator that nobody starts has no way to close it.
     opened = open_stream_source(source)
     try:
-        for observation in observe(stream, opened, smoothing=smoothing):
-            if observation.prediction is not None:
-                yield observation.prediction
+        for followed in follow(stream, opened, smoothing=smoothing):
+            if followed is not None and followed.prediction is not None:
+                yield followed.prediction
     finally:
         if opened is not source:
             opened.close()

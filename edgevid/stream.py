@@ -1,21 +1,22 @@
-"""Rolling predictions over frames that arrive one by one."""
+"""Rolling predictions over frames that arrive one by one: sampler -> embedders -> rolling classifier -> prediction."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from .classifiers.classifier import Array, Classifier
-from .classifiers.rolling import RollingClassifier
-from .classifiers.window import EmbeddingWindow
-from .embedders.cnn import Extractor
+import numpy as np
+
+from .classifiers import Classifier, RollingWindow
+from .embedders import Array, Embedder, Embedding
+from .embedders.base import embed_checked
 from .embedders.scene_cut import SceneCutDetector
 from .errors import OptionError
 from .frames import Frame, check_frame
 from .prediction import Prediction
-from .sampling import StreamSampler, uniform_indices
+from .sampling import SampleSpec, StreamSampler
 from .support.checks import check_int, check_number
 
 
@@ -58,65 +59,60 @@ class Stream:
     Frames are sampled by their timestamps so that the window spans ``window_seconds`` whatever the camera's rate. Belongs
     to one thread at a time; several streams may share a recogniser from several threads.
 
-    A recurrent classifier's windows are computed side by side as frames come, one step a sampled frame.
-    Any other runs over the window in the ring buffer for each prediction.
+    Args:
+        embedders: side by side; each is asked for a fresh one.
+        classifier: whose rolling form keeps the window.
+        labels: the classes, in the order of the probabilities.
+        spec: the samples; ``options.window_seconds`` goes before its own.
+        options: default: ``StreamOptions()``.
+
+    Attributes:
+        scenes: how many were begun: 1, and one more after each :meth:`reset` and each cut that was noticed.
+        samples: how many samples were taken.
     """
 
     def __init__(
         self,
-        extractor: Extractor,
+        embedders: Sequence[Embedder],
         classifier: Classifier,
         labels: tuple[str, ...],
-        *,
-        window_seconds: float,
-        hop: int,
-        min_filled: float,
-        threshold: float,
-        reset_on_cut: bool = False,
-        rolling: bool = True,
+        spec: SampleSpec,
+        options: Optional[StreamOptions] = None,
     ) -> None:
-        if isinstance(hop, bool) or not isinstance(hop, int) or hop < 1:
-            raise OptionError(f"hop={hop!r} was given; expected an int of 1 or more sampled frames.")
-        if not (isinstance(min_filled, (int, float)) and 0.0 <= min_filled <= 1.0):
-            raise OptionError(f"min_filled={min_filled!r} was given; expected a part from 0 to 1.")
-        self._extractor = extractor
-        self._classifier = classifier
+        options = StreamOptions() if options is None else options
+        self._embedders = [embedder.fresh() for embedder in embedders]
         self._labels = labels
-        self._sampler = StreamSampler(window_seconds, classifier.num_frames)
-        self._window = EmbeddingWindow(classifier.num_frames, extractor.dim)
-        self._timestamps: deque[float] = deque(maxlen=classifier.num_frames)
-        self._rolling = RollingClassifier(classifier, hop) if rolling and classifier.recurrent else None
-        self._cuts = SceneCutDetector() if reset_on_cut else None
-        self._hop = hop
-        self._min_filled = min_filled
-        self._threshold = threshold
-        self._scenes = 0
-        self._start_scene()
+        self._sampler = StreamSampler(spec)
+        if options.rolling:
+            self._rolling = classifier.rolling(options.hop, options.min_filled)
+        else:
+            self._rolling = RollingWindow(classifier, options.hop, options.min_filled)
+        self._cuts = _Cuts(embedders) if options.reset_on_cut else None
+        self._threshold = 0.0 if options.threshold is None else options.threshold
+        # what embedders with a rate of their own gave since the last sample
+        self._between: list[tuple[Array, ...]] = [() for _ in embedders]
+        self.scenes = 1
+        self.samples = 0
 
     @property
     def window_seconds(self) -> float:
         """What the window spans."""
-        return self._sampler.window_seconds
-
-    @property
-    def scenes(self) -> int:
-        """How many scenes were begun: 1, and one more after each :meth:`reset` and each cut that was noticed."""
-        return self._scenes
+        return self._sampler.spec.window_seconds
 
     @property
     def window_filled(self) -> float:
-        """How much of the window holds frames, in [0, 1]."""
-        return len(self._window) / self._window.size
+        """How much of the window holds samples, in [0, 1]."""
+        return self._rolling.filled
 
     def wants(self, timestamp: float) -> bool:
-        """Whether a frame taken at ``timestamp`` (seconds) would be used. Changes nothing.
+        """Whether a frame taken at ``timestamp`` (seconds) would be used, for a sample now or later. Changes nothing.
 
         A loop that pays for each frame (a capture, a conversion) can ask first.
         """
-        return self._sampler.ticks_due(timestamp) > 0
+        return self._sampler.wants(timestamp)
 
     def push(self, frame: Frame, timestamp: Optional[float] = None) -> Optional[Prediction]:
-        """Take a frame and, when it is one that is sampled, embed it and classify the window.
+        """Take a frame and, when it completes a sample, embed that and classify the window.
 
         Args:
             frame: uint8 ``[H, W, 3]``, RGB.
@@ -130,20 +126,26 @@ class Stream:
             FrameError: not a frame; TimestampError: not finite, or before the last one. The stream is unchanged.
         """
         check_frame(frame)
-        timestamp = time.monotonic() if timestamp is None else timestamp
+        timestamp = self._sampler.check(time.monotonic() if timestamp is None else timestamp)
+        due = self._sampler.due(frame, timestamp)
+        made = [
+            (embed_checked(embedder, one.sample),) * one.ticks if one is not None else ()
+            for embedder, one in zip(self._embedders, due)
+        ]
         ticks = self._sampler.ticks_due(timestamp)
-        if ticks:
-            embedding = self._extractor.embed(frame)
-        self._sampler.advance(timestamp)
-        if ticks and self._cuts is not None and self._cuts.update(embedding):
-            self._start_scene()
+        between = [before + new for before, new in zip(self._between, made)]
         prediction = None
-        # One that stands for several samples may complete several windows: the newest is classified.
-        newest = max((count for count in range(1, ticks + 1) if self._due(self._samples + count)), default=0)
-        for count in range(1, ticks + 1):
-            rolled = self._push_embedding(embedding, float(timestamp))
-            if count == newest:
-                prediction = self._prediction(rolled)
+        if ticks:
+            columns = [self._by_sample(k, rows, ticks) for k, rows in enumerate(between)]
+            embeddings = [Embedding(tuple(column[i] for column in columns), timestamp) for i in range(ticks)]
+            if self._cuts is not None and self._cuts.lies_before(embeddings[0]):
+                self._start_scene()
+            # It counts once it has succeeded: if it raises, also Ctrl-C, the stream is as it was before the frame.
+            prediction = self._prediction(self._rolling.push(*embeddings), timestamp)
+            between = [() for _ in between]
+            self.samples += ticks
+        self._between = between
+        self._sampler.advance(frame, timestamp)
         return prediction
 
     def reset(self) -> None:
@@ -151,49 +153,49 @@ class Stream:
         self._sampler.reset()
         if self._cuts is not None:
             self._cuts.reset()
+        self._embedders = [embedder.fresh() for embedder in self._embedders]
         self._start_scene()
 
     def _start_scene(self) -> None:
-        self._window.reset()
-        self._timestamps.clear()
-        if self._rolling is not None:
-            self._rolling.reset()
-        self._samples = 0
-        self._predicted = False
-        self._scenes += 1
+        self._rolling.reset()
+        self._between = [() for _ in self._between]
+        self.scenes += 1
 
-    def _push_embedding(self, embedding: Array, timestamp: float) -> Optional[Array]:
-        """One more sample; what the rolling form makes of the oldest window, if there is one."""
-        self._window.push(embedding)
-        self._timestamps.append(timestamp)
-        self._samples += 1
-        return None if self._rolling is None else self._rolling.push(embedding)
+    def _by_sample(self, k: int, rows: tuple[Array, ...], ticks: int) -> list[Array]:
+        """What embedder ``k`` gave for each of so many samples, float32 ``[n, dim]``."""
+        if self._sampler.spec.tracks[k].samples_per_second is None:
+            return [rows[-1][np.newaxis]] * ticks
+        stacked = np.stack(rows) if rows else np.zeros((0, self._embedders[k].dim), np.float32)
+        return np.array_split(stacked, ticks)
 
-    def _due(self, samples: int) -> bool:
-        """Whether so many samples complete a window: the first, then one every hop; and, if asked for, some before it."""
-        size = self._window.size
-        on_hop = (samples - size) % self._hop == 0
-        if samples >= size:
-            return on_hop
-        # 0.28 * 25 is a little more than 7.
-        return samples >= self._min_filled * size - 1e-9 and (on_hop or not self._predicted)
-
-    def _prediction(self, rolled: Optional[Array]) -> Prediction:
-        if rolled is None or not self._window.full:
-            rolled = self._classifier.predict(self._full_window())
-        self._predicted = True
+    def _prediction(self, probabilities: Optional[Array], timestamp: float) -> Optional[Prediction]:
+        if probabilities is None:
+            return None
         return Prediction(
             labels=self._labels,
-            probabilities=rolled,
+            probabilities=probabilities,
             threshold=self._threshold,
-            timestamp=self._timestamps[-1],
-            start_timestamp=self._timestamps[0],
-            window_filled=self.window_filled,
+            timestamp=timestamp,
+            start_timestamp=self._rolling.steps[0].timestamp,
+            window_filled=self._rolling.filled,
         )
 
-    def _full_window(self) -> Array:
-        view = self._window.view()
-        if self._window.full:
-            return view
-        # A window that is not full is classified as a short clip is: its frames are repeated.
-        return view[uniform_indices(len(view), self._window.size)]
+
+class _Cuts:
+    """Looks for cuts in the embeddings of the first embedder that can tell."""
+
+    def __init__(self, embedders: Sequence[Embedder]) -> None:
+        able = [(k, e.scene_cut_threshold) for k, e in enumerate(embedders) if e.scene_cut_threshold is not None]
+        if not able:
+            raise OptionError(
+                "reset_on_cut was asked for, but no embedder of the bundle can tell a cut: the card of its network has no "
+                "'scene_cut' with a threshold. benchmarks/scene_cut.py finds one."
+            )
+        self._number, threshold = able[0]
+        self._detector = SceneCutDetector(threshold)
+
+    def lies_before(self, embedding: Embedding) -> bool:
+        return self._detector.update(embedding.rows[self._number][-1])
+
+    def reset(self) -> None:
+        self._detector.reset()

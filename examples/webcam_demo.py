@@ -35,7 +35,7 @@ def on_a_page(recognizer: edgevid.Recognizer, source: str) -> None:
     from edgevid.outputs.web import WebServer  # pip install 'edgevid[web]'
 
     early = StreamOptions(min_filled=0)
-    with WebServer(recognizer.labels) as page, recognizer.start(source, watchers=[page], stream=early) as runner:
+    with WebServer(recognizer.labels) as page, recognizer.start(source, outputs=[page], stream=early) as runner:
         print(f"Open {page.url} in a browser. Ctrl-C ends it.", flush=True)
         runner.wait()
 

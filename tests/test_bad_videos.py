@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.containers import mp4_with_index_first
-from support.videos import moving_frames, number_of, numbered_frame, write_video
+from support.videos import moving_frames, number_of, numbered_frame, sample_values, write_video
 
 import edgevid
 from edgevid import SourceError, VideoFile
 from edgevid.sampling import uniform_indices
-from edgevid.sources import sample_clip
 from edgevid.sources.container import missing_bytes
 
 TEXT = "This is a text.\n" * 300
@@ -27,7 +26,7 @@ NOISE = np.random.default_rng(1).bytes(60_000)
 
 
 def read(path: Path) -> list:
-    return sample_clip(path, lambda frame: frame.shape)
+    return sample_values(path, lambda frame: frame.shape)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +88,7 @@ class TestCutShort:
         path = tmp_path / name
         path.write_bytes(whole[name] + tail)
         assert missing_bytes(path) == 0
-        assert [sample.frame_index for sample in read(path)] == uniform_indices(40).tolist()
+        assert [index for index, _ in read(path)] == uniform_indices(40).tolist()
 
     def test_mp4_without_its_index_is_refused(self, whole, tmp_path: Path):
         data = whole["plain.mp4"]
@@ -155,7 +154,7 @@ class TestNoVideo:
         first, *others = (Image.fromarray(numbered_frame(k)) for k in range(30))
         path = tmp_path / "moving.gif"
         first.save(path, save_all=True, append_images=others, duration=40, loop=0)
-        assert [sample.value for sample in sample_clip(path, number_of)] == uniform_indices(30).tolist()
+        assert [value for _, value in sample_values(path, number_of)] == uniform_indices(30).tolist()
 
     def test_empty_file_is_refused(self, tmp_path: Path):
         path = tmp_path / "empty.mp4"
@@ -234,11 +233,16 @@ CHECK = """
 import sys
 from pathlib import Path
 from edgevid import EdgevidError
-from edgevid.sources import sample_clip
+from edgevid.embedders import Embedder, embed_clip
+from edgevid.sampling import SampleSpec
+import numpy as np
+class Ones(Embedder):
+    dim, identity = 1, {"kind": "ones"}
+    def embed(self, sample):
+        return np.ones(1, np.float32)
 for path in sorted(Path(sys.argv[1]).iterdir()):
     try:
-        samples = sample_clip(path, lambda frame: frame.shape)
-        assert len(samples) == 25
+        assert len(embed_clip([Ones()], path, SampleSpec())) == 25
     except EdgevidError:
         pass
     print(path.name, flush=True)

@@ -8,13 +8,18 @@ import shutil
 from pathlib import Path
 from typing import Any, Callable
 
+import numpy as np
 import pytest
+from support.videos import moving_frames
 
 import edgevid
 from edgevid import BundleError, open_bundle
-from edgevid.bundles import bundle
-from edgevid.bundles.bundle import find_extractor, models_folder, sha256_of, shipped_bundles
-from edgevid.classifiers.calibration import Calibration
+from edgevid.bundles import bundle, find_extractor, models_folder, networks, sha256_of, shipped_bundles
+from edgevid.calibration import Calibration
+from edgevid.classifiers import Classifier, RecurrentClassifier, Statistics, StatisticsClassifier
+from edgevid.classifiers.ridge import fit_statistics
+from edgevid.embedders import Array, CnnEmbedder, Embedder, Embedding, FrameDifference, Window
+from edgevid.sampling import Sample, Track
 
 EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
 
@@ -48,7 +53,8 @@ class Copy:
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Copy:
     made = Copy(tmp_path / "mine")
     # else the shipped extractor would stand in for a damaged one
-    monkeypatch.setattr(bundle, "models_folder", lambda: tmp_path / "nothing")
+    for module in (bundle, networks):
+        monkeypatch.setattr(module, "models_folder", lambda: tmp_path / "nothing")
     return made
 
 
@@ -66,7 +72,10 @@ DAMAGE: dict[str, tuple[Callable[[Copy], object], str]] = {
     "card is empty": (lambda c: c.card.write_text(""), r"card\.json cannot be read"),
     "card is a list": (lambda c: c.card.write_text("[]"), r"card\.json is not the card of a bundle"),
     "card of another kind": (lambda c: c.change("kind", "extractor"), r"card\.json is not the card of a bundle"),
-    "newer format": (lambda c: c.change("format", 2), r"card format 2; this version of edgevid reads 1\. Upgrade"),
+    "newer format": (
+        lambda c: c.change("format", 3),
+        r"card format 3; this version of edgevid reads 1 and 2\. Upgrade",
+    ),
     "no format": (lambda c: c.change("format", ...), r"card format None"),
     "no name": (lambda c: c.change("name", ...), "'name' must be a str; got None"),
     "no labels": (lambda c: c.change("labels", ...), "'labels' must be a list"),
@@ -78,7 +87,7 @@ DAMAGE: dict[str, tuple[Callable[[Copy], object], str]] = {
     "no sampling": (lambda c: c.change("sampling", ...), "'sampling' must be a dict"),
     "unknown pictures": (
         lambda c: c.change("sampling", "pictures", ["frame", "difference"]),
-        r"made of \['frame', 'difference'\]; this version of edgevid makes \['frame'\].*upgrade",
+        r"made of \['frame', 'difference'\]; expected \['frame'\]",
     ),
     "window 0": (
         lambda c: c.change("sampling", "window_seconds", 0),
@@ -96,10 +105,10 @@ DAMAGE: dict[str, tuple[Callable[[Copy], object], str]] = {
     "window text": (lambda c: c.change("sampling", "window_seconds", "5"), "'window_seconds' must be .* got '5'"),
     "window true": (lambda c: c.change("sampling", "window_seconds", True), "'window_seconds' must be .* got True"),
     "no window": (lambda c: c.change("sampling", "window_seconds", ...), "'window_seconds' must be .* got None"),
-    "frames 0": (lambda c: c.change("sampling", "frames", 0), "'frames' must be a number above 0; got 0"),
+    "frames 0": (lambda c: c.change("sampling", "frames", 0), "'samples' must be a number above 0; got 0"),
     "frames 25.5": (
         lambda c: c.change("sampling", "frames", 25.5),
-        "'frames' must be a whole number above 0; got 25.5",
+        "'samples' must be a whole number above 0; got 25.5",
     ),
     "no classifier": (lambda c: c.change("classifier", ...), "'classifier' must be a dict"),
     "classifier missing": (
@@ -166,14 +175,14 @@ def test_labels_that_do_not_match_the_output_are_found_on_loading(copy: Copy, la
 
 
 def test_classifier_for_other_embeddings_is_found_on_loading(copy: Copy, monkeypatch: pytest.MonkeyPatch):
-    real = edgevid.recognizer.Classifier
+    real = edgevid.recognizer.open_classifier
 
-    def of_another_extractor(path: Path, **options: Any) -> Any:
-        classifier = real(path, **options)
+    def of_another_network(*given: Any, **options: Any) -> Any:
+        classifier = real(*given, **options)
         classifier.dim = 2048
         return classifier
 
-    monkeypatch.setattr(edgevid.recognizer, "Classifier", of_another_extractor)
+    monkeypatch.setattr(edgevid.recognizer, "open_classifier", of_another_network)
     with pytest.raises(
         BundleError, match=r"classifier for \[25, 2048\] embeddings; .* give \[25, 1280\].*Train it again"
     ):
@@ -192,8 +201,8 @@ def test_bundle_opens_by_folder_card_string_and_relative_path(copy: Copy, monkey
     for where in (copy.folder, str(copy.folder), copy.card, "mine", "mine/card.json", Path("mine")):
         opened = open_bundle(where)
         assert opened.name == "exercises10"
-        assert opened.classifier_path.samefile(copy.classifier)
-        assert opened.extractor.path.samefile(copy.extractor)
+        assert opened.classifier.path.samefile(copy.classifier)
+        assert opened.networks[0].path.samefile(copy.extractor)
 
 
 def test_calibration_is_the_cards_or_changes_nothing(copy: Copy):
@@ -206,14 +215,14 @@ def test_calibration_is_the_cards_or_changes_nothing(copy: Copy):
 def test_other_json_files_beside_the_card_do_no_harm(copy: Copy):
     (copy.folder / "evaluation.json").write_text('{"accuracy": 0.9}')
     (copy.folder / "broken.json").write_text("{")
-    assert open_bundle(copy.folder).extractor.name == EXTRACTOR
+    assert open_bundle(copy.folder).networks[0].name == EXTRACTOR
 
 
 def test_bundle_without_its_own_extractor_uses_the_shipped_one(tmp_path: Path):
     mine = Copy(tmp_path / "mine")
     mine.extractor.unlink()
     mine.extractor_card.unlink()
-    assert open_bundle(mine.folder).extractor.path == models_folder() / f"{EXTRACTOR}.tflite"
+    assert open_bundle(mine.folder).networks[0].path == models_folder() / f"{EXTRACTOR}.tflite"
 
 
 @pytest.mark.parametrize("name", ["nothing", "no/such/folder", "x" * 300, "a\0b"])
@@ -234,10 +243,10 @@ class TestShipped:
         opened = open_bundle()
         assert opened.name == "exercises10"
         assert "exercises10" in shipped_bundles()
-        assert (len(opened.labels), opened.num_frames) == (10, 25)
+        assert (len(opened.labels), opened.num_samples) == (10, 25)
         assert opened.labels == tuple(sorted(opened.labels))
         assert 1 < opened.window_seconds < 20
-        assert opened.extractor.name == EXTRACTOR
+        assert [network.name for network in opened.networks] == [EXTRACTOR]
 
     def test_opened_bundle_cannot_be_changed(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -256,3 +265,193 @@ class TestShipped:
     def test_prediction_carries_the_bundles_labels(self, recognizer: edgevid.Recognizer):
         assert recognizer.labels == open_bundle().labels
         assert isinstance(recognizer.bundle, edgevid.Bundle)
+
+
+# --- format 2
+
+
+def in_format_2(copy: Copy, embedders: list[dict[str, Any]], classifier: dict[str, Any], samples: int = 25) -> None:
+    """Write the card anew, as format 2."""
+    card = json.loads(copy.card.read_text())
+    for field in ("extractor", "sampling", "classifier", "calibration"):
+        card.pop(field, None)
+    file = copy.folder / classifier.get("file", "classifier.tflite")
+    copy.card.write_text(
+        json.dumps(
+            {
+                **card,
+                "format": 2,
+                "sampling": {"samples": samples, "window_seconds": 5.0},
+                "embedders": embedders,
+                "classifier": {"file": file.name, "sha256": sha256_of(file), **classifier},
+            }
+        )
+    )
+
+
+def network_of(copy: Copy) -> dict[str, str]:
+    return {"name": EXTRACTOR, "sha256": sha256_of(copy.extractor)}
+
+
+def frame(copy: Copy) -> dict[str, Any]:
+    return {"kind": "cnn", "network": network_of(copy), "dim": 1280, "frame_offsets": [0.0]}
+
+
+def difference(copy: Copy) -> dict[str, Any]:
+    told = {"dim": 1280, "frame_offsets": [-0.2, 0.0]}
+    return {"kind": "frame-difference", "network": network_of(copy), "seconds": 0.2, "gain": 3.0, **told}
+
+
+def write_statistics(copy: Copy, dims: list[int], num_samples: int = 25) -> dict[str, Any]:
+    """A classifier of statistics for embedders of these dims, fitted on noise; its entry of the card."""
+    random = np.random.default_rng(0)
+    windows = [
+        Window([Embedding(tuple(random.random((1, dim), np.float32) for dim in dims)) for _ in range(num_samples)])
+        for _ in range(30)
+    ]
+    classifier = fit_statistics(windows, [k % 10 for k in range(30)], [Statistics(("mean", "std"))] * len(dims))
+    classifier.save(copy.folder / "classifier.npz")
+    return {"kind": "statistics", "file": "classifier.npz"}
+
+
+class Brightness(Embedder):
+    """A caller's own."""
+
+    dim = 2
+
+    def __init__(self, scale: float = 1.0, rate: Any = None) -> None:
+        self.scale, self.samples_per_second = scale, rate
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"kind": "brightness", "scale": self.scale}
+
+    def embed(self, sample: Sample) -> Array:
+        frame = sample.frames[-1]
+        return np.array([frame.mean(), frame.std()], np.float32) * np.float32(self.scale)
+
+
+class TestFormat2:
+    def test_the_same_bundle_gives_the_same(self, copy: Copy, recognizer: edgevid.Recognizer):
+        in_format_2(copy, [frame(copy)], {"kind": "recurrent"})
+        clip = moving_frames(3)
+        with edgevid.load(copy.folder, num_threads=1) as opened:
+            assert isinstance(opened.classifier, RecurrentClassifier)
+            opened.classifier.temperature = recognizer.classifier.temperature
+            np.testing.assert_array_equal(opened.classify(clip).probabilities, recognizer.classify(clip).probabilities)
+
+    def test_two_embedders_on_one_network(self, copy: Copy):
+        in_format_2(copy, [frame(copy), difference(copy)], write_statistics(copy, [1280, 1280]))
+        assert len(open_bundle(copy.folder).networks) == 1
+        with edgevid.load(copy.folder, num_threads=1) as opened:
+            first, second = opened.embedders
+            assert isinstance(first, CnnEmbedder)
+            assert isinstance(second, FrameDifference)
+            assert (second.seconds, second.gain) == (0.2, 3.0)
+            assert opened.spec.tracks == (Track(), Track((-0.2, 0.0)))
+            assert isinstance(opened.classifier, StatisticsClassifier)
+            assert opened.classify(moving_frames(3)).probabilities.sum() == pytest.approx(1, abs=1e-5)
+            stream = opened.open_stream()
+            predictions = [stream.push(picture, k * 0.1) for k, picture in enumerate(moving_frames(52, 64, 48))]
+            assert sum(prediction is not None for prediction in predictions) == 2
+
+    def test_own_embedder_must_be_given(self, copy: Copy):
+        entry = {"kind": "brightness", "scale": 1.0, "dim": 2, "frame_offsets": [0.0], "samples_per_second": None}
+        in_format_2(copy, [entry], write_statistics(copy, [2]))
+        with pytest.raises(
+            BundleError,
+            match=r"an embedder 'brightness', which is no part of edgevid; give it: edgevid\.load\(bundle, embedders=\[",
+        ):
+            edgevid.load(copy.folder, num_threads=1)
+        with pytest.raises(BundleError, match=r"'scale': 2\.0\}; the bundle was trained with .*'scale': 1\.0\}"):
+            edgevid.load(copy.folder, num_threads=1, embedders=[Brightness(2.0)])
+        own = Brightness()
+        with edgevid.load(copy.folder, num_threads=1, embedders=[own]) as opened:
+            assert opened.embedders == (own,)
+            assert opened.classify(moving_frames(3)).label in opened.labels
+
+    def test_own_embedder_beside_one_of_edgevid(self, copy: Copy):
+        entries = [{"kind": "brightness", "scale": 1.0}, frame(copy)]
+        in_format_2(copy, entries, write_statistics(copy, [2, 1280]))
+        with edgevid.load(copy.folder, num_threads=1, embedders=[Brightness(rate=12.5)]) as opened:
+            assert [embedder.dim for embedder in opened.embedders] == [2, 1280]
+            assert opened.classify(moving_frames(3)).label in opened.labels
+
+    def test_own_embedders_that_cannot_be_used_stay_open(self, copy: Copy):
+        class Closing(Brightness):
+            closed = False
+
+            def close(self) -> None:
+                self.closed = True
+
+        in_format_2(copy, [{"kind": "brightness", "scale": 1.0}], {"kind": "recurrent"})
+        own = Closing()
+        with pytest.raises(BundleError, match="Train it again"):
+            edgevid.load(copy.folder, num_threads=1, embedders=[own])
+        assert not own.closed
+
+    def test_own_classifier_in_place_of_the_bundles(self, copy: Copy):
+        class Even(Classifier):
+            num_samples, num_classes = 25, 10
+
+            def predict(self, window: Window) -> Array:
+                return np.full(10, 0.1, np.float32)
+
+        in_format_2(copy, [frame(copy)], {"kind": "of another world"})
+        with pytest.raises(
+            BundleError, match=r"classifier of kind 'of another world'; this edgevid knows recurrent, .*Upgrade"
+        ):
+            edgevid.load(copy.folder, num_threads=1)
+        with edgevid.load(copy.folder, num_threads=1, classifier=Even()) as opened:
+            assert opened.classify(moving_frames(1)).score == pytest.approx(0.1)
+
+    @pytest.mark.parametrize("kind", ["windows", "statistics"])
+    def test_a_kind_that_is_not_the_files(self, copy: Copy, kind: str):
+        in_format_2(copy, [frame(copy)], {"kind": kind})
+        error = {
+            "windows": "is not the 'windows' network that the card",
+            "statistics": "is no classifier of statistics",
+        }
+        with pytest.raises((BundleError, edgevid.ModelError), match=error[kind]):
+            edgevid.load(copy.folder, num_threads=1)
+
+    @pytest.mark.parametrize(
+        ("embedders", "message"),
+        [
+            ([], "'embedders' is empty"),
+            (["cnn"], "an entry of 'embedders' must be a dict"),
+            ([{}], "'kind' must be a str"),
+            ([{"kind": "cnn", "network": "mobilenet"}], "'network' must be a dict"),
+            ([{"kind": "cnn", "network": {"name": "x", "sha256": "0" * 64}}], "which is not here"),
+        ],
+    )
+    def test_damage(self, copy: Copy, embedders: list[Any], message: str):
+        in_format_2(copy, embedders, {"kind": "recurrent"})
+        with pytest.raises(BundleError, match=message):
+            open_bundle(copy.folder)
+
+    def test_a_cnn_without_its_network(self, copy: Copy):
+        in_format_2(copy, [{"kind": "cnn"}], {"kind": "recurrent"})
+        with pytest.raises(BundleError, match="'cnn' without its network"):
+            edgevid.load(copy.folder, num_threads=1)
+
+    def test_another_number_of_samples_than_the_classifiers(self, copy: Copy):
+        in_format_2(copy, [frame(copy)], write_statistics(copy, [1280], num_samples=10))
+        with pytest.raises(BundleError, match=r"classifier for \[10, None\].*give \[25, 1280\]"):
+            edgevid.load(copy.folder, num_threads=1)
+
+
+class TestFormat1:
+    def test_it_reads_as_format_2(self):
+        opened = open_bundle()
+        assert opened.card["format"] in (1, 2)
+        assert (opened.num_samples, opened.classifier.kind) == (25, "recurrent")
+        (entry,) = opened.embedders
+        assert entry.identity == {"kind": "cnn", "network": opened.networks[0].sha256}
+
+    def test_a_single_frame_network_is_one_of_windows(self, copy: Copy):
+        copy.change("format", 1)
+        copy.change("classifier", "architecture", "single-frame")
+        assert open_bundle(copy.folder).classifier.kind == "windows"
+        with pytest.raises(BundleError, match="is not the 'windows' network"):
+            edgevid.load(copy.folder, num_threads=1)

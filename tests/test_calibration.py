@@ -1,4 +1,4 @@
-"""edgevid.classifiers.calibration: probabilities at a temperature, and what a card may say of it."""
+"""edgevid.calibration: probabilities at a temperature, and what a card may say of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from edgevid.classifiers.calibration import Calibration, calibrated, log_probabilities
+from edgevid.calibration import Calibration, calibrated, log_probabilities
 from edgevid.errors import OptionError
 
 TEMPERATURES = (0.05, 0.3, 0.999, 1.5, 20.0)

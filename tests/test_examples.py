@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from support.videos import moving_frames
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -72,6 +73,30 @@ def test_webcam_demo_says_what_is_wrong_with_a_source(tmp_path: Path) -> None:
     done = run("webcam_demo.py", tmp_path / "absent.mp4", "--terminal")
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1] == f"No such file: {tmp_path / 'absent.mp4'}"
+
+
+def test_an_embedder_of_ones_own_learns_and_streams() -> None:
+    done = run("own_embedder.py")
+    assert done.returncode == 0, done.stderr
+    said = [line.split() for line in done.stdout.splitlines()]
+    assert len(said) >= 25
+    # until the window is within the second part, and from the time on at which it is
+    assert {label for seconds, _, label, _ in said if float(seconds) < 4.0} == {"swings"}
+    assert {label for seconds, _, label, _ in said if float(seconds) > 6.0} == {"blinks"}
+
+
+def test_a_classifier_of_ones_own_uses_the_shipped_embedder(make_video: Callable[..., Path], tmp_path: Path) -> None:
+    for label, seed in (("stripes", 1), ("waves", 2)):
+        make_video(f"clips/{label}/1.avi", moving_frames(25, seed=seed))
+    clip = make_video("new.avi", moving_frames(40, seed=2)[::-1])
+    done = run("own_classifier.py", tmp_path / "clips", clip)
+    assert done.returncode == 0, done.stderr
+    first, *windows = done.stdout.splitlines()
+    assert first.startswith("clip:")
+    assert "waves" in first
+    assert len(windows) >= 10
+    assert all("waves" in line for line in windows)
+    assert run("own_classifier.py", tmp_path / "clips", tmp_path / "absent.avi").returncode == 1
 
 
 def test_robot_loop_acts_on_a_real_clip(shared: Path) -> None:

@@ -13,9 +13,9 @@ from PIL import Image
 
 import edgevid
 from edgevid import StreamOptions
-from edgevid.bundles.bundle import find_extractor
+from edgevid.bundles import find_extractor
 from edgevid.cli import main
-from edgevid.embedders.cnn import open_extractor
+from edgevid.embedders.opening import open_cnn
 
 SCRIPT = Path(__file__).parent.parent / "models" / "scripts" / "build_inception_v3.py"
 
@@ -42,8 +42,8 @@ def test_the_float_extractor_embeds_as_the_keras_network_does(models: Path, monk
 
     monkeypatch.setenv("EDGEVID_MODELS", str(models))
     frame = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    extractor = open_extractor(find_extractor("inception_v3_float32"))
-    embedding = extractor.embed(frame)
+    embedder = open_cnn(find_extractor("inception_v3_float32"))
+    embedding = embedder.embed_picture(frame)
     assert (embedding.shape, embedding.dtype) == ((2048,), np.float32)
 
     keras.utils.set_random_seed(0)
@@ -52,7 +52,7 @@ def test_the_float_extractor_embeds_as_the_keras_network_does(models: Path, monk
     expected = np.asarray(network(picture[np.newaxis] / 127.5 - 1, training=False))[0]
     assert np.abs(expected).max() > 1e-4
     np.testing.assert_allclose(embedding, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
-    extractor.close()
+    embedder.close()
 
 
 def test_its_whole_path_from_clips_to_a_stream(models: Path, tmp_path: Path, make_video, monkeypatch) -> None:
@@ -82,7 +82,7 @@ def test_its_whole_path_from_clips_to_a_stream(models: Path, tmp_path: Path, mak
     monkeypatch.setenv("EDGEVID_MODELS", str(tmp_path / "none"))
     clip = tmp_path / "clips" / "light" / "0.avi"
     with edgevid.load(bundle) as recognizer:
-        assert (recognizer.extractor.dim, recognizer.classifier.units) == (2048, 8)
+        assert (recognizer.embedders[0].dim, recognizer.classifier.units) == (2048, 8)
         classified = recognizer.classify(clip)
         streamed = list(recognizer.stream(clip, StreamOptions(window_seconds=1.0)))
     assert len(streamed) == 1

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgevid.bundles.bundle import ExtractorFile, shipped_extractors
-from edgevid.embedders.cnn import Extractor
+from edgevid.bundles import ExtractorFile, shipped_extractors
+from edgevid.embedders.cnn import CnnEmbedder
 from edgevid.tflite.interpreter import runtimes
 
 EXTRACTORS = [pytest.param(extractor, id=extractor.name) for extractor in shipped_extractors()]
 
 
 @pytest.fixture(params=["litert", "tflite-runtime"])
-def extractor(request: pytest.FixtureRequest, file: ExtractorFile) -> Extractor:
+def extractor(request: pytest.FixtureRequest, file: ExtractorFile) -> CnnEmbedder:
     info = next(info for info in runtimes() if info.name == request.param)
     if not info.usable:
         pytest.skip(f"{info.name}: {info.problem}")
-    return Extractor(file.path, num_threads=1, runtime=info.name)
+    return CnnEmbedder(file.path, num_threads=1, runtime=info.name)
 
 
 @pytest.mark.parametrize("file", EXTRACTORS)
@@ -35,7 +35,7 @@ def test_the_file_is_the_one_of_the_card(file: ExtractorFile) -> None:
 
 
 @pytest.mark.parametrize("file", EXTRACTORS)
-def test_shapes_and_quantisation_are_those_of_the_card(file: ExtractorFile, extractor: Extractor) -> None:
+def test_shapes_and_quantisation_are_those_of_the_card(file: ExtractorFile, extractor: CnnEmbedder) -> None:
     (picture,), (feature_map,) = extractor.model.inputs, extractor.model.outputs
     assert (list(picture.shape), picture.dtype.name) == (file.card["input"]["shape"], file.card["input"]["dtype"])
     wanted = file.card["feature_map"]
@@ -46,11 +46,11 @@ def test_shapes_and_quantisation_are_those_of_the_card(file: ExtractorFile, extr
 
 
 @pytest.mark.parametrize("file", EXTRACTORS)
-def test_embeddings_depend_on_the_picture_and_on_its_colour(file: ExtractorFile, extractor: Extractor) -> None:
+def test_embeddings_depend_on_the_picture_and_on_its_colour(file: ExtractorFile, extractor: CnnEmbedder) -> None:
     rows, columns = np.mgrid[0:120, 0:160]
     waves = 127 + 120 * np.sin(np.stack([rows / 9, columns / 5, (rows + columns) / 7], axis=-1))
     frame = waves.astype(np.uint8)
-    embeddings = np.stack([extractor.embed(picture) for picture in (frame, frame[..., ::-1], 255 - frame)])
+    embeddings = np.stack([extractor.embed_picture(picture) for picture in (frame, frame[..., ::-1], 255 - frame)])
     assert embeddings.min() >= 0
     assert embeddings.max() <= 1
     assert (embeddings > 0).mean() > 0.2

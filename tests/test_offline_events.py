@@ -7,19 +7,22 @@ import hashlib
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import pytest
-from support.videos import moving_frames, number_of, numbered_frame, write_video
+from support.counting import Counting, Numbers, Windows
+from support.videos import moving_frames, numbered_frame, write_video
 
 import edgevid
-from edgevid import OptionError, Source, SourceError, StreamOptions, TimedFrame, TimestampError, VideoFile
+from edgevid import OptionError, Prediction, Source, SourceError, StreamOptions, TimedFrame, TimestampError, VideoFile
+from edgevid.embedders import Window
 from edgevid.events import Began, Ended, Event, EventDetector, EventOptions
 from edgevid.events.smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing
+from edgevid.following import follow, open_stream_source
 from edgevid.frames import Frame
-from edgevid.offline import find_events, predictions
+from edgevid.offline import find_events
+from edgevid.sampling import Sample
 
 TOLERANCE = 1e-4
 
@@ -86,16 +89,16 @@ def scenes(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def embedding_once(recognizer: edgevid.Recognizer) -> Iterator[edgevid.Recognizer]:
     """The shipped bundle, which embeds a picture that it has seen before only once: for tests over the same video."""
-    embed, seen = recognizer.extractor.embed, {}
+    embed, seen = recognizer.embedders[0].embed, {}
 
-    def embed_once(frame: Frame) -> np.ndarray:
-        key = hashlib.sha1(frame.tobytes()).digest()
+    def embed_once(sample: Sample) -> np.ndarray:
+        key = hashlib.sha1(sample.frames[-1].tobytes()).digest()
         if key not in seen:
-            seen[key] = embed(frame)
+            seen[key] = embed(sample)
         return seen[key].copy()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recognizer.extractor, "embed", embed_once)
+        patch.setattr(recognizer.embedders[0], "embed", embed_once)
         yield recognizer
 
 
@@ -114,9 +117,8 @@ class TestEqualsStream:
         if smoothing is not None:
             smoothing.reset()
         streamed = stream_events(recognizer, scenes, options, smoothing, window_seconds, hop)
-        offline = find_events(
-            recognizer, scenes, options=options, smoothing=smoothing, window_seconds=window_seconds, hop=hop
-        )
+        stream = StreamOptions(window_seconds=window_seconds, hop=hop, rolling=False)
+        offline = find_events(recognizer, scenes, options=options, smoothing=smoothing, stream=stream)
         assert_same(offline, streamed)
         # most of the eleven scenes are recognised, for the bundle was trained on these clips
         assert len({event.label for event in offline}) >= 5
@@ -141,33 +143,24 @@ class TestEqualsStream:
                 other.labels, other.threshold, other.timestamp, other.start_timestamp, other.window_filled,
             )  # fmt: skip
             np.testing.assert_allclose(one.probabilities, other.probabilities, atol=TOLERANCE)
-        events = find_events(recognizer, path, options=options, window_seconds=2.5)
+        events = find_events(recognizer, path, options=options, stream=StreamOptions(window_seconds=2.5))
         assert_same(events, stream_events(recognizer, path, options, None, 2.5, 1))
         assert events
 
 
-class Counting:
-    """Stands in for a recogniser: an embedding is the number in the frame, and a window is of class "b" from 40 to 79."""
+def counting() -> Counting:
+    """A window is of class "b" from 40 to 79."""
+    return Counting(lambda last: float(40 <= last < 80))
 
-    labels = ("a", "b")
-    num_frames = 25
-    window_seconds = 2.5
-    threshold = 0.0
 
-    def __init__(self) -> None:
-        self.embedded: list[int] = []
-        self.windows: list[list[int]] = []
-        self.extractor = SimpleNamespace(dim=1, embed=self._embed)
-        self.classifier = SimpleNamespace(num_frames=25, predict=self._predict)
-
-    def _embed(self, frame: Frame) -> np.ndarray:
-        self.embedded.append(number_of(frame))
-        return np.array([self.embedded[-1]], np.float32)
-
-    def _predict(self, window: np.ndarray) -> np.ndarray:
-        self.windows.append(window[:, 0].astype(int).tolist())
-        score = float(40 <= self.windows[-1][-1] < 80)
-        return np.array([1 - score, score], np.float32)
+def predictions(recognizer: edgevid.Recognizer, video: Any, **options: Any) -> list[Prediction]:
+    """What the events of a video are made of, as :func:`find_events` gets it: each window run as a whole."""
+    source = open_stream_source(video)
+    stream = recognizer.open_stream(StreamOptions(rolling=False, **options))
+    followed = [one for one in follow(stream, source) if one is not None]
+    if source is not video:
+        source.close()
+    return [one.prediction for one in followed if one.prediction is not None]
 
 
 def numbered(count: int, fps: float = 10.0) -> list[TimedFrame]:
@@ -176,7 +169,7 @@ def numbered(count: int, fps: float = 10.0) -> list[TimedFrame]:
 
 class TestFindEvents:
     def test_events_of_a_video(self):
-        events = find_events(Counting(), numbered(100), options=EventOptions(min_seconds=1.0))
+        events = find_events(counting(), numbered(100), options=EventOptions(min_seconds=1.0))
         assert events == [
             Began("a", 3.4, 1.0), Ended("a", 4.0, pytest.approx(0.6), 1.0),
             Began("b", 5.0, 1.0), Ended("b", 8.0, 3.0, 1.0),
@@ -185,53 +178,62 @@ class TestFindEvents:
 
     @pytest.mark.parametrize("hop", [1, 3, 25, 40])
     def test_windows_are_those_due_after_25_samples_and_then_at_each_hop(self, hop: int):
-        counting = Counting()
-        predictions(counting, numbered(300, fps=30.0), hop=hop)
-        assert counting.embedded == list(range(0, 300, 3))
-        assert counting.windows == [list(range(3 * last - 72, 3 * last + 1, 3)) for last in range(24, 100, hop)]
+        counted = counting()
+        predictions(counted, numbered(300, fps=30.0), hop=hop)
+        assert counted.embedded == list(range(0, 300, 3))
+        assert counted.windows == [list(range(3 * last - 72, 3 * last + 1, 3)) for last in range(24, 100, hop)]
 
     def test_one_frame_that_stands_for_many_samples_gives_one_prediction(self):
-        counting = Counting()
-        got = predictions(counting, [*numbered(30), TimedFrame(500.0, numbered_frame(99))])
+        counted = counting()
+        got = predictions(counted, [*numbered(30), TimedFrame(500.0, numbered_frame(99))])
         assert [item.timestamp for item in got] == [2.4, 2.5, 2.6, 2.7, 2.8, 2.9, 500.0]
-        assert counting.windows[-1] == [99] * 25
+        assert counted.windows[-1] == [99] * 25
 
     def test_a_window_that_ends_within_a_frames_samples_ends_there(self):
         # each frame but the first stands for 5 samples; due are the windows up to samples 25, 27, 29 and 31
-        counting = Counting()
-        got = predictions(counting, numbered(7, fps=2.0), hop=2)
+        counted = counting()
+        got = predictions(counted, numbered(7, fps=2.0), hop=2)
         assert [item.timestamp for item in got] == [2.5, 3.0]
-        assert counting.windows[0] == [0, *np.repeat([1, 2, 3, 4, 5], [5, 5, 5, 5, 4])]
-        assert counting.windows[1] == np.repeat([2, 3, 4, 5, 6], 5).tolist()
+        assert counted.windows[0] == [0, *np.repeat([1, 2, 3, 4, 5], [5, 5, 5, 5, 4])]
+        assert counted.windows[1] == np.repeat([2, 3, 4, 5, 6], 5).tolist()
 
     def test_video_shorter_than_a_window_has_no_predictions_and_no_events(self):
-        assert predictions(Counting(), numbered(24)) == []
-        assert find_events(Counting(), numbered(24)) == []
+        assert predictions(counting(), numbered(24)) == []
+        assert find_events(counting(), numbered(24)) == []
 
     def test_smoothing_is_used_and_begins_anew_each_time(self):
         smoothing, options = MeanSmoothing(10), EventOptions(min_seconds=0.0)
-        first = find_events(Counting(), numbered(100), options=options, smoothing=smoothing)
-        assert find_events(Counting(), numbered(100), options=options, smoothing=smoothing) == first
+        first = find_events(counting(), numbered(100), options=options, smoothing=smoothing)
+        assert find_events(counting(), numbered(100), options=options, smoothing=smoothing) == first
         assert [event.timestamp for event in first if event.label == "b"] == [pytest.approx(4.5), pytest.approx(8.5)]
 
     def test_smoothing_may_be_told_in_words(self):
         options = EventOptions(min_seconds=0.0)
-        in_words = find_events(Counting(), numbered(100), options=options, smoothing="mean:10")
-        assert in_words == find_events(Counting(), numbered(100), options=options, smoothing=MeanSmoothing(10))
+        in_words = find_events(counting(), numbered(100), options=options, smoothing="mean:10")
+        assert in_words == find_events(counting(), numbered(100), options=options, smoothing=MeanSmoothing(10))
         with pytest.raises(OptionError, match="The smoothing 'much' was asked for"):
-            find_events(Counting(), numbered(100), smoothing="much")
+            find_events(counting(), numbered(100), smoothing="much")
 
     def test_memory_does_not_grow_with_the_video(self):
-        class Plain(Counting):
-            def __init__(self) -> None:
-                self.extractor = SimpleNamespace(dim=1280, embed=lambda frame: np.zeros(1280, np.float32))
-                self.classifier = SimpleNamespace(predict=lambda window: np.array([0.5, 0.5], np.float32))
+        class Plain(Numbers):
+            dim = 1280
+
+            def embed(self, sample: Sample) -> np.ndarray:
+                return np.zeros(1280, np.float32)
+
+        class Undecided(Windows):
+            dim = 1280
+
+            def predict(self, window: Window) -> np.ndarray:
+                return np.array([0.5, 0.5], np.float32)
+
+        plain = edgevid.Recognizer([Plain()], Undecided(float), "ab", window_seconds=2.5)
 
         def used(count: int) -> int:
             video = ((k / 10, numbered_frame(k % 40)) for k in range(count))
             tracemalloc.start()
             try:
-                find_events(Plain(), video)
+                find_events(plain, video)
                 return tracemalloc.get_traced_memory()[1]
             finally:
                 tracemalloc.stop()
@@ -247,9 +249,9 @@ class TestSources:
         closed: list[str] = []
         monkeypatch.setattr(VideoFile, "close", lambda self: closed.append(self.name))
         path = make_video("clip.mp4", 30)
-        find_events(Counting(), path)
+        find_events(counting(), path)
         assert closed == [str(path)]
-        find_events(Counting(), VideoFile(path))
+        find_events(counting(), VideoFile(path))
         assert closed == [str(path)]
 
     def test_a_camera_is_refused_and_one_that_it_opened_is_closed(self, monkeypatch: pytest.MonkeyPatch):
@@ -261,26 +263,48 @@ class TestSources:
 
         own, opened = Endless(), Endless()
         with pytest.raises(OptionError, match=r"camera 0 never ends; follow it with recognizer\.stream"):
-            find_events(Counting(), own)
+            find_events(counting(), own)
         assert not own.closed
         monkeypatch.setattr("edgevid.offline.open_source", lambda video: opened)
         with pytest.raises(OptionError, match="never ends"):
-            predictions(Counting(), 0)
+            find_events(counting(), 0)
         assert opened.closed
 
     def test_a_file_that_is_not_there(self):
         with pytest.raises(SourceError, match="No such file"):
-            find_events(Counting(), "no such file.mp4")
+            find_events(counting(), "no such file.mp4")
 
     def test_frames_out_of_order_are_refused(self):
         with pytest.raises(TimestampError, match="before the last one"):
-            find_events(Counting(), [*numbered(3), TimedFrame(0.0, numbered_frame(0))])
+            find_events(counting(), [*numbered(3), TimedFrame(0.0, numbered_frame(0))])
 
     @pytest.mark.parametrize("hop", [0, -1, 1.5, True, None])
     def test_hop_that_is_no_int_above_0_is_refused(self, hop: object):
-        with pytest.raises(OptionError, match="expected an int of 1 or more sampled frames"):
-            find_events(Counting(), numbered(3), hop=hop)
+        with pytest.raises(OptionError, match="expected an int of 1 or more"):
+            find_events(counting(), numbered(3), stream=StreamOptions(hop=hop))
 
     def test_window_that_is_no_time_span_is_refused(self):
         with pytest.raises(OptionError, match="expected a number of seconds above 0"):
-            predictions(Counting(), numbered(3), window_seconds=0)
+            find_events(counting(), numbered(3), stream=StreamOptions(window_seconds=0))
+
+
+class TestFramesWithoutTimes:
+    """They are as far apart as ``fps`` says, however fast they come."""
+
+    def test_they_have_events(self):
+        frames = [numbered_frame(k) for k in range(100)]
+        timed = find_events(counting(), numbered(100))
+        for video in (frames, iter(frames), np.stack(frames)):
+            assert find_events(counting(), video, fps=10) == timed
+        assert {event.label for event in timed} == {"a", "b"}
+
+    def test_25_a_second_unless_told(self):
+        frames = [numbered_frame(k // 2) for k in range(250)]
+        told = find_events(counting(), ((k / 25, frame) for k, frame in enumerate(frames)))
+        assert find_events(counting(), frames) == told
+        assert told
+
+    @pytest.mark.parametrize("fps", [0, -1, float("nan"), "25"])
+    def test_fps_that_is_no_rate_is_refused(self, fps: object):
+        with pytest.raises(OptionError, match=r"fps=.* was given; expected a number above 0"):
+            find_events(counting(), [numbered_frame(0)], fps=fps)

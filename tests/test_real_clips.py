@@ -60,7 +60,7 @@ def test_original_avi_and_its_h264_copy_agree(recognizer: edgevid.Recognizer, sh
 
 @pytest.mark.slow
 def test_accuracy_on_the_test_clips_is_the_cards(recognizer: edgevid.Recognizer, shared: Path):
-    if recognizer.extractor.model.runtime.name == "tflite-runtime":
+    if recognizer.embedders[0].model.runtime.name == "tflite-runtime":
         pytest.skip("takes minutes with tflite-runtime, which runs 8-bit networks slowly; LiteRT checks it")
     rows = clips(shared, "test")
     told: dict[str, Any] = recognizer.bundle.card["accuracy"]["test"]["accuracy"]

@@ -15,7 +15,7 @@ from support.videos import moving_frames
 
 import edgevid
 from edgevid import FrameError, OptionError, Prediction, StreamOptions, VideoFile
-from edgevid.sampling import uniform_indices
+from edgevid.sampling import Sample, uniform_indices
 
 TOLERANCE = 1e-4
 
@@ -63,9 +63,12 @@ class TestClassify:
 
     def test_only_the_sampled_frames_are_embedded_each_once(self, recognizer, frames: np.ndarray, monkeypatch):
         seen: list[int] = []
-        monkeypatch.setattr(
-            recognizer.extractor, "embed", lambda frame: seen.append(int(frame[0, 0, 0])) or np.zeros(1280, np.float32)
-        )
+
+        def embed(sample: Sample) -> np.ndarray:
+            seen.append(int(sample.frames[-1][0, 0, 0]))
+            return np.zeros(1280, np.float32)
+
+        monkeypatch.setattr(recognizer.embedders[0], "embed", embed)
         clip = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None, None], (100, 8, 8, 3))
         recognizer.classify(clip)
         assert seen == uniform_indices(100).tolist()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import edgevid
-from edgevid.classifiers.classifier import Classifier
-from edgevid.classifiers.rolling import RollingClassifier
-from edgevid.errors import FrameError
+from edgevid.classifiers import RecurrentClassifier, RollingWindow, open_network
+from edgevid.classifiers.network import RollingStates
+from edgevid.embedders import Embedder, Embedding, Window
+from edgevid.errors import FrameError, ModelError
 from edgevid.recognizer import Recognizer
-from edgevid.sampling import StreamSampler
-from edgevid.stream import Stream
+from edgevid.sampling import Sample, StreamSampler
+from edgevid.stream import StreamOptions
 from edgevid.tflite.interpreter import runtimes
 
 DATA = Path(__file__).parent / "data"
@@ -28,7 +32,7 @@ def runtime(request):
 
 @pytest.fixture(scope="module", params=["gru", "lstm"])
 def classifier(request, runtime):
-    opened = Classifier(DATA / f"{request.param}.tflite", num_threads=1, runtime=runtime)
+    opened = open_network(DATA / f"{request.param}.tflite", num_threads=1, runtime=runtime)
     yield opened
     opened.close()
 
@@ -36,7 +40,7 @@ def classifier(request, runtime):
 @pytest.fixture(scope="module")
 def reference(classifier):
     """The same file, opened again: on tflite-runtime one interpreter cannot change sizes without being made anew."""
-    opened = Classifier(classifier.model.path, num_threads=1, runtime=classifier.model.runtime.name)
+    opened = open_network(classifier.model.path, num_threads=1, runtime=classifier.model.runtime.name)
     yield opened
     opened.close()
 
@@ -46,11 +50,11 @@ def real_embeddings(shared, recognizer):
     """Embeddings of a stream over real clips: 524 of them make 500 windows."""
     found: list[np.ndarray] = []
     for path in sorted((shared / "data" / "ucf101_core10").glob("*/*_c01.mp4")):
-        sampler = StreamSampler(recognizer.window_seconds)
+        sampler = StreamSampler(recognizer.spec)
         with edgevid.VideoFile(path) as video:
-            for timestamp, image in video.frames(lambda at, sampler=sampler: sampler.ticks_due(at) > 0):
-                sampler.advance(timestamp)
-                found.append(recognizer.extractor.embed(image))
+            for timestamp, image in video.frames(sampler.wants):
+                sampler.advance(image, timestamp)
+                found.append(recognizer.embedders[0].embed_picture(image))
                 if len(found) == 524:
                     return np.stack(found)
     raise AssertionError(f"only {len(found)} samples")
@@ -62,10 +66,26 @@ def random_embeddings(count):
     return random.random((300, 1280), np.float32), random.integers(0, 300, count)
 
 
+class Rolling:
+    """A stream's state, pushed embeddings."""
+
+    def __init__(self, classifier, hop):
+        self.states = classifier.rolling(hop)
+        assert isinstance(self.states, RollingStates)
+        self.reset = self.states.reset
+
+    def push(self, *embeddings):
+        return self.states.push(*(Embedding((embedding[np.newaxis],)) for embedding in embeddings))
+
+
+def predict(classifier, embeddings):
+    return classifier.predict(Window.of(embeddings))
+
+
 def largest_difference(classifier, reference, embeddings, order, hop, resets=()):
     """Over the windows that are complete; their number."""
-    rolling = RollingClassifier(classifier, hop)
-    size, start, difference, windows = classifier.num_frames, 0, 0.0, 0
+    rolling = Rolling(classifier, hop)
+    size, start, difference, windows = classifier.num_samples, 0, 0.0, 0
     answers = []
     for at, index in enumerate(order):
         if at in resets:
@@ -77,7 +97,7 @@ def largest_difference(classifier, reference, embeddings, order, hop, resets=())
             answers.append((at, rolled))
     for at, rolled in answers:
         difference = max(
-            difference, np.abs(rolled - reference.predict(embeddings[order[at + 1 - size : at + 1]])).max()
+            difference, np.abs(rolled - predict(reference, embeddings[order[at + 1 - size : at + 1]])).max()
         )
         windows += 1
     return difference, windows, np.ptp([rolled for _, rolled in answers], axis=0).max()
@@ -116,7 +136,7 @@ def test_windows_in_flight(classifier, hop, rows, monkeypatch):
     given = []
     step = classifier.step
     monkeypatch.setattr(classifier, "step", lambda embedding, states: given.extend(states) or step(embedding, states))
-    rolling = RollingClassifier(classifier, hop)
+    rolling = Rolling(classifier, hop)
     for _ in range(3):
         rolling.push(np.zeros(1280, np.float32))
     assert {states.shape for states in given} == {(rows, 8)}
@@ -125,36 +145,43 @@ def test_windows_in_flight(classifier, hop, rows, monkeypatch):
 def test_streams_of_one_classifier_do_not_mix(classifier, reference):
     """Two streams with different hops, pushed in turn: the interpreter changes its sizes each time."""
     embeddings, order = random_embeddings(60)
-    streams = [RollingClassifier(classifier, hop) for hop in (1, 5)]
+    streams = [Rolling(classifier, hop) for hop in (1, 5)]
     for at in range(60):
         first = streams[0].push(embeddings[order[at]])
         second = streams[1].push(embeddings[order[59 - at]])
     window = embeddings[order[35:60]]
-    np.testing.assert_allclose(first, reference.predict(window), atol=TOLERANCE)
+    np.testing.assert_allclose(first, predict(reference, window), atol=TOLERANCE)
     # 60 = 25 + 7 * 5: a window of the second was completed as well
-    np.testing.assert_allclose(second, reference.predict(embeddings[order[24::-1]]), atol=TOLERANCE)
+    np.testing.assert_allclose(second, predict(reference, embeddings[order[24::-1]]), atol=TOLERANCE)
 
 
 def test_a_wrong_embedding_changes_nothing(classifier):
     embeddings, order = random_embeddings(25)
-    disturbed, undisturbed = RollingClassifier(classifier, 1), RollingClassifier(classifier, 1)
+    disturbed, undisturbed = Rolling(classifier, 1), Rolling(classifier, 1)
     for index in order:
-        with pytest.raises(FrameError, match=r"expected float32 \[1280\]"):
+        with pytest.raises(FrameError, match=r"expected float32 \[1, 1280\]"):
             disturbed.push(embeddings[index][:100])
         first, second = disturbed.push(embeddings[index]), undisturbed.push(embeddings[index])
     np.testing.assert_array_equal(first, second)
 
 
-class _Pictures:
-    """Stands for the extractor: a frame's first pixel is the number of its embedding."""
+class _Pictures(Embedder):
+    """A frame's first pixel is the number of its embedding."""
 
     dim = 1280
+    identity = {"kind": "pictures"}  # noqa: RUF012
+    scene_cut_threshold = 0.29
 
     def __init__(self, embeddings):
         self.embeddings = embeddings
 
-    def embed(self, frame):
-        return self.embeddings[int(frame[0, 0, 0])]
+    def embed(self, sample: Sample):
+        return self.embeddings[int(sample.frames[-1][0, 0, 0])]
+
+
+def open_stream(embeddings, classifier, **options):
+    recognizer = Recognizer([_Pictures(embeddings)], classifier, "abcde", window_seconds=5.0)
+    return recognizer.open_stream(StreamOptions(**options))
 
 
 @pytest.mark.parametrize("hop", HOPS)
@@ -163,15 +190,11 @@ def test_a_stream_predicts_the_same_and_at_the_same_time(classifier, reference, 
     """Also where frames come too slowly, so that one stands for several samples, and early predictions are asked for."""
     random = np.random.default_rng(1)
     embeddings = random.random((250, 1280), np.float32)
-    labels = tuple("abcde")
     times = np.cumsum(random.choice([0.05, 0.2, 0.5, 0.9], 250))
     rolling, ring = (
-        Stream(
-            _Pictures(embeddings), network, labels,
-            window_seconds=5.0, hop=hop, min_filled=min_filled, threshold=0.0, rolling=on,
-        )
+        open_stream(embeddings, network, hop=hop, min_filled=min_filled, rolling=on)
         for network, on in ((classifier, True), (reference, False))
-    )  # fmt: skip
+    )
     predictions = 0
     for index, timestamp in enumerate(times):
         frame = np.full((2, 2, 3), index, np.uint8)
@@ -189,10 +212,7 @@ def test_reset_on_cut_begins_a_new_window(classifier):
     random = np.random.default_rng(2)
     scenes = random.random((2, 1, 1280), np.float32).repeat(100, axis=1).reshape(-1, 1280)
     scenes[100:] *= random.random(1280, np.float32) > 0.5
-    stream = Stream(
-        _Pictures(scenes), classifier, tuple("abcde"),
-        window_seconds=5.0, hop=1, min_filled=1.0, threshold=0.0, reset_on_cut=True,
-    )  # fmt: skip
+    stream = open_stream(scenes, classifier, reset_on_cut=True)
     given = [stream.push(np.full((2, 2, 3), index, np.uint8), index * 0.2) is not None for index in range(200)]
     assert given == [False] * 24 + [True] * 76 + [False] * 24 + [True] * 76
     assert stream.scenes == 2
@@ -203,20 +223,151 @@ def test_reset_on_cut_begins_a_new_window(classifier):
 @pytest.mark.parametrize("architecture", ["gru", "lstm"])
 def test_int8_weights_run_on_every_runtime(architecture: str, runtime: str):
     """Activations are quantised as the network runs, so only about as the float32 network does; both forms alike."""
-    floats, ints = (Classifier(DATA / f"{architecture}{kind}.tflite", runtime=runtime) for kind in ("", "_int8"))
+    floats, ints = (open_network(DATA / f"{architecture}{kind}.tflite", runtime=runtime) for kind in ("", "_int8"))
     embeddings, order = random_embeddings(40)
-    rolling = RollingClassifier(ints, hop=1)
+    rolling = Rolling(ints, 1)
     for at, index in enumerate(order):
         rolled = rolling.push(embeddings[index])
         if at >= 24:
             window = embeddings[order[at - 24 : at + 1]]
-            np.testing.assert_allclose(rolled, ints.predict(window), atol=0.1)
-            np.testing.assert_allclose(rolled, floats.predict(window), atol=0.25)
+            np.testing.assert_allclose(rolled, predict(ints, window), atol=0.1)
+            np.testing.assert_allclose(rolled, predict(floats, window), atol=0.25)
     assert ints.model.path.stat().st_size < floats.model.path.stat().st_size / 2
     floats.close()
     ints.close()
 
 
 def test_the_shipped_bundle_rolls(recognizer: Recognizer):
-    assert recognizer.classifier.recurrent
-    assert recognizer.open_stream()._rolling is not None
+    assert isinstance(recognizer.classifier, RecurrentClassifier)
+    assert isinstance(recognizer.classifier.rolling(), RollingStates)
+    assert not isinstance(RollingWindow(recognizer.classifier, 1, 1.0), RollingStates)
+
+
+# --- what fails in the middle of a step changes nothing that comes after it
+
+
+class Broken:
+    """Lets the calls of a function pass, but for those whose numbers are given: they raise before it or after it."""
+
+    def __init__(self, function, numbers, error, after):
+        self.function, self.numbers, self.error, self.after, self.calls = function, set(numbers), error, after, 0
+
+    def __call__(self, *args, **options):
+        self.calls += 1
+        broken = self.calls in self.numbers
+        if broken and not self.after:
+            raise self.error
+        result = self.function(*args, **options)
+        if broken:
+            raise self.error
+        return result
+
+
+def assert_as_windows(rolling, reference, hop, embeddings, pushes, disturb):
+    """Push groups of embeddings, each again where it was disturbed; every answer is that of the window."""
+    order, answers, disturbed, missed = [], 0, 0, 0
+    for number, group in enumerate(pushes):
+        context, before, answer = disturb(number), rolling.states.steps, None
+        while rolling.states.steps is before:  # all of a push has come in, or nothing
+            try:
+                with context:
+                    answer = rolling.push(*(embeddings[index] for index in group))
+            except (KeyboardInterrupt, ModelError):
+                disturbed += 1
+                context = contextlib.nullcontext()
+        order += group
+        due = [k for k in range(len(order) - len(group) + 1, len(order) + 1) if k >= 25 and (k - 25) % hop == 0]
+        if answer is None and due:
+            missed += 1  # broken off on its way to the caller
+        else:
+            assert (answer is not None) == bool(due)
+        if answer is not None:
+            answers += 1
+            np.testing.assert_allclose(
+                answer, predict(reference, embeddings[order[due[-1] - 25 : due[-1]]]), atol=TOLERANCE
+            )
+    assert answers >= 8
+    assert missed <= disturbed // 8
+    return disturbed
+
+
+ONE_BY_ONE = [[at] for at in range(70)]
+SEVERAL = [[at, at + 1, at + 2] if at % 2 else [at, at + 1, at + 2, at + 3, at + 4] for at in range(0, 250, 5)]
+
+
+@pytest.mark.parametrize("hop", [1, 2, 5])
+@pytest.mark.parametrize("pushes", [ONE_BY_ONE, SEVERAL], ids=["one by one", "several at once"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ModelError("broken")], ids=["Ctrl-C", "ModelError"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("where", ["run", "step"])
+def test_a_step_that_fails_changes_nothing(classifier, reference, monkeypatch, hop, pushes, error, after, where):
+    embeddings, _ = random_embeddings(0)
+    owner = classifier.model if where == "run" else classifier
+    # not regular, or each disturbance could undo the one before
+    broken = Broken(getattr(owner, where), [4, 5, 7, 30, 31, 33, 48, 59], error, after)
+    monkeypatch.setattr(owner, where, broken)
+    disturbed = assert_as_windows(
+        Rolling(classifier, hop), reference, hop, embeddings, pushes, lambda number: contextlib.nullcontext()
+    )
+    assert disturbed >= 5
+
+
+@contextmanager
+def interrupt_at_line(nth):
+    """Ctrl-C as the ``nth`` line of the rolling form's own code is about to run, wherever that is: between two copies too."""
+    left = nth
+    codes = {RollingStates.push.__code__, RollingStates.after.__code__}
+
+    def trace(frame, event, arg):
+        nonlocal left
+        if frame.f_code not in codes:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.parametrize("hop", [1, 2, 5])
+@pytest.mark.parametrize("pushes", [ONE_BY_ONE, SEVERAL], ids=["one by one", "several at once"])
+def test_an_interrupt_at_any_line_of_a_step_changes_nothing(classifier, reference, hop, pushes):
+    embeddings, _ = random_embeddings(0)
+
+    def disturb(number):
+        # each push is broken off one line later than the one before, and after the last line begins anew
+        return interrupt_at_line(1 + number % 24)
+
+    disturbed = assert_as_windows(Rolling(classifier, hop), reference, hop, embeddings, pushes, disturb)
+    assert disturbed >= len(pushes) // 3
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ModelError("broken")], ids=["Ctrl-C", "ModelError"])
+def test_a_stream_that_was_broken_off_goes_on_as_one_that_was_not(classifier, monkeypatch, error):
+    """Each frame is lost or pushed again, as a loop that catches Ctrl-C may do."""
+    embeddings = np.random.default_rng(3).random((250, 1280), np.float32)
+    stream, other = (open_stream(embeddings, classifier, rolling=on, hop=2) for on in (True, False))
+    predictions = 0
+    for index in range(120):
+        frame, timestamp = np.full((2, 2, 3), index, np.uint8), index * 0.2
+        if index % 11 == 5:
+            with monkeypatch.context() as patch:
+                patch.setattr(classifier.model, "run", Broken(classifier.model.run, [1], error, index % 2))
+                with pytest.raises(type(error)):
+                    stream.push(frame, timestamp)
+            if index % 3 == 0:  # lost
+                continue
+        first, second = stream.push(frame, timestamp), other.push(frame, timestamp)
+        assert (first is None) == (second is None)
+        if first is not None:
+            predictions += 1
+            np.testing.assert_allclose(first.probabilities, second.probabilities, atol=TOLERANCE)
+            assert (first.timestamp, first.start_timestamp) == (second.timestamp, second.start_timestamp)
+    assert predictions > 40

@@ -13,14 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.stand_ins import AT_ONCE, SECONDS, Endless, Scripted, StandInRecognizer, Watching, picture, reached, video
+from support.stand_ins import AT_ONCE, SECONDS, Endless, Keeping, Scripted, StandInRecognizer, picture, reached, video
 from support.videos import moving_frames
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, StreamOptions, TimedFrame, TimestampError
 from edgevid.events import Began, Ended, MeanSmoothing
 from edgevid.runner import runner as runner_module
-from edgevid.runner.messages import Observation
+from edgevid.runner import running as running_module
+from edgevid.runner.messages import Message
+from edgevid.runner.state import SourceState
 from edgevid.sources import ImageFolder, SourceStatus
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
@@ -34,7 +36,7 @@ class TestRunning:
         assert [round(p.timestamp / SECONDS) for p in got] == list(range(1, 50))
         assert not runner.running
         assert runner.latest is got[-1]
-        assert runner.latest_observation.timestamp == got[-1].timestamp
+        assert runner.latest_sampled.timestamp == got[-1].timestamp
         assert runner.error is None
 
     def test_it_gives_what_stream_gives(self, recognizer: edgevid.Recognizer, make_video):
@@ -70,23 +72,23 @@ class TestRunning:
         assert runner.stats().predictions == 3
         assert runner.stats().source.used == 4
 
-    def test_watchers_see_every_frame_and_every_status_and_stay_open(self, stand_in: StandInRecognizer):
-        watching = Watching()
-        with stand_in.start(Scripted(video([0] * 20)), watchers=[watching], name="door") as runner:
+    def test_outputs_are_told_every_frame_event_and_status_and_stay_open(self, stand_in: StandInRecognizer):
+        keeping = Keeping()
+        with stand_in.start(Scripted(video([0] * 20)), outputs=[keeping], name="door") as runner:
             runner.wait()
-        assert len(watching.observations) == 21  # the last one tells what ended
-        assert {o.source for o in watching.observations} == {s.source for s in watching.statuses} == {"door"}
-        assert [s.state for s in watching.statuses] == ["opened", "ended"]
-        assert not watching.closed
+        assert [type(message).__name__ for message in keeping.messages] == [
+            "SourceStatus", *["Sampled"] * 7, "SourceEvent", *["Sampled"] * 13, "SourceEvent", "SourceStatus",
+        ]  # fmt: skip
+        assert {message.source for message in keeping.messages} == {"door"}
+        assert [s.state for s in keeping.statuses] == ["opened", "ended"]
+        assert not keeping.closed
 
-    def test_on_observation_is_told_what_a_prediction_belongs_to(self, stand_in: StandInRecognizer):
+    def test_on_sampled_is_told_what_a_prediction_belongs_to(self, stand_in: StandInRecognizer):
         got = []
-        with stand_in.start(
-            Scripted(video([0, 0, 0])), on_observation=got.append, stream=StreamOptions(hop=2)
-        ) as runner:
+        with stand_in.start(Scripted(video([0, 0, 0])), on_sampled=got.append, stream=StreamOptions(hop=2)) as runner:
             runner.wait()
         assert [(round(o.timestamp, 6), o.prediction is not None) for o in got] == [(0.1, True)]
-        assert got[0].image.shape == (8, 8, 3)
+        assert got[0].frame.shape == (8, 8, 3)
 
     def test_limits(self, stand_in: StandInRecognizer):
         got = []
@@ -98,9 +100,12 @@ class TestRunning:
             runner.wait()
         assert runner.stats().predictions == 9
 
-    @pytest.mark.parametrize("wrong", [{"max_seconds": 0}, {"max_predictions": 0}, {"smoothing": "much"}])
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"max_seconds": 0}, {"max_predictions": 0}, {"smoothing": "much"}, {"smoothing": ""}, {"on_pred": print}],
+    )
     def test_wrong_options_are_refused_at_once(self, stand_in: StandInRecognizer, wrong: dict):
-        with pytest.raises(OptionError):
+        with pytest.raises(OptionError, match=next(iter(wrong))):
             stand_in.start(Scripted([]), **wrong)
 
     def test_smoothing(self, stand_in: StandInRecognizer):
@@ -190,7 +195,7 @@ class TestSlowConsumers:
         assert runner.stats().passed_over == 0
 
     def test_stop_does_not_wait_for_one_that_blocks(self, stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(runner_module, "STOP_SECONDS", 0.2)
+        monkeypatch.setattr(running_module, "STOP_SECONDS", 0.2)
         blocked, released = threading.Event(), threading.Event()
 
         def block(prediction: edgevid.Prediction) -> None:
@@ -230,7 +235,7 @@ class TestErrors:
         assert [s.state for s in statuses] == ["failed"]
         assert "No such file" in statuses[0].message
 
-    @pytest.mark.parametrize("kind", ["on_prediction", "on_event", "on_status", "on_observation"])
+    @pytest.mark.parametrize("kind", ["on_prediction", "on_event", "on_status", "on_sampled"])
     def test_a_callback_that_raises_stops_it_and_the_error_comes_back(self, stand_in: StandInRecognizer, kind: str):
         class MineError(Exception):
             pass
@@ -256,11 +261,26 @@ class TestErrors:
         with pytest.raises(ZeroDivisionError):
             runner.wait(20)
 
-    def test_a_watcher_that_raises_stops_it(self, stand_in: StandInRecognizer):
-        watching = Watching()
-        watching.observe = lambda observation: 1 / 0  # type: ignore[method-assign, assignment]
-        with pytest.raises(ZeroDivisionError), stand_in.start(Endless(), watchers=[watching]) as runner:
-            runner.wait(20)
+    def test_an_output_that_raises_is_logged_and_left_out_and_the_rest_goes_on(
+        self, stand_in: StandInRecognizer, caplog: pytest.LogCaptureFixture
+    ):
+        class Broken(Keeping):
+            def take(self, message: Message, state: SourceState) -> None:
+                super().take(message, state)
+                if len(self.messages) == 3:
+                    raise ZeroDivisionError
+
+        broken, good, got = Broken(), Keeping(), []
+        with (
+            caplog.at_level(logging.ERROR, "edgevid"),
+            stand_in.start(Scripted(video([0] * 20)), outputs=[broken, good], on_prediction=got.append) as runner,
+        ):
+            assert runner.wait(20)
+        assert (len(broken.messages), len(good.sampled), len(got)) == (3, 20, 19)
+        (record,) = caplog.records
+        assert record.name == "edgevid"
+        assert "Broken object" in record.getMessage()
+        assert record.exc_info[0] is ZeroDivisionError
 
     def test_each_error_is_raised_once_by_stop_and_always_by_wait(self, stand_in: StandInRecognizer, tmp_path: Path):
         runner = stand_in.start(tmp_path / "absent.mp4")
@@ -303,6 +323,18 @@ class TestErrors:
         assert record.name == "edgevid"
         assert "absent.mp4 stopped: No such file" in record.getMessage()
 
+    def test_one_that_was_logged_is_still_raised_by_stop(
+        self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
+    ):
+        """Whether the end of a block raises must not depend on how long the block lasts."""
+        monkeypatch.setattr(runner_module, "_ASK_SECONDS", 0.01)
+        with caplog.at_level(logging.ERROR, "edgevid"):
+            runner = stand_in.start(tmp_path / "absent.mp4")
+            assert reached(lambda: bool(caplog.records))
+        with pytest.raises(SourceError, match="No such file"):
+            runner.stop()
+        runner.stop()
+
     def test_one_that_was_asked_for_or_told_is_not_logged(
         self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ):
@@ -323,7 +355,7 @@ class TestSourcesOfTheCallers:
                 yield number * SECONDS, picture(0)
 
         got = []
-        assert stand_in.start(frames, on_observation=got.append).wait(60)
+        assert stand_in.start(frames, on_sampled=got.append).wait(60)
         assert len(got) > 0
 
     def test_what_is_no_source_and_a_close_that_fails_end_it(self, stand_in: StandInRecognizer):
@@ -374,7 +406,7 @@ class TestStopping:
         runner.stop()
         runner.stop()
 
-    @pytest.mark.parametrize("kind", ["on_prediction", "on_event", "on_status", "on_observation"])
+    @pytest.mark.parametrize("kind", ["on_prediction", "on_event", "on_status", "on_sampled"])
     def test_from_within_a_callback(self, stand_in: StandInRecognizer, kind: str):
         runners, calls, ready = [], [], threading.Event()
 
@@ -386,19 +418,19 @@ class TestStopping:
         runners.append(stand_in.start(Endless(), events=AT_ONCE, **{kind: stop}))
         ready.set()
         assert runners[0].wait(20)
-        if kind in ("on_prediction", "on_observation"):
+        if kind in ("on_prediction", "on_sampled"):
             assert len(calls) == 1  # none comes after it
 
-    def test_from_within_a_watcher(self, stand_in: StandInRecognizer):
-        watching, ready = Watching(), threading.Event()
+    def test_from_within_an_output(self, stand_in: StandInRecognizer):
+        keeping, ready = Keeping(), threading.Event()
         runners = []
 
-        def stop(observation: Observation) -> None:
+        def stop(message: Message, state: SourceState) -> None:
             assert ready.wait(20)
             runners[0].stop()
 
-        watching.observe = stop  # type: ignore[method-assign]
-        runners.append(stand_in.start(Endless(), watchers=[watching]))
+        keeping.take = stop  # type: ignore[method-assign]
+        runners.append(stand_in.start(Endless(), outputs=[keeping]))
         ready.set()
         assert runners[0].wait(20)
 
@@ -426,7 +458,7 @@ class TestStopping:
     def test_a_read_that_never_ends_does_not_hold_it_up(
         self, stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(runner_module, "STOP_SECONDS", 0.2)
+        monkeypatch.setattr(running_module, "STOP_SECONDS", 0.2)
         released = threading.Event()
         source = Scripted([*video([0, 0]), lambda: released.wait(30)])
         with stand_in.start(source) as runner:
@@ -438,7 +470,7 @@ class TestStopping:
     def test_a_source_that_takes_long_to_open_does_not_hold_it_up(
         self, stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(runner_module, "STOP_SECONDS", 0.2)
+        monkeypatch.setattr(running_module, "STOP_SECONDS", 0.2)
         opening, released = threading.Event(), threading.Event()
         source = Scripted(video([0, 0]))
 

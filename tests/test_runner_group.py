@@ -6,16 +6,14 @@ import threading
 
 import numpy as np
 import pytest
-from support.stand_ins import AT_ONCE, LABELS, Endless, Scripted, StandInRecognizer, Watching, reached, video
+from support.stand_ins import AT_ONCE, LABELS, Endless, Keeping, Scripted, StandInRecognizer, reached, video
 from support.videos import moving_frames
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, StreamOptions
-from edgevid.runner import runner as runner_module
 from edgevid.runner import runner_group as runner_group_module
-from edgevid.runner.starting import Plan
-from edgevid.runner.stream_source import named_sources, source_name
-from edgevid.tflite.fair_lock import FairLock
+from edgevid.runner import running as running_module
+from edgevid.runner.source_names import named_sources, source_name
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -37,13 +35,19 @@ class TestNames:
             "a.mp4", "camera 0", "a.mp4 (2)", "camera 0 (2)", "a.mp4 (3)", "a.mp4 (2) (2)",
         ]  # fmt: skip
 
+    @pytest.mark.parametrize("one", [0, "door.mp4", Endless("door")])
+    def test_a_single_source_is_refused(self, stand_in: StandInRecognizer, one: object):
+        """A camera is an iterable, of frames: they are no sources."""
+        with pytest.raises(OptionError, match="expected several sources"):
+            stand_in.start_many(one)
+
     def test_the_caller_may_choose_them(self, stand_in: StandInRecognizer):
-        watching = Watching()
+        keeping = Keeping()
         cameras = {"door": Scripted(video([0, 0])), "yard": Scripted(video([1, 1]))}
-        with stand_in.start_many(cameras, watchers=[watching]) as group:
+        with stand_in.start_many(cameras, outputs=[keeping]) as group:
             group.wait()
         assert list(group.runners) == ["door", "yard"]
-        assert {o.source for o in watching.observations} == {s.source for s in watching.statuses} == {"door", "yard"}
+        assert {message.source for message in keeping.messages} == {"door", "yard"}
 
 
 class TestEachByItself:
@@ -80,21 +84,6 @@ class TestEachByItself:
             group.wait()
         np.testing.assert_array_equal(list(together.values()), alone)
         np.testing.assert_array_equal(again, [whole] * 3)
-
-    def test_no_camera_starves(self):
-        """Cameras that all have a frame ready take strict turns on the network, whatever the system's scheduler does."""
-        lock, order = FairLock(), []
-
-        def network() -> None:
-            with lock:  # as TfliteModel.run
-                if len(order) < 30:
-                    assert reached(lambda: lock.waiting == 2)
-                    order.append(threading.current_thread().name)
-
-        with StandInRecognizer(network).start_many([Endless("a"), Endless("b"), Endless("c")]) as group:
-            assert reached(lambda: min(stats.predictions for stats in group.stats().values()) >= 10)
-        assert sorted(order[:3]) == ["edgevid a", "edgevid b", "edgevid c"]
-        assert order == order[:3] * 10
 
 
 class TestTrouble:
@@ -167,7 +156,7 @@ class TestTrouble:
     def test_stop_waits_no_longer_for_several_than_for_one(
         self, stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch
     ):
-        for module in (runner_module, runner_group_module):
+        for module in (running_module, runner_group_module):
             monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
         released = threading.Event()
         sources = [Scripted([*video([0, 0]), lambda: released.wait(30)], name=str(k)) for k in range(8)]
@@ -186,15 +175,15 @@ class TestTrouble:
 
     def test_what_was_started_is_stopped_where_the_rest_cannot_be(self, stand_in: StandInRecognizer, monkeypatch):
         started = []
-        real = Plan.start
+        real = runner_group_module.Runner
 
-        def start(self, source, name, **options):
+        def start(*arguments, **options):
             if started:
                 raise KeyboardInterrupt
-            started.append(real(self, source, name, **options))
+            started.append(real(*arguments, **options))
             return started[0]
 
-        monkeypatch.setattr(Plan, "start", start)
+        monkeypatch.setattr(runner_group_module, "Runner", start)
         with pytest.raises(KeyboardInterrupt):
             stand_in.start_many([Endless("a"), Endless("b")])
         assert not started[0].running
@@ -206,3 +195,5 @@ class TestTrouble:
             stand_in.start_many([Endless()], smoothing=edgevid.events.smoothing.MeanSmoothing(5))
         with pytest.raises(OptionError, match="hop=0"):
             stand_in.start_many([Endless()], stream=StreamOptions(hop=0))
+        with pytest.raises(OptionError, match="max_second=5"):
+            stand_in.start_many([Endless()], max_second=5)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.stand_ins import reached
 
 import edgevid
 from edgevid import ModelError, OptionError, RuntimeNotAvailableError
-from edgevid.classifiers.classifier import Classifier
-from edgevid.tflite import interpreter as runtime
-from edgevid.tflite.interpreter import TfliteModel, check_num_threads, default_num_threads, runtimes, select_runtime
+from edgevid.classifiers import RecurrentClassifier, open_network
+from edgevid.embedders import Window
+from edgevid.tflite import interpreter
+from edgevid.tflite.interpreter import TfliteModel, default_num_threads, runtimes, select_runtime
 
 MODEL = Path(__file__).parent.parent / "models" / "mobilenet_v2_1.0_224_uint8.tflite"
 
@@ -34,7 +41,7 @@ def installed(monkeypatch: pytest.MonkeyPatch):
 
         monkeypatch.setattr(importlib.metadata, "version", version)
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-        monkeypatch.setattr(runtime.np, "__version__", numpy)
+        monkeypatch.setattr(interpreter.np, "__version__", numpy)
 
     return pretend
 
@@ -130,7 +137,7 @@ class TestThreads:
             edgevid.load(num_threads=num_threads)
 
     def test_default_is_the_cpus_at_most_4(self):
-        assert check_num_threads(None) == default_num_threads()
+        assert TfliteModel(MODEL).num_threads == default_num_threads()
         assert 1 <= default_num_threads() <= 4
 
 
@@ -171,7 +178,7 @@ class TestFile:
             def __init__(self, **kwargs: object) -> None:
                 raise ValueError("Didn't find op for\n builtin opcode 'FULLY_CONNECTED' version '12'")
 
-        monkeypatch.setattr(runtime, "_load_interpreter_class", lambda info: Refusing)
+        monkeypatch.setattr(interpreter, "_load_interpreter_class", lambda info: Refusing)
         with pytest.raises(ModelError, match=r"uint8\.tflite cannot be run by \S+ \S+: .*version '12'.*newer runtime"):
             TfliteModel(MODEL)
 
@@ -196,26 +203,6 @@ class TestFile:
             with pytest.raises(ModelError, match="The number of arrays is wrong"):
                 model.run(*arrays)
 
-    def test_an_interrupt_while_its_sizes_change_does_not_close_it(
-        self, recognizer: edgevid.Recognizer, monkeypatch: pytest.MonkeyPatch
-    ):
-        def interrupt(*arguments: object) -> None:
-            raise KeyboardInterrupt
-
-        classifier = Classifier(recognizer.classifier.model.path)
-        clip = np.random.default_rng(0).random((25, classifier.dim), np.float32)
-        expected = classifier.predict(clip)
-        states = classifier.zero_states(25)
-        with monkeypatch.context() as patch:
-            patch.setattr(classifier.model, "_set_sizes", interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                classifier.step(clip[0], states)
-        classifier.step(clip[0], states)
-        np.testing.assert_array_equal(classifier.predict(clip), expected)
-        classifier.close()
-        with pytest.raises(ModelError, match="is closed"):
-            classifier.predict(clip)
-
     def test_closed_model_says_so_and_closes_twice(self):
         model = TfliteModel(MODEL, num_threads=1)
         model.close()
@@ -223,3 +210,165 @@ class TestFile:
         for call in (lambda: model.run(np.zeros((1, 224, 224, 3), np.uint8)), model.delegates):
             with pytest.raises(ModelError, match=r"uint8\.tflite is closed; open it again"):
                 call()
+
+
+RUNTIMES = [info.name for info in runtimes() if info.usable]
+
+
+@pytest.fixture(params=RUNTIMES)
+def classifier(request: pytest.FixtureRequest, recognizer: edgevid.Recognizer) -> Iterator[RecurrentClassifier]:
+    """The shipped classifier, a network whose inputs have any number of rows, in each runtime that is here."""
+    opened = open_network(recognizer.classifier.model.path, num_threads=1, runtime=request.param)
+    yield opened
+    opened.close()
+
+
+class TestSizes:
+    """Inputs of any size, as a window and a step have them."""
+
+    def test_sizes_in_turn_open_few_interpreters(
+        self, classifier: RecurrentClassifier, monkeypatch: pytest.MonkeyPatch
+    ):
+        model, opened = classifier.model, []
+        real = model._open
+        monkeypatch.setattr(model, "_open", lambda: opened.append(1) or real())
+        window = np.random.default_rng(0).random((25, classifier.dim), np.float32)
+        expected = classifier.predict(Window.of(window))
+        for rows in (25, 5):
+            states = classifier.zero_states(rows)
+            first = classifier.step(window[0], states)[0]
+            for _ in range(10):
+                np.testing.assert_array_equal(classifier.step(window[0], states)[0], first)
+                np.testing.assert_array_equal(classifier.predict(Window.of(window)), expected)
+        # LiteRT changes the sizes in place; tflite-runtime, which cannot, has one for each
+        assert len(opened) == (0 if model.runtime.name == "litert" else 3)
+
+    def test_however_many_sizes_few_interpreters_are_kept(self, classifier: RecurrentClassifier):
+        window = np.random.default_rng(0).random((25, classifier.dim), np.float32)
+        for rows in range(1, 12):
+            classifier.step(window[0], classifier.zero_states(rows))
+        assert len(classifier.model._interpreters) <= 4
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+    def test_what_breaks_a_change_of_sizes_off_does_not_break_the_model(
+        self, classifier: RecurrentClassifier, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+    ):
+        window = np.random.default_rng(0).random((25, classifier.dim), np.float32)
+        expected = classifier.predict(Window.of(window))
+        states = classifier.zero_states(25)
+        expected_step = classifier.step(window[0], states)[0]
+
+        def fail(*args: object, **kwargs: object) -> None:
+            raise error("in the middle")
+
+        interpreter_class = type(classifier.model._interpreter)
+        with monkeypatch.context() as patch:
+            patch.setattr(interpreter_class, "allocate_tensors", fail)
+            with pytest.raises((KeyboardInterrupt, ModelError)):
+                classifier.step(window[0], classifier.zero_states(7))
+        np.testing.assert_array_equal(classifier.step(window[0], states)[0], expected_step)
+        np.testing.assert_array_equal(classifier.predict(Window.of(window)), expected)
+        classifier.close()
+        with pytest.raises(ModelError, match="is closed"):
+            classifier.predict(Window.of(window))
+
+
+class Idle:
+    """An interpreter that does nothing."""
+
+    def set_tensor(self, *args: object) -> None:
+        pass
+
+    def invoke(self) -> None:
+        pass
+
+    def get_tensor(self, index: int) -> int:
+        return index
+
+
+def with_interpreter(idle: Idle) -> TfliteModel:
+    model = TfliteModel(MODEL, num_threads=1)
+    model._interpreters = dict.fromkeys(model._interpreters, idle)
+    return model
+
+
+class TestSeveralThreads:
+    def test_one_runs_at_a_time_and_none_starves(self):
+        """Four threads that each ask again at once, for a network that takes a while outside Python."""
+        inside, most, taken = [0], [0], []
+
+        class Slow(Idle):
+            def set_tensor(self, *args: object) -> None:
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+
+            def invoke(self) -> None:
+                time.sleep(0.002)
+
+            def get_tensor(self, index: int) -> int:
+                inside[0] -= 1
+                return index
+
+        model = with_interpreter(Slow())
+        picture = np.zeros((1, 224, 224, 3), np.uint8)
+
+        def work(k: int) -> None:
+            while len(taken) < 400:
+                model.run(picture)
+                taken.append(k)
+
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert most == [1]
+        assert min(taken.count(k) for k in range(4)) >= 50
+        assert model._waiting == set()
+
+    def test_who_ran_it_last_lets_others_go_first(self, monkeypatch: pytest.MonkeyPatch):
+        model, slept = with_interpreter(Idle()), []
+        monkeypatch.setattr("edgevid.tflite.interpreter.time.sleep", slept.append)
+        picture = np.zeros((1, 224, 224, 3), np.uint8)
+        for _ in range(3):
+            model.run(picture)
+        assert slept == []  # alone it waits for nobody
+        model._waiting.add(-1)  # as of another thread
+        model.run(picture)
+        assert slept == [interpreter._STEP_ASIDE_SECONDS]
+        model._last_thread = -1
+        model.run(picture)
+        assert len(slept) == 1
+
+    @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer that interrupts Python here")
+    def test_ctrl_c_at_any_step_leaves_the_model_to_the_others(self):
+        """In a tight loop of a model that costs nothing, so that Ctrl-C strikes where the lock is taken and freed."""
+        model = with_interpreter(Idle())
+        picture = np.zeros((1, 224, 224, 3), np.uint8)
+        over, runs = threading.Event(), [0]
+
+        def work() -> None:
+            while not over.is_set():
+                model.run(picture)
+                runs[0] += 1
+
+        def interrupt(number: int, frame: object) -> None:
+            raise KeyboardInterrupt
+
+        worker = threading.Thread(target=work, daemon=True)
+        worker.start()
+        before = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            for delay in np.random.default_rng(0).uniform(1e-3, 6e-3, 300):
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.setitimer(signal.ITIMER_REAL, delay)
+                    while True:
+                        model.run(picture)
+                seen = runs[0]
+                assert reached(lambda seen=seen: runs[0] > seen, 10), "the worker is blocked"
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            over.set()
+        worker.join(20)
+        assert not worker.is_alive()

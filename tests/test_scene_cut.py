@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 import edgevid
-from edgevid import FrameError, OptionError, VideoFile
+from edgevid import BundleError, FrameError, OptionError, StreamOptions, VideoFile
+from edgevid.embedders import CnnEmbedder
 from edgevid.embedders.scene_cut import SceneCutDetector
 from edgevid.sampling import StreamSampler
 
@@ -88,7 +90,7 @@ def test_what_the_caller_does_to_an_embedding_afterwards_changes_nothing():
 
 @pytest.mark.parametrize("threshold", [0, -0.1, 2.1, math.nan, None, "0.3", True])
 def test_threshold_outside_its_range_is_refused(threshold: object):
-    with pytest.raises(OptionError, match="expected a cosine distance above 0 and at most 2"):
+    with pytest.raises(OptionError, match="expected a number above 0, at most 2"):
         SceneCutDetector(threshold)
 
 
@@ -114,12 +116,13 @@ def test_what_is_no_embedding_is_refused_and_changes_nothing(bad: object, messag
 
 
 def embeddings_of(recognizer: edgevid.Recognizer, path: Path, count: int) -> list[np.ndarray]:
-    sampler = StreamSampler(recognizer.window_seconds, recognizer.num_frames)
+    sampler = StreamSampler(recognizer.spec)
     embeddings: list[np.ndarray] = []
     with VideoFile(path) as video:
-        for timestamp, image in video.frames(lambda timestamp: sampler.ticks_due(timestamp) > 0):
-            sampler.advance(timestamp)
-            embeddings.append(recognizer.extractor.embed(image))
+        for timestamp, image in video.frames(sampler.wants):
+            (due,) = sampler.due(image, timestamp)
+            sampler.advance(image, timestamp)
+            embeddings.append(recognizer.embedders[0].embed(due.sample))
             if len(embeddings) == count:
                 break
     return embeddings
@@ -133,7 +136,37 @@ def test_real_clips_joined_are_cut_where_they_are_joined(recognizer: edgevid.Rec
     scenes = [embeddings_of(recognizer, root / row["path"], 8) for _, row in sorted(first_of_class.items())]
     assert len(scenes) == 10
     joins = np.cumsum([len(scene) for scene in scenes])[:-1].tolist()
-    found = cuts(SceneCutDetector(), [embedding for scene in scenes for embedding in scene])
+    found = cuts(
+        SceneCutDetector(recognizer.embedders[0].scene_cut_threshold),
+        [embedding for scene in scenes for embedding in scene],
+    )
     # one cut may be missed, one found too many: what benchmarks/scene_cut.py measures is not 100 %
     assert len(set(joins) - set(found)) <= 1
     assert len(set(found) - set(joins)) <= 1
+
+
+def test_the_threshold_is_the_cards_of_the_network(recognizer: edgevid.Recognizer):
+    told = recognizer.bundle.networks[0].card["scene_cut"]
+    assert recognizer.embedders[0].scene_cut_threshold == told["threshold"] == 0.29
+    # what was measured holds for samples about as far apart
+    assert recognizer.spec.interval_seconds == pytest.approx(told["seconds_apart"], abs=0.01)
+
+
+def test_without_a_threshold_on_the_card_no_cut_can_be_told(recognizer: edgevid.Recognizer):
+    network = recognizer.bundle.networks[0]
+    embedder = CnnEmbedder(network.path, num_threads=1)
+    own = edgevid.Recognizer([embedder], recognizer.classifier, recognizer.labels, window_seconds=5.0)
+    own.open_stream()
+    with pytest.raises(OptionError, match=r"no embedder of the bundle can tell a cut: the card of its network has no"):
+        own.open_stream(StreamOptions(reset_on_cut=True))
+    embedder.close()
+
+
+@pytest.mark.parametrize(
+    "entry", [{}, {"threshold": 0}, {"threshold": 2.5}, {"threshold": "0.3"}, 0.3, {"threshold": True}]
+)
+def test_a_card_with_a_threshold_that_is_none_is_refused(recognizer: edgevid.Recognizer, entry: object):
+    network = recognizer.bundle.networks[0]
+    wrong = dataclasses.replace(network, card={**network.card, "scene_cut": entry})
+    with pytest.raises(BundleError, match="'scene_cut' must have a threshold above 0, at most 2"):
+        assert wrong.scene_cut_threshold

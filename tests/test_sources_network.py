@@ -79,8 +79,7 @@ class RtspServer(Server):
         assert process.stdout is not None
         said = process.stdout.readline().strip()
         if said != "ready":
-            process.kill()
-            process.communicate()
+            process.communicate(timeout=SECONDS)  # it ends by itself, and its exit code says why
             if process.returncode == 3:
                 pytest.skip(f"GStreamer's RTSP server is not here: {said}")
             pytest.fail(f"the RTSP server does not start: {said}")
@@ -175,6 +174,22 @@ def test_closing_leaves_no_thread_and_no_open_file(serve, kind: type[Server]):
             server.kill()
             server.start_again()
     wait_until(lambda: threading.active_count() <= threads and open_files() <= files)
+
+
+def test_where_gstreamer_is_not_there_rtsp_is_skipped_and_the_reason_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As with Debian's python3-gi alone. Python takes its time to end."""
+    (tmp_path / "gi.py").write_text(
+        "import atexit, time\n"
+        "atexit.register(time.sleep, 0.5)\n"
+        "def require_version(name, version):\n"
+        "    raise ValueError(f'Namespace {name} not available')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("test_sources_network.SYSTEM_PYTHON", Path(sys.executable))
+    with pytest.raises(pytest.skip.Exception, match="RTSP server is not here: Namespace Gst not available"):
+        RtspServer()
 
 
 def test_server_that_never_answers_is_an_error_after_a_while(monkeypatch: pytest.MonkeyPatch):

@@ -16,11 +16,12 @@ from support.fake_picamera2 import Sensor, plug_picamera2
 import edgevid
 from edgevid import ExtraNotInstalledError, OptionError, SourceError, StreamOptions
 from edgevid.sources import PiCamera, live
+from edgevid.support.retry import Retry
 
 
 @pytest.fixture
 def sensor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sensor]:
-    monkeypatch.setattr(live, "_FIRST_DELAY_SECONDS", 0.02)
+    monkeypatch.setattr(live, "Retry", lambda: Retry(0.02))
     yield from plug_picamera2(monkeypatch)
     wait_until(lambda: not camera_threads(), 10)
 

@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 import cv2
@@ -15,9 +16,10 @@ from support.cameras import BlockingCamera, FakeCamera, Statuses, camera_threads
 from support.stand_ins import StandInRecognizer
 from support.videos import number_of
 
-from edgevid import Camera, OptionError, SourceError, TimedFrame
+from edgevid import Camera, OptionError, SourceError, TimedFrame, VideoFile
 from edgevid.events import Began, Ended, Event, EventOptions
-from edgevid.sources import live
+from edgevid.sources import live, turns
+from edgevid.support.retry import Retry
 
 
 @pytest.fixture
@@ -108,8 +110,7 @@ class TestUnplugged:
         assert lost.timestamp < back.timestamp <= time.monotonic()
 
     def test_tries_become_rarer_and_frequent_again_after_a_success(self, plug, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(live, "_FIRST_DELAY_SECONDS", 0.03)
-        monkeypatch.setattr(live, "_MAX_DELAY_SECONDS", 0.1)
+        monkeypatch.setattr(live, "Retry", lambda: Retry(0.03, 0.1))
         fake = plug(FakeCamera())
         with Camera(0) as camera, Consumer(camera) as consumer:
             consumer.wait_for_frames()
@@ -117,10 +118,9 @@ class TestUnplugged:
             wait_until(lambda: fake.opens >= 6)
             gaps = np.diff(fake.open_times[1:6])
             assert (gaps >= [0.06, 0.1, 0.1, 0.1]).all()
-            assert camera._delay == 0.1
             fake.present = True
             consumer.wait_for_frames()
-            assert camera._delay == 0.03
+            assert camera._retry.next_delay() == 0.03
 
     def test_who_asks_for_losses_is_told_each_at_once_and_not_only_when_it_is_over(self, plug):
         fake = plug(FakeCamera())
@@ -323,7 +323,7 @@ class TestBlocked:
     def test_closing_does_not_wait_for_a_driver(self, plug, monkeypatch: pytest.MonkeyPatch, where: str):
         fake = plug(BlockingCamera(frames=2) if where == "read" else FakeCamera())
         if where == "backoff":
-            monkeypatch.setattr(live, "_FIRST_DELAY_SECONDS", 1000)
+            monkeypatch.setattr(live, "Retry", lambda: Retry(1000))
         camera = Camera(0, timeout_seconds=1000)
         with Consumer(camera) as consumer:
             consumer.wait_for_frames()
@@ -377,6 +377,61 @@ class TestBlocked:
         silent.unblock.set()
         opening.join(30)
         opened[0].close()
+
+    def test_an_opening_that_never_ends_is_named_to_the_others_and_holds_none_up_for_ever(
+        self, plug, monkeypatch: pytest.MonkeyPatch, make_video: Callable[..., Path]
+    ):
+        monkeypatch.setattr(live, "_OPEN_SECONDS", 0.2)
+        monkeypatch.setattr(turns, "_STUCK_SECONDS", 0.4)
+        silent, good = plug(FakeCamera(), "rtsp://me:secret@silent/"), plug(FakeCamera(), "rtsp://good/")
+        silent.before_open = lambda: silent.unblock.wait(60)
+        path = make_video("clip.mp4", 3)
+        with pytest.raises(SourceError, match="no answer within"):
+            Camera("rtsp://me:secret@silent/")
+        why = r"cannot be opened: OpenCV opens one .* at a time, and has been opening the camera rtsp://me:\*\*\*@silent/ for"
+        with pytest.raises(SourceError, match=f"The camera rtsp://good/ {why}"):
+            Camera("rtsp://good/")
+        with pytest.raises(SourceError, match=f"clip.mp4 {why}"):
+            VideoFile(path)
+        assert good.opens == 0
+        silent.unblock.set()
+        wait_until(lambda: silent.captures and silent.captures[0].released)
+        with Camera("rtsp://good/") as camera:
+            assert next(iter(camera))
+
+    def test_a_lost_camera_comes_back_once_an_opening_that_held_it_up_has_ended(
+        self, plug, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(turns, "_STUCK_SECONDS", 0.1)
+        silent, good = plug(FakeCamera(), "rtsp://silent/"), plug(FakeCamera(), "rtsp://good/")
+        silent.before_open = lambda: silent.unblock.wait(60)
+        with Camera("rtsp://good/") as camera, Consumer(camera) as consumer:
+            consumer.wait_for_frames()
+            monkeypatch.setattr(live, "_OPEN_SECONDS", 0.2)
+            with pytest.raises(SourceError, match="no answer within"):
+                Camera("rtsp://silent/")
+            good.present = False
+            wait_until(lambda: camera._lost_at)
+            good.present = True
+            time.sleep(0.3)
+            assert good.opens == 1
+            silent.unblock.set()
+            consumer.wait_for_frames()
+            assert (good.opens, consumer.got[-1][1]) == (2, 1)
+
+    def test_closing_does_not_wait_for_a_turn(self, plug, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(live, "_OPEN_SECONDS", 0.2)
+        silent, good = plug(FakeCamera(), "rtsp://silent/"), plug(FakeCamera(), "rtsp://good/")
+        silent.before_open = lambda: silent.unblock.wait(60)
+        with Camera("rtsp://good/") as camera, Consumer(camera) as consumer:
+            consumer.wait_for_frames()
+            with pytest.raises(SourceError, match="no answer within"):
+                Camera("rtsp://silent/")
+            good.present = False
+            wait_until(lambda: camera._lost_at)
+            camera.close()
+            assert len(camera_threads()) == 1  # the one that is stuck
+        assert consumer.error is None
 
     def test_the_consumer_that_was_away_finds_out_too(self, plug):
         """Nobody watches the thread while the consumer is busy; it is noticed as soon as a frame is asked for."""

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.counting import Counting
 from support.videos import moving_frames, number_of, numbered_frame
 
 import edgevid
@@ -18,31 +19,6 @@ from edgevid.sampling import uniform_indices
 from edgevid.sources import FrameIterable
 
 TOLERANCE = 1e-4
-
-
-class Counting:
-    """Stands in for both networks: an embedding is the number in the frame, and each window classified is kept."""
-
-    labels = ("a", "b")
-
-    def __init__(self) -> None:
-        self.windows: list[list[int]] = []
-        self.embedded: list[int] = []
-        self.extractor = SimpleNamespace(dim=1, embed=self._embed)
-        self.classifier = SimpleNamespace(num_frames=25, predict=self._predict, recurrent=False)
-
-    def _embed(self, frame: np.ndarray) -> np.ndarray:
-        self.embedded.append(number_of(frame))
-        return np.array([self.embedded[-1]], dtype=np.float32)
-
-    def _predict(self, window: np.ndarray) -> np.ndarray:
-        assert window.shape == (25, 1)
-        self.windows.append(window[:, 0].astype(int).tolist())
-        return np.array([0.25, 0.75], dtype=np.float32)
-
-    def open(self, window_seconds: float = 2.5, hop: int = 1, min_filled: float = 1.0) -> Stream:
-        networks = (self.extractor, self.classifier, self.labels)
-        return Stream(*networks, window_seconds=window_seconds, hop=hop, min_filled=min_filled, threshold=0.5)
 
 
 def push_numbers(stream: Stream, numbers: range, fps: float, start: float = 0.0) -> list:
@@ -156,7 +132,7 @@ class TestRefusals:
                         stream.push(numbered_frame(k), (k - 2) / 10)
                 else:
                     with monkeypatch.context() as patch:
-                        patch.setattr(counting.extractor, "embed", lambda frame: 1 / 0)
+                        patch.setattr(counting.numbers, "embed", lambda sample: 1 / 0)
                         with pytest.raises(ZeroDivisionError):
                             stream.push(numbered_frame(k), k / 10)
             stream.push(numbered_frame(k), k / 10)
@@ -261,7 +237,7 @@ class TestSources:
     @pytest.fixture
     def counting(self, recognizer: edgevid.Recognizer, monkeypatch: pytest.MonkeyPatch) -> Counting:
         counting = Counting()
-        monkeypatch.setattr(recognizer, "extractor", counting.extractor)
+        monkeypatch.setattr(recognizer, "embedders", counting.embedders)
         monkeypatch.setattr(recognizer, "classifier", counting.classifier)
         return counting
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgevid import OptionError
@@ -24,6 +25,12 @@ def test_a_number_out_of_range_is_refused_by_name(bad: object):
     with pytest.raises(OptionError, match=r"span=.* was given; expected a number of seconds above 0"):
         check_number("span", bad, 0, above_low=True, unit="seconds")
     assert check_number("span", 3, 0, above_low=True) == 3.0
+
+
+@pytest.mark.parametrize("number", [np.float32(2.5), np.float64(2.5), np.int64(2), 2])
+def test_numbers_of_numpy_are_numbers(number: object):
+    checked = check_number("span", number, 0, 10)
+    assert (type(checked), checked) == (float, float(number))
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path):

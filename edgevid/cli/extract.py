@@ -5,28 +5,28 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from functools import partial
 from pathlib import Path
 
-from ..bundles.bundle import find_extractor
+from ..datasets.clips import SPLITS, Clip, DatasetError
+from ..datasets.reading import read_dataset
+from ..embedders.opening import entries_for
 from ..errors import EdgevidError
-from ..training.dataset import SPLITS, Clip, DatasetError, read_dataset
-from ..training.executors import dask_executor, local_executor
-from ..training.extraction import Recipe, extract, open_extractor_of
-from ..training.features import default_cache
+from ..extraction import EmbeddingConfig, dask_executor, default_cache, extract, local_executor
+from ..extraction.config import embedders_of_this_thread
+from ..support.hardware import usable_cpus
+from .embedder_options import add_embedder_options
 from .interrupts import interruptible
-from .machine import usable_cpus
 from .native_log import without_chatter
 from .options import add_ucf101_options, positive_int
 from .output import Progress, duration, print_error
 
 _EPILOG = """\
-The cache has a folder for each extractor and in it a .npy file for each clip: float32 [25, D], which numpy.load reads.
-A file's name follows from the extractor, the runtime, the sampling and the clip's content: clips that moved are found,
-clips that changed are embedded again. It may be interrupted or killed at any time; the same command goes on.
+The cache has a .npy file for each clip and embedder: float32 [25, D], which numpy.load reads. A file's name follows from
+the embedder, the runtime, the sampling and the clip's content: clips that moved are found, clips that changed are embedded
+again. It may be interrupted or killed at any time; the same command goes on.
 
 With --scheduler, the workers must see clips and cache under the paths given here (a shared folder), and have the same
 edgevid installed.
@@ -48,11 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--cache", type=Path, default=default_cache(), metavar="FOLDER",
         help="where embeddings are kept (default: %(default)s, where `edgevid train` looks)",
     )  # fmt: skip
-    parser.add_argument(
-        "--extractor",
-        metavar="NAME",
-        help="a feature extractor; see `edgevid models` (default: that of the shipped bundle)",
-    )
+    add_embedder_options(parser)
     parser.add_argument(
         "--split", type=_splits, default=SPLITS, metavar="NAME,...",
         help=f"clips of these splits only (default: {','.join(SPLITS)})",
@@ -76,16 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     clips = [
         clip
-        for clip in read_dataset(args.data, split_list=args.split_list, splits=args.splits)
+        for clip in read_dataset(args.data, list_number=args.split_list, lists_folder=args.splits)
         if clip.split in args.split
     ]
     if not clips:
         raise DatasetError(f"{args.data} names no clips of the split {' or '.join(args.split)}; see --split.")
-    recipe = Recipe.of(find_extractor(args.extractor), args.runtime)
+    config = EmbeddingConfig.of(entries_for(args.embedders, args.extractor), runtime=args.runtime)
     started, counts = time.monotonic(), Counter[str]()
     try:
-        with interruptible(), _workers(args, recipe, len(clips)) as executor:
-            _extract(clips, recipe, args.cache, executor, counts)
+        with interruptible(), _workers(args, config, len(clips)) as executor:
+            _extract(clips, config, args.cache, executor, counts)
     except KeyboardInterrupt:
         done = counts["embedded"] + counts["cached"]
         print_error("extract", f"interrupted; {done} of {len(clips)} clips are in the cache. The same command goes on.")
@@ -95,11 +91,11 @@ def run(args: argparse.Namespace) -> int:
     return 1 if counts["failed"] else 0
 
 
-def _extract(clips: list[Clip], recipe: Recipe, cache: Path, executor: Executor, counts: Counter[str]) -> None:
+def _extract(clips: list[Clip], config: EmbeddingConfig, cache: Path, executor: Executor, counts: Counter[str]) -> None:
     paths = [clip.path for clip in clips]
-    with Progress(len(clips), "clips") as progress, closing(extract(recipe, paths, cache, executor)) as extracting:
+    with Progress(len(clips), "clips") as progress, closing(extract(config, paths, cache, executor)) as extracting:
         for _, extracted in extracting:
-            if extracted.file is None:
+            if extracted.problem:
                 counts["failed"] += 1
                 progress.clear()
                 print_error("extract", f"skipped: {extracted.problem}")
@@ -112,33 +108,27 @@ def _extract(clips: list[Clip], recipe: Recipe, cache: Path, executor: Executor,
                 progress.advance()
 
 
-@contextmanager
-def _workers(args: argparse.Namespace, recipe: Recipe, num_clips: int) -> Iterator[Executor]:
+def _workers(args: argparse.Namespace, config: EmbeddingConfig, num_clips: int) -> AbstractContextManager[Executor]:
     if args.scheduler is not None:
-        with dask_executor(args.scheduler) as cluster:
-            yield cluster
-    else:
-        jobs = min(args.jobs or usable_cpus(), num_clips)
-        with local_executor(jobs, partial(_open_quietly, recipe)) as processes:
-            yield processes
+        return dask_executor(args.scheduler)
+    return local_executor(min(args.jobs or usable_cpus(), num_clips), partial(_open_quietly, config))
 
 
-def _open_quietly(recipe: Recipe) -> None:
+def _open_quietly(config: EmbeddingConfig) -> None:
     """Open a worker's extractor as it starts. An error is kept for the first clip, whose caller hears of it."""
     with without_chatter(), suppress(EdgevidError):
-        open_extractor_of(recipe)
+        embedders_of_this_thread(config)
 
 
 def _summary(counts: Counter[str], seconds: float) -> str:
-    embedded = counts["embedded"]
-    text = f"{embedded} {'clip' if embedded == 1 else 'clips'} embedded in {duration(seconds)}"
+    embedded, parts = counts["embedded"], []
     if embedded:
-        text += f" ({embedded / seconds:.1f} clips/s)"
+        parts.append(f" ({embedded / seconds:.1f} clips/s)")
     if counts["cached"]:
-        text += f", {counts['cached']} were in the cache"
+        parts.append(f", {counts['cached']} were in the cache")
     if counts["failed"]:
-        text += f", {counts['failed']} skipped"
-    return text
+        parts.append(f", {counts['failed']} skipped")
+    return f"{embedded} clip{'' if embedded == 1 else 's'} embedded in {duration(seconds)}{''.join(parts)}"
 
 
 def _splits(text: str) -> tuple[str, ...]:

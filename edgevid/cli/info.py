@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import importlib
 import importlib.metadata
 import os
@@ -12,12 +14,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .. import __version__
-from ..bundles.bundle import models_folder, open_bundle, shipped_bundles, shipped_extractors
+from ..bundles import models_folder, open_bundle, shipped_bundles, shipped_extractors
 from ..errors import EdgevidError
+from ..support.hardware import cpu_model, memory_gib, usable_cpus
 from ..tflite.interpreter import ENVIRONMENT_VARIABLE, default_num_threads, runtimes, select_runtime
-from .machine import cpu_model, memory_gib, usable_cpus
+from ..tflite.probe import probe_runtime
 from .output import print_json_line
-from .probe import probe_runtime
 
 # module -> its distributions on PyPI
 _LIBRARIES = {
@@ -50,7 +52,6 @@ def run(args: argparse.Namespace) -> int:
 
 def collect() -> dict[str, Any]:
     """All facts, ready for JSON. Never raises on a broken install."""
-    chosen = _runtime_in_use()
     return {
         "edgevid": __version__,
         "location": str(Path(__file__).parents[1]),
@@ -63,11 +64,8 @@ def collect() -> dict[str, Any]:
         "default_threads": default_num_threads(),
         "memory_gib": memory_gib(),
         "libraries": {names[0]: _library(module, names) for module, names in _LIBRARIES.items()},
-        "runtimes": [
-            {"name": r.name, "distribution": r.distribution, "version": r.version, "problem": r.problem}
-            for r in runtimes()
-        ],
-        "runtime_in_use": chosen,
+        "runtimes": [dataclasses.asdict(runtime) for runtime in runtimes()],
+        "runtime_in_use": _runtime_in_use(),
         "models_folder": str(models_folder()),
         "models": _models(),
     }
@@ -77,13 +75,14 @@ def _runtime_in_use() -> dict[str, Any]:
     forced = os.environ.get(ENVIRONMENT_VARIABLE)
     why = f"{ENVIRONMENT_VARIABLE}={forced}" if forced else "the best one that is usable"
     try:
-        name: Optional[str] = select_runtime().name
+        name = select_runtime().name
         extractors = shipped_extractors()
     except EdgevidError as error:
         return {"name": None, "why": why, "problem": str(error)}
-    if not extractors:
-        return {"name": name, "why": why, "problem": "no extractor to try it on: reinstall edgevid"}
-    return {"name": name, "why": why, **probe_runtime(extractors[0].path)}
+    tried = (
+        probe_runtime(extractors[0].path) if extractors else {"problem": "no extractor to try it on: reinstall edgevid"}
+    )
+    return {"name": name, "why": why, **tried}
 
 
 def _library(module: str, distributions: tuple[str, ...]) -> dict[str, Optional[str]]:
@@ -93,16 +92,12 @@ def _library(module: str, distributions: tuple[str, ...]) -> dict[str, Optional[
         importlib.import_module(module)
     except Exception as error:  # whatever a broken native library throws on import is what we are here to tell
         problem = f"{type(error).__name__}: {error}"
-    found = None
     for name in distributions:
-        try:
-            found = f"{importlib.metadata.version(name)}{'' if name == distributions[0] else f' ({name})'}"
-            break
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    if found is None and problem is None:
-        found = str(getattr(sys.modules[module], "__version__", "unknown"))
-    return {"version": found, "problem": problem}
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            version = importlib.metadata.version(name)
+            return {"version": version if name == distributions[0] else f"{version} ({name})", "problem": problem}
+    unknown = None if problem else str(getattr(sys.modules[module], "__version__", "unknown"))
+    return {"version": unknown, "problem": problem}
 
 
 def _models() -> list[dict[str, Optional[str]]]:
@@ -127,10 +122,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("CPUs usable", f"{facts['cpus_usable']} (threads by default: {facts['default_threads']})"),
         ("memory", "unknown" if facts["memory_gib"] is None else f"{facts['memory_gib']:.1f} GiB"),
     ]
-    for name, library in facts["libraries"].items():
-        lines.append((name, _state(library["version"], library["problem"])))
-    for runtime in facts["runtimes"]:
-        lines.append((runtime["name"], _state(runtime["version"], runtime["problem"])))
+    lines += [(name, _state(**library)) for name, library in facts["libraries"].items()]
+    lines += [(runtime["name"], _state(runtime["version"], runtime["problem"])) for runtime in facts["runtimes"]]
     used = facts["runtime_in_use"]
     if used.get("problem"):
         lines.append(("runtime in use", f"{used['name'] or 'none'} ({used['why']}); PROBLEM: {used['problem']}"))
@@ -141,9 +134,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("XNNPACK", f"{xnnpack}; one frame: {used['invoke_ms']:.1f} ms"))
     lines.append(("models", facts["models_folder"]))
     for model in facts["models"] or [{"name": "no bundle", "problem": "reinstall edgevid"}]:
-        lines.append(
-            ("", f"{model['name']}: {'verified' if model['problem'] is None else 'PROBLEM: ' + model['problem']}")
-        )
+        state = "verified" if model["problem"] is None else f"PROBLEM: {model['problem']}"
+        lines.append(("", f"{model['name']}: {state}"))
     return lines
 
 

@@ -20,23 +20,19 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+        numbers.append(hangup)
     old: dict[int, Any] = {}
     try:
-        for number in _numbers():
+        for number in numbers:
             old[number] = signal.signal(number, _raise)
         yield
     finally:
         for caught, handler in old.items():
             # None: the handler was not installed from Python and cannot be put back
             signal.signal(caught, signal.SIG_DFL if handler is None else handler)
-
-
-def _numbers() -> list[int]:
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
-    if hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
-        numbers.append(hangup)
-    return [int(number) for number in numbers]
 
 
 def _raise(number: int, frame: Optional[FrameType]) -> None:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar
 
-from ..bundles.bundle import (
+from ..bundles import (
     Bundle,
+    EmbedderEntry,
     ExtractorFile,
     find_extractor,
+    models_folder,
     open_bundle,
     shipped_bundles,
     shipped_extractors,
     user_bundles,
     user_extractors,
+    user_models_folder,
 )
 from ..errors import BundleError
 from .output import is_terminal, print_error, print_json_line, table, terminal_width
 
 Model = TypeVar("Model")
+
+_MAX_LIST = 100  # characters of a list that is shown in one line
 
 _EPILOG = """\
 output:
@@ -49,44 +55,37 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(as_json: bool) -> int:
-    bundles, failed = _verified("bundle", [*shipped_bundles(), *user_bundles()], open_bundle, as_json)
-    names = [extractor.name for extractor in [*shipped_extractors(), *user_extractors()]]
-    extractors, also_failed = _verified("extractor", names, find_extractor, as_json)
-    failed = failed or also_failed
+    folders = [(models_folder(), shipped_bundles()), (user_models_folder(), user_bundles())]
+    to_open = [(name, partial(open_bundle, folder / name)) for folder, names in folders for name in names]
+    bundles, some_failed = _verified("bundle", to_open, as_json)
+    to_verify = [(extractor.name, extractor.verified) for extractor in [*shipped_extractors(), *user_extractors()]]
+    extractors, others_failed = _verified("extractor", to_verify, as_json)
     if as_json:
-        for bundle in bundles:
-            print_json_line(_bundle_record(bundle))
-        for extractor in extractors:
-            print_json_line(_extractor_record(extractor))
-        return int(failed)
+        for record in [*map(_bundle_record, bundles), *map(_extractor_record, extractors)]:
+            print_json_line(record)
+    else:
+        _print_tables(bundles, extractors)
+    return int(some_failed or others_failed)
+
+
+def _print_tables(bundles: Sequence[Bundle], extractors: Sequence[ExtractorFile]) -> None:
     width = terminal_width() if is_terminal(sys.stdout) else None
-    rows = [("BUNDLE", "CLASSES", "ACCURACY [95 % interval]", "WINDOW", "SIZE", "EXTRACTOR")]
+    rows = [("BUNDLE", "CLASSES", "ACCURACY [95 % interval]", "WINDOW", "SIZE", "EMBEDDERS")]
     for bundle in bundles:
-        rows.append(
-            (
-                bundle.name,
-                str(len(bundle.labels)),
-                _accuracy_text(bundle.card),
-                f"{bundle.window_seconds:g} s",
-                size_text(bundle.classifier_path.stat().st_size),
-                bundle.extractor.name,
-            )
-        )
-    print("\n".join(table(rows, right=(1, 3, 4), width=width)))
-    print()
-    files = [("EXTRACTOR", "SIZE", "FILE")]
-    files += [(e.name, size_text(e.path.stat().st_size), str(e.path)) for e in extractors]
-    print("\n".join(table(files, right=(1,), width=width)))
+        size, embedders = size_text(bundle.classifier.path), ", ".join(map(_embedder_text, bundle.embedders))
+        window, accuracy = f"{bundle.window_seconds:g} s", _accuracy_text(bundle.card)
+        rows.append((bundle.name, str(len(bundle.labels)), accuracy, window, size, embedders))
+    files = [("EXTRACTOR", "SIZE", "FILE"), *((e.name, size_text(e.path), str(e.path)) for e in extractors)]
+    print(*table(rows, right=(1, 3, 4), width=width), "", *table(files, right=(1,), width=width), sep="\n")
     print("\n`edgevid models NAME` shows a card.")
-    return int(failed)
 
 
-def _verified(kind: str, names: Sequence[str], find: Callable[[str], Model], as_json: bool) -> tuple[list[Model], bool]:
-    """The models of these names that are whole, and whether one is not, which is then told."""
+def _verified(kind: str, models: Sequence[tuple[str, Callable[[], Model]]], as_json: bool) -> tuple[list[Model], bool]:
+    """The models that open, and whether one does not, which is then told. Given their names and what opens them."""
     found, failed = [], False
-    for name in names:
+    for name, verified in models:
         try:
-            found.append(find(name))
+            found.append(verified())
         except BundleError as error:
             failed = True
             print_error("models", str(error))
@@ -108,12 +107,10 @@ def _show(name: str, as_json: bool) -> int:
         print_json_line({**record, "card": card})
         return 0
     print(f"{record['name']}  ({record['kind']}, verified)\n{record['path']}\n")
-    # what the two lines above say already; then what most people look for
-    rest = {key: value for key, value in card.items() if key not in ("name", "kind", "format")}
-    first: dict[str, Any] = {
-        key: rest.pop(key) for key in ("labels", "accuracy", "calibration", "unknown") if key in rest
-    }
-    for line in card_lines({**first, **rest}):
+    # what most people look for comes first; name, kind and format are in the lines above
+    first = [key for key in ("labels", "accuracy", "calibration", "unknown") if key in card]
+    rest = [key for key in card if key not in (*first, "name", "kind", "format")]
+    for line in card_lines({key: card[key] for key in [*first, *rest]}):
         print(line)
     return 0
 
@@ -126,10 +123,17 @@ def _bundle_record(bundle: Bundle) -> dict[str, Any]:
         "path": str(bundle.folder),
         "labels": list(bundle.labels),
         "window_seconds": bundle.window_seconds,
-        "bytes": bundle.classifier_path.stat().st_size,
-        "extractor": bundle.extractor.name,
+        "bytes": bundle.classifier.path.stat().st_size,
+        "embedders": [_embedder_text(entry) for entry in bundle.embedders],
         "accuracy": None if accuracy is None else {"measured_on": accuracy[0], **accuracy[1]},
     }
+
+
+def _embedder_text(entry: EmbedderEntry) -> str:
+    """Of the most common one, the frame through a network, the network's name."""
+    if entry.network is None:
+        return entry.kind
+    return entry.network.name if entry.kind == "cnn" else f"{entry.kind} of {entry.network.name}"
 
 
 def _extractor_record(extractor: ExtractorFile) -> dict[str, Any]:
@@ -158,8 +162,8 @@ def _accuracy_text(card: Mapping[str, Any]) -> str:
     return "not measured" if found is None else f"{share_text(found[1])} {found[0]} clips"
 
 
-def _is_share(value: Mapping[str, Any]) -> bool:
-    return {"value", "n", "wilson_95"} <= value.keys()
+def _is_share(value: Any) -> bool:
+    return isinstance(value, dict) and {"value", "n", "wilson_95"} <= value.keys()
 
 
 def share_text(share: Mapping[str, Any]) -> str:
@@ -174,41 +178,45 @@ def share_text(share: Mapping[str, Any]) -> str:
     return f"{share['value'] * 100:.1f} % [{low * 100:.1f}, {high * 100:.1f}] of {share['n']}"
 
 
-def size_text(size: int) -> str:
+def size_text(path: Path) -> str:
     """A file's size as people read it."""
+    size = path.stat().st_size
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
-def card_lines(card: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
+def card_lines(card: Mapping[str, Any]) -> Iterator[str]:
     """A card as indented text, whatever fields it has."""
-    space = "  " * indent
     for key, value in card.items():
-        name = str(key).replace("_", " ")
-        if isinstance(value, dict) and _is_share(value):
-            yield f"{space}{name}: {share_text(value)} (95 % interval)"
-        elif isinstance(value, dict) and value.keys() == {"value", "bootstrap_95"}:
-            ends = value["bootstrap_95"]
-            bounds = ", no interval" if ends is None else f" [{ends[0]:.3f}, {ends[1]:.3f}] (95 % interval)"
-            yield f"{space}{name}: {value['value']:.3f}{bounds}"
-        elif isinstance(value, dict):
-            yield f"{space}{name}:"
-            if value and all(isinstance(v, dict) and _is_share(v) for v in value.values()):
-                for line in table([(label, share_text(share)) for label, share in value.items()]):
-                    yield f"{space}  {line}"
-            else:
-                yield from card_lines(value, indent + 1)
-        elif key == "confusion" and isinstance(value, list):
-            yield f"{space}{name} (a row for each true class, in the order of the labels):"
-            rows = [[str(cell) for cell in row] for row in value]
-            for line in table(rows, right=range(len(rows))) if rows else ():
-                yield f"{space}  {line}"
+        name, text = str(key).replace("_", " "), _one_line(value)
+        if text is not None:
+            yield f"{name}: {text}"
+            continue
+        lines: Iterable[str]
+        if key == "confusion" and isinstance(value, list):
+            name += " (a row for each true class, in the order of the labels)"
+            lines = table([[str(cell) for cell in row] for row in value], right=range(len(value)))
         elif isinstance(value, list):
-            scalars = not any(isinstance(v, (dict, list)) for v in value)
-            if scalars and sum(len(str(v)) for v in value) < 100:
-                yield f"{space}{name}: {', '.join(str(v) for v in value)}"
-            else:
-                yield f"{space}{name}:"
-                for item in value:
-                    yield from card_lines(item, indent + 1) if isinstance(item, dict) else (f"{space}  {item}",)
+            lines = (line for item in value for line in (card_lines(item) if isinstance(item, dict) else [str(item)]))
+        elif value and all(map(_is_share, value.values())):
+            lines = table([(label, share_text(share)) for label, share in value.items()])
         else:
-            yield f"{space}{name}: {value}"
+            lines = card_lines(value)
+        yield f"{name}:"
+        for line in lines:
+            yield f"  {line}"
+
+
+def _one_line(value: Any) -> Optional[str]:
+    """A field's value where it fits into one line."""
+    if _is_share(value):
+        return f"{share_text(value)} (95 % interval)"
+    if isinstance(value, dict):
+        if value.keys() != {"value", "bootstrap_95"}:
+            return None
+        ends = value["bootstrap_95"]
+        bounds = ", no interval" if ends is None else f" [{ends[0]:.3f}, {ends[1]:.3f}] (95 % interval)"
+        return f"{value['value']:.3f}{bounds}"
+    if isinstance(value, list):
+        short = not any(isinstance(v, (dict, list)) for v in value) and sum(len(str(v)) for v in value) < _MAX_LIST
+        return ", ".join(map(str, value)) if short else None
+    return str(value)

@@ -22,14 +22,12 @@ def without_chatter() -> Iterator[None]:
     except OSError:  # no stderr, or nowhere to keep what it gets: then it is not worth the trouble
         yield
         return
-    if sys.stderr is not None:
-        sys.stderr.flush()
+    sys.stderr.flush()
     os.dup2(held.fileno(), 2)
     try:
         yield
     finally:
-        if sys.stderr is not None:
-            sys.stderr.flush()
+        sys.stderr.flush()
         os.dup2(saved, 2)
         os.close(saved)
         held.seek(0)

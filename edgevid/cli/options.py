@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import math
+import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Union
+from typing import Callable, Union
 
-from ..bundles.bundle import DEFAULT_BUNDLE
+from ..bundles import DEFAULT_BUNDLE
 from ..recognizer import Recognizer, load
 from .native_log import without_chatter
 
+DATA_HELP = (
+    "folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "
+    "optionally group (clips of the same people or place) and split (train, validation, test); or UCF101 as published"
+)
 Arguments = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
 
 
@@ -47,10 +55,64 @@ def add_ucf101_options(parser: Arguments) -> None:
     )  # fmt: skip
 
 
+def add_bootstrap_options(parser: Arguments) -> None:
+    """--bootstrap, --seed"""
+    from ..evaluation.significance import DEFAULT_RESAMPLES
+
+    parser.add_argument(
+        "--bootstrap", type=positive_int, default=DEFAULT_RESAMPLES, metavar="N",
+        help="resamples of groups of clips (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the resamples (default: %(default)s)")
+
+
 def load_recognizer(args: argparse.Namespace) -> Recognizer:
     """The recogniser that the options of :func:`add_model_options` ask for."""
     with without_chatter():
         return load(args.bundle, num_threads=args.threads, runtime=args.runtime, threshold=args.threshold)
+
+
+def repeatable_command(
+    words: Sequence[str],
+    args: argparse.Namespace,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    left_out: Sequence[str],
+) -> str:
+    """The command that gives the same result again. Where files lie here is left out: it is of no use elsewhere.
+
+    Args:
+        words: its beginning, positional arguments in it.
+        add_arguments: of the command, for the defaults of its options.
+        left_out: names of options that do not change the result, or are in ``words``.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    command = ["edgevid", *words]
+    for action in parser._actions:
+        value = getattr(args, action.dest, action.default)
+        if not action.option_strings or action.dest in left_out or value == action.default:
+            continue
+        values = value if isinstance(value, list) else [value]
+        for one in values:
+            command.append(action.option_strings[-1])
+            if isinstance(one, Path):
+                command.append(without_place(one))
+            elif one is not True:
+                command.append(",".join(one) if isinstance(one, tuple) else str(one))
+    return shlex.join(command)
+
+
+def without_place(path: Path) -> str:
+    """A path as it was given, but for what lies outside the working folder: that by its name."""
+    return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
+
+
+def prepare_keras() -> None:
+    """What Keras and TensorFlow read when they are imported. A command may set it; the library sets no variable."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # oneDNN's kernels round in another order on each kind of CPU, and are no faster for these networks.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def positive_int(text: str) -> int:
@@ -63,21 +125,29 @@ def positive_int(text: str) -> int:
 
 def positive_seconds(text: str) -> float:
     """An option's value that is a time span: seconds, above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
+    value = _number(text)
+    if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number of seconds above 0; got {text!r}")
     return value
 
 
 def part(text: str) -> float:
     """An option's value from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1; got {text!r}")
     return value
+
+
+def seed(text: str) -> int:
+    """An option's value that seeds a random generator."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0; got {text!r}")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -117,47 +117,38 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._enabled = is_terminal(self._stream)
         self._start = time.monotonic()
-        self._drawn_at = 0.0
-        self._shown = False
+        self._drawn_at: Optional[float] = None  # None: it is not on the screen
 
     def advance(self, n: int = 1) -> None:
         """Count ``n`` more items and redraw when it is time to."""
         self.count += n
-        now = time.monotonic()
-        if self._enabled and (now - self._drawn_at >= _REDRAW_SECONDS or self.count == self.total):
-            self._drawn_at = now
+        due = self._drawn_at is None or time.monotonic() - self._drawn_at >= _REDRAW_SECONDS
+        if due or self.count == self.total:
             self.draw()
 
     def draw(self) -> None:
         """Draw the bar as it stands."""
         if self._enabled:
-            self._write("\r" + self.line(terminal_width() - 1) + "\x1b[K")
-            self._shown = True
+            print(f"\r{self.line(terminal_width() - 1)}\x1b[K", end="", file=self._stream, flush=True)
+            self._drawn_at = time.monotonic()
 
     def clear(self) -> None:
         """Take the bar off the screen, so that a line can be printed in its place."""
-        if self._shown:
-            self._write("\r\x1b[K")
-            self._shown = False
-            self._drawn_at = 0.0
+        if self._drawn_at is not None:
+            print("\r\x1b[K", end="", file=self._stream, flush=True)
+            self._drawn_at = None
 
     def line(self, width: int) -> str:
         """The bar as text of at most ``width`` columns."""
-        seconds = max(time.monotonic() - self._start, 1e-6)
-        rate = self.count / seconds
+        rate = self.count / max(time.monotonic() - self._start, 1e-6)
         speed = f"{rate:.1f} {self.unit}/s" if rate >= 1 or not self.count else f"{1 / rate:.1f} s each"
         if not self.total:
             return shorten(f"{self.count} {self.unit}  {speed}", width)
-        part = min(self.count / self.total, 1.0)
         left = duration((self.total - self.count) / rate) if 0 < self.count <= self.total else "?"
         text = f" {self.count}/{self.total} {self.unit}  {speed}  {left} left"
         room = min(30, width - len(text) - 2)
-        bar = "[" + ("#" * round(part * room)).ljust(room, ".") + "]" if room >= 5 else ""
+        bar = "[" + ("#" * round(min(self.count / self.total, 1.0) * room)).ljust(room, ".") + "]" if room >= 5 else ""
         return shorten(bar + text, width)
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
 
     def __enter__(self) -> Progress:
         self.draw()

@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any, Union
 
 from ..errors import EdgevidError, OptionError
 from ..events import EventOptions, open_smoothing
 from ..recognizer import Recognizer
-from ..runner.messages import Watcher
-from ..runner.stream_source import named_sources
+from ..runner.messages import Output
+from ..runner.source_names import named_sources
 from ..sources import SourceStatus
+from ..sources.opening import Opener
 from ..stream import StreamOptions
 from .interrupts import interruptible
 from .options import add_model_options, load_recognizer, part, positive_int, positive_seconds
 from .output import print_error
-from .stream_opening import Opener
-from .stream_output import JsonOutput, Lines, StreamOutput, TextOutput
+from .stream_output import JsonOutput, Lines, TextOutput
 from .stream_summary import Summary
 
 _EPILOG = """\
@@ -48,6 +49,55 @@ exit code:
 """
 
 
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if float(text) == 0:
+            return 0.0
+    return positive_seconds(text)
+
+
+# Options in groups. One with a value: how it is read, its default, its help; one that is switched on: its help.
+# fmt: off
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "window": {
+        "--window-seconds S": (positive_seconds, None,
+            "seconds of video that one prediction is made of (default: what the bundle was trained for)"),
+        "--hop N": (positive_int, 1,
+            "sampled frames from one prediction to the next (default: %(default)s, a prediction at each)"),
+        "--min-filled P": (part, 1.0,
+            "part of the window, 0 to 1, that must hold frames before the first prediction (default: %(default)s)"),
+        "--smoothing HOW": (str, "none",
+            "exponential:S (time constant, seconds), mean:N (of so many predictions) or none (default: %(default)s)"),
+        "--reset-on-cut": "start a new window where the scene is cut",
+    },
+    "events": {
+        "--events": "print also when an action begins and when it ends",
+        "--events-only": "print nothing but that",
+        "--enter P": (part, EventOptions.enter, "score from which on an action can begin (default: %(default)s)"),
+        "--exit P": (part, None, "score below which it ends (default: 0.15 below --enter)"),
+        "--min-seconds S": (_seconds, EventOptions.min_seconds,
+            "for so long all predictions must reach --enter before it begins (default: %(default)s)"),
+        "--cooldown S": (_seconds, EventOptions.cooldown_seconds,
+            "for so long after its end the same action does not begin again (default: %(default)s)"),
+    },
+    "watching": {
+        "--token TOKEN": (str, None, "what the page wants to be told, 8 characters or more (default: one is made)"),
+        "--mqtt URL": (str, None, "publish to an MQTT broker: mqtt://[user@]host[:1883] or mqtts://"),
+        "--mqtt-name NAME": (str, None,
+            "of this device, for people and in topics; each program on a broker needs its own (default: the host's name)"),
+        "--mqtt-topic TOPIC": (str, "edgevid", "above all topics (default: %(default)s)"),
+        "--mqtt-ca FILE": (Path, None, "PEM file of the authorities that vouch for mqtts://"),
+    },
+    "end": {
+        "--max-seconds S": (positive_seconds, None, "stop each source after S seconds of video (default: at its end)"),
+        "--max-predictions N": (positive_int, None, "stop each source after N predictions (default: no limit)"),
+        "--no-reconnect": "end when a camera is lost (default: open it again until it is back)",
+        "--wait": "wait for a camera, server or file that is not there yet (default: that is a failure)",
+    },
+}
+# fmt: on
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
@@ -61,97 +111,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-k", "--top", type=positive_int, default=3, metavar="K",
         help="classes to print for each prediction, best first (default: %(default)s)",
     )  # fmt: skip
-    _add_window_options(parser)
-    _add_event_options(parser)
-    _add_watching_options(parser)
-    end = parser.add_argument_group("end")
-    end.add_argument(
-        "--max-seconds", type=positive_seconds, metavar="S",
-        help="stop each source after S seconds of video (default: at its end)",
-    )  # fmt: skip
-    end.add_argument(
-        "--max-predictions", type=positive_int, metavar="N",
-        help="stop each source after N predictions (default: no limit)",
-    )  # fmt: skip
-    end.add_argument(
-        "--no-reconnect",
-        action="store_true",
-        help="end when a camera is lost (default: open it again until it is back)",
-    )
-    end.add_argument(
-        "--wait",
-        action="store_true",
-        help="wait for a camera, server or file that is not there yet (default: that is a failure)",
-    )
+    for title, options in _OPTIONS.items():
+        group = parser.add_argument_group(title)
+        if title == "watching":
+            group.add_argument(
+                "--serve", nargs="?", const="", metavar="HOST:PORT",
+                help="serve a page to watch on (default address: 127.0.0.1:8080, for browsers on this machine; 0.0.0.0:8080 for "
+                "those on your network, with a token)",
+            )  # fmt: skip
+        for option, what in options.items():
+            name, _, metavar = option.partition(" ")
+            if metavar:
+                kind, default, text = what
+                group.add_argument(name, metavar=metavar, type=kind, default=default, help=text)
+            else:
+                group.add_argument(name, action="store_true", help=what)
     add_model_options(parser)
-
-
-def _add_window_options(parser: argparse.ArgumentParser) -> None:
-    window = parser.add_argument_group("window")
-    window.add_argument(
-        "--window-seconds", type=positive_seconds, metavar="S",
-        help="seconds of video that one prediction is made of (default: what the bundle was trained for)",
-    )  # fmt: skip
-    window.add_argument(
-        "--hop", type=positive_int, default=1, metavar="N",
-        help="sampled frames from one prediction to the next (default: %(default)s, a prediction at each)",
-    )  # fmt: skip
-    window.add_argument(
-        "--min-filled", type=part, default=1.0, metavar="P",
-        help="part of the window, 0 to 1, that must hold frames before the first prediction (default: %(default)s)",
-    )  # fmt: skip
-    window.add_argument(
-        "--smoothing", default="none", metavar="HOW",
-        help="exponential:S (time constant, seconds), mean:N (of so many predictions) or none (default: %(default)s)",
-    )  # fmt: skip
-    window.add_argument("--reset-on-cut", action="store_true", help="start a new window where the scene is cut")
-
-
-def _add_event_options(parser: argparse.ArgumentParser) -> None:
-    default = EventOptions()
-    events = parser.add_argument_group("events")
-    events.add_argument("--events", action="store_true", help="print also when an action begins and when it ends")
-    events.add_argument("--events-only", action="store_true", help="print nothing but that")
-    events.add_argument(
-        "--enter", type=part, default=default.enter, metavar="P",
-        help="score from which on an action can begin (default: %(default)s)",
-    )  # fmt: skip
-    events.add_argument(
-        "--exit", type=part, metavar="P", help="score below which it ends (default: 0.15 below --enter)"
-    )  # fmt: skip
-    events.add_argument(
-        "--min-seconds", type=_seconds, default=default.min_seconds, metavar="S",
-        help="for so long all predictions must reach --enter before it begins (default: %(default)s)",
-    )  # fmt: skip
-    events.add_argument(
-        "--cooldown", type=_seconds, default=default.cooldown_seconds, metavar="S",
-        help="for so long after its end the same action does not begin again (default: %(default)s)",
-    )  # fmt: skip
-
-
-def _add_watching_options(parser: argparse.ArgumentParser) -> None:
-    watching = parser.add_argument_group("watching")
-    watching.add_argument(
-        "--serve", nargs="?", const="", metavar="HOST:PORT",
-        help="serve a page to watch on (default address: 127.0.0.1:8080, for browsers on this machine; 0.0.0.0:8080 for those "
-        "on your network, with a token)",
-    )  # fmt: skip
-    watching.add_argument("--token", help="what the page wants to be told, 8 characters or more (default: one is made)")
-    watching.add_argument(
-        "--mqtt", metavar="URL", help="publish to an MQTT broker: mqtt://[user@]host[:1883] or mqtts://"
-    )
-    watching.add_argument(
-        "--mqtt-name",
-        metavar="NAME",
-        help="of this device, for people and in topics; each program on a broker needs its own "
-        "(default: the host's name)",
-    )
-    watching.add_argument(
-        "--mqtt-topic", metavar="TOPIC", default="edgevid", help="above all topics (default: %(default)s)"
-    )
-    watching.add_argument(
-        "--mqtt-ca", type=Path, metavar="FILE", help="PEM file of the authorities that vouch for mqtts://"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -195,28 +170,23 @@ def _is_source(text: str, has_others: bool) -> bool:
 
 
 def _stream(args: argparse.Namespace, summary: Summary) -> None:
-    with load_recognizer(args) as recognizer, _watchers(args, recognizer) as watchers:
+    with load_recognizer(args) as recognizer, _outputs(args, recognizer) as outputs:
         sources = named_sources(args.sources)
-        output = _output(args, list(sources), recognizer, summary)
+        lines = _lines(args, list(sources), recognizer)
         several = len(sources) > 1
         opener = Opener(reconnect=not args.no_reconnect, wait=args.wait, on_message=partial(_print_message, several))
-        summary.begin(args.window_seconds or recognizer.window_seconds)
+        summary.begin(args.window_seconds or recognizer.window_seconds, prints_predictions=not args.events_only)
         with recognizer.start_many(
             {name: partial(opener.open, name, source) for name, source in sources.items()},
-            on_observation=None if args.events_only else output.prediction,
-            on_event=output.event if args.events or args.events_only else None,
+            on_sampled=None if args.events_only and args.json else lines.prediction,
+            on_event=lines.event if args.events or args.events_only else None,
             on_status=partial(_print_status, several),
-            watchers=[summary, *watchers],
+            outputs=[summary, *outputs],
             smoothing=args.smoothing,
             events=_event_options(args),
             max_seconds=args.max_seconds,
             max_predictions=args.max_predictions,
-            stream=StreamOptions(
-                window_seconds=args.window_seconds,
-                hop=args.hop,
-                min_filled=args.min_filled,
-                reset_on_cut=args.reset_on_cut,
-            ),
+            stream=StreamOptions(args.window_seconds, args.hop, args.min_filled, reset_on_cut=args.reset_on_cut),
         ) as group:
             summary.group = group
             try:
@@ -225,11 +195,11 @@ def _stream(args: argparse.Namespace, summary: Summary) -> None:
                 opener.stop()
 
 
-def _output(args: argparse.Namespace, names: list[str], recognizer: Recognizer, summary: Summary) -> StreamOutput:
+def _lines(args: argparse.Namespace, names: list[str], recognizer: Recognizer) -> Union[TextOutput, JsonOutput]:
     write = Lines().write
     if args.json:
         return JsonOutput(write, args.top)
-    return TextOutput(write, names, recognizer.labels, args.top, summary.first_timestamp)
+    return TextOutput(write, names, recognizer.labels, args.top, predictions=not args.events_only)
 
 
 def _event_options(args: argparse.Namespace) -> EventOptions:
@@ -247,40 +217,32 @@ def _print_message(several: bool, name: str, message: str) -> None:
 
 
 @contextmanager
-def _watchers(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list[Watcher]]:
+def _outputs(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list[Output]]:
     """The page and the broker that were asked for."""
-    watchers: list[Watcher] = []
+    outputs: list[Output] = []
     try:
         if args.serve is not None:
             from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
 
             host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-            window_seconds = args.window_seconds or recognizer.window_seconds
-            server = WebServer(recognizer.labels, host=host, port=port, token=args.token, window_seconds=window_seconds)
-            watchers.append(server)
+            server = WebServer(recognizer.labels, host=host, port=port, token=args.token)
+            outputs.append(server)
             server.start()
             print_error("stream", f"watch at {server.url}")
         if args.mqtt is not None:
             from ..outputs.mqtt import MqttPublisher
 
-            watchers.append(
+            outputs.append(
                 MqttPublisher(
                     args.mqtt, recognizer.labels, name=args.mqtt_name, topic_prefix=args.mqtt_topic, ca_file=args.mqtt_ca,
                     on_message=partial(print_error, "stream"),
                 )
             )  # fmt: skip
-        yield watchers
+        yield outputs
     finally:
         # each may take a second or two to say goodbye: all at once
-        closing = [threading.Thread(target=watcher.close) for watcher in watchers]
+        closing = [threading.Thread(target=output.close) for output in outputs]
         for thread in closing:
             thread.start()
         for thread in closing:
             thread.join()
-
-
-def _seconds(text: str) -> float:
-    with suppress(ValueError):
-        if float(text) == 0:
-            return 0.0
-    return positive_seconds(text)

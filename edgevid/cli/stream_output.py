@@ -8,33 +8,25 @@ import select
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
 from ..errors import EdgevidError
-from ..events import Began, Event
-from ..runner.messages import Observation
+from ..events import Began, Ended, Event
+from ..runner.messages import Sampled
 from .classify import marked_label
 
-
-class StreamOutput(Protocol):
-    """Prints what happens in the sources. Called from several threads."""
-
-    def prediction(self, name: str, observation: Observation) -> None:
-        """The prediction of an observation of the source ``name``."""
-
-    def event(self, name: str, event: Event) -> None:
-        """An event in the source ``name``."""
+_COMMON = ("event", "label", "timestamp")
 
 
 class TextOutput:
-    """Lines for people.
+    """Lines for people. Called from several threads, as is :class:`JsonOutput`.
 
     Args:
         write: takes a line.
         names: the sources' names; lines name them where there are several.
         labels: the recogniser's.
         top: how many classes a line shows.
-        first_timestamp: a source's name -> when its first frame was taken; lines count from then.
+        predictions: whether they are printed; they say in any case when a source began, from which lines count.
     """
 
     def __init__(
@@ -43,36 +35,40 @@ class TextOutput:
         names: Sequence[str],
         labels: Sequence[str],
         top: int,
-        first_timestamp: Callable[[str], float],
+        predictions: bool = True,
     ) -> None:
-        self._write = write
-        self._several = len(names) > 1
-        self._name_width = max(map(len, names))
+        self._write, self._top, self._predictions = write, top, predictions
+        self._name_width = max(map(len, names)) if len(names) > 1 else 0
         self._label_width = max(map(len, labels)) + 2
-        self._top = top
-        self._first_timestamp = first_timestamp
+        self._first: dict[str, float] = {}
 
-    def prediction(self, name: str, observation: Observation) -> None:
-        prediction = observation.prediction
+    def prediction(self, name: str, sampled: Sampled) -> None:
+        prediction = sampled.prediction
         if prediction is None:
             return
+        first = sampled.timestamp if prediction.start_timestamp is None else prediction.start_timestamp
+        self._first.setdefault(name, first)
+        if not self._predictions:
+            return
+        label = f"{marked_label(prediction):<{self._label_width}}"
         others = "  ".join(f"{label} {score:.2f}" for label, score in prediction.top(self._top)[1:])
         filling = f"  (window {prediction.window_filled:.0%} filled)" if prediction.window_filled < 1 else ""
-        start = self._start(name, observation.timestamp)
-        self._write(
-            f"{start}{marked_label(prediction):<{self._label_width}}  {prediction.score:.2f}  {others}{filling}".rstrip()
-        )
+        line = f"{self._start(name, sampled.timestamp)}{label}  {prediction.score:.2f}  {others}{filling}"
+        self._write(line.rstrip())
 
     def event(self, name: str, event: Event) -> None:
         if isinstance(event, Began):
             what = f"began {event.label}, score {event.score:.2f}"
-        else:
+        elif isinstance(event, Ended):
             what = f"ended {event.label} after {event.duration_seconds:.1f} s, peak score {event.peak_score:.2f}"
+        else:
+            more = (f", {key} {value}" for key, value in _rounded(event).items() if key not in _COMMON)
+            what = f"{event.kind} {event.label}{''.join(more)}"
         self._write(self._start(name, event.timestamp) + what)
 
     def _start(self, name: str, timestamp: float) -> str:
-        source = f"{name:<{self._name_width}}  " if self._several else ""
-        return f"{timestamp - self._first_timestamp(name):8.2f} s  {source}"
+        source = f"{name:<{self._name_width}}  " if self._name_width else ""
+        return f"{timestamp - self._first.get(name, 0.0):8.2f} s  {source}"
 
 
 class JsonOutput:
@@ -82,19 +78,20 @@ class JsonOutput:
         self._write = write
         self._top = top
 
-    def prediction(self, name: str, observation: Observation) -> None:
-        if observation.prediction is not None:
-            latency_ms = round(observation.latency_seconds * 1000, 3)
-            self._print(name, {**observation.prediction.as_dict(self._top), "latency_ms": latency_ms})
+    def prediction(self, name: str, sampled: Sampled) -> None:
+        if sampled.prediction is not None:
+            latency_ms = round(sampled.latency_seconds * 1000, 3)
+            self._print(name, {**sampled.prediction.as_dict(self._top), "latency_ms": latency_ms})
 
     def event(self, name: str, event: Event) -> None:
-        rounded = {
-            key: round(value, 6) if isinstance(value, float) else value for key, value in event.as_dict().items()
-        }
-        self._print(name, rounded)
+        self._print(name, _rounded(event))
 
     def _print(self, name: str, record: dict[str, Any]) -> None:
         self._write(json.dumps({"source": name, **record}))
+
+
+def _rounded(event: Event) -> dict[str, Any]:
+    return {key: round(value, 6) if isinstance(value, float) else value for key, value in event.as_dict().items()}
 
 
 class Lines:

@@ -6,15 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..bundles.bundle import DEFAULT_EXTRACTOR
+from ..datasets.division import DEFAULT_TEST_SHARE
+from ..extraction import default_cache
 from ..training.calibration import MIN_CLIPS
-from ..training.division import DEFAULT_TEST_SHARE
 from ..training.export import FLOAT32, PARITY_LIMITS
-from ..training.features import default_cache
 from ..training.fit import FitOptions
 from ..training.networks import ARCHITECTURES, NetworkOptions
-from ..training.tuning import RECIPES, SMALL
-from .options import add_ucf101_options, positive_int
+from ..training.tuning import PRESETS, SMALL
+from .embedder_options import add_embedder_options
+from .options import DATA_HELP, add_ucf101_options, positive_int
 
 _EPILOG = f"""\
 Of whole groups of clips (people, places, recordings), some are held out: about {DEFAULT_TEST_SHARE:.0%} of each class's
@@ -35,11 +35,7 @@ weights.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument(
-        "data", type=Path, metavar="DATA",
-        help="folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "
-        "optionally group (clips of the same people or place) and split (train, validation, test); or UCF101 as published",
-    )  # fmt: skip
+    parser.add_argument("data", type=Path, metavar="DATA", help=DATA_HELP)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="BUNDLE", help="folder to write the bundle to"
     )
@@ -53,107 +49,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "The defaults are the thesis's, for about 10,000 clips; --recipe auto has others for few clips.",
         )
     )
-    group = parser.add_argument_group("comparison of sizes")
-    group.add_argument(
-        "--compare-units", type=_ints, default=(), metavar="N,N,...",
-        help="also train these sizes, and put their validation accuracies into the card",
-    )  # fmt: skip
-    group.add_argument(
-        "--compare-validation", type=float, metavar="P",
-        help="part of the training clips that the comparison holds out: more of them make it surer (default: as --validation)",
-    )  # fmt: skip
-    group.add_argument(
-        "--compare-divisions", type=positive_int, default=1, metavar="N",
-        help="divisions into training and validation clips that the comparison uses (default: %(default)s)",
-    )  # fmt: skip
     group = parser.add_argument_group("card")
-    group.add_argument("--name", metavar="NAME", help="of the bundle (default: the folder's)")
-    group.add_argument(
-        "--window-seconds", type=float, metavar="S",
-        help="what a window of a stream spans (default: the median duration of the training clips)",
-    )  # fmt: skip
+    _add(
+        group,
+        ("name", str, "NAME", "of the bundle (default: the folder's)"),
+        (
+            "window-seconds",
+            float,
+            "S",
+            "what a stream's window spans (default: the median duration of the training clips)",
+        ),
+    )
     group.add_argument(
         "--description", default="", metavar="TEXT", help="what the data are (default: the folder's name)"
     )
     group.add_argument(
-        "--note", action="append", default=[], metavar="TEXT", help="a remark; may be given several times"
+        "--note", dest="notes", action="append", default=[], metavar="TEXT", help="a remark; may be repeated"
     )
     group.add_argument("--licence", default="not stated", metavar="TEXT", help="of the weights (default: %(default)s)")
 
 
+def _add(group: Any, *rows: tuple[str, Any, str, str]) -> None:
+    """Options without a default of their own: name, type, what stands for the value, help."""
+    for name, kind, metavar, text in rows:
+        group.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
+
+
 def _add_data_options(group: Any) -> None:
-    group.add_argument(
-        "--extractor", metavar="NAME", help=f"a feature extractor; see `edgevid models` (default: {DEFAULT_EXTRACTOR})"
-    )
+    add_embedder_options(group)
+    add_ucf101_options(group)
     group.add_argument(
         "--cache", type=Path, default=default_cache(), metavar="FOLDER", help="where embeddings are kept (default: %(default)s)"
     )  # fmt: skip
     group.add_argument(
         "-j", "--jobs", type=positive_int, metavar="N", help="processes that make the embeddings (default: CPUs)"
     )
-    add_ucf101_options(group)
     group.add_argument(
-        "--validation", type=float, metavar="P",
+        "--validation", dest="validation_share", type=float, metavar="P",
         help="part of the training clips to hold out, in whole groups (default: 10 %% of all clips where the data names test "
         "clips, else 10/72)",
     )  # fmt: skip
     group.add_argument(
-        "--test", type=float, default=DEFAULT_TEST_SHARE, metavar="P",
+        "--test", dest="test_share", type=float, default=DEFAULT_TEST_SHARE, metavar="P",
         help="part of the clips to hold out for a test where the data names none; 0: none (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
-        "--evaluate-test",
-        action="store_true",
+        "--evaluate-test", action="store_true",
         help="measure the finished bundle on the test clips that the data names; do it once, at the end",
-    )
-    group.add_argument(
-        "--outside", type=Path, metavar="FOLDER",
-        help="clips of other actions, to measure how many of them the bundle rejects; they are not trained on",
     )  # fmt: skip
+    _add(
+        group,
+        ("outside", Path, "FOLDER", "clips of other actions, to measure how many the bundle rejects; not trained on"),
+    )
 
 
 def _add_hyper_parameters(group: Any) -> None:
-    shape, fit = NetworkOptions(), FitOptions()
+    network, fit = NetworkOptions(), FitOptions()
     group.add_argument(
-        "--recipe", choices=RECIPES,
+        "--recipe", dest="preset", choices=PRESETS,
         help=f"where values that are not given come from (default: auto below {SMALL:,} clips if none is given, else thesis)",
     )  # fmt: skip
-    rows: list[tuple[str, Any, str, str]] = [
-        ("units", int, "N", "size of the recurrent state (default: as many as an embedding has numbers)"),
-        ("hidden-units", int, "N", f"of the dense layer before the last (default: {shape.hidden_units})"),
-        ("dropout", float, "P", f"part of an embedding hidden from the recurrent layer (default: {shape.dropout})"),
-        ("hidden-dropout", float, "P", f"the same for the last dense layer (default: {shape.hidden_dropout})"),
-        ("slope", float, "R", f"of the LeakyReLU below 0 (default: {shape.slope})"),
-        ("learning-rate", float, "R", f"of Adam (default: {fit.learning_rate})"),
-        (
-            "decay",
-            float,
-            "R",
-            f"of the learning rate: it is divided by 1 + R times the steps done (default: {fit.decay})",
-        ),
-        ("epochs", int, "N", f"at most (default: {fit.epochs})"),
-        ("patience", int, "N", f"stop after so many epochs without a lower validation loss (default: {fit.patience})"),
-        ("batch-size", int, "N", f"clips, or frames for single-frame (default: {fit.batch_size})"),
-        ("seed", int, "N", f"of all that is random (default: {fit.seed})"),
-    ]
     group.add_argument(
         "--architecture", choices=ARCHITECTURES,
         help="gru, lstm, or single-frame: frames one by one, a window's probabilities are their mean (default: gru)",
     )  # fmt: skip
-    for name, kind, metavar, text in rows:
-        group.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
+    _add(
+        group,
+        ("units", int, "N", "size of the recurrent state (default: as many as an embedding has numbers)"),
+        ("hidden-units", int, "N", f"of the dense layer before the last (default: {network.hidden_units})"),
+        ("dropout", float, "P", f"part of an embedding hidden from the recurrent layer (default: {network.dropout})"),
+        ("hidden-dropout", float, "P", f"the same for the last dense layer (default: {network.hidden_dropout})"),
+        ("slope", float, "R", f"of the LeakyReLU below 0 (default: {network.slope})"),
+        ("learning-rate", float, "R", f"of Adam (default: {fit.learning_rate})"),
+        ("decay", float, "R", f"the learning rate is divided by 1 + R times the steps done (default: {fit.decay})"),
+        ("epochs", int, "N", f"at most (default: {fit.epochs})"),
+        ("patience", int, "N", f"stop after so many epochs without a lower validation loss (default: {fit.patience})"),
+        ("batch-size", int, "N", f"clips, or frames for single-frame (default: {fit.batch_size})"),
+        ("seed", int, "N", f"of all that is random (default: {fit.seed})"),
+    )
     group.add_argument(
         "--classifier-dtype", choices=tuple(PARITY_LIMITS), default=FLOAT32,
         help="how the classifier's weights are stored: float16 halves the file, int8 quarters it and is faster; the card says "
         "what it costs in accuracy (default: %(default)s)",
     )  # fmt: skip
-
-
-def _ints(text: str) -> tuple[int, ...]:
-    try:
-        values = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    if not values or min(values) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected numbers of 1 or more, such as 128,256")
-    return values

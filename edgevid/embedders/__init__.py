@@ -1,1 +1,20 @@
-"""Sample -> embedding."""
+"""Sample -> embedding: a network's view of the frame, of the difference of two, or whatever a class of yours makes of them."""
+
+from __future__ import annotations
+
+from .base import Array, Embedder, spec_for
+from .clip import embed_clip
+from .cnn import CnnEmbedder
+from .frame_difference import FrameDifference
+from .window import Embedding, Window
+
+__all__ = [
+    "Array",
+    "CnnEmbedder",
+    "Embedder",
+    "Embedding",
+    "FrameDifference",
+    "Window",
+    "embed_clip",
+    "spec_for",
+]

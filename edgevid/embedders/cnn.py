@@ -8,14 +8,15 @@ from typing import Any, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundles.bundle import ExtractorFile
 from ..errors import ModelError
 from ..frames import Frame, check_frame, resize
+from ..sampling import Sample
 from ..tflite.interpreter import TensorSpec, TfliteModel
+from .base import Array, Embedder
 
 
-class Extractor:
-    """A TFLite network that turns a frame into an embedding.
+class CnnEmbedder(Embedder):
+    """A sample's newest frame through a TFLite network.
 
     Input: one picture ``[1, height, width, 3]``, RGB, uint8, or float32 scaled to ``input_range``. Output: the last
     feature map, ``[1, h, w, dim]``. The embedding is that map averaged over its ``h * w`` positions in float; a uint8 map
@@ -25,7 +26,9 @@ class Extractor:
 
     Args:
         path: the ``.tflite`` file.
+        sha256: of the file, for :attr:`identity`.
         input_range: what pixels 0 and 255 become for a float32 input.
+        scene_cut_threshold: see :class:`~edgevid.embedders.base.Embedder`.
         num_threads: threads of the interpreter; default: the CPUs available, at most 4.
         runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one present.
 
@@ -33,11 +36,15 @@ class Extractor:
         ModelError: no such file, not a TFLite model, or not of this form.
     """
 
+    kind = "cnn"
+
     def __init__(
         self,
         path: Union[str, Path],
         *,
+        sha256: str = "",
         input_range: tuple[float, float] = (-1.0, 1.0),
+        scene_cut_threshold: Optional[float] = None,
         num_threads: Optional[int] = None,
         runtime: Optional[str] = None,
     ) -> None:
@@ -49,6 +56,7 @@ class Extractor:
                 "[1, height, width, 3], and gives its last feature map, uint8 or float32 [1, h, w, dim]: "
                 "cut the network there with `edgevid import-extractor FILE`."
             )
+        self.sha256, self.input_range, self.scene_cut_threshold = sha256, input_range, scene_cut_threshold
         picture, feature_map = self.model.inputs[0], self.model.outputs[0]
         self.height, self.width = picture.shape[1:3]
         self.dim = feature_map.shape[-1]
@@ -60,33 +68,33 @@ class Extractor:
         if feature_map.dtype == np.uint8:
             self._sum_dtype = np.dtype(np.uint16 if 255 * np.prod(feature_map.shape[1:-1]) < 2**16 else np.uint32)
 
-    def embed(self, frame: Frame) -> NDArray[np.float32]:
-        """The embedding, float32 ``[dim]``, of a frame, uint8 ``[H, W, 3]`` RGB of any size.
+    @property
+    def identity(self) -> dict[str, Any]:
+        identity: dict[str, Any] = {"kind": self.kind, "network": self.sha256, "runtime": self.model.runtime.name}
+        return {**identity, "input_range": list(self.input_range)} if self._takes_float else identity
+
+    def embed(self, sample: Sample) -> Array:
+        return self.embed_picture(sample.frames[-1])
+
+    def embed_picture(self, picture: Frame) -> Array:
+        """The embedding, float32 ``[dim]``, of a picture, uint8 ``[H, W, 3]`` RGB of any size.
 
         Raises:
             FrameError: not a frame.
         """
-        picture: NDArray[Any] = resize(check_frame(frame), self.width, self.height)
+        pixels: NDArray[Any] = resize(check_frame(picture), self.width, self.height)
         if self._takes_float:
-            picture = picture * self._scale + self._offset
-        feature_map = self.model.run(picture[np.newaxis])[0]
+            pixels = pixels * self._scale + self._offset
+        feature_map = self.model.run(pixels[np.newaxis])[0]
         positions = feature_map.reshape(-1, self.dim)
         # Of integers the sum is exact in any order; in 16 bits, where it fits, NumPy adds fastest.
         total = np.add.reduce(positions, axis=0, dtype=self._sum_dtype)
-        mean: NDArray[np.float32] = np.divide(total, np.float32(len(positions)), dtype=np.float32)
+        mean: Array = np.divide(total, np.float32(len(positions)), dtype=np.float32)
         mean /= self._divisor
         return mean
 
     def close(self) -> None:
-        """Free the interpreter."""
         self.model.close()
-
-
-def open_extractor(
-    file: ExtractorFile, *, num_threads: Optional[int] = None, runtime: Optional[str] = None
-) -> Extractor:
-    """The extractor that a verified file and its card describe."""
-    return Extractor(file.path, input_range=file.input_range, num_threads=num_threads, runtime=runtime)
 
 
 def _one_picture(inputs: tuple[TensorSpec, ...]) -> bool:

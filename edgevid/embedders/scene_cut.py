@@ -9,9 +9,8 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FrameError, OptionError
-
-DEFAULT_THRESHOLD = 0.29
+from ..errors import FrameError
+from ..support.checks import check_number
 
 # Fast motion explains part of a distance: half of what the last few were.
 _RECENT = 5
@@ -24,12 +23,8 @@ class SceneCutDetector:
     The cosine distance of successive embeddings is compared with those before it: where it exceeds half of their median
     (of the last five of the scene) by more than ``threshold``, there is a cut.
 
-    The default suits embeddings of the shipped extractor 0.2 s apart, as a window of 5 s has them. benchmarks/scene_cut.py chose
-    it on training clips of UCF101, 10 exercises, as the lowest one with less than one false cut in two minutes, and measured on
-    259 training clips of other groups, 26 minutes (95 % intervals in brackets):
-
-    - false cuts: 0.23 a minute [0.04, 0.51], all in 4 of the clips
-    - cuts found: 97.0 % [94.6, 98.8] between clips of one class, 99.4 % [98.9, 99.8] between classes
+    Which threshold suits depends on the network and on the time between samples: it stands on the network's card, with what was
+    measured with it (``benchmarks/scene_cut.py``).
 
     Args:
         threshold: above 0, at most 2. Lower finds more cuts and takes more fast motion for one.
@@ -38,11 +33,8 @@ class SceneCutDetector:
         OptionError: ``threshold`` is not in that range.
     """
 
-    def __init__(self, threshold: float = DEFAULT_THRESHOLD) -> None:
-        number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
-        if not (number and 0.0 < threshold <= 2.0):
-            raise OptionError(f"threshold={threshold!r} was given; expected a cosine distance above 0 and at most 2.")
-        self.threshold = float(threshold)
+    def __init__(self, threshold: float) -> None:
+        self.threshold = check_number("threshold", threshold, 0, 2, above_low=True)
         self.reset()
 
     def reset(self) -> None:
@@ -83,7 +75,7 @@ def _direction(embedding: Any) -> NDArray[np.float64]:
     """The embedding as a unit vector; zeros stay zeros."""
     if not isinstance(embedding, np.ndarray) or embedding.ndim != 1 or not np.issubdtype(embedding.dtype, np.floating):
         given = f"{embedding.dtype} {list(embedding.shape)}" if isinstance(embedding, np.ndarray) else repr(embedding)
-        raise FrameError(f"{given} was given as an embedding; expected float32 [D], as Extractor.embed gives it.")
+        raise FrameError(f"{given} was given as an embedding; expected float32 [D], as an embedder gives it.")
     vector = embedding.astype(np.float64)
     norm = float(np.sqrt(vector @ vector))
     if not math.isfinite(norm):

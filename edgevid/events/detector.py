@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Optional
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..prediction import Prediction
 from ..support.checks import check_number
@@ -149,8 +148,8 @@ class EventDetector:
         """Forget everything, the clock too, for another stream. What goes on gets no :class:`Ended`: see :meth:`finish`."""
         self._order = PredictionOrder()
         self._active: Optional[ActiveAction] = None
+        self._above_since: dict[str, float] = {}  # of the classes that are above ``enter`` now
         self._ended_at: dict[str, float] = {}
-        self._above_since: Optional[NDArray[np.float64]] = None  # of each class; NaN of those below
 
     @property
     def active(self) -> Optional[ActiveAction]:
@@ -165,17 +164,19 @@ class EventDetector:
                 is unchanged.
         """
         now, scores = self._order.advance(prediction)
+        labels, options = prediction.labels, self.options
+        above = [labels[k] for k in (scores >= max(options.enter, prediction.threshold)).nonzero()[0]]
+        self._above_since = {label: self._above_since.get(label, now) for label in above}
         top = int(np.argmax(scores))
-        label, score = prediction.labels[top], float(scores[top])
-        held = self._hold(now, scores >= max(self.options.enter, prediction.threshold))
-        due = bool(held[top] >= self.options.min_seconds - _SECONDS_TOLERANCE) and self._is_cool(label, now)
+        label, score = labels[top], float(scores[top])
+        due = self._is_due(label, now)
 
         events: list[Event] = []
         active = self._active
         if active is not None:
-            own = float(scores[prediction.labels.index(active.label)])
-            overtaken = due and label != active.label and score - own >= self.options.enter - self.options.exit_score
-            if own < self.options.exit_score or overtaken:
+            own = float(scores[labels.index(active.label)])
+            overtaken = due and label != active.label and score - own >= options.enter - options.exit_score
+            if own < options.exit_score or overtaken:
                 events.append(self._end(active, now))
             elif own > active.peak_score:
                 self._active = replace(active, peak_score=own)
@@ -197,21 +198,16 @@ class EventDetector:
         """
         if timestamp is not None:
             self._order.last = self._order.check_time(timestamp)
-        self._above_since = None
+        self._above_since = {}
         if self._active is None or self._order.last is None:
             return []
         return [self._end(self._active, self._order.last)]
 
-    def _hold(self, now: float, above: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """For how many seconds each class has been above; NaN of those that are not."""
-        since = np.full(above.shape, np.nan) if self._above_since is None else self._above_since
-        self._above_since = np.where(above, np.where(np.isnan(since), now, since), np.nan)
-        held: NDArray[np.float64] = now - self._above_since
-        return held
-
-    def _is_cool(self, label: str, now: float) -> bool:
-        passed = now - self._ended_at.get(label, -math.inf)
-        return passed >= self.options.cooldown_seconds - _SECONDS_TOLERANCE
+    def _is_due(self, label: str, now: float) -> bool:
+        """Whether an action has held for long enough, and cooled down since its last end."""
+        held = now - self._above_since.get(label, math.inf)
+        cooled = now - self._ended_at.get(label, -math.inf)
+        return min(held - self.options.min_seconds, cooled - self.options.cooldown_seconds) >= -_SECONDS_TOLERANCE
 
     def _end(self, action: ActiveAction, now: float) -> Ended:
         self._active = None

@@ -30,19 +30,18 @@ class PredictionOrder:
             TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before, or not a
                 finite probability for each. Nothing is changed.
         """
-        timestamp = self.check_time(prediction.timestamp)
+        timestamp, labels = self.check_time(prediction.timestamp), prediction.labels
         probabilities = np.array(prediction.probabilities, dtype=np.float64)
-        if probabilities.shape != (len(prediction.labels),) or not np.isfinite(probabilities).all():
+        if probabilities.shape != (len(labels),) or not np.isfinite(probabilities).all():
             raise OptionError(
-                f"A prediction with the probabilities {probabilities} for {len(prediction.labels)} labels was given; expected a "
-                "finite number for each."
+                f"Probabilities {probabilities} were given for {len(labels)} labels; expected a finite number for each."
             )
-        if self._labels is not None and prediction.labels != self._labels:
+        if self._labels not in (None, labels):
             raise OptionError(
-                f"A prediction with the labels {_names(prediction.labels)} came after one with {_names(self._labels)}; use one "
+                f"A prediction with the labels {_names(labels)} came after one with {_names(self._labels or ())}; use one "
                 "object for each stream, or call reset()."
             )
-        self.last, self._labels = timestamp, prediction.labels
+        self.last, self._labels = timestamp, labels
         return timestamp, probabilities
 
     def check_time(self, timestamp: Any) -> float:

@@ -21,13 +21,17 @@ class Smoothing(Protocol):
     """Follows the predictions of one stream and gives a smoothed one for each."""
 
     def update(self, prediction: Prediction) -> Prediction:
-        """The next prediction, smoothed: a new one with other probabilities, everything else kept."""
+        """The next prediction, smoothed: a new one with other probabilities, everything else kept.
+
+        Raises:
+            TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before.
+        """
 
     def reset(self) -> None:
         """Forget what came before: the next prediction belongs to another scene."""
 
 
-class ExponentialSmoothing:
+class ExponentialSmoothing(Smoothing):
     """Each prediction counts the less the longer ago it is: ``e`` times less after every ``seconds``.
 
     It goes by the predictions' timestamps, so that the result is the same at any rate. The first prediction passes
@@ -45,16 +49,10 @@ class ExponentialSmoothing:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what came before."""
         self._order = PredictionOrder()
         self._smoothed: Optional[NDArray[np.float64]] = None
 
     def update(self, prediction: Prediction) -> Prediction:
-        """The next prediction, smoothed.
-
-        Raises:
-            TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before.
-        """
         last = self._order.last
         timestamp, probabilities = self._order.advance(prediction)
         if self._smoothed is None or last is None:
@@ -64,7 +62,7 @@ class ExponentialSmoothing:
         return _replaced(prediction, self._smoothed)
 
 
-class MeanSmoothing:
+class MeanSmoothing(Smoothing):
     """The mean of the last ``count`` predictions' probabilities; of fewer at the start.
 
     Args:
@@ -79,16 +77,10 @@ class MeanSmoothing:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what came before."""
         self._order = PredictionOrder()
         self._latest: deque[NDArray[np.float64]] = deque(maxlen=self.count)
 
     def update(self, prediction: Prediction) -> Prediction:
-        """The next prediction, smoothed.
-
-        Raises:
-            TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before.
-        """
         _, probabilities = self._order.advance(prediction)
         self._latest.append(probabilities)
         # Summed anew each time: a running sum would gather rounding errors for as long as the stream lives.
@@ -127,7 +119,7 @@ def open_smoothing(text: str) -> Optional[Smoothing]:
 def fresh_smoothing(smoothing: Optional[Union[str, Smoothing]]) -> Optional[Smoothing]:
     """What is meant, with nothing seen yet: of an object a copy, for several streams may be given the same one."""
     if smoothing is None or isinstance(smoothing, str):
-        return open_smoothing(smoothing or "none")
+        return open_smoothing("none" if smoothing is None else smoothing)
     fresh = copy.deepcopy(smoothing)
     fresh.reset()
     return fresh

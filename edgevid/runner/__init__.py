@@ -1,1 +1,12 @@
-"""Streams that run by themselves: the loop over a source, its thread, and many of them on one recogniser."""
+"""Streams that run by themselves: a thread a source, one order of messages, and many sources on one recogniser.
+
+Runners use a recogniser; it does not know of them until :meth:`edgevid.Recognizer.start` is called.
+"""
+
+from __future__ import annotations
+
+from .options import RunOptions
+from .runner import Runner, RunnerStats
+from .runner_group import RunnerGroup
+
+__all__ = ["RunOptions", "Runner", "RunnerGroup", "RunnerStats"]

@@ -1,4 +1,4 @@
-"""Runs a stream in a thread of its own, and hands what it sees to the caller's functions in another."""
+"""Runs a stream in a thread of its own, and hands on what it sees in others."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ..errors import EdgevidError
-from ..events import EventDetector, Smoothing
+from ..events import EventDetector, fresh_smoothing
+from ..following import Followed, StreamSource, follow, open_stream_source
 from ..prediction import Prediction
 from ..sources.base import Source, SourceStats, SourceStatus
-from ..stream import Stream
 from ..support.at_exit import AtExit
-from .delivery import Callbacks, Delivery
-from .limits import Limits
-from .messages import Observation, Watcher
-from .waiting import wait_interruptibly
-from .watching import observe
+from .feed import Feed
+from .messages import Message, Sampled, SourceEvent
+from .options import RunOptions, callbacks, check_options
+from .running import STOP_SECONDS, Running
+from .source_names import source_name
+from .state import SourceState, StateTracker
 
-# How long a stop waits for a read or a function of the caller's that blocks.
-STOP_SECONDS = 2.0
+if TYPE_CHECKING:
+    from ..recognizer import Recognizer
+
 # So long after an error somebody may still ask for it; then it is logged.
 _ASK_SECONDS = 1.0
 
@@ -48,161 +48,131 @@ class RunnerStats:
     source: SourceStats = field(default_factory=SourceStats)
 
 
-class Runner:
+class Runner(Running):
     """A stream that runs by itself. Made by :meth:`edgevid.Recognizer.start`; a context manager.
 
-    One thread reads, embeds, classifies and tells the watchers; another calls the caller's functions. The program's end
-    stops it.
+    One thread reads, embeds and classifies. What it and the source tell gets one order; in that order one further thread tells
+    the outputs, and another calls the caller's functions. The program's end stops it.
+
+    :meth:`wait`, :meth:`stop` and the end of a ``with`` block raise the error that stopped it. One that nobody asks for, and that
+    ``on_status`` was not told, is logged by ``logging.getLogger("edgevid")``.
 
     Attributes:
-        name: what observations and statuses call the source.
+        name: what messages call the source.
         latest: the newest prediction, None before the first.
-        latest_observation: the newest sampled frame and what was made of it.
         error: what stopped it; None while it runs, and where it ended well.
         consumer_failed: whether the error is one that the caller's own function raised.
 
     Args:
-        stream, smoothing, events: fresh ones, used by no one else.
-        opener: opens the source; called in the runner's thread, for it can take long.
-        closes: whether the source is the runner's to close.
+        source: as :meth:`edgevid.Recognizer.stream` takes it. It is opened in the runner's thread; one that the runner
+            opens, it closes.
+        options: see :class:`~edgevid.runner.RunOptions`.
+        name: what messages call the source; default: a name made of ``source``.
         ended: told the runner when it is over.
+
+    Raises:
+        OptionError: an option is unknown, or outside its range.
     """
 
     def __init__(
         self,
-        stream: Stream,
-        opener: Callable[[], Source],
-        *,
-        name: str,
-        closes: bool,
-        callbacks: Callbacks,
-        watchers: Sequence[Watcher] = (),
-        smoothing: Optional[Smoothing] = None,
-        events: Optional[EventDetector] = None,
-        limits: Optional[Limits] = None,
-        ended: Optional[Callable[[Runner], None]] = None,
+        recognizer: Recognizer,
+        source: StreamSource,
+        options: RunOptions,
+        name: Optional[str] = None,
+        ended: Callable[[Runner], object] = lambda runner: None,
     ) -> None:
-        self.name = name
+        super().__init__()
+        check_options(options)
+        self.name = name = source_name(source) if name is None else name
         self.latest: Optional[Prediction] = None
-        self.latest_observation: Optional[Observation] = None
         self.error: Optional[BaseException] = None
         self.consumer_failed = False
-        self._stream, self._smoothing, self._events = stream, smoothing, events
-        self._opener, self._closes, self._ended = opener, closes, ended
-        self._watchers, self._limits = tuple(watchers), limits or Limits()
-        self._tells_statuses = callbacks.on_status is not None
+        self._given, self._ended = source, ended
+        self._stream = recognizer.open_stream(options.get("stream"))
+        self._smoothing, self._events = fresh_smoothing(options.get("smoothing")), EventDetector(options.get("events"))
+        self._max_seconds, self._max_predictions = options.get("max_seconds"), options.get("max_predictions")
+        self._functions, self._outputs = callbacks(options), list(options.get("outputs", ()))
         self._source: Optional[Source] = None
-        self._first_timestamp: Optional[float] = None
-        self._num_predictions = self._num_events = 0
+        self._scene = 1
         self._final: Optional[SourceStatus] = None  # how the source ended
-        self._lock, self._closing = threading.Lock(), threading.Lock()
-        self._stopping = threading.Event()
-        self._loop_over = threading.Event()
-        self._over = threading.Event()
-        self._asked = threading.Event()  # somebody was told the error
-        self._told_opened = False
-        self._delivery = Delivery(callbacks, f"edgevid {name} callbacks", self._consumer_raised)
+        self._broke_off: Optional[BaseException] = None  # why the loop ended, where that was no good end
+        self._stopping, self._loop_over = threading.Event(), threading.Event()
+        self._asked = threading.Event()  # somebody was told how it ended
+        self._closing = threading.Lock()
+        self._tracker = StateTracker(name, self._stream.window_seconds)
+        self._order = threading.Lock()  # held by the thread whose message is the next
+        self._to_functions = Feed(self._call_functions, f"edgevid {name} callbacks", self._function_raised)
+        self._to_outputs = Feed(self._tell_outputs, f"edgevid {name} outputs", self._function_raised)
+        self._feeds = [self._to_functions] if self._functions else []
+        if self._outputs:
+            self._feeds.append(self._to_outputs)
         loop = threading.Thread(target=self._run, name=f"edgevid {name}", daemon=True)
-        # in this order, for the loop joins the other
-        self._threads = [loop] if self._delivery.thread is None else [self._delivery.thread, loop]
+        self._threads = [*(feed.thread for feed in self._feeds), loop]  # the loop last, for it joins the others
         _at_exit.add(self)
         for thread in self._threads:
             thread.start()
 
     @property
-    def running(self) -> bool:
-        """Whether it still reads, or has something to tell."""
-        return not self._over.is_set()
+    def state(self) -> SourceState:
+        """What is known of the source now; frozen. May be asked from any thread."""
+        return self._tracker.state
+
+    @property
+    def latest_sampled(self) -> Optional[Sampled]:
+        """The newest sampled frame and its prediction, None before the first."""
+        return self.state.sampled
 
     def stats(self) -> RunnerStats:
         """What it did so far. May be asked from any thread."""
-        return RunnerStats(
-            predictions=self._num_predictions,
-            events=self._num_events,
-            passed_over=self._delivery.passed_over,
-            source=SourceStats() if self._source is None else self._source.stats(),
-        )
-
-    def wait(self, timeout: Optional[float] = None) -> bool:
-        """Wait until the source has ended, or the runner was stopped, and the functions were told everything.
-
-        Args:
-            timeout: seconds; default: no limit.
-
-        Returns:
-            False when the time was over first.
-
-        Raises:
-            The error that stopped it: a SourceError, or whatever a function of the caller's raised.
-        """
-        if self.is_own_thread():
-            raise EdgevidError(
-                "A callback called wait() of the runner that called it, which waits for the callback; use stop()."
-            )
-        if not wait_interruptibly(self._over, timeout):
-            return False
-        self._asked.set()
-        self._join_threads(STOP_SECONDS)
-        if self.error is not None:
-            raise self.error
-        return True
-
-    def stop(self) -> None:
-        """End it: nothing more is read, events that are going on end. A second call does nothing.
-
-        Waits until everything is closed, but at most 2 s for a read or a function of the caller's that blocks: its thread
-        is left behind, and ends when that returns. From within a callback it returns at once. Predictions that wait for a
-        slow function are dropped, events are told. A source that the caller opened stays open.
-
-        Raises:
-            The error that had stopped it before, where nobody was told yet.
-        """
-        self.stop_soon()
-        if self.is_own_thread() or not self.join(STOP_SECONDS):
-            return
-        told = self._asked.is_set()
-        self._asked.set()
-        self._join_threads(STOP_SECONDS)
-        if self.error is not None and not told:
-            raise self.error
+        state, source = self.state, self._source
+        source_stats = SourceStats() if source is None else source.stats()
+        return RunnerStats(state.predictions, state.events, self._to_functions.passed_over, source_stats)
 
     def stop_soon(self) -> None:
-        """As :meth:`stop`, but waits for nothing and raises nothing."""
-        with self._lock:
-            if self._stopping.is_set():
-                return
-            self._stopping.set()
-        self._delivery.drop_predictions()
-        if self._closes and self._source is not None and not self._loop_over.is_set():
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        for feed in self._feeds:
+            feed.drop_frames()
+        if self._source is not None and not self._loop_over.is_set():
             # Closing frees a read that blocks, and may take its time. (At the program's end no thread starts any more.)
             try:
                 threading.Thread(target=self._close_source, name=f"edgevid {self.name} closing", daemon=True).start()
             except RuntimeError:
                 self._close_source()
 
-    def join(self, timeout: float) -> bool:
-        """Wait for the end, at most ``timeout`` seconds; whether it came. Raises nothing."""
-        return wait_interruptibly(self._over, timeout)
+    def _ask(self) -> bool:
+        """Whoever asks is told how it ended, so that no error needs to be logged. Whether nobody had asked before."""
+        is_first = not self._asked.is_set()
+        self._asked.set()
+        if self._loop_over.is_set():  # else it blocks in a read
+            self._join_threads(time.monotonic() + STOP_SECONDS)
+        return is_first
 
-    def is_own_thread(self) -> bool:
-        """Whether the caller is one of the runner's own threads: a callback or a watcher."""
-        return threading.current_thread() in self._threads
+    def _members(self) -> Sequence[Runner]:
+        return [self]
+
+    def _join_threads(self, deadline: float) -> None:
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0.0))
 
     def _run(self) -> None:
         try:
-            self._loop(self._opener())
+            self._loop(open_stream_source(self._given))
         except BaseException as error:
-            self._broke_off(error)
+            self._note_failure(error)
         self._tell(self._final or self._new_status("ended", f"{self.name} has ended."))
         self._loop_over.set()
-        self._delivery.finish()
-        self._end()
+        for feed in self._feeds:
+            feed.finish()
+        self._end(self._broke_off)
 
     def _loop(self, source: Source) -> None:
         told_before = source.on_status
 
         def tell(status: SourceStatus) -> None:
-            self._status(status)
+            self._source_told(dataclasses.replace(status, source=self.name))
             if told_before is not None:
                 told_before(status)
 
@@ -211,130 +181,123 @@ class Runner:
         try:
             if self._stopping.is_set():
                 return
-            self._delivery.newest_only = source.live
-            for observation in observe(
-                self._stream, source, name=self.name, smoothing=self._smoothing, events=self._events, stop=self._stop_at
-            ):
-                self._take(observation)
+            self._tell(self._new_status("opened", f"{self.name} is open."))
+            for feed in self._feeds:
+                feed.newest_only = source.live
+            for followed in follow(self._stream, source, self._is_over, self._smoothing):
+                if followed is None:
+                    self._end_scene(source)
+                    self._scene += 1
+                    continue
+                self._take(followed, source)
+                if self._is_over(followed.timestamp):
+                    break
         except BaseException as error:
-            self._broke_off(error)
+            self._note_failure(error)
         finally:
-            if self._closes:
-                self._close_source()
+            self._end_scene(source)
+            self._close_source()
             source.on_status = told_before
 
     def _close_source(self) -> None:
-        with (
-            self._closing
-        ):  # the second waits until the first is through: a camera's thread must not outlive the runner
-            if self._source is not None:
+        """Close it, unless the caller opened it."""
+        # the second waits until the first is through: a camera's thread must not outlive the runner
+        with self._closing:
+            if self._source is not None and self._source is not self._given:
                 self._source.close()
 
-    def _stop_at(self, timestamp: float) -> bool:
-        if self._first_timestamp is None:
-            self._first_timestamp = timestamp
-        seconds = timestamp - self._first_timestamp
-        return self._stopping.is_set() or self._limits.reached(seconds, self._num_predictions)
+    def _is_over(self, timestamp: float) -> bool:
+        """Whether the stream ends at the frame of ``timestamp``: it was stopped, or a limit is reached."""
+        first = self.state.first_timestamp
+        seconds = 0.0 if first is None else timestamp - first
+        return (
+            self._stopping.is_set()
+            or (self._max_seconds is not None and seconds >= self._max_seconds)
+            or (self._max_predictions is not None and self.state.predictions >= self._max_predictions)
+        )
 
-    def _take(self, observation: Observation) -> None:
-        self._tell_opened()
-        prediction = observation.prediction
-        self._num_events += len(observation.events)
-        self.latest_observation = observation
+    def _take(self, followed: Followed, source: Source) -> None:
+        prediction = followed.prediction
+        events = [] if prediction is None else self._events.update(prediction)
+        latency = max(time.monotonic() - followed.taken_at, 0.0)
+        sampled = Sampled(
+            self.name, followed.timestamp, followed.frame, prediction, latency, source.stats(), source.live, self._scene
+        )
         if prediction is not None:
-            self._num_predictions += 1
             self.latest = prediction
-        self._tell_watchers(lambda watcher: watcher.observe(observation))
-        self._delivery.observe(observation)
+        self._tell(sampled, *(SourceEvent(self.name, event, source.live) for event in events))
+        for feed in self._feeds:
+            feed.wait_for_room()
 
-    def _status(self, status: SourceStatus) -> None:
+    def _end_scene(self, source: Source) -> None:
+        self._tell(*(SourceEvent(self.name, event, source.live) for event in self._events.finish()))
+
+    def _source_told(self, status: SourceStatus) -> None:
         """What the source tells, from any thread. That it has ended is told after the last events."""
-        status = dataclasses.replace(status, source=self.name)
-        if status.state == "opened":
-            self._tell_opened(status)
-        elif status.state not in ("ended", "failed"):
-            self._tell_opened()
+        if status.state in ("ended", "failed"):
+            self._final = self._final or status
+        elif status.state != "opened":  # which was told, also of a source that had been opened before
             self._tell(status)
-        elif self._final is None:
-            self._final = status
-
-    def _tell_opened(self, status: Optional[SourceStatus] = None) -> None:
-        """First and once, also of a source that had been opened before and does not tell it again."""
-        with self._lock:
-            told, self._told_opened = self._told_opened, True
-        if not told:
-            self._tell(status or self._new_status("opened", f"{self.name} is open."))
 
     def _new_status(self, state: str, message: str) -> SourceStatus:
         return SourceStatus(self.name, state, message, time.monotonic())
 
-    def _tell(self, status: SourceStatus) -> None:
-        self._tell_watchers(lambda watcher: watcher.status(status))
-        self._delivery.status(status)
+    def _tell(self, *messages: Message) -> None:
+        """Give messages the next place in the order, and hand them on; any thread. Never waits for who is told."""
+        with self._order:
+            for message in messages:
+                state = self._tracker.take(message)
+                if self._outputs:
+                    self._to_outputs.put(message, state)
+                if self._calls(message):
+                    self._to_functions.put(message, state)
 
-    def _tell_watchers(self, tell: Callable[[Watcher], None]) -> None:
-        for watcher in self._watchers:
+    def _calls(self, message: Message) -> list[tuple[Callable[..., object], Any]]:
+        """The functions that a message is for, and what each is told."""
+        if isinstance(message, SourceEvent):
+            told: dict[str, Any] = {"on_event": message.event}
+        elif isinstance(message, SourceStatus):
+            told = {"on_status": message}
+        elif message.prediction is None:
+            return []
+        else:
+            told = {"on_prediction": message.prediction, "on_sampled": message}
+        return [(self._functions[option], what) for option, what in told.items() if option in self._functions]
+
+    def _call_functions(self, message: Message, state: SourceState) -> None:
+        for function, what in self._calls(message):
+            function(what)
+
+    def _tell_outputs(self, message: Message, state: SourceState) -> None:
+        for output in self._outputs.copy():
             try:
-                tell(watcher)
-            except BaseException as error:
-                self._failed(error, by_consumer=True)
-                self.stop_soon()
+                output.take(message, state)
+            except BaseException:  # its own mistake, whatever it is: recognition goes on without it
+                self._outputs.remove(output)
+                _logger.exception("%s: the output %r failed, and is told nothing more.", self.name, output)
 
-    def _broke_off(self, error: BaseException) -> None:
+    def _note_failure(self, error: BaseException) -> None:
         """The source, or what was made of its frames, failed. After a stop that is how a read that was freed ends."""
         if not self._stopping.is_set():
-            self._failed(error)
+            self._broke_off = self._broke_off or error
             self._final = self._final or self._new_status("failed", str(error) or type(error).__name__)
 
-    def _consumer_raised(self, error: BaseException) -> None:
-        """A function of the caller's failed; in the delivery's thread."""
-        self._failed(error, by_consumer=True)
+    def _function_raised(self, error: BaseException) -> None:
+        """A function of the caller's failed; in the thread that called it."""
         self.stop_soon()
         self._loop_over.wait(STOP_SECONDS)  # not longer, for a read may block
-        self._end()
+        self._end(error, by_function=True)
 
-    def _failed(self, error: BaseException, *, by_consumer: bool = False) -> None:
-        with self._lock:
-            if self.error is None:
-                self.error, self.consumer_failed = error, by_consumer
-
-    def _end(self) -> None:
-        with self._lock:
-            if self._over.is_set():
-                return
-            self._over.set()
-        if self._ended is not None:
-            self._ended(self)
-        if self._has_untold_error() and not self._asked.wait(_ASK_SECONDS):
-            self._log_error()
-
-    def _has_untold_error(self) -> bool:
-        # A failed source was told to on_status; what a function of the caller's raised was told to no one yet.
-        told = self._tells_statuses and not self.consumer_failed
-        return self.error is not None and not told and not self._asked.is_set()
-
-    def _log_error(self) -> None:
-        self._asked.set()
-        _logger.error("%s stopped: %s", self.name, self.error, exc_info=self.error)
-
-    def _join_threads(self, timeout: float) -> None:
-        """Wait for threads that are about to end; not for one that blocks in a read."""
-        deadline = time.monotonic() + timeout
-        for thread in self._threads:
-            if self._loop_over.is_set():
-                thread.join(max(deadline - time.monotonic(), 0.0))
-
-    def __enter__(self) -> Runner:
-        return self
-
-    def __exit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        if error is None:
-            self.stop()
-        else:  # which goes first
-            self.stop_soon()
-            self.join(STOP_SECONDS)
+    def _end(self, error: Optional[BaseException], *, by_function: bool = False) -> None:
+        if self._over.is_set():  # a function raised while a read blocked, which ends only now
+            return
+        self.error, self.consumer_failed = error, by_function
+        self._over.set()
+        self._ended(self)
+        # that a source failed was told to on_status; what a function raised was told to no one yet
+        is_told = error is None or ("on_status" in self._functions and not by_function)
+        if not is_told and not self._asked.wait(_ASK_SECONDS):
+            _logger.error("%s stopped: %s", self.name, error, exc_info=error)
 
 
 def _stop_all(runners: list[Runner]) -> None:
@@ -343,11 +306,7 @@ def _stop_all(runners: list[Runner]) -> None:
         runner.stop_soon()
     deadline = time.monotonic() + STOP_SECONDS
     for runner in runners:
-        runner._loop_over.wait(max(deadline - time.monotonic(), 0.0))
-        runner.join(max(deadline - time.monotonic(), 0.0))
-    for runner in runners:
-        if runner._has_untold_error():
-            runner._log_error()  # nobody can ask any more
+        runner._join_threads(deadline)
 
 
 _at_exit = AtExit(_stop_all)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ..events import ActiveAction, Began, Ended, Event
@@ -16,6 +16,7 @@ from .messages import Message, Sampled, SourceEvent
 GONE = ("lost", "ended", "failed")
 RATE_SECONDS = 5.0  # what a rate is the mean over
 _SHORTEST_RATE_SECONDS = 0.1
+_MAX_ARRIVALS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class SourceState:
         message: that status for people, without user and password.
         live: whether it is a camera.
         sampled: the newest frame.
+        timestamp, latency_seconds, stats: its own. ``stats`` is what became of the source's frames until it was sampled.
         prediction: the newest of the scene; None while its window fills, and where the source is lost.
         actions: those that go on, the one that began last at the end.
         quiet_since: while none goes on: when the last one ended, or the scene's first prediction came, in seconds on the
@@ -37,7 +39,7 @@ class SourceState:
         window_filled: how much of the window holds frames, in [0, 1]; None: not known.
         frames, predictions, events: how many there were.
         first_timestamp: of the first frame, in seconds on the source's clock.
-        total_latency_seconds: the sum over all frames.
+        mean_latency_seconds: over all frames.
         received_at, predicted_at: ``time.monotonic()`` when the newest frame and the newest prediction were there.
     """
 
@@ -47,6 +49,9 @@ class SourceState:
     message: str = ""
     live: bool = False
     sampled: Optional[Sampled] = None
+    timestamp: Optional[float] = None
+    latency_seconds: Optional[float] = None
+    stats: SourceStats = field(default_factory=SourceStats)
     prediction: Optional[Prediction] = None
     actions: tuple[ActiveAction, ...] = ()
     quiet_since: Optional[float] = None
@@ -55,20 +60,10 @@ class SourceState:
     predictions: int = 0
     events: int = 0
     first_timestamp: Optional[float] = None
-    total_latency_seconds: float = 0.0
+    mean_latency_seconds: Optional[float] = None
     received_at: float = 0.0
     predicted_at: float = 0.0
     _rates: tuple[Optional[float], Optional[float]] = (None, None)
-
-    @property
-    def timestamp(self) -> Optional[float]:
-        """Of the newest frame, in seconds on the source's clock."""
-        return None if self.sampled is None else self.sampled.timestamp
-
-    @property
-    def stats(self) -> SourceStats:
-        """What became of the source's frames, up to the newest that was sampled."""
-        return SourceStats() if self.sampled is None else self.sampled.stats
 
     @property
     def action(self) -> Optional[ActiveAction]:
@@ -78,10 +73,7 @@ class SourceState:
     @property
     def action_score(self) -> Optional[float]:
         """The probability that the newest prediction gives :attr:`action`, in [0, 1]."""
-        action, prediction = self.action, self.prediction
-        if action is None or prediction is None or action.label not in prediction.labels:
-            return None
-        return float(prediction.probabilities[prediction.labels.index(action.label)])
+        return None if self.action is None else _score(self.prediction, self.action.label)
 
     @property
     def since(self) -> Optional[float]:
@@ -89,19 +81,9 @@ class SourceState:
         return self.actions[-1].since if self.actions else self.quiet_since
 
     @property
-    def latency_seconds(self) -> Optional[float]:
-        """Of the newest frame; see :class:`Sampled`."""
-        return None if self.sampled is None else self.sampled.latency_seconds
-
-    @property
-    def mean_latency_seconds(self) -> Optional[float]:
-        """Over all frames."""
-        return self.total_latency_seconds / self.frames if self.frames else None
-
-    @property
     def age_seconds(self) -> Optional[float]:
         """How old the newest frame is now: since its capture, or since it was read from a file."""
-        return None if self.sampled is None else self.sampled.latency_seconds + time.monotonic() - self.received_at
+        return None if self.latency_seconds is None else self.latency_seconds + time.monotonic() - self.received_at
 
     @property
     def prediction_age_seconds(self) -> Optional[float]:
@@ -110,12 +92,12 @@ class SourceState:
 
     @property
     def frames_per_second(self) -> Optional[float]:
-        """Frames sampled a second, over the last 5 s; None: not known yet."""
+        """Frames sampled a second, over the last 5 s at most; None: not known yet."""
         return self._rate(0)
 
     @property
     def captured_per_second(self) -> Optional[float]:
-        """Frames that the source had, a second, over the last 5 s; None: not known yet."""
+        """Frames that the source had, a second, over the last 5 s at most; None: not known yet."""
         return self._rate(1)
 
     def _rate(self, which: int) -> Optional[float]:
@@ -138,9 +120,11 @@ class StateTracker:
     def __init__(self, source: str, window_seconds: Optional[float] = None) -> None:
         self.state = SourceState(source, without_credentials(source))
         self._window_seconds = window_seconds
-        self._arrivals: deque[tuple[float, int]] = deque()  # when a frame was there, what had been captured
+        self._total_latency_seconds = 0.0
+        # of the last frames: when each was there, and how many the source had captured by then
+        self._arrivals: deque[tuple[float, int]] = deque(maxlen=_MAX_ARRIVALS)
         self._scene = 0
-        self._filling_since: Optional[float] = None  # timestamp of the first frame of the window that fills
+        self._scene_began = 0.0  # timestamp of the scene's first frame
 
     def take(self, message: Message) -> SourceState:
         """The state after the next message. Costs microseconds."""
@@ -150,71 +134,80 @@ class StateTracker:
             changes = self._happened(message.event)
         else:
             changes = self._status(message)
-        self.state = replace(self.state, **changes)
-        return self.state
+        # dataclasses.replace sets each field by itself, which takes several times as long
+        state = object.__new__(SourceState)
+        state.__dict__.update(self.state.__dict__, **changes)
+        self.state = state
+        return state
 
     def _sampled(self, sampled: Sampled) -> dict[str, Any]:
         now, state, prediction = time.monotonic(), self.state, sampled.prediction
+        self._total_latency_seconds += sampled.latency_seconds
         changes: dict[str, Any] = {
-            "sampled": sampled, "live": sampled.live, "frames": state.frames + 1, "received_at": now,
+            "sampled": sampled, "timestamp": sampled.timestamp, "latency_seconds": sampled.latency_seconds,
+            "mean_latency_seconds": self._total_latency_seconds / (state.frames + 1), "stats": sampled.stats,
+            "live": sampled.live, "frames": state.frames + 1, "received_at": now,
             "predictions": state.predictions + (prediction is not None),
-            "total_latency_seconds": state.total_latency_seconds + sampled.latency_seconds,
         }  # fmt: skip
         if state.first_timestamp is None:
             changes["first_timestamp"] = sampled.timestamp
         if state.state in GONE:
             return changes  # a frame that was under way when the camera was lost says nothing of now
-        changes.update(state="running", _rates=self._count(now, sampled.stats.captured))
-        if sampled.scene != self._scene:
-            self._scene, self._filling_since = sampled.scene, sampled.timestamp
+        changes.update(state="running", _rates=self._rates(now, sampled.stats.captured))
+        is_new_scene = sampled.scene != self._scene
+        if is_new_scene:
+            self._scene, self._scene_began = sampled.scene, sampled.timestamp
             changes.update(prediction=None, quiet_since=None)
-        quiet_since = changes.get("quiet_since", state.quiet_since)
         if prediction is not None:
             changes.update(prediction=prediction, predicted_at=now, window_filled=prediction.window_filled)
-            if quiet_since is None:
+            if is_new_scene or state.quiet_since is None:
                 changes["quiet_since"] = sampled.timestamp
             if state.actions:
                 changes["actions"] = tuple(_with_peak(action, prediction) for action in state.actions)
-        elif changes.get("prediction", state.prediction) is None and self._filling_since is not None:
-            changes["window_filled"] = self._filled(sampled.timestamp - self._filling_since)
+        elif self._window_seconds and (is_new_scene or state.prediction is None):
+            changes["window_filled"] = min((sampled.timestamp - self._scene_began) / self._window_seconds, 1.0)
         return changes
 
     def _happened(self, event: Event) -> dict[str, Any]:
-        changes: dict[str, Any] = {"events": self.state.events + 1}
-        others = tuple(action for action in self.state.actions if action.label != event.label)
+        actions, events = self.state.actions, self.state.events + 1
+        others = tuple(action for action in actions if action.label != event.label)
         if isinstance(event, Began) and self.state.state not in GONE:
-            changes["actions"] = (*others, ActiveAction(event.label, event.timestamp, event.score))
-        elif isinstance(event, Ended) and len(others) < len(self.state.actions):
-            changes.update(actions=others, quiet_since=event.timestamp)
-        return changes
+            return {"events": events, "actions": (*others, ActiveAction(event.label, event.timestamp, event.score))}
+        if isinstance(event, Ended) and others != actions:
+            return {"events": events, "actions": others, "quiet_since": event.timestamp}
+        return {"events": events}
 
     def _status(self, status: SourceStatus) -> dict[str, Any]:
-        changes: dict[str, Any] = {"state": status.state, "message": without_credentials(status.message)}
+        changes: dict[str, Any] = {
+            "state": status.state, "message": without_credentials(status.message), "actions": (), "quiet_since": None,
+        }  # fmt: skip
         if status.state in GONE:
             self._arrivals.clear()
             self._scene = 0
             changes["_rates"] = (0.0, 0.0)
         if status.state not in ("ended", "failed"):
             changes.update(prediction=None, window_filled=None)
-        return {**changes, "actions": (), "quiet_since": None}
+        return changes
 
-    def _count(self, now: float, captured: int) -> tuple[Optional[float], Optional[float]]:
-        """Frames sampled and frames captured in a second, over the last seconds."""
+    def _rates(self, now: float, captured: int) -> tuple[Optional[float], Optional[float]]:
+        """Frames sampled and frames captured a second, over the last seconds."""
         arrivals = self._arrivals
         arrivals.append((now, captured))
         while arrivals[0][0] < now - RATE_SECONDS:
             arrivals.popleft()
         first, captured_first = arrivals[0]
-        if now - first < _SHORTEST_RATE_SECONDS:
+        seconds = now - first
+        if seconds < _SHORTEST_RATE_SECONDS:
             return None, None
-        return (len(arrivals) - 1) / (now - first), max(captured - captured_first, 0) / (now - first)
+        return (len(arrivals) - 1) / seconds, max(captured - captured_first, 0) / seconds
 
-    def _filled(self, seconds: float) -> Optional[float]:
-        return None if not self._window_seconds else min(max(seconds / self._window_seconds, 0.0), 1.0)
+
+def _score(prediction: Optional[Prediction], label: str) -> Optional[float]:
+    if prediction is None or label not in prediction.labels:
+        return None
+    return float(prediction.probabilities[prediction.labels.index(label)])
 
 
 def _with_peak(action: ActiveAction, prediction: Prediction) -> ActiveAction:
-    if action.label not in prediction.labels:
-        return action
-    score = float(prediction.probabilities[prediction.labels.index(action.label)])
-    return replace(action, peak_score=score) if score > action.peak_score else action
+    score = _score(prediction, action.label)
+    return action if score is None or score <= action.peak_score else replace(action, peak_score=score)

@@ -10,28 +10,17 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ..errors import SourceError
-from .base import Source, SourceStats, SourceStatus, TimedFrame, Wanted
-from .camera import Camera
-from .iterable import FrameIterable
-from .picamera import PiCamera
-from .pictures import PICTURE_SUFFIXES, ImageFolder
-from .video_file import ClipSample, VideoFile, sample_clip
-
-__all__ = [
-    "Camera",
-    "ClipSample",
-    "FrameIterable",
-    "ImageFolder",
-    "PiCamera",
-    "Source",
-    "SourceStats",
-    "SourceStatus",
-    "TimedFrame",
-    "VideoFile",
-    "Wanted",
-    "open_source",
-    "sample_clip",
-]
+from .base import Source as Source
+from .base import SourceStats as SourceStats
+from .base import SourceStatus as SourceStatus
+from .base import TimedFrame as TimedFrame
+from .base import Wanted as Wanted
+from .camera import Camera as Camera
+from .picamera import PiCamera as PiCamera
+from .pictures import PICTURE_SUFFIXES
+from .pictures import ImageFolder as ImageFolder
+from .sequence import FrameIterable as FrameIterable
+from .video_file import VideoFile as VideoFile
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PICAMERA = re.compile(r"picamera2(?::([0-9]+))?")

@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, TypeVar
 
 from ..frames import Frame
 
 # Told a frame's timestamp, says whether its picture will be used.
 Wanted = Callable[[float], bool]
+
+S = TypeVar("S", bound="Source")
 
 
 class TimedFrame(NamedTuple):
@@ -33,6 +34,7 @@ class SourceStats:
         dropped: frames that came while the consumer was busy, and were passed over for newer ones. Always 0 of a file.
         restarts: how many times a lost camera was opened again.
         age_seconds: how old the frame in use is: seconds since it was captured; None for a file, and before the first one.
+        damaged: frames of a damaged file that cannot be decoded, and were left out; not part of ``captured``.
     """
 
     captured: int = 0
@@ -41,6 +43,7 @@ class SourceStats:
     dropped: int = 0
     restarts: int = 0
     age_seconds: Optional[float] = None
+    damaged: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,10 +128,8 @@ class Source:
     def __iter__(self) -> Iterator[TimedFrame]:
         return self.frames()
 
-    def __enter__(self) -> Source:
+    def __enter__(self: S) -> S:
         return self
 
-    def __exit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

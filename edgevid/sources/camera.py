@@ -9,14 +9,16 @@ from typing import Any, Optional, Union
 from ..errors import OptionError, SourceError
 from ..frames import Frame
 from ..support.credentials import without_password
-from ..tflite.fair_lock import FairLock
 from .live import LiveSource
+from .turns import opencv_turns
 
 _URL_OPEN_SECONDS = 10.0
 _INT_MAX = 2**31 - 1
-# OpenCV opens one network stream at a time in the whole program. Who waits for it had better know, and come in order: a camera
-# that answers would else be taken for one that does not, because of others that do not.
-_turns = FairLock()
+_CHECK_URL = "the address, the user name and password in it, and that the server runs."
+_CHECK_DEVICE = (
+    "that it is connected (ls /dev/video*), that you may read it (the group video) and that no other program uses it. A "
+    "Raspberry Pi CSI camera is the source picamera2."
+)
 
 
 class Camera(LiveSource):
@@ -53,43 +55,41 @@ class Camera(LiveSource):
         self.device = device
         super().__init__(
             f"camera {without_password(str(device))}",
-            partial(_OpenCVCapture, device, width, height, fps, timeout_seconds),
+            partial(
+                _OpenCVCapture, device, {"FRAME_WIDTH": width, "FRAME_HEIGHT": height, "FPS": fps}, timeout_seconds
+            ),
             timeout_seconds=timeout_seconds,
             reconnect=reconnect,
             reconnect_seconds=reconnect_seconds,
-            turns=_turns if _is_url(device) else None,
+            turns=opencv_turns if isinstance(device, str) else None,  # FFmpeg is asked for a device's path too
         )
-
-    def __enter__(self) -> Camera:
-        return self
 
 
 class _OpenCVCapture:
     """An open ``cv2.VideoCapture``."""
 
-    def __init__(
-        self,
-        device: Union[int, str],
-        width: Optional[int],
-        height: Optional[int],
-        fps: Optional[float],
-        timeout_seconds: float,
-    ) -> None:
+    def __init__(self, device: Union[int, str], wishes: dict[str, Optional[float]], timeout_seconds: float) -> None:
         import cv2
 
         self._cv2 = cv2
-        self._capture = _open(device, timeout_seconds)
+        is_url = isinstance(device, str) and "://" in device
+        arguments: list[Any] = [device]
+        # before OpenCV 4.5.2 there are no timeouts
+        if is_url and hasattr(cv2, "CAP_PROP_READ_TIMEOUT_MSEC") and _has_ffmpeg():
+            # FFmpeg gives up by itself, a little before a thread that is stuck in it would count as lost.
+            read_ms = min(max(int(0.8 * timeout_seconds * 1000), 1), _INT_MAX)
+            open_ms = int(_URL_OPEN_SECONDS * 1000)
+            options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, open_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_ms]
+            arguments += [cv2.CAP_FFMPEG, options]
+        self._capture: Any = cv2.VideoCapture(*arguments)
         if not self._capture.isOpened():
             self._capture.release()
-            raise SourceError(_does_not_open(device))
-        for prop, value in (
-            (cv2.CAP_PROP_FRAME_WIDTH, width),
-            (cv2.CAP_PROP_FRAME_HEIGHT, height),
-            (cv2.CAP_PROP_FPS, fps),
-            (cv2.CAP_PROP_BUFFERSIZE, 1),  # often ignored, never harmful
-        ):
+            raise SourceError(
+                f"The camera {without_password(str(device))} does not open. Check {_CHECK_URL if is_url else _CHECK_DEVICE}"
+            )
+        for name, value in {**wishes, "BUFFERSIZE": 1}.items():  # the last is often ignored, never harmful
             if value is not None:
-                self._capture.set(prop, value)
+                self._capture.set(getattr(cv2, f"CAP_PROP_{name}"), value)
 
     def grab(self) -> Optional[float]:
         return time.monotonic() if self._capture.grab() else None
@@ -105,32 +105,7 @@ class _OpenCVCapture:
         self._capture.release()
 
 
-def _open(device: Union[int, str], timeout_seconds: float) -> Any:
+def _has_ffmpeg() -> bool:
     import cv2
 
-    if _is_url(device) and cv2.CAP_FFMPEG in cv2.videoio_registry.getStreamBackends() and _knows_timeouts(cv2):
-        # FFmpeg gives up by itself, a little before a thread that is stuck in it would count as lost.
-        options = [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(_URL_OPEN_SECONDS * 1000),
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC, min(max(int(0.8 * timeout_seconds * 1000), 1), _INT_MAX),
-        ]  # fmt: skip
-        return cv2.VideoCapture(device, cv2.CAP_FFMPEG, options)
-    return cv2.VideoCapture(device)
-
-
-def _does_not_open(device: Union[int, str]) -> str:
-    message = f"The camera {without_password(str(device))} does not open. Check "
-    if _is_url(device):
-        return f"{message}the address, the user name and password in it, and that the server runs."
-    return (
-        f"{message}that it is connected (ls /dev/video*), that you may read it (the group video) and that no other program uses "
-        "it. A Raspberry Pi CSI camera is the source picamera2."
-    )
-
-
-def _is_url(device: Union[int, str]) -> bool:
-    return isinstance(device, str) and "://" in device
-
-
-def _knows_timeouts(cv2: Any) -> bool:
-    return hasattr(cv2, "CAP_PROP_OPEN_TIMEOUT_MSEC") and hasattr(cv2, "CAP_PROP_READ_TIMEOUT_MSEC")
+    return cv2.CAP_FFMPEG in cv2.videoio_registry.getStreamBackends()

@@ -46,36 +46,23 @@ def is_picture(path: Path) -> bool:
 def _iso_missing(file: BinaryIO, size: int) -> int:
     position = 0
     while position < size:
-        length = _iso_box_length(file, position)
-        if not length:  # no box: the rest belongs to the last one, or was appended by another program
+        file.seek(position)
+        head = file.read(16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        # 0: this box reaches to the end of the file. No box: the rest belongs to the last one, or another program appended it.
+        if head[4:8] not in _ISO_BOXES or length < 8:
             return 0
-        if position + length > size:
-            return position + length - size
         position += length
-    return 0
-
-
-def _iso_box_length(file: BinaryIO, position: int) -> int:
-    """Bytes from here to the next box; 0: this box reaches to the end of the file, or there is no box here."""
-    file.seek(position, os.SEEK_SET)
-    head = file.read(16)
-    if len(head) < 8 or head[4:8] not in _ISO_BOXES:
-        return 0
-    length = int.from_bytes(head[:4], "big")
-    if length == 1:
-        length = int.from_bytes(head[8:16], "big") if len(head) == 16 else 0
-    return length if length >= 8 else 0
+    return position - size
 
 
 def _matroska_missing(file: BinaryIO, size: int) -> int:
-    file.seek(4, os.SEEK_SET)
+    file.seek(4)
     header = _ebml_size(file)
-    if header is None:
-        return 0
-    file.seek(header, os.SEEK_CUR)
-    if file.read(4) != _MATROSKA_SEGMENT:
-        return 0
-    segment = _ebml_size(file)
+    file.seek(header or 0, os.SEEK_CUR)
+    segment = _ebml_size(file) if file.read(4) == _MATROSKA_SEGMENT else None
     return 0 if segment is None else max(0, file.tell() + segment - size)
 
 

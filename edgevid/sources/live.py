@@ -14,14 +14,16 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Callable, Optional
+from functools import partial
+from typing import Callable, Optional, Protocol
 
-from ..errors import OptionError, SourceError
+from ..errors import SourceError
 from ..frames import Frame
 from ..support.at_exit import AtExit
-from ..tflite.fair_lock import FairLock
+from ..support.checks import check_number
+from ..support.retry import Retry
 from .base import Source, SourceStats, TimedFrame, Wanted
-from .capture import Capture
+from .turns import Turns
 
 # A camera may skip a frame now and then; so many in a row mean that it is gone.
 _MAX_FAILED_GRABS = 5
@@ -29,31 +31,35 @@ _FAILED_GRAB_SECONDS = 0.01
 # Opening takes longer than a frame: a network stream is probed, a sensor is started.
 _OPEN_SECONDS = 15.0
 _CLOSE_SECONDS = 2.0
-_FIRST_DELAY_SECONDS = 0.5
-_MAX_DELAY_SECONDS = 30.0
 # Threads that may be stuck in the driver at a time. With so many, no other is risked until one of them comes back.
 _MAX_STUCK = 3
 # A wait without end cannot be interrupted by Ctrl-C on every system.
 _WAIT_SECONDS = 0.5
 
 
+class Capture(Protocol):
+    """An open camera. All its methods are called by one thread."""
+
+    def grab(self) -> Optional[float]:
+        """Wait for the next frame; its time on ``time.monotonic()``, or None: there came none."""
+
+    def retrieve(self) -> Optional[Frame]:
+        """The frame that was grabbed last, uint8 ``[H, W, 3]`` RGB; None: it cannot be decoded."""
+
+    def release(self) -> None:
+        """Free the camera."""
+
+
 class LiveSource(Source):
     """A camera, read by its own thread. Timestamps are on ``time.monotonic()`` and never run backwards.
 
-    A lost camera is opened again, after 0.5 s and then ever more seldom up to each 30 s, while the iteration waits. A frame
-    that cannot be decoded counts as dropped. One that is never closed is closed at the program's end.
+    A frame that cannot be decoded counts as dropped. One that is never closed is closed at the program's end. For the rest see
+    :class:`~edgevid.Camera`.
 
     Args:
-        name: for messages.
         open_capture: opens the camera; called in the thread. Raises SourceError when it does not open.
-        timeout_seconds: how long to wait for a frame before the camera counts as lost.
-        reconnect: whether a lost camera is opened again; else its loss is an error.
-        reconnect_seconds: give a lost camera up after so long; default: never.
-        turns: held while the camera is opened, by drivers that open one at a time; the wait for it counts as no delay of the
-            camera's.
-
-    Raises:
-        SourceError: it does not open. Raised by the iteration: it is lost, and not to be opened (any longer).
+        turns: what the camera waits for before it is opened, by a driver that opens one at a time. The wait counts as no delay
+            of the camera's.
     """
 
     live = True
@@ -66,16 +72,15 @@ class LiveSource(Source):
         timeout_seconds: float,
         reconnect: bool,
         reconnect_seconds: Optional[float],
-        turns: Optional[FairLock] = None,
+        turns: Optional[Turns] = None,
     ) -> None:
         self.name = name
-        self.timeout_seconds = _positive("timeout_seconds", timeout_seconds)
+        self.timeout_seconds = check_number("timeout_seconds", timeout_seconds, 0, above_low=True, unit="seconds")
+        if reconnect_seconds is not None:
+            check_number("reconnect_seconds", reconnect_seconds, 0, above_low=True, unit="seconds")
         self.reconnect = reconnect
-        self.reconnect_seconds = (
-            None if reconnect_seconds is None else _positive("reconnect_seconds", reconnect_seconds)
-        )
-        self._open_capture = open_capture
-        self._turns: contextlib.AbstractContextManager[None] = contextlib.nullcontext() if turns is None else turns
+        self.reconnect_seconds = reconnect_seconds
+        self._open_capture, self._turns = open_capture, turns
         self._condition = threading.Condition()
         self._wanted: Optional[Wanted] = None  # set while the consumer waits for a frame
         self._slot: Optional[tuple[TimedFrame, int]] = None  # with how often the camera was reopened before it
@@ -86,17 +91,17 @@ class LiveSource(Source):
         self._opened = False
         self._reopened = 0
         self._lost_at: Optional[float] = None
-        self._delay = _FIRST_DELAY_SECONDS
+        self._retry = Retry()
         self._grabbed = 0
         self._newest = -math.inf
         self._in_use: Optional[float] = None  # the timestamp of the frame handed out last
-        self._stuck: list[threading.Thread] = []
+        self._stuck: list[_Reader] = []
         self._reader = self._start_reader()
         _at_exit.add(self)
         try:
             self._wait_until_open()
         except BaseException:
-            self._reader.stop()
+            self._reader.stopped = True
             raise
 
     def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
@@ -113,7 +118,7 @@ class LiveSource(Source):
         noticed: Optional[float] = None  # the loss that the consumer was told
         while True:
             try:
-                frame = self._next(wanted or _every, noticed)
+                frame = self._next(wanted or (lambda timestamp: True), noticed)
             except SourceError as error:
                 self._tell("failed", str(error))
                 raise
@@ -133,8 +138,8 @@ class LiveSource(Source):
         A second call, also one that comes while the first waits, waits for no longer than that.
         """
         self._stop_soon()
-        if self._reader.thread is not threading.current_thread():
-            self._reader.thread.join(max(self._close_by - time.monotonic(), 0.0))
+        if self._reader is not threading.current_thread():
+            self._reader.join(max(self._close_by - time.monotonic(), 0.0))
         self._tell("ended", f"The {self.name} is closed.")
 
     def _stop_soon(self) -> None:
@@ -143,7 +148,7 @@ class LiveSource(Source):
                 return
             self._closing.set()
             self._close_by = time.monotonic() + _CLOSE_SECONDS
-            self._reader.stop()
+            self._reader.stopped = True
             self._condition.notify_all()
 
     # The consumer's side.
@@ -151,13 +156,13 @@ class LiveSource(Source):
     def _wait_until_open(self) -> None:
         with self._condition:
             while not self._opened and self._error is None and time.monotonic() < self._reader.deadline:
-                self._condition.wait(min(max(self._reader.deadline - time.monotonic(), 0.0), _WAIT_SECONDS))
+                self._wait_for_reader()
             opened, error = self._opened, self._error
         if opened:
             return
         if error is None:
             raise SourceError(f"The {self.name} does not open: no answer within {_OPEN_SECONDS:g} s.")
-        self._reader.thread.join(_CLOSE_SECONDS)  # it is about to end
+        self._reader.join(_CLOSE_SECONDS)  # it is about to end
         raise error
 
     def _next(self, wanted: Wanted, noticed: Optional[float]) -> Optional[TimedFrame]:
@@ -170,13 +175,13 @@ class LiveSource(Source):
                         return None
                     if self._error is not None:
                         raise self._error
-                    if self._lost_at is not None and self._lost_at != noticed:
-                        return None
                     if self._wanted_error is not None:
                         error, self._wanted_error = self._wanted_error, None
                         raise error
+                    if self._lost_at is not None and self._lost_at != noticed:
+                        return None
                     self._watch_reader()
-                    self._condition.wait(min(max(self._reader.deadline - time.monotonic(), 0.0), _WAIT_SECONDS))
+                    self._wait_for_reader()
                 (frame, self.restarts), self._slot = self._slot, None
                 self._in_use = frame.timestamp
                 self._used += 1
@@ -187,6 +192,10 @@ class LiveSource(Source):
                     self._dropped += 1
                 self._wanted = None
 
+    def _wait_for_reader(self) -> None:
+        """Wait for news of the thread, at most until it counts as stuck."""
+        self._condition.wait(min(max(self._reader.deadline - time.monotonic(), 0.0), _WAIT_SECONDS))
+
     def _watch_reader(self) -> None:
         """Replace a thread that is stuck in the driver; give up a camera that is away for too long."""
         now = time.monotonic()
@@ -195,22 +204,19 @@ class LiveSource(Source):
             self._error = SourceError(
                 f"The {self.name} was lost, and did not come back within {patience:g} s; check its cable or network."
             )
-            self._reader.stop()
+            self._reader.stopped = True
             self._condition.notify_all()
             raise self._error
         if now >= self._reader.deadline:
-            self._reader.stop()
-            self._stuck.append(self._reader.thread)
+            self._reader.stopped = True
+            self._stuck.append(self._reader)
             self._reader = self._start_reader(
                 f"The {self.name} gave no frame for {self.timeout_seconds:g} s; check its cable or network."
             )
 
     def _start_reader(self, trouble: Optional[str] = None) -> _Reader:
-        reader = _Reader()
-        reader.thread = threading.Thread(
-            target=self._work, args=(reader, trouble), name=f"edgevid {self.name}", daemon=True
-        )
-        reader.thread.start()
+        reader = _Reader(self.name, partial(self._work, trouble=trouble))
+        reader.start()
         return reader
 
     # The thread's side.
@@ -229,7 +235,8 @@ class LiveSource(Source):
 
     def _open_and_read(self, reader: _Reader) -> Optional[str]:
         """Why the camera was lost; None: the reader is stopped."""
-        with self._turns:
+        turn = contextlib.nullcontext() if self._turns is None else self._turns.take(self.name, lambda: reader.stopped)
+        with turn:
             if reader.stopped:
                 return None
             reader.expect_within(_OPEN_SECONDS)
@@ -301,7 +308,7 @@ class LiveSource(Source):
             lost_at, self._lost_at = self._lost_at, None
             if lost_at is None:
                 return True
-            self._delay = _FIRST_DELAY_SECONDS
+            self._retry.reset()
             self._reopened += 1
         self._tell("reopened", f"The {self.name} is back after {time.monotonic() - lost_at:.1f} s.")
         return True
@@ -320,8 +327,7 @@ class LiveSource(Source):
                 self._lost_at = time.monotonic()
                 self._condition.notify_all()
             reader.deadline = math.inf
-            retry_at = time.monotonic() + self._delay
-            self._delay = min(2 * self._delay, _MAX_DELAY_SECONDS)
+            retry_at = time.monotonic() + self._retry.next_delay()
         if is_new:
             self._tell("lost", f"{trouble} It is being opened again.")
         with self._condition:
@@ -334,17 +340,13 @@ class LiveSource(Source):
             return not reader.stopped
 
 
-class _Reader:
-    """A thread that reads, and what the consumer knows of it."""
+class _Reader(threading.Thread):
+    """The thread that reads, and what the consumer knows of it."""
 
-    thread: threading.Thread
-
-    def __init__(self) -> None:
+    def __init__(self, name: str, work: Callable[[_Reader], None]) -> None:
+        super().__init__(target=lambda: work(self), name=f"edgevid {name}", daemon=True)
         self.stopped = False
         self.deadline = math.inf  # without a sign of life until then it is stuck
-
-    def stop(self) -> None:
-        self.stopped = True
 
     def expect_within(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
@@ -358,13 +360,3 @@ def _close_all(sources: list[LiveSource]) -> None:
 
 
 _at_exit = AtExit(_close_all)
-
-
-def _every(timestamp: float) -> bool:
-    return True
-
-
-def _positive(option: str, seconds: float) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
-        raise OptionError(f"{option}={seconds!r} was given; expected a number of seconds above 0.")
-    return float(seconds)

@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 from ..errors import ExtraNotInstalledError, OptionError, SourceError
 from ..frames import Frame
+from ..support.checks import check_int, check_number
 from .live import LiveSource
 
 # libcamera's names give the order of the bits in a word, not of the bytes in memory: in "BGR888" a pixel is R, G, B.
@@ -20,16 +21,14 @@ _MAX_AGE_SECONDS = 5.0
 class PiCamera(LiveSource):
     """A Raspberry Pi CSI camera, read with picamera2: always its newest frame.
 
-    Timestamps are those of the sensor, when the frame's first row was exposed, on ``time.monotonic()``. A camera that is lost is
-    opened again, after 0.5 s and then ever more seldom up to each 30 s, while the iteration waits.
+    Timestamps are those of the sensor, when the frame's first row was exposed, on ``time.monotonic()``. For a lost camera see
+    :class:`~edgevid.Camera`.
 
     Args:
         index: the camera's number, as ``rpicam-hello --list-cameras`` counts them.
         width, height: of the frames, even; the image processor of the Pi scales for nothing.
         fps: frames a second; default: picamera2's, 30.
-        timeout_seconds: how long to wait for a frame before the camera counts as lost.
-        reconnect: whether a lost camera is opened again; else its loss is an error.
-        reconnect_seconds: give a lost camera up after so long; default: never.
+        timeout_seconds, reconnect, reconnect_seconds: as of :class:`~edgevid.Camera`.
 
     Raises:
         ExtraNotInstalledError: picamera2 is not there. SourceError: it does not open. Raised by the iteration: it is
@@ -47,14 +46,12 @@ class PiCamera(LiveSource):
         reconnect: bool = True,
         reconnect_seconds: Optional[float] = None,
     ) -> None:
-        if isinstance(index, bool) or not isinstance(index, int) or index < 0:
-            raise OptionError(f"The camera picamera2:{index!r} was asked for; expected a number from 0.")
-        for option, pixels in (("width", width), ("height", height)):
-            if isinstance(pixels, bool) or not isinstance(pixels, int) or pixels < 2 or pixels % 2:
-                raise OptionError(f"{option}={pixels!r} was given; expected an even number of pixels from 2.")
-        if fps is not None and (isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0 < fps <= 1000):
-            raise OptionError(f"fps={fps!r} was given; expected a number of frames a second above 0.")
-        self.index = index
+        self.index = check_int("index", index, 0)
+        for name, pixels in (("width", width), ("height", height)):
+            if check_int(name, pixels, 2) % 2:
+                raise OptionError(f"{name}={pixels!r} was given; expected an even number of pixels.")
+        if fps is not None:
+            check_number("fps", fps, 0, 1000, above_low=True, unit="frames a second")
         super().__init__(
             f"camera picamera2:{index}",
             partial(_PicameraCapture, _import_picamera2(), index, (width, height), fps, timeout_seconds),
@@ -62,9 +59,6 @@ class PiCamera(LiveSource):
             reconnect=reconnect,
             reconnect_seconds=reconnect_seconds,
         )
-
-    def __enter__(self) -> PiCamera:
-        return self
 
 
 class _PicameraCapture:
@@ -75,19 +69,21 @@ class _PicameraCapture:
     ) -> None:
         self._timeout_seconds = 0.8 * timeout_seconds  # gives up a little before a stuck thread would count as lost
         self._request: Any = None
+        camera = None
         try:
-            self._camera = module.Picamera2(index)
-        except Exception as error:
-            raise SourceError(_does_not_open(index, error)) from error
-        try:
+            self._camera = camera = module.Picamera2(index)
             controls = {} if fps is None else {"FrameDurationLimits": (round(1e6 / fps), round(1e6 / fps))}
             main = {"format": _RGB_IN_MEMORY, "size": size}
-            self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
-            self._camera.start()
+            camera.configure(camera.create_video_configuration(main=main, controls=controls))
+            camera.start()
         except Exception as error:
-            with contextlib.suppress(Exception):
-                self._camera.close()
-            raise SourceError(_does_not_open(index, error)) from error
+            if camera is not None:
+                with contextlib.suppress(Exception):
+                    camera.close()
+            raise SourceError(
+                f"The camera picamera2:{index} does not open: {error}. Check its ribbon cable, that rpicam-hello "
+                "--list-cameras shows it, and that no other program uses it."
+            ) from error
 
     def grab(self) -> Optional[float]:
         self._let_go()
@@ -108,11 +104,9 @@ class _PicameraCapture:
     def release(self) -> None:
         with contextlib.suppress(Exception):
             self._let_go()
-        # After a timeout the question still stands before the one to stop, which would wait for it for ever.
-        cancel = getattr(self._camera, "cancel_all_and_flush", None)
-        if cancel is not None:
-            with contextlib.suppress(Exception):
-                cancel()
+        with contextlib.suppress(Exception):
+            # After a timeout the question still stands before the one to stop, which would wait for it for ever.
+            self._camera.cancel_all_and_flush()  # older versions lack it
         self._camera.close()  # stops it first
 
     def _let_go(self) -> None:
@@ -131,12 +125,9 @@ def _monotonic(sensor_nanoseconds: Optional[int]) -> float:
     if sensor_nanoseconds is None:
         return now
     seconds = sensor_nanoseconds / 1e9
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    suspended = 0.0 if boottime is None else time.clock_gettime(boottime) - now
-    for candidate in (seconds - suspended, seconds):
-        if 0 <= now - candidate < _MAX_AGE_SECONDS:
-            return candidate
-    return now
+    suspended = time.clock_gettime(time.CLOCK_BOOTTIME) - now if hasattr(time, "CLOCK_BOOTTIME") else 0.0
+    likely = (time_ for time_ in (seconds - suspended, seconds) if 0 <= now - time_ < _MAX_AGE_SECONDS)
+    return next(likely, now)
 
 
 def _import_picamera2() -> Any:
@@ -154,10 +145,3 @@ def _import_picamera2() -> Any:
             "versions of NumPy and OpenCV that apt installs beside python3-picamera2."
         ) from error
     return picamera2
-
-
-def _does_not_open(index: int, error: Exception) -> str:
-    return (
-        f"The camera picamera2:{index} does not open: {error}. Check its ribbon cable, that rpicam-hello --list-cameras "
-        "shows it, and that no other program uses it."
-    )

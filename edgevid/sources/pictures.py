@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -12,8 +11,9 @@ from typing import Any, Callable, Union
 
 import numpy as np
 
-from ..errors import OptionError, SourceError
+from ..errors import SourceError
 from ..frames import Frame
+from ..support.checks import check_number
 from .folder import VIDEO_SUFFIXES
 from .sequence import SequenceSource
 
@@ -40,9 +40,7 @@ class ImageFolder(SequenceSource):
     """
 
     def __init__(self, pictures: Union[str, Path, Sequence[Union[str, Path]]], *, fps: float = 25.0) -> None:
-        if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not (math.isfinite(fps) and fps > 0):
-            raise OptionError(f"fps={fps!r} was given; expected a number of pictures a second above 0.")
-        self.fps = float(fps)
+        self.fps = check_number("fps", fps, 0, above_low=True, unit="pictures a second")
         if isinstance(pictures, (str, Path)):
             self.paths = _pictures_in(Path(pictures))
             self.name = str(pictures)
@@ -84,9 +82,7 @@ def _read(path: Path) -> Frame:
     try:
         with Image.open(path) as opened:
             image = ImageOps.exif_transpose(opened)
-            if image.mode == "I" or image.mode.startswith(
-                "I;16"
-            ):  # 16 bits a pixel, which Pillow would clip, not scale
+            if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip, not scale
                 grey = np.clip(np.asarray(image).astype(np.int32) >> 8, 0, 255).astype(np.uint8)
                 return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
             return np.asarray(image.convert("RGB"))

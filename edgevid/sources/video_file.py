@@ -1,36 +1,44 @@
-"""Finished videos: read frame by frame, or sampled uniformly."""
+"""Finished videos, read frame by frame."""
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
+from typing import Any, Callable, Optional, Union
 
 from ..errors import SourceError
 from ..frames import Frame
-from ..sampling import FRAMES_PER_CLIP, uniform_indices
+from .base import SourceStats
 from .container import is_picture, missing_bytes
 from .sequence import SequenceSource
-
-T = TypeVar("T")
+from .turns import opencv_turns
 
 # FFmpeg takes a text file for a film of a terminal, and any bytes with these suffixes for text art or karaoke; nobody
 # means that.
-_TEXT_CODECS = {"ansi"}
+_TEXT_CODEC = b"ansi"
 _TEXT_ART_SUFFIXES = {".adf", ".bin", ".cdg", ".idf", ".xb"}
 _DEFAULT_FPS = 25.0
+# Frames in a row that cannot be decoded: of a container that declares too many, the end must not look like damage for ever.
+_MAX_FAILED_GRABS = 1000
 _CLOSE_SECONDS = 2.0
+
+_logger = logging.getLogger("edgevid")
 
 
 class VideoFile(SequenceSource):
-    """A video file, read once from the start, never skipped. Timestamps are the file's own, from 0.
+    """A video file, never skipped. Timestamps are the file's own, from 0. Each iteration begins at the file's start.
+
+    A phone's note on how it was held is honoured: frames are upright. Frames of a damaged part that cannot be decoded are left
+    out, counted in :meth:`stats` and logged once; a part at the file's end cannot be told from the end.
 
     Attributes:
         path: the file.
-        width, height: of a frame, in pixels.
+        width, height: of a frame as it is handed out, in pixels.
         fps: nominal frames a second (25 where the file does not say).
         declared_frames: the container's frame count, which may be wrong; 0 where it gives none.
 
@@ -45,26 +53,10 @@ class VideoFile(SequenceSource):
         self.path = Path(path)
         self.name = str(path)
         self._lock = threading.Lock()  # OpenCV crashes when a file is freed while it is read
-        _check_file(self.path)
-        import cv2
-
-        self._cv2 = cv2
-        # absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol
-        self._capture: Any = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
-        if not self._capture.isOpened() or _is_text(self.path, _codec(self._capture.get(cv2.CAP_PROP_FOURCC))):
-            self.close()
-            raise SourceError(
-                f"{self.path} is not a video that OpenCV can read; expected MP4, AVI, MKV, WebM or the like. "
-                "A recording that was not closed properly looks like this too: convert it again with ffmpeg."
-            )
-        self.width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-        self.height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = float(fps) if math.isfinite(fps) and 0 < fps <= 1000 else _DEFAULT_FPS
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.declared_frames = int(count) if math.isfinite(count) and 0 < count < 2**40 else 0
-        self._index = -1
-        self._timestamp = -1.0 / self.fps
+        self._damaged = 0
+        self._capture: Any = None
+        self._timestamp = 0.0
+        self._open()
 
     def grab(self) -> Optional[float]:
         """Move to the next frame without converting it.
@@ -72,15 +64,23 @@ class VideoFile(SequenceSource):
         Returns:
             Its timestamp in seconds, or None at the end of the file.
         """
+        failed = 0
         with self._using() as capture:
             if capture is None:
                 return None
-            if not capture.grab():
-                if self._index < 0:
-                    raise SourceError(f"{self.path} holds no frame that can be decoded; convert it again with ffmpeg.")
-                return None
-            self._index += 1
+            while not capture.grab():
+                # A frame that cannot be decoded looks like the end of the file: only the number of frames tells.
+                failed += 1
+                if failed > _MAX_FAILED_GRABS or self._index + 1 + self._failed + failed >= self.declared_frames:
+                    if self._index < 0:
+                        raise SourceError(
+                            f"{self.path} holds no frame that can be decoded; convert it again with ffmpeg."
+                        )
+                    return None
             timestamp = capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000.0
+        if failed:
+            self._note_damage(failed)
+        self._index += 1
         # Some containers give no times, or times that stand still: then go on at the nominal rate.
         if not math.isfinite(timestamp) or timestamp <= self._timestamp:
             timestamp = self._timestamp + 1.0 / self.fps
@@ -98,6 +98,9 @@ class VideoFile(SequenceSource):
         frame: Frame = self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB)
         return frame
 
+    def stats(self) -> SourceStats:
+        return replace(super().stats(), damaged=self._damaged)
+
     def close(self) -> None:
         super().close()
         if self._lock.acquire(timeout=_CLOSE_SECONDS):
@@ -105,6 +108,47 @@ class VideoFile(SequenceSource):
                 self._free()
             finally:
                 self._lock.release()
+
+    def _open(self) -> None:
+        """Open the file, or open it anew: not every container finds its first frame again."""
+        _check_file(self.path)
+        import cv2
+
+        self._cv2 = cv2
+        opencv_turns.wait(f"file {self.path}")
+        # absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol
+        capture = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
+        if not capture.isOpened() or self._is_text(capture.get(cv2.CAP_PROP_FOURCC)):
+            capture.release()
+            raise SourceError(
+                f"{self.path} is not a video that OpenCV can read; expected MP4, AVI, MKV, WebM or the like. "
+                "A recording that was not closed properly looks like this too: convert it again with ffmpeg."
+            )
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # what it is by itself differs between versions of OpenCV
+        self._free()
+        self._capture = capture
+        self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.fps = float(fps) if math.isfinite(fps) and 0 < fps <= 1000 else _DEFAULT_FPS
+        self.declared_frames = int(count) if math.isfinite(count) and 0 < count < 2**40 else 0
+        self._index = -1  # of the frame last grabbed
+        self._failed = 0  # frames before it that cannot be decoded
+        self._timestamp = -1.0 / self.fps
+
+    def _is_text(self, fourcc: float) -> bool:
+        code = int(fourcc) if math.isfinite(fourcc) and fourcc > 0 else 0
+        codec = code.to_bytes(8, "little")[:4].strip(b"\0 ").lower()
+        return codec == _TEXT_CODEC or (not codec and self.path.suffix.lower() in _TEXT_ART_SUFFIXES)
+
+    def _note_damage(self, frames: int) -> None:
+        if not self._damaged:
+            _logger.warning(
+                "%s is damaged after %.2f s: frames there cannot be decoded and are left out. Copy or record it again.",
+                self.path, max(self._timestamp, 0.0),
+            )  # fmt: skip
+        self._failed += frames
+        self._damaged += frames
 
     @contextmanager
     def _using(self) -> Iterator[Any]:
@@ -122,64 +166,14 @@ class VideoFile(SequenceSource):
             self._capture = None
 
     def _items(self) -> Iterator[tuple[float, Callable[[], Frame]]]:
+        with self._using() as capture:
+            if capture is not None and self._index >= 0:
+                self._open()
         while True:
             timestamp = self.grab()
             if timestamp is None:
                 return
             yield timestamp, self.retrieve
-
-    def __enter__(self) -> VideoFile:
-        return self
-
-
-class ClipSample(NamedTuple):
-    """A frame's index in its clip, its timestamp in seconds, and what was made of it."""
-
-    frame_index: int
-    timestamp: float
-    value: Any
-
-
-def sample_clip(
-    path: Union[str, Path], make: Callable[[Frame], T], num_samples: int = FRAMES_PER_CLIP
-) -> list[ClipSample]:
-    """Apply ``make`` to ``num_samples`` frames uniformly distributed over a video file.
-
-    One frame at a time is in memory, however long the clip. Frames that are not sampled are not converted, and a frame
-    that is sampled several times (in a clip shorter than ``num_samples``) is made once. The container's frame count
-    is only a guess that saves a pass: every frame is counted, and where the guess was wrong, what it got
-    wrong is read in a second pass.
-
-    Returns:
-        ``num_samples`` samples in time order.
-
-    Raises:
-        SourceError: as :class:`VideoFile`.
-    """
-    made: dict[int, ClipSample] = {}
-    with VideoFile(path) as video:
-        guess = video.declared_frames
-        num_frames = _make_frames(video, uniform_indices(guess, num_samples) if guess else [], make, made)
-    indices = [int(i) for i in uniform_indices(num_frames, num_samples)]
-    if num_frames != guess:
-        with VideoFile(path) as video:
-            _make_frames(video, indices, make, made)
-    if not made.keys() >= set(indices):
-        raise SourceError(f"{path} changed while it was read; try again once nothing writes to it.")
-    return [made[i] for i in indices]
-
-
-def _make_frames(video: VideoFile, indices: Any, make: Callable[[Frame], Any], made: dict[int, ClipSample]) -> int:
-    """Read to the end, make what ``indices`` names and ``made`` lacks; return the number of frames."""
-    wanted = {int(i) for i in indices} - made.keys()
-    num_frames = 0
-    while True:
-        timestamp = video.grab()
-        if timestamp is None:
-            return num_frames
-        if num_frames in wanted:
-            made[num_frames] = ClipSample(num_frames, timestamp, make(video.retrieve()))
-        num_frames += 1
 
 
 def _check_file(path: Path) -> None:
@@ -205,12 +199,3 @@ def _check_file(path: Path) -> None:
             f"{path} is cut short: at least {missing:,} bytes are missing at its end. Copy it again, or recover what is there "
             "with ffmpeg -i FILE -c copy NEW.mkv"
         )
-
-
-def _is_text(path: Path, codec: str) -> bool:
-    return codec in _TEXT_CODECS or (not codec and path.suffix.lower() in _TEXT_ART_SUFFIXES)
-
-
-def _codec(fourcc: float) -> str:
-    code = int(fourcc) if math.isfinite(fourcc) and fourcc > 0 else 0
-    return code.to_bytes(8, "little")[:4].decode("latin-1").strip("\0 ").lower()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
+from numbers import Real
 from typing import Any, Optional
 
 from ..errors import OptionError
-
-_LARGEST = sys.float_info.max  # an int may be larger
 
 
 def check_int(name: str, value: Any, low: int, high: Optional[int] = None) -> int:
@@ -26,7 +24,7 @@ def check_int(name: str, value: Any, low: int, high: Optional[int] = None) -> in
 def check_number(
     name: str, value: Any, low: float, high: float = math.inf, *, above_low: bool = False, unit: str = ""
 ) -> float:
-    """``value`` as a float if it is a finite number from ``low`` to ``high``. True and False are none.
+    """``value`` as a float if it is a finite number, NumPy's too, from ``low`` to ``high``. True and False are none.
 
     Args:
         above_low: whether ``low`` itself is refused.
@@ -35,10 +33,20 @@ def check_number(
     Raises:
         OptionError: it is not; the message begins with ``name=value``.
     """
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and abs(value) <= _LARGEST and (low < value if above_low else low <= value) and value <= high:
-        return float(value)
+    number = _finite(value)
+    if number is not None and (low < number if above_low else low <= number) and number <= high:
+        return number
     what = f"a number of {unit}" if unit else "a number"
     least = f"above {low:g}" if above_low else f"from {low:g}"
     most = "" if high == math.inf else f" to {high:g}" if not above_low else f", at most {high:g}"
     raise OptionError(f"{name}={value!r} was given; expected {what} {least}{most}.")
+
+
+def _finite(value: Any) -> Optional[float]:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an int may be larger than any float
+        return None
+    return number if math.isfinite(number) else None

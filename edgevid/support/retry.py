@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-FIRST_SECONDS = 0.5
-MAX_SECONDS = 30.0
-
 
 class Retry:
     """The pauses between attempts: each twice as long as the one before it, up to a limit.
@@ -18,7 +15,7 @@ class Retry:
         max_seconds: the longest.
     """
 
-    def __init__(self, first_seconds: float = FIRST_SECONDS, max_seconds: float = MAX_SECONDS) -> None:
+    def __init__(self, first_seconds: float = 0.5, max_seconds: float = 30.0) -> None:
         self._first, self._max = first_seconds, max_seconds
         self._next = first_seconds
 

@@ -6,10 +6,13 @@ Two packages hold the same ``Interpreter`` class: ``ai-edge-litert`` (LiteRT, th
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
 import os
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -18,24 +21,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError, OptionError, RuntimeNotAvailableError
-from .fair_lock import FairLock
+from ..support.checks import check_int
+from ..support.hardware import usable_cpus
 from .file_check import check_tflite_file
 
 ENVIRONMENT_VARIABLE = "EDGEVID_RUNTIME"
+
+_Sizes = tuple[tuple[int, ...], ...]  # the shape of each input
 
 # runtime name -> (distribution on PyPI, module with the Interpreter); the best one first
 _RUNTIMES = {
     "litert": ("ai-edge-litert", "ai_edge_litert.interpreter"),
     "tflite-runtime": ("tflite-runtime", "tflite_runtime.interpreter"),
 }
-_ALIASES = {
-    "ai-edge-litert": "litert",
-    "ai_edge_litert": "litert",
-    "tflite_runtime": "tflite-runtime",
-    "tflite": "tflite-runtime",
-}
+_ALIASES = {"ai-edge-litert": "litert", "tflite": "tflite-runtime"}
 # More threads than this make a 3 ms network slower, not faster, on the boards that edgevid is for.
 _MAX_DEFAULT_THREADS = 4
+# Interpreters of one model, each for other sizes of its inputs, where the runtime cannot change them.
+_MAX_INTERPRETERS = 4
+# Long enough for a thread that waits to wake up and take the lock.
+_STEP_ASIDE_SECONDS = 0.0003
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,6 @@ class RuntimeInfo:
     distribution: str
     version: Optional[str]
     problem: Optional[str]
-
-    @property
-    def installed(self) -> bool:
-        return self.version is not None
 
     @property
     def usable(self) -> bool:
@@ -103,37 +104,34 @@ def select_runtime(name: Optional[str] = None) -> RuntimeInfo:
     if wanted is None:
         wanted, said_by = os.environ.get(ENVIRONMENT_VARIABLE) or None, f"{ENVIRONMENT_VARIABLE}="
     if wanted is not None:
-        key = _ALIASES.get(wanted.strip().lower(), wanted.strip().lower())
+        key = wanted.strip().lower().replace("_", "-")
+        key = _ALIASES.get(key, key)
         if key not in _RUNTIMES:
             raise OptionError(f"{said_by}{wanted!r} is not a runtime; use one of: {', '.join(_RUNTIMES)}.")
         info = _inspect(key)
-        if not info.usable:
-            raise RuntimeNotAvailableError(
-                f"The runtime {key}, asked for by {said_by}{wanted!r}, cannot be used: {info.problem}"
-            )
-        return info
-    found = runtimes()
-    for info in found:
         if info.usable:
             return info
+        raise RuntimeNotAvailableError(
+            f"The runtime {key}, asked for by {said_by}{wanted!r}, cannot be used: {info.problem}"
+        )
+    found = runtimes()
+    usable = next((info for info in found if info.usable), None)
+    if usable is not None:
+        return usable
     problems = "".join(f"\n  {info.name}: {info.problem}" for info in found)
     raise RuntimeNotAvailableError(f"No TensorFlow Lite runtime can be used.{problems}")
 
 
 def default_num_threads() -> int:
     """Threads an interpreter uses unless told otherwise: the CPUs this process may use, at most 4."""
-    try:
-        available = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        available = os.cpu_count() or 1
-    return max(1, min(_MAX_DEFAULT_THREADS, available))
+    return min(_MAX_DEFAULT_THREADS, usable_cpus())
 
 
 class TfliteModel:
     """One TFLite model, ready to run.
 
-    An interpreter is not thread-safe, so :meth:`run` takes a lock: calls from several threads follow one another, in the
-    order in which they came.
+    An interpreter is not thread-safe, so :meth:`run` takes a lock: calls from several threads follow one another, and each
+    thread gets its turn.
 
     Args:
         path: the ``.tflite`` file.
@@ -150,14 +148,17 @@ class TfliteModel:
         self, path: Union[str, Path], *, num_threads: Optional[int] = None, runtime: Optional[str] = None
     ) -> None:
         self.path = Path(path)
-        self.num_threads = check_num_threads(num_threads)
+        self.num_threads = default_num_threads() if num_threads is None else check_int("num_threads", num_threads, 1)
         self.runtime = select_runtime(runtime)
-        self._lock = FairLock()
+        self._lock = threading.Lock()
+        self._last_thread = 0  # the thread that ran the model last
+        self._waiting: set[int] = set()  # threads that want to
         self._closed = False
-        self._interpreter: Any = self._open()
-        self.inputs = tuple(_spec(d) for d in self._interpreter.get_input_details())
-        self.outputs = tuple(_spec(d) for d in self._interpreter.get_output_details())
-        self._sizes = tuple(spec.shape for spec in self.inputs)
+        interpreter = self._open()
+        self.inputs = tuple(_spec(d) for d in interpreter.get_input_details())
+        self.outputs = tuple(_spec(d) for d in interpreter.get_output_details())
+        self._interpreters: dict[_Sizes, Any] = {tuple(spec.shape for spec in self.inputs): interpreter}
+        self._resizable = True
 
     def _open(self) -> Any:
         if not self.path.is_file():
@@ -188,59 +189,84 @@ class TfliteModel:
         Raises:
             ModelError: the arrays do not fit, the runtime fails, or the model is closed.
         """
-        with self._lock:
-            interpreter = self._usable_interpreter()
-            try:
-                if len(arrays) != len(self.inputs):
-                    raise ValueError("The number of arrays is wrong.")
-                sizes = tuple(array.shape for array in arrays)
-                if sizes != self._sizes and all(spec.takes(array) for spec, array in zip(self.inputs, arrays)):
-                    interpreter = self._resize(sizes)
-                for spec, array in zip(self.inputs, arrays):
-                    interpreter.set_tensor(spec.index, array)
-                interpreter.invoke()
-                return [interpreter.get_tensor(spec.index) for spec in self.outputs]
-            except (ValueError, RuntimeError) as error:
-                raise ModelError(
-                    f"{self.path.name} failed in {self.runtime.name} {self.runtime.version}: {' '.join(str(error).split())} "
-                    f"It was given {[f'{array.dtype} {list(array.shape)}' for array in arrays]} and takes "
-                    f"{[str(spec) for spec in self.inputs]}."
-                ) from error
-
-    def _usable_interpreter(self) -> Any:
-        if self._closed:
-            raise ModelError(f"The model {self.path.name} is closed; open it again.")
-        if self._interpreter is None:  # a change of its sizes failed, or was interrupted
-            self._interpreter, self._sizes = self._open(), tuple(spec.shape for spec in self.inputs)
-        return self._interpreter
-
-    def _resize(self, sizes: tuple[tuple[int, ...], ...]) -> Any:
-        """Give the inputs of any size the sizes that are wanted; the interpreter that has them."""
-        # Neither way back nor retry: an interpreter that failed halfway is not used again.
-        interpreter, self._interpreter = self._interpreter, None
+        # A thread that frees a threading.Lock and asks again at once mostly gets it again: of four threads, three waited 4 s
+        # for a network of 34 ms. So who had it last lets the others go first. Only "with lock" is safe against Ctrl-C, which
+        # can strike between any two steps of Python code; what it leaves in the set costs a short sleep at most.
+        thread = threading.get_ident()
+        if self._waiting and self._last_thread == thread:
+            time.sleep(_STEP_ASIDE_SECONDS)
+        self._waiting.add(thread)
         try:
-            self._set_sizes(interpreter, sizes)
-        except RuntimeError:
-            # tflite-runtime 2.14 sizes an interpreter with XNNPACK once only: later sizes need a new one.
+            with self._lock:
+                self._waiting.discard(thread)
+                self._last_thread = thread
+                return self._run(arrays)
+        finally:
+            self._waiting.discard(thread)
+
+    def _run(self, arrays: tuple[NDArray[Any], ...]) -> list[NDArray[Any]]:
+        self._check_open()
+        try:
+            sizes = tuple(array.shape for array in arrays)
+            interpreter = self._interpreters.get(sizes) or self._sized(sizes, arrays)
+            for spec, array in zip(self.inputs, arrays):
+                interpreter.set_tensor(spec.index, array)
+            interpreter.invoke()
+            return [interpreter.get_tensor(spec.index) for spec in self.outputs]
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{self.path.name} failed in {self.runtime.name} {self.runtime.version}: {' '.join(str(error).split())} "
+                f"It was given {[f'{array.dtype} {list(array.shape)}' for array in arrays]} and takes "
+                f"{[str(spec) for spec in self.inputs]}."
+            ) from error
+
+    def _sized(self, sizes: _Sizes, arrays: tuple[NDArray[Any], ...]) -> Any:
+        """An interpreter whose inputs have these sizes, which none of those at hand has."""
+        if len(arrays) != len(self.inputs):
+            raise ValueError("The number of arrays is wrong.")
+        if not all(spec.takes(array) for spec, array in zip(self.inputs, arrays)):
+            raise ValueError("The arrays do not fit.")
+        interpreter = None
+        if self._resizable and self._interpreters:
+            # Out of the dict first: one that an error or Ctrl-C leaves halfway is not kept.
+            _, interpreter = self._interpreters.popitem()
+            try:
+                self._resize(interpreter, sizes)  # 0.01 ms with LiteRT; to open another one takes 1.5 ms
+            except RuntimeError:  # tflite-runtime 2.14 changes no sizes after the first run
+                interpreter, self._resizable = None, False
+        if interpreter is None:
             interpreter = self._open()
-            self._set_sizes(interpreter, sizes)
-        self._interpreter, self._sizes = interpreter, sizes
+            self._resize(interpreter, sizes)
+        if len(self._interpreters) >= _MAX_INTERPRETERS:
+            del self._interpreters[next(iter(self._interpreters))]
+        self._interpreters[sizes] = interpreter
         return interpreter
 
-    def _set_sizes(self, interpreter: Any, sizes: tuple[tuple[int, ...], ...]) -> None:
+    def _resize(self, interpreter: Any, sizes: _Sizes) -> None:
         for spec, size in zip(self.inputs, sizes):
             interpreter.resize_tensor_input(spec.index, list(size), strict=True)
         interpreter.allocate_tensors()
 
     def close(self) -> None:
-        """Free the interpreter. A second call does nothing."""
+        """Free the interpreters. A second call does nothing."""
         with self._lock:
-            self._closed, self._interpreter = True, None
+            self._closed = True
+            self._interpreters.clear()
 
     def delegates(self) -> int:
         """How many parts of the graph a delegate (XNNPACK, as a rule) took over; 0: plain kernels run everything."""
         with self._lock:
-            return sum(op["op_name"] == "DELEGATE" for op in self._usable_interpreter()._get_ops_details())
+            return sum(op["op_name"] == "DELEGATE" for op in self._interpreter._get_ops_details())
+
+    @property
+    def _interpreter(self) -> Any:
+        """One of the interpreters: what benchmarks measure :meth:`run` against."""
+        self._check_open()
+        return next(iter(self._interpreters.values()), None) or self._open()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ModelError(f"The model {self.path.name} is closed; open it again.")
 
 
 def tflite_schema() -> Any:
@@ -259,21 +285,11 @@ def tflite_schema() -> Any:
         ) from error
 
 
-def check_num_threads(num_threads: Optional[int]) -> int:
-    if num_threads is None:
-        return default_num_threads()
-    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 1:
-        raise OptionError(f"num_threads={num_threads!r} was given; expected an int of 1 or more.")
-    return num_threads
-
-
 def _inspect(name: str) -> RuntimeInfo:
     distribution, module = _RUNTIMES[name]
-    version: Optional[str]
-    try:
+    version: Optional[str] = None
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         version = importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        version = None
     if version is None and importlib.util.find_spec(module.split(".")[0]) is None:
         return RuntimeInfo(name, distribution, None, f"it is not installed. To mend it: pip install {distribution}")
     problem = None
@@ -298,12 +314,6 @@ def _load_interpreter_class(info: RuntimeInfo) -> Any:
 
 def _spec(detail: dict[str, Any]) -> TensorSpec:
     scale, zero_point = detail["quantization"]
-    return TensorSpec(
-        int(detail["index"]),
-        str(detail["name"]),
-        tuple(int(n) for n in detail["shape"]),
-        tuple(int(n) for n in detail["shape_signature"]),
-        np.dtype(detail["dtype"]),
-        float(scale),
-        int(zero_point),
-    )
+    shape, signature = (tuple(int(n) for n in detail[key]) for key in ("shape", "shape_signature"))
+    dtype = np.dtype(detail["dtype"])
+    return TensorSpec(int(detail["index"]), str(detail["name"]), shape, signature, dtype, float(scale), int(zero_point))

@@ -1,6 +1,6 @@
-"""Cut a TFLite image classifier at a feature map, so that it becomes an extractor.
+"""Truncates a TFLite image classifier at a feature map, so that it becomes an extractor.
 
-Only the operators that the feature map depends on are kept, with their tensors and weights, unchanged: the cut network
+Only the operators that the feature map depends on are kept, with their tensors and weights, unchanged: the truncated network
 computes what the whole one computes inside. Labels, signatures, metadata and appended files are left out.
 """
 
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import copy
 import struct
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Union
 
 from ..errors import ModelError
@@ -50,12 +52,12 @@ class Graph:
 
     def __init__(self, content: bytes, origin: str) -> None:
         self._schema = tflite_schema()
-        self._origin = origin
+        self._content, self._origin = content, origin
         self._names = {code: name.lower() for name, code in vars(self._schema.TensorType).items() if name.isupper()}
         if content[4:8] != _IDENTIFIER:
             raise ModelError(f"{origin} is not a TFLite model (no TFL3 mark at its start); give a .tflite file.")
         try:
-            self._model = self._schema.ModelT.InitFromObj(self._schema.Model.GetRootAs(content, 0))
+            self._model = self._read()
             self._graph = self._model.subgraphs[0]
             self._check_references()
             self._tensors = [self._describe(i) for i in range(len(self._graph.tensors))]
@@ -104,7 +106,7 @@ class Graph:
             f"one: {', '.join(str(t.index) for t in found)} (`edgevid import-extractor FILE --list` prints their names)."
         )
 
-    def cut(self, tensor: GraphTensor) -> bytes:
+    def truncate(self, tensor: GraphTensor) -> bytes:
         """A new file's content: the network from the picture to ``tensor``, one of :meth:`spatial_tensors`.
 
         An int8 picture or feature map becomes a uint8 one: a QUANTIZE that adds or takes away 128, and changes nothing
@@ -116,17 +118,63 @@ class Graph:
         if tensor.dtype not in _TYPES:
             raise ModelError(
                 f"{self._origin}: the tensor {tensor} is {tensor.dtype}; a feature map must be one of "
-                f"{', '.join(_TYPES)}. Give a float32 or 8-bit version of the model, or cut elsewhere with --tensor."
+                f"{', '.join(_TYPES)}. Give a float32 or 8-bit version of the model, or truncate elsewhere with --tensor."
             )
-        part = _Part(self._schema, self._model, self._origin)
-        for number in sorted(self._needed([tensor.index])):
-            part.add_operator(self._graph.operators[number])
-        first, last = part.tensor(self.input.index), part.tensor(tensor.index)
+        model = self._read()
+        graph = model.subgraphs[0]
+        graph.operators = [graph.operators[n] for n in sorted(self._needed([tensor.index]))]
+        for operator in graph.operators:
+            for options in (operator.builtinOptions, getattr(operator, "builtinOptions2", None)):
+                if options is not None and any("subgraph" in field.lower() for field in vars(options)):
+                    raise ModelError(
+                        f"{self._origin}: an operator before the feature map has control flow (another subgraph), which "
+                        "the truncated network cannot keep; expected a feed-forward classifier. Convert the model again "
+                        "without it."
+                    )
+        model.subgraphs = [self._schema.SubGraphT(
+            name=graph.name, tensors=graph.tensors, operators=graph.operators, inputs=[self.input.index],
+            outputs=[tensor.index],
+        )]  # fmt: skip
+        model.metadata = [m for m in model.metadata or () if m.name in _KEPT_METADATA and m.buffer < len(model.buffers)]
+        model.signatureDefs = model.metadataBuffer = None
+        _drop_unused(model, self._schema)
         if self.input.dtype == "int8":
-            first = part.add_uint8_of(first, before=True)
+            self._add_uint8(model, before=True)
         if tensor.dtype == "int8":
-            last = part.add_uint8_of(last, before=False)
-        return part.pack(first, last)
+            self._add_uint8(model, before=False)
+        import flatbuffers  # comes with LiteRT
+
+        builder = flatbuffers.Builder(1 << 20)
+        builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+        return bytes(builder.Output())
+
+    def _add_uint8(self, model: Any, *, before: bool) -> None:
+        """Put a uint8 tensor ``before`` the int8 input, or after the int8 output, and a QUANTIZE between the two."""
+        graph = model.subgraphs[0]
+        ends = graph.inputs if before else graph.outputs
+        int8, uint8 = ends[0], len(graph.tensors)
+        tensor = copy.copy(graph.tensors[int8])
+        name, quantization = tensor.name or b"", tensor.quantization
+        if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
+            raise ModelError(
+                f"{self._origin}: the int8 tensor {name.decode('utf-8', 'replace')!r} has no scale; convert the model again."
+            )
+        zero_point = 0 if quantization.zeroPoint is None else int(quantization.zeroPoint[0])
+        tensor.type, tensor.name = self._schema.TensorType.UINT8, name + b"_uint8"
+        tensor.quantization = self._schema.QuantizationParametersT(
+            scale=quantization.scale, zeroPoint=[zero_point + 128]
+        )
+        graph.tensors.append(tensor)
+        code = self._schema.BuiltinOperator.QUANTIZE
+        model.operatorCodes.append(self._schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=1))
+        source, target = (uint8, int8) if before else (int8, uint8)
+        quantize = self._schema.OperatorT(opcodeIndex=len(model.operatorCodes) - 1, inputs=[source], outputs=[target])
+        graph.operators.insert(0 if before else len(graph.operators), quantize)
+        ends[0] = uint8
+
+    def _read(self) -> Any:
+        """The whole model, as objects that may be changed."""
+        return self._schema.ModelT.InitFromObj(self._schema.Model.GetRootAs(self._content, 0))
 
     def _check_references(self) -> None:
         """Every index points at something that can be there: a runtime may crash on what does not."""
@@ -134,8 +182,8 @@ class Graph:
         used = [*graph.inputs, *graph.outputs]
         for operator in graph.operators:
             used += _indices(operator.inputs) + _indices(operator.outputs) + _indices(operator.intermediates)
-            data = [self._model.buffers[graph.tensors[i].buffer].data for i in _indices(operator.outputs)]
-            if operator.opcodeIndex >= len(self._model.operatorCodes) or any(d is not None and len(d) for d in data):
+            written = [self._model.buffers[graph.tensors[i].buffer] for i in _indices(operator.outputs)]
+            if operator.opcodeIndex >= len(self._model.operatorCodes) or any(map(_has_data, written)):
                 raise IndexError("an operator has no code, or writes to a constant")
         if not all(int(i) in tensors for i in used) or not all(t.buffer in buffers for t in graph.tensors):
             raise IndexError("a tensor is named that is not there, or has no buffer")
@@ -187,111 +235,44 @@ class Graph:
         return needed
 
 
-class _Part:
-    """A new model made of parts of another one; objects of the other are copied, never changed."""
-
-    def __init__(self, schema: Any, model: Any, origin: str) -> None:
-        self._schema, self._old, self._origin = schema, model, origin
-        self._graph = schema.SubGraphT(tensors=[], operators=[], name=model.subgraphs[0].name)
-        self._new = schema.ModelT(
-            version=model.version, description=model.description, operatorCodes=[], subgraphs=[self._graph], metadata=[],
-            buffers=[_Buffer(schema, b"")],  # number 0 has to be empty: tensors without constant data refer to it
-        )  # fmt: skip
-        self._tensors: dict[int, int] = {}
-        self._buffers: dict[int, int] = {}
-        self._codes: dict[int, int] = {}
-
-    def tensor(self, old: int) -> int:
-        """The new index of an old tensor, which is copied at the first call; -1 (none) stays -1."""
-        if old < 0:
-            return -1
-        if old not in self._tensors:
-            copied = copy.copy(self._old.subgraphs[0].tensors[old])
-            copied.buffer = self._buffer(copied.buffer)
-            self._tensors[old] = self._add(self._graph.tensors, copied)
-        return self._tensors[old]
-
-    def add_operator(self, operator: Any) -> None:
-        for options in (operator.builtinOptions, getattr(operator, "builtinOptions2", None)):
-            if options is not None and any("subgraph" in field.lower() for field in vars(options)):
-                raise ModelError(
-                    f"{self._origin}: an operator before the feature map has control flow (another subgraph), which the "
-                    "cut cannot keep; expected a feed-forward classifier. Convert the model again without it."
-                )
-        copied, code = copy.copy(operator), operator.opcodeIndex
-        if code not in self._codes:
-            self._codes[code] = self._add(self._new.operatorCodes, self._old.operatorCodes[code])
-        copied.opcodeIndex = self._codes[code]
+def _drop_unused(model: Any, schema: Any) -> None:
+    """Drop the tensors, weights and codes that no operator uses; number the others in the order of their first use."""
+    graph = model.subgraphs[0]
+    codes, tensors, buffers = (defaultdict[int, int](count().__next__) for _ in range(3))  # old number -> new one
+    for operator in graph.operators:
+        operator.opcodeIndex = codes[operator.opcodeIndex]
+        operator.debugMetadataIndex = -1
         for field in ("inputs", "outputs", "intermediates"):
             if getattr(operator, field) is not None:
-                setattr(copied, field, [self.tensor(int(i)) for i in getattr(operator, field)])
-        copied.debugMetadataIndex = -1
-        self._graph.operators.append(copied)
-
-    def add_uint8_of(self, index: int, *, before: bool) -> int:
-        """A new uint8 tensor for the numbers of the int8 tensor ``index``, and the operator ``before`` or after it."""
-        int8 = self._graph.tensors[index]
-        quantization = int8.quantization
-        if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
-            name = (int8.name or b"").decode("utf-8", "replace")
-            raise ModelError(f"{self._origin}: the int8 tensor {name!r} has no scale; convert the model again.")
-        uint8 = copy.copy(int8)
-        uint8.type, uint8.name = self._schema.TensorType.UINT8, (int8.name or b"") + b"_uint8"
-        zero_point = 0 if quantization.zeroPoint is None else int(quantization.zeroPoint[0])
-        uint8.quantization = self._schema.QuantizationParametersT(
-            scale=quantization.scale, zeroPoint=[zero_point + 128]
-        )
-        new = self._add(self._graph.tensors, uint8)
-        code = self._schema.BuiltinOperator.QUANTIZE
-        code = self._schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=1)
-        quantize = self._schema.OperatorT(
-            opcodeIndex=self._add(self._new.operatorCodes, code),
-            inputs=[new if before else index],
-            outputs=[index if before else new],
-        )
-        self._graph.operators.insert(0 if before else len(self._graph.operators), quantize)
-        return new
-
-    def pack(self, first: int, last: int) -> bytes:
-        """The file's content, with ``first`` as its only input and ``last`` as its only output."""
-        import flatbuffers  # comes with LiteRT
-
-        self._graph.inputs, self._graph.outputs = [first], [last]
-        for entry in self._old.metadata or []:
-            if entry.name in _KEPT_METADATA and entry.buffer < len(self._old.buffers):
-                self._new.metadata.append(self._schema.MetadataT(name=entry.name, buffer=self._buffer(entry.buffer)))
-        builder = flatbuffers.Builder(1 << 20)
-        builder.Finish(self._new.Pack(builder), file_identifier=_IDENTIFIER)
-        return bytes(builder.Output())
-
-    def _buffer(self, old: int) -> int:
-        if old not in self._buffers:
-            content = self._old.buffers[old].data
-            data = b"" if content is None else bytes(content)
-            self._buffers[old] = self._add(self._new.buffers, _Buffer(self._schema, data)) if data else 0
-        return self._buffers[old]
-
-    @staticmethod
-    def _add(items: list[Any], item: Any) -> int:
-        items.append(item)
-        return len(items) - 1
+                setattr(operator, field, [tensors[int(i)] if i >= 0 else -1 for i in getattr(operator, field)])
+    graph.inputs, graph.outputs = [tensors[i] for i in graph.inputs], [tensors[i] for i in graph.outputs]
+    graph.tensors = [graph.tensors[i] for i in tensors]
+    empty = buffers[-1]  # number 0 has to be empty: tensors without constant data refer to it
+    for item in (*graph.tensors, *model.metadata):
+        item.buffer = buffers[item.buffer] if _has_data(model.buffers[item.buffer]) else empty
+    model.buffers = [_Buffer(schema, None if i < 0 else model.buffers[i].data) for i in buffers]
+    model.operatorCodes = [model.operatorCodes[i] for i in codes]
 
 
 class _Buffer:
     """Weights. The generated class would not align them to the 16 bytes that the format asks for."""
 
-    def __init__(self, schema: Any, data: bytes) -> None:
+    def __init__(self, schema: Any, data: Any) -> None:
         self._schema, self._data = schema, data
 
     def Pack(self, builder: Any) -> Any:  # noqa: N802  (called by the generated ModelT)
-        if not self._data:
-            self._schema.BufferStart(builder)
-            return self._schema.BufferEnd(builder)
-        builder.Prep(16, len(self._data))
-        vector = builder.CreateByteVector(self._data)
+        vector = None
+        if self._data is not None:
+            builder.Prep(16, len(self._data))
+            vector = builder.CreateByteVector(bytes(self._data))
         self._schema.BufferStart(builder)
-        self._schema.BufferAddData(builder, vector)
+        if vector is not None:
+            self._schema.BufferAddData(builder, vector)
         return self._schema.BufferEnd(builder)
+
+
+def _has_data(buffer: Any) -> bool:
+    return buffer.data is not None and len(buffer.data) > 0
 
 
 def _indices(field: Any) -> list[int]:

@@ -1,137 +1,110 @@
-"""The card of a trained bundle: what it is, what it was trained on, how well it does."""
+"""The card of a trained bundle: what it is and what it was trained on. What is measured is added in ``packaging.py``."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
-from collections import Counter
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from .. import __version__
-from ..bundles.bundle import CARD_FORMAT, KNOWN_PICTURES, ExtractorFile, sha256_of
-from ..sampling import FRAMES_PER_CLIP
-from .dataset import Clip
-from .export import CLASSIFIER_NAME
+from ..bundles import BUNDLE_FORMAT, CARD_NAME, EmbedderEntry, ExtractorFile, models_folder, sha256_of
+from ..classifiers.opening import RECURRENT, WINDOWS
+from ..datasets.clips import Clip
+from ..extraction import EmbeddingConfig
+from .data import TrainingData, count_clips, group_names
+from .export import CLASSIFIER_NAME, measure_speed
 from .fit import Fitted
-from .footprint import measure_footprint
-from .metrics import Metrics
-from .networks import architecture_of, units_of
-from .tuning import Settings
+from .networks import SINGLE_FRAME, architecture_of, units_of
+from .request import TrainingRequest
+from .tuning import HyperParameters
 
 # What decides a trained network's weights, by the names of their distributions
 _VERSIONS_OF = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless", "opencv-python", "Pillow")
 
 
 def make_card(
-    *,
-    name: str,
-    labels: Sequence[str],
-    num_frames: int,
-    window_seconds: float,
-    extractor: ExtractorFile,
-    classifier: dict[str, Any],
-    training: dict[str, Any],
-    accuracy: dict[str, Any],
-    licence: str,
-) -> dict[str, Any]:
-    """The whole card, in the form that :func:`edgevid.open_bundle` reads."""
-    return {
-        "format": CARD_FORMAT,
-        "kind": "bundle",
-        "name": name,
-        "edgevid_version": __version__,
-        "labels": list(labels),
-        "sampling": {"frames": num_frames, "pictures": KNOWN_PICTURES, "window_seconds": window_seconds},
-        "classifier": classifier,
-        "extractor": {"name": extractor.name, "sha256": extractor.sha256},
-        "training": training,
-        "accuracy": accuracy,
-        "licence": licence,
-    }
-
-
-def classifier_entry(folder: Path, fitted: Fitted, dtype: str, parity: float) -> dict[str, Any]:
-    """What the card says of the classifier's file in a bundle's folder; its time and memory are measured here."""
-    path = folder / CLASSIFIER_NAME
-    return {
-        "file": path.name,
-        "sha256": sha256_of(path),
-        "bytes": path.stat().st_size,
-        "architecture": architecture_of(fitted.network),
-        **_units(fitted),
-        "dtype": dtype,
-        "parameters": int(fitted.network.count_params()),
-        "parity_max_abs_difference": parity,
-        "measured": measure_footprint(path, FRAMES_PER_CLIP),
-    }
-
-
-def training_entry(
-    *,
-    data: str,
-    training: Sequence[Clip],
-    validation: Sequence[Clip],
-    validation_share: float,
-    skipped: int,
-    test: Sequence[Clip],
-    settings: Settings,
+    request: TrainingRequest,
+    data: TrainingData,
+    settings: HyperParameters,
     recipe: dict[str, Any],
     fitted: Fitted,
-    command: str,
+    folder: Path,
 ) -> dict[str, Any]:
-    """What the card says of the data and of how the network was trained."""
+    """The card of the bundle whose classifier lies in ``folder``, in the form that :func:`edgevid.open_bundle` reads.
+
+    It lacks ``window_seconds``, ``accuracy`` and ``calibration``. The classifier's speed is measured here.
+    """
+    path, architecture = folder / CLASSIFIER_NAME, architecture_of(fitted.network)
+    units = {} if architecture == SINGLE_FRAME else {"units": units_of(fitted.network)}
+    options = {name: value for name, value in settings.as_dict().items() if value is not None}
     return {
-        "data": data,
-        "training": count_clips(training),
-        "validation": {
-            **count_clips(validation),
-            "share": validation_share,
-            "groups_held_out": group_names(validation),
+        "format": BUNDLE_FORMAT,
+        "kind": "bundle",
+        "name": request.bundle_name,
+        "edgevid_version": __version__,
+        "labels": list(data.labels),
+        "sampling": {"samples": data.config.num_samples},
+        "classifier": {
+            "file": path.name,
+            "sha256": sha256_of(path),
+            "bytes": path.stat().st_size,
+            "kind": WINDOWS if architecture == SINGLE_FRAME else RECURRENT,
+            "architecture": architecture,
+            **units,
+            "dtype": request.classifier_dtype,
+            "parameters": int(fitted.network.count_params()),
+            "measured": measure_speed(path, data.config.num_samples),
         },
-        # held out here; those that the data set names are counted with their accuracy
-        **({"test": {**count_clips(test), "groups_held_out": group_names(test)}} if test else {}),
-        "clips_skipped": skipped,
-        "recipe": recipe,
-        "options": {**{k: v for k, v in settings.as_dict().items() if v is not None}, **_units(fitted)},
-        "optimizer": "Adam",
-        "loss": "categorical cross-entropy",
-        "epochs_run": fitted.epochs_run,
-        "best_epoch": fitted.best_epoch,
-        "versions": versions(),
-        "command": command,
+        "embedders": embedder_entries(data.config),
+        "training": {
+            "data": request.data_description,
+            "training": count_clips(data.of("train")),
+            "validation": {**_held_out(data.of("validation")), "share": data.share},
+            # held out here; those that the data set names are counted with their accuracy
+            **({"test": _held_out(data.of("test"))} if data.division.test else {}),
+            "clips_skipped": data.skipped,
+            "recipe": recipe,
+            "options": {**options, **units},
+            "optimizer": "Adam",
+            "loss": "categorical cross-entropy",
+            "epochs_run": fitted.epochs_run,
+            "best_epoch": fitted.best_epoch,
+            "versions": versions(),
+            "command": request.command,
+        },
+        "accuracy": {},
+        "licence": request.licence,
+        **({"notes": list(request.notes)} if request.notes else {}),
     }
 
 
-def accuracy_entry(metrics: Metrics, note: Optional[str] = None, frames: Optional[Metrics] = None) -> dict[str, Any]:
-    """What the card says of a measurement of clips, and of their frames one by one."""
-    entry = {**metrics.as_dict(), **({"note": note} if note else {})}
-    if frames is not None:
-        entry["frames"] = {key: value for key, value in frames.as_dict().items() if key not in ("recall", "confusion")}
-    return entry
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write ``card.json`` into a bundle's folder."""
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / CARD_NAME).write_text(text + "\n", encoding="utf-8")
 
 
-def count_clips(clips: Sequence[Clip]) -> dict[str, Any]:
-    """Clips, groups (of a class each) and clips of each class."""
-    return {
-        "clips": len(clips),
-        "groups": len({(clip.label, clip.group) for clip in clips}),
-        "clips_per_class": dict(sorted(Counter(clip.label for clip in clips).items())),
-    }
+def embedder_entries(config: EmbeddingConfig) -> list[dict[str, Any]]:
+    """What a card, and a run folder, say of the embedders."""
+
+    def of(entry: EmbedderEntry) -> dict[str, Any]:
+        network = entry.network
+        named = {} if network is None else {"network": {"name": network.name, "sha256": network.sha256}}
+        return {"kind": entry.kind, **named, **entry.options}
+
+    return [of(entry) for entry in config.entries]
 
 
-def _units(fitted: Fitted) -> dict[str, int]:
-    units = units_of(fitted.network)
-    return {} if units is None else {"units": units}
-
-
-def group_names(clips: Sequence[Clip]) -> list[str]:
-    """The names of groups, numbers in the order of numbers; none where each clip is its own group (names are paths then)."""
-    names = {clip.group for clip in clips}
-    if len(names) == len(clips):
-        return []
-    return sorted(names, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+def copy_networks(config: EmbeddingConfig, folder: Path) -> None:
+    """Put the embedders' networks into a bundle's folder, but for those that ship with edgevid: it then needs nothing else."""
+    networks = {entry.network.sha256: entry.network for entry in config.entries if entry.network is not None}
+    for network in networks.values():
+        if network.path.parent.resolve() != models_folder().resolve():
+            _copy_network(network, folder)
 
 
 def versions() -> dict[str, str]:
@@ -143,3 +116,16 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _copy_network(extractor: ExtractorFile, folder: Path) -> None:
+    name = extractor.path.stem
+    if f"{name}.tflite" == CLASSIFIER_NAME or f"{name}.json" == CARD_NAME:
+        name = "extractor"
+    shutil.copyfile(extractor.path, folder / f"{name}.tflite")
+    text = json.dumps({**extractor.card, "file": f"{name}.tflite"}, indent=2, ensure_ascii=False)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _held_out(clips: Sequence[Clip]) -> dict[str, Any]:
+    return {**count_clips(clips), "groups_held_out": group_names(clips)}

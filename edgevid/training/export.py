@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import platform
 import shutil
-import tempfile
+import statistics
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundles.bundle import CARD_NAME
-from ..classifiers.classifier import Classifier
-from ..classifiers.rolling import RollingClassifier
+from ..bundles import CARD_NAME
+from ..classifiers import RecurrentClassifier, open_network
+from ..embedders import Window
 from ..errors import BundleError, ModelError
-from ..sampling import FRAMES_PER_CLIP
+from ..sampling import SAMPLES_PER_CLIP
 from .inference import deployed_function
 from .networks import SINGLE_FRAME, architecture_of
 
@@ -37,7 +39,7 @@ class Parity(NamedTuple):
     difference: float
 
 
-def to_tflite(network: Any, num_frames: int = FRAMES_PER_CLIP, dtype: str = FLOAT32) -> bytes:
+def to_tflite(network: Any, num_frames: int = SAMPLES_PER_CLIP, dtype: str = FLOAT32) -> bytes:
     """Convert a network to TFLite with built-in operators only.
 
     Args:
@@ -48,7 +50,7 @@ def to_tflite(network: Any, num_frames: int = FRAMES_PER_CLIP, dtype: str = FLOA
             tflite-runtime 2.14 refuses the file.
 
     Returns:
-        The file's bytes, of a form that :class:`edgevid.classifiers.classifier.Classifier` opens.
+        The file's bytes, of a form that :func:`edgevid.classifiers.open_network` opens.
 
     Raises:
         ModelError: an operator has no built-in counterpart.
@@ -87,11 +89,11 @@ def check_parity(
     Raises:
         ModelError: the largest difference of a probability reaches the limit of the dtype, or is not a number.
     """
-    classifier = Classifier(path, num_frames=embeddings.shape[1])
+    classifier = open_network(path, num_samples=embeddings.shape[1])
     try:
-        exported = np.stack([classifier.predict(clip) for clip in embeddings])
+        exported = np.stack([classifier.predict(Window.of(clip)) for clip in embeddings])
         difference = float(np.max(np.abs(exported - expected)))
-        if classifier.recurrent:
+        if isinstance(classifier, RecurrentClassifier):
             rolled = np.stack([_rolled(classifier, clip) for clip in embeddings])
             difference = max(difference, float(np.max(np.abs(rolled - expected))))
     finally:
@@ -104,9 +106,39 @@ def check_parity(
     return Parity(exported, difference)
 
 
-def _rolled(classifier: Classifier, clip: NDArray[np.float32]) -> NDArray[np.float32]:
-    rolling = RollingClassifier(classifier, hop=1)
-    return [rolling.push(embedding) for embedding in clip][-1]
+def _rolled(classifier: RecurrentClassifier, clip: NDArray[np.float32]) -> NDArray[np.float32]:
+    rolling = classifier.rolling()
+    *_, last = (rolling.push(embedding) for embedding in Window.of(clip).steps)
+    if last is None:
+        raise ModelError(f"{classifier.model.path} gave no prediction for a full window.")
+    return last
+
+
+def measure_speed(path: Path, num_samples: int) -> dict[str, Any]:
+    """How long a classifier's file takes on this machine, on one thread of the runtime that is in use.
+
+    Returns:
+        Medians in ms: ``clip_ms`` of one run over a window; ``rolling_ms`` for one more sample of a stream (recurrent networks
+        only). And ``runtime``, ``machine``, ``threads``.
+    """
+    with contextlib.closing(open_network(path, num_samples=num_samples, num_threads=1)) as classifier:
+        shape = (classifier.num_samples, classifier.dim or 1)
+        window = Window.of(np.random.default_rng(0).random(shape, np.float32))
+        measured: dict[str, Any] = {"clip_ms": _median_ms(lambda: classifier.predict(window), 20)}
+        if isinstance(classifier, RecurrentClassifier):
+            rolling = classifier.rolling()
+            measured["rolling_ms"] = _median_ms(lambda: rolling.push(window.steps[0]), 200)
+        info = classifier.model.runtime
+    return {**measured, "threads": 1, "runtime": f"{info.name} {info.version}", "machine": platform.machine()}
+
+
+def _median_ms(call: Callable[[], Any], times: int) -> float:
+    seconds = []
+    for _ in range(3 + times):  # the first ones warm up
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return round(statistics.median(seconds[3:]) * 1000, 3)
 
 
 def predict(network: Any, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -142,11 +174,10 @@ def check_output(output: Path, overwrite: bool) -> None:
     Raises:
         BundleError: something is there that is not a bundle, or is one and ``overwrite`` is false; or no folder can be made.
     """
-    if output.exists():
-        is_empty = output.is_dir() and not any(output.iterdir())
-        if not is_empty and not (output / CARD_NAME).is_file():
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        if not (output / CARD_NAME).is_file():
             raise BundleError(f"{output} exists and is not a bundle; name a folder that is not there yet.")
-        if not is_empty and not overwrite:
+        if not overwrite:
             raise BundleError(f"The bundle {output} exists; give --overwrite to replace it, or name another folder.")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -162,19 +193,13 @@ def new_bundle(output: Path) -> Iterator[Path]:
 
     So there is either the whole bundle or none: an error or Ctrl-C leaves what was there before.
     """
-    folder = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    folder = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
+    folder.mkdir()  # not by tempfile: its folders are for their owner only
     try:
         yield folder
-        folder.chmod(0o777 & ~_umask())  # mkdtemp's folders are for their owner only
         _take_place(folder, output)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_card(folder: Path, card: dict[str, Any]) -> None:
-    """Write ``card.json`` into a bundle's folder."""
-    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / CARD_NAME).write_text(text + "\n", encoding="utf-8")
 
 
 def _take_place(folder: Path, output: Path) -> None:
@@ -182,18 +207,11 @@ def _take_place(folder: Path, output: Path) -> None:
         folder.rename(output)
         return
     # A folder that is not empty cannot be replaced in one step: move it aside, and back should the second step fail.
-    aside = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}.")) / output.name
+    aside = folder.with_name(f"{folder.name}.old")
     output.rename(aside)
     try:
         folder.rename(output)
     except BaseException:
         aside.rename(output)
         raise
-    finally:
-        shutil.rmtree(aside.parent, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    shutil.rmtree(aside, ignore_errors=True)

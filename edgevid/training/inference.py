@@ -9,74 +9,19 @@ A single-frame network is deployed over a window too: the mean of the probabilit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sampling import FRAMES_PER_CLIP
+from ..sampling import SAMPLES_PER_CLIP
 from .networks import GRU, SINGLE_FRAME, architecture_of
 
-Array = NDArray[np.float32]
 # (what the input product gives for one embedding [1, gates * U], state) -> state; a state is a tuple of [R, U]
 Step = Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]
 
 
-@dataclass(frozen=True)
-class HeadWeights:
-    """The layers after the recurrent one, float32, with the batch normalisations folded in.
-
-    Attributes:
-        hidden, hidden_bias: ``[U, hidden]``, ``[hidden]``. slope: of the LeakyReLU.
-        output, output_bias: ``[hidden, K]``, ``[K]``.
-    """
-
-    hidden: Array
-    hidden_bias: Array
-    slope: float
-    output: Array
-    output_bias: Array
-
-
-@dataclass(frozen=True)
-class RecurrentWeights:
-    """A GRU or an LSTM, float32; ``U`` units. Gates: GRU update, reset, candidate; LSTM input, forget, candidate, output.
-
-    Attributes:
-        kernel: ``[D, gates * U]``. recurrent: ``[U, gates * U]``. bias: ``[gates * U]``.
-    """
-
-    kernel: Array
-    recurrent: Array
-    bias: Array
-
-
-def recurrent_weights(network: Any) -> RecurrentWeights:
-    """The recurrent layer's weights of a network made by :func:`edgevid.training.networks.make_network`."""
-    return RecurrentWeights(*network.get_layer(architecture_of(network)).get_weights())
-
-
-def head_weights(network: Any) -> HeadWeights:
-    """The head's weights of a network made by :func:`edgevid.training.networks.make_network`."""
-    # float64 while folding: one rounding at the end
-    hidden, hidden_bias = (array.astype(np.float64) for array in network.get_layer("hidden").get_weights())
-    scale, shift = _scale_and_shift(network.get_layer("hidden_normalisation"))
-    hidden, hidden_bias = hidden * scale, hidden_bias * scale + shift
-    if architecture_of(network) != SINGLE_FRAME:
-        scale, shift = _scale_and_shift(network.get_layer("recurrent_normalisation"))
-        hidden, hidden_bias = scale[:, np.newaxis] * hidden, shift @ hidden + hidden_bias
-    output, output_bias = network.get_layer("probabilities").get_weights()
-    return HeadWeights(
-        hidden=hidden.astype(np.float32),
-        hidden_bias=hidden_bias.astype(np.float32),
-        slope=float(network.get_layer("hidden_activation").negative_slope),
-        output=output,
-        output_bias=output_bias,
-    )
-
-
-def deployed_function(network: Any, num_frames: int = FRAMES_PER_CLIP) -> Any:
+def deployed_function(network: Any, num_frames: int = SAMPLES_PER_CLIP) -> Any:
     """A trained network as a TensorFlow function: of windows if it is single-frame, of steps if it is recurrent.
 
     Single-frame: float32 ``[1, num_frames, D]`` -> probabilities ``[1, K]``.
@@ -87,35 +32,42 @@ def deployed_function(network: Any, num_frames: int = FRAMES_PER_CLIP) -> Any:
     """
     import tensorflow as tf
 
-    dim, head, architecture = network.input_shape[-1], head_weights(network), architecture_of(network)
+    dim, head, architecture = network.input_shape[-1], _head(network), architecture_of(network)
     if architecture == SINGLE_FRAME:
 
         def classify(embeddings: Any) -> Any:
-            frames = apply_head(tf.reshape(embeddings, [num_frames, dim]), head)
+            frames = head(tf.reshape(embeddings, [num_frames, dim]))
             return tf.reduce_mean(frames, axis=0, keepdims=True)
 
-        return tf.function(
-            classify, input_signature=[tf.TensorSpec([1, num_frames, dim], tf.float32, name="embeddings")]
-        )
-    weights = recurrent_weights(network)
-    step, num_states = (gru_step(weights), 1) if architecture == GRU else (lstm_step(weights), 2)
+        window = tf.TensorSpec([1, num_frames, dim], tf.float32, name="embeddings")
+        return tf.function(classify, input_signature=[window])
+    kernel, recurrent, bias = network.get_layer(architecture).get_weights()
+    units, width = recurrent.shape
+    step, num_states = (_gru_step(recurrent), 1) if architecture == GRU else (_lstm_step(recurrent), 2)
 
     def advance(embeddings: Any, *states: Any) -> Any:
-        after = _run(step, weights, embeddings, states)
-        return (apply_head(after[0][-1:], head), *after)
+        num_steps = tf.shape(embeddings)[0]
+        projected = tf.matmul(embeddings, kernel) + bias
 
-    units = weights.recurrent.shape[0]
-    state_specs = [tf.TensorSpec([None, units], tf.float32, name=f"state_{i}") for i in range(num_states)]
-    return tf.function(
-        advance, input_signature=[tf.TensorSpec([None, dim], tf.float32, name="embeddings"), *state_specs]
-    )
+        def body(time: Any, *states: Any) -> tuple[Any, ...]:
+            # each embedding enters every row
+            return (time + 1, *step(tf.slice(projected, tf.stack([time, 0]), [1, width]), states))
+
+        # A loop, not 25 copies of the step: the file holds the weights once.
+        shapes = (tf.TensorShape([]), *(tf.TensorShape([None, units]) for _ in states))
+        after = tf.while_loop(lambda time, *_: time < num_steps, body, (0, *states), shape_invariants=shapes)[1:]
+        return (head(after[0][-1:]), *after)
+
+    specs = [tf.TensorSpec([None, dim], tf.float32, name="embeddings")]
+    specs += [tf.TensorSpec([None, units], tf.float32, name=f"state_{i}") for i in range(num_states)]
+    return tf.function(advance, input_signature=specs)
 
 
-def gru_step(weights: RecurrentWeights) -> Step:
-    """One time step of a GRU; its state is ``(output,)``."""
+def _gru_step(recurrent: NDArray[np.float32]) -> Step:
+    """One time step of a GRU with weights ``[U, 3 * U]`` (update, reset, candidate); its state is ``(output,)``."""
     import tensorflow as tf
 
-    of_update, of_reset, of_candidate = _gates(weights.recurrent, 3)
+    of_update, of_reset, of_candidate = _gates(recurrent, 3)
 
     def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
         (state,) = states
@@ -128,16 +80,16 @@ def gru_step(weights: RecurrentWeights) -> Step:
     return step
 
 
-def lstm_step(weights: RecurrentWeights) -> Step:
-    """One time step of an LSTM; its state is ``(output, cell)``."""
+def _lstm_step(recurrent: NDArray[np.float32]) -> Step:
+    """One time step of an LSTM with weights ``[U, 4 * U]`` (input, forget, candidate, output); state: ``(output, cell)``."""
     import tensorflow as tf
 
-    recurrent = _gates(weights.recurrent, 4)
+    kernels = _gates(recurrent, 4)
 
     def step(projected: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
         output, cell = states
         into, keep, candidate, out = (
-            value + tf.matmul(output, kernel) for value, kernel in zip(_gates(projected, 4), recurrent)
+            value + tf.matmul(output, kernel) for value, kernel in zip(_gates(projected, 4), kernels)
         )
         cell = tf.sigmoid(keep) * cell + tf.sigmoid(into) * tf.tanh(candidate)
         return tf.sigmoid(out) * tf.tanh(cell), cell
@@ -145,28 +97,26 @@ def lstm_step(weights: RecurrentWeights) -> Step:
     return step
 
 
-def apply_head(features: Any, head: HeadWeights) -> Any:
-    """Features ``[n, U]`` -> probabilities ``[n, K]``."""
+def _head(network: Any) -> Callable[[Any], Any]:
+    """The layers after the recurrent one, batch normalisations folded in: features ``[n, U]`` -> probabilities ``[n, K]``."""
     import tensorflow as tf
 
-    hidden = tf.nn.leaky_relu(tf.matmul(features, head.hidden) + head.hidden_bias, alpha=head.slope)
-    return tf.nn.softmax(tf.matmul(hidden, head.output) + head.output_bias)
+    # float64 while folding: one rounding at the end
+    hidden, hidden_bias = (array.astype(np.float64) for array in network.get_layer("hidden").get_weights())
+    scale, shift = _scale_and_shift(network.get_layer("hidden_normalisation"))
+    hidden, hidden_bias = hidden * scale, hidden_bias * scale + shift
+    if architecture_of(network) != SINGLE_FRAME:
+        scale, shift = _scale_and_shift(network.get_layer("recurrent_normalisation"))
+        hidden, hidden_bias = scale[:, np.newaxis] * hidden, shift @ hidden + hidden_bias
+    hidden, hidden_bias = hidden.astype(np.float32), hidden_bias.astype(np.float32)
+    slope = float(network.get_layer("hidden_activation").negative_slope)
+    output, output_bias = network.get_layer("probabilities").get_weights()
 
+    def apply(features: Any) -> Any:
+        activated = tf.nn.leaky_relu(tf.matmul(features, hidden) + hidden_bias, alpha=slope)
+        return tf.nn.softmax(tf.matmul(activated, output) + output_bias)
 
-def _run(step: Step, weights: RecurrentWeights, embeddings: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The states ``[R, U]`` after all embeddings ``[T, D]``, each of which enters every row."""
-    import tensorflow as tf
-
-    units, width = weights.recurrent.shape
-    num_steps = tf.shape(embeddings)[0]
-    projected = tf.matmul(embeddings, weights.kernel) + weights.bias
-
-    def body(time: Any, *states: Any) -> tuple[Any, ...]:
-        return (time + 1, *step(tf.slice(projected, tf.stack([time, 0]), [1, width]), states))
-
-    # A loop, not 25 copies of the step: the file holds the weights once.
-    shapes = (tf.TensorShape([]), *(tf.TensorShape([None, units]) for _ in states))
-    return tuple(tf.while_loop(lambda time, *_: time < num_steps, body, (0, *states), shape_invariants=shapes)[1:])
+    return apply
 
 
 def _gates(array: Any, count: int) -> list[Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ..errors import ExtraNotInstalledError, OptionError
-from ..sampling import FRAMES_PER_CLIP
+from ..errors import OptionError
+from ..evaluation.published import GRU as GRU
+from ..evaluation.published import LSTM as LSTM
+from ..evaluation.published import SINGLE_FRAME as SINGLE_FRAME
+from ..sampling import SAMPLES_PER_CLIP
+from ..support.checks import check_int, check_number
+from ..support.extras import load_extra
 
-GRU, LSTM, SINGLE_FRAME = "gru", "lstm", "single-frame"
 ARCHITECTURES = (GRU, LSTM, SINGLE_FRAME)
 
 
@@ -19,13 +22,8 @@ def load_keras() -> Any:
     Raises:
         ExtraNotInstalledError: Keras or TensorFlow is absent. OptionError: Keras was told to use another backend.
     """
-    try:
-        import keras
-        import tensorflow  # noqa: F401
-    except ImportError as error:
-        raise ExtraNotInstalledError(
-            f"Training needs Keras and TensorFlow, which cannot be imported ({error}): pip install 'edgevid[train]'"
-        ) from error
+    keras = load_extra("keras", "Training needs", "train")
+    load_extra("tensorflow", "Training needs", "train")
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise OptionError(
@@ -66,15 +64,13 @@ class NetworkOptions:
             raise OptionError(
                 f"units={self.units!r} was given; a single-frame network has no recurrent state: leave it out."
             )
-        for name in ("units", "hidden_units"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise OptionError(f"{name}={value!r} was given; expected an int of 1 or more.")
+        if self.units is not None:
+            check_int("units", self.units, 1)
+        check_int("hidden_units", self.hidden_units, 1)
         for name in ("dropout", "hidden_dropout"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise OptionError(f"{name}={getattr(self, name)!r} was given; expected a number from 0 to below 1.")
-        if not (math.isfinite(self.slope) and self.slope >= 0):
-            raise OptionError(f"slope={self.slope!r} was given; expected a number from 0.")
+        check_number("slope", self.slope, 0)
 
     @property
     def recurrent(self) -> bool:
@@ -82,7 +78,7 @@ class NetworkOptions:
         return self.architecture != SINGLE_FRAME
 
 
-def make_network(dim: int, num_classes: int, options: NetworkOptions, num_frames: int = FRAMES_PER_CLIP) -> Any:
+def make_network(dim: int, num_classes: int, options: NetworkOptions, num_frames: int = SAMPLES_PER_CLIP) -> Any:
     """A network of the thesis, not yet compiled.
 
     GRU, LSTM: the recurrent layer with dropout on its inputs, its last output only -> batch normalisation -> head. The GRU's

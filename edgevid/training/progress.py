@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -15,6 +14,9 @@ class Reporter(Protocol):
     def say(self, text: str) -> None:
         """A thing worth a line that stays."""
 
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Several of them, in columns."""
+
     def tick(self, text: str) -> None:
         """What is going on at the moment: shown in one place, or not at all."""
 
@@ -22,19 +24,10 @@ class Reporter(Protocol):
         """A step of something long: shown in one place, or as a line where there is no such place."""
 
 
-def epoch_line(epochs: Sequence[Epoch], patience: int) -> str:
-    """An epoch in one line: its figures, and how long it may go on without a lower validation loss."""
-    last, best = epochs[-1], best_epoch(epochs)
-    left = max(patience - (last.epoch - best), 0) * statistics.fmean(epoch.seconds for epoch in epochs[-5:])
+def epoch_line(epochs: Sequence[Epoch]) -> str:
+    """The newest epoch in one line."""
+    last = epochs[-1]
     return (
         f"epoch {last.epoch}: loss {last.loss:.4f}, accuracy {100 * last.accuracy:.1f} %; validation loss {last.val_loss:.4f}, "
-        f"accuracy {100 * last.val_accuracy:.1f} %; best {best}; {_span(left)} left to improve"
+        f"accuracy {100 * last.val_accuracy:.1f} %; best epoch {best_epoch(epochs)}"
     )
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

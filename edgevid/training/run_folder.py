@@ -1,16 +1,16 @@
 """A training on disk: what was asked for, the clips it used, its curves, its best weights, and all that it needs to go on.
 
-    config.json       the whole configuration, versions, data, extractor
+    config.json       the whole configuration, versions, data, embedders
     clips.csv         path, label, group, split of each clip: the division that was used
     curves.csv, .png  figures of each epoch
-    best.weights.h5   weights of the epoch with the lowest validation loss (Keras)
-    last/state.npz    weights, optimizer and epochs so far
-    trials.json       what trainings on the side gave: candidates, sizes compared
+    last/state.npz    weights, the best ones, optimizer and epochs so far
+    best.weights.h5   weights of the epoch with the lowest validation loss (Keras), once the training has ended
+    trials.json       what trainings on the side gave: candidates
     result.json       what came of it; there once the training has ended
 
 Each file is written under another name and then takes its place: after a kill at any point each is whole, old or new.
-``curves.csv`` and ``best.weights.h5`` may be ahead of ``last/state.npz``; the epochs between are then trained again, and give the
-same, for they draw their random numbers from the seed and their own number alone.
+``curves.csv`` may be an epoch ahead of ``last/state.npz``; that epoch is then trained again, and gives the same, for it draws its
+random numbers from the seed and its own number alone.
 """
 
 from __future__ import annotations
@@ -18,30 +18,62 @@ from __future__ import annotations
 import csv
 import io
 import json
-import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
-from .clips import Clip
+from ..datasets.clips import CSV_NAME, Clip
+from ..datasets.reading import RUN_CONFIG_NAME
+from ..errors import EdgevidError
+from ..support.files import whole, write_whole
 from .fit import Epoch, State
-from .networks import NetworkOptions, make_network
-from .run_files import LOCK_NAME, NEW, RunError, csv_text, damaged, json_text, read_json, replace
 
-CONFIG_NAME, CLIPS_NAME, CURVES_NAME, RESULT_NAME = "config.json", "clips.csv", "curves.csv", "result.json"
-BEST_NAME, PLOT_NAME, TRIALS_NAME = "best.weights.h5", "curves.png", "trials.json"
+CONFIG_NAME, CLIPS_NAME, CURVES_NAME, RESULT_NAME = RUN_CONFIG_NAME, CSV_NAME, "curves.csv", "result.json"
+BEST_NAME, PLOT_NAME, TRIALS_NAME, LOCK_NAME = "best.weights.h5", "curves.png", "trials.json", ".lock"
 STATE_NAME = Path("last") / "state.npz"
-RUN_FORMAT = 1
+RUN_FORMAT = 2
+_ARRAYS = ("weights", "best", "optimizer")
 # What another value of makes another training; the rest follows from it, or is only told.
-_DECISIVE = ("request", "data", "extractor", "versions")
+_DECISIVE = ("request", "data", "embedders", "versions")
 # In this order: what is left after a kill is a training that has not begun.
 _REMOVED = (STATE_NAME, BEST_NAME, RESULT_NAME, TRIALS_NAME, CURVES_NAME, PLOT_NAME, CLIPS_NAME, CONFIG_NAME)
-# The state of a large network is not written after each epoch: writing takes at most this part of the time.
-_WRITING_SHARE = 0.05
+# Files that are being written are called so, see `support.files`.
+_UNFINISHED = ".partial-*"
+
+
+class RunError(EdgevidError):
+    """A run folder is damaged, in use, or of another training."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes out of a run folder, which is made if absent. (Windows: nobody is kept out.)
+
+    Raises:
+        RunError: another process trains there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        file = (path / LOCK_NAME).open("w")
+    except OSError as error:
+        raise RunError(f"The run folder {path} cannot be used: {error}. Name another one with --run.") from error
+    with file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"Another process trains in the run folder {path}; wait for it, or name another one with --run."
+            ) from error
+        except (ImportError, OSError):  # Windows; a file system without locks
+            pass
+        yield
 
 
 class RunFolder:
@@ -52,18 +84,16 @@ class RunFolder:
         finished: whether that one had ended.
     """
 
-    def __init__(self, path: Path, config: dict[str, Any]) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.config = config
         self.resumed = self.finished = False
-        self._not_before = 0.0
 
     @classmethod
     def open(cls, path: Path, config: dict[str, Any], clips: Sequence[Clip], *, restart: bool = False) -> RunFolder:
         """Begin a training in ``path``, or go on with the one that is there if it has the same configuration.
 
         Args:
-            config: JSON; its parts "request", "data", "extractor" and "versions" decide whether it is the same.
+            config: JSON; its parts "request", "data", "embedders" and "versions" decide whether it is the same.
             clips: those used, their ``split`` as they were used.
             restart: begin anew, whatever is there.
 
@@ -71,49 +101,43 @@ class RunFolder:
             RunError: another training is there, or something that is no training.
         """
         check_run_folder(path)
-        run = cls(path, config)
+        run = cls(path)
         try:
             if restart:
                 for name in _REMOVED:
                     (path / name).unlink(missing_ok=True)
             if (path / CONFIG_NAME).is_file():
                 run.resumed, run.finished = True, (path / RESULT_NAME).is_file()
-                held = read_config(path)
-                _check_same(path, held, config, _DECISIVE[:-1] if run.finished else _DECISIVE)
-                run.config = held
+                _check_same(path, read_config(path), config, _DECISIVE[:-1] if run.finished else _DECISIVE)
             else:
                 path.mkdir(parents=True, exist_ok=True)
-                run.write_config(config)
+                _write(path / CONFIG_NAME, _json_text(config))
             (path / STATE_NAME).parent.mkdir(exist_ok=True)
-            replace(path / CLIPS_NAME, _clips_text(clips))
+            for unfinished in path.glob(f"**/{_UNFINISHED}"):  # of a training that was killed
+                unfinished.unlink()
+            rows = ([str(c.path), c.label, c.group, c.split] for c in clips)
+            _write(path / CLIPS_NAME, _csv_text(["path", "label", "group", "split"], rows))
         except OSError as error:
             raise RunError(f"The run folder {path} cannot be used: {error}. Name another one with --run.") from error
         return run
 
-    def write_config(self, config: dict[str, Any]) -> None:
-        """Write ``config.json``."""
-        self.config = config
-        replace(self.path / CONFIG_NAME, json_text(config))
-
     def write_result(self, result: dict[str, Any]) -> None:
         """Write ``result.json``: the training has ended."""
-        replace(self.path / RESULT_NAME, json_text(result))
+        _write(self.path / RESULT_NAME, _json_text(result))
 
     def trial(self, name: str, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What the training on the side called ``name`` gave, JSON: kept from before, or by ``run()`` now."""
         path = self.path / TRIALS_NAME
-        trials: dict[str, dict[str, Any]] = read_json(path) if path.is_file() else {}
+        trials: dict[str, dict[str, Any]] = _read_json(path) if path.is_file() else {}
         if name not in trials:
             trials[name] = run()
-            replace(path, json_text(trials))
+            _write(path, _json_text(trials))
         return trials[name]
 
     def epochs_done(self) -> int:
         """How many epochs are trained already."""
         state = self.load()
         return 0 if state is None else len(state.epochs)
-
-    # What follows makes it a `fit.Store`.
 
     def load(self) -> Optional[State]:
         """The state to go on from, None at the beginning. The curves are cut to it."""
@@ -122,45 +146,29 @@ class RunFolder:
             return None
         try:
             with np.load(path, allow_pickle=False) as file:
-                held = json.loads(str(file["about"]))
-                state = State(
-                    [Epoch(**epoch) for epoch in held["epochs"]],
-                    [file[f"weights_{i}"] for i in range(held["weights"])],
-                    [file[f"optimizer_{i}"] for i in range(held["optimizer"])],
-                )
+                epochs = [Epoch(**epoch) for epoch in json.loads(str(file["about"]))["epochs"]]
+                arrays = ([file[name] for name in file.files if name.startswith(f"{kind}_")] for kind in _ARRAYS)
+                state = State(epochs, *arrays)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise damaged(path, error) from error
-        replace(self.path / CURVES_NAME, curves_text(state.epochs))
+            raise _damaged(path, error) from error
+        _write(self.path / CURVES_NAME, curves_text(state.epochs))
         return state
 
-    def load_best(self, network: Any) -> None:
-        """Load the weights of the best epoch."""
-        load_best_weights(self.path, network)
-
-    def save(self, epochs: Sequence[Epoch], state: Callable[[], State], *, last: bool) -> None:
-        """Write the curves, and the state if it is time to or the training ends."""
-        replace(self.path / CURVES_NAME, curves_text(epochs))
-        start = time.monotonic()
-        if start < self._not_before and not last:
-            return
-        now = state()
-        about = json.dumps(
-            {"epochs": [asdict(e) for e in now.epochs], "weights": len(now.weights), "optimizer": len(now.optimizer)}
-        )
-        arrays = {f"weights_{i}": array for i, array in enumerate(now.weights)}
-        arrays.update({f"optimizer_{i}": array for i, array in enumerate(now.optimizer)})
+    def save(self, state: State) -> None:
+        """Write the curves and the state."""
+        _write(self.path / CURVES_NAME, curves_text(state.epochs))
+        held = {"epochs": [asdict(epoch) for epoch in state.epochs]}
+        arrays = {f"{kind}_{i}": array for kind in _ARRAYS for i, array in enumerate(getattr(state, kind))}
         content = io.BytesIO()
-        np.savez(content, about=np.array(about), **arrays)  # type: ignore[arg-type]
-        replace(self.path / STATE_NAME, content.getvalue())
-        end = time.monotonic()
-        self._not_before = end + (end - start) * (1 / _WRITING_SHARE - 1)
+        np.savez(content, about=np.array(json.dumps(held)), **arrays)
+        _write(self.path / STATE_NAME, content.getvalue())
 
     def save_best(self, network: Any) -> None:
         """Write the weights of the best epoch."""
-        path = self.path / BEST_NAME
-        temporary = path.with_name(f"{NEW}{BEST_NAME}")  # Keras wants this ending
-        network.save_weights(temporary)
-        temporary.replace(path)
+        with whole(self.path / BEST_NAME) as partial:
+            named = partial.with_suffix(".weights.h5")  # as Keras wants it
+            network.save_weights(named)
+            named.replace(partial)
 
 
 def default_run_folder(bundle: Path) -> Path:
@@ -176,7 +184,7 @@ def check_run_folder(path: Path) -> None:
     """
     if path.exists() and not (path / CONFIG_NAME).is_file() and not _is_unused(path):
         raise RunError(f"{path} exists and is no run folder of `edgevid train`; name another one with --run.")
-    if (path / CONFIG_NAME).is_file() and read_json(path / CONFIG_NAME).get("kind") != "run":
+    if (path / CONFIG_NAME).is_file() and _read_json(path / CONFIG_NAME).get("kind") != "run":
         raise RunError(f"{path / CONFIG_NAME} is not of a training; name another folder with --run.")
 
 
@@ -188,7 +196,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     if not (path / CONFIG_NAME).is_file():
         raise RunError(f"{path} is no run folder; expected one that `edgevid train` wrote, with {CONFIG_NAME} in it.")
-    config = read_json(path / CONFIG_NAME)
+    config = _read_json(path / CONFIG_NAME)
     if (config.get("kind"), config.get("format")) != ("run", RUN_FORMAT):
         raise RunError(
             f"{path / CONFIG_NAME} is of kind {config.get('kind')!r} and format {config.get('format')!r}; this version of "
@@ -197,46 +205,14 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def read_clips(path: Path) -> list[Clip]:
-    """The clips that a run used; ``split`` is how. Their paths are as given then, relative to that working folder maybe."""
-    try:
-        with (path / CLIPS_NAME).open(newline="", encoding="utf-8") as file:
-            return [Clip(Path(row["path"]), row["label"], row["group"], row["split"]) for row in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise damaged(path / CLIPS_NAME, error) from error
-
-
-def load_network(path: Path) -> Any:
-    """The Keras network of a run folder, with its best weights."""
-    shape = dict(read_config(path).get("network") or {})
-    try:
-        known = {field.name for field in fields(NetworkOptions)}
-        options = NetworkOptions(**{key: value for key, value in shape.items() if key in known})
-        network = make_network(shape["dim"], shape["classes"], options, shape["frames"])
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{path / CONFIG_NAME} does not describe the network: {error}. Let the training end first."
-        ) from error
-    load_best_weights(path, network)
-    return network
-
-
-def load_best_weights(path: Path, network: Any) -> None:
-    """Load ``best.weights.h5`` of a run folder into a network of its shape."""
-    try:
-        network.load_weights(path / BEST_NAME)
-    except (OSError, ValueError, KeyError) as error:
-        raise damaged(path / BEST_NAME, error) from error
-
-
 def curves_text(epochs: Sequence[Epoch]) -> str:
     """``curves.csv``: a line for each epoch."""
-    return csv_text([field.name for field in fields(Epoch)], (list(asdict(epoch).values()) for epoch in epochs))
+    return _csv_text([field.name for field in fields(Epoch)], (list(asdict(epoch).values()) for epoch in epochs))
 
 
 def _is_unused(path: Path) -> bool:
     """Whether the folder is empty, but for what a training that was killed at its very start may leave."""
-    return path.is_dir() and all(item.name == LOCK_NAME or item.name.startswith(NEW) for item in path.iterdir())
+    return path.is_dir() and all(item.name == LOCK_NAME or item.match(_UNFINISHED) for item in path.iterdir())
 
 
 def _check_same(path: Path, held: dict[str, Any], wanted: dict[str, Any], parts: Sequence[str]) -> None:
@@ -260,5 +236,28 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, json.loads(json.dumps(value))  # tuples become lists, as in the file
 
 
-def _clips_text(clips: Sequence[Clip]) -> str:
-    return csv_text(["path", "label", "group", "split"], ([str(c.path), c.label, c.group, c.split] for c in clips))
+def _write(path: Path, content: Union[str, bytes]) -> None:
+    """Whole or not at all, also after a power cut."""
+    write_whole(path, content, sync=True)
+
+
+def _csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, error) from error
+    return value if isinstance(value, dict) else {}
+
+
+def _damaged(path: Path, error: Exception) -> RunError:
+    return RunError(f"{path} is damaged or missing: {error}. Begin anew with --restart.")

@@ -1,4 +1,4 @@
-"""Hyper-parameters for small data, chosen by validation."""
+"""Hyper-parameters: those of the thesis, or for small data some that are chosen by validation."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Optional
+from functools import partial
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
+from ..datasets.division import Fold
 from ..errors import OptionError
 from .export import predict
-from .fit import FitOptions, Labelled, fit
+from .fit import FitOptions, LabelledEmbeddings, fit
 from .networks import NetworkOptions
 from .progress import Reporter
 from .run_folder import RunFolder
 
 THESIS, AUTO = "thesis", "auto"
-RECIPES = (THESIS, AUTO)
+PRESETS = (THESIS, AUTO)
 # The thesis's values are for 9,537 training clips.
 SMALL = 2000
-# Whole divisions to try each candidate on, while that takes minutes at most.
-_DIVISIONS, _FEW_CLIPS = 3, 300
+# Folds to try each candidate on, while that takes minutes at most.
+_FOLDS, _FEW_CLIPS = 3, 300
 # (units, learning rate, decay). A decay of 1e-2 halves the learning rate after 100 steps.
 _CANDIDATES = ((64, 1e-3, 1e-2), (64, 3e-4, 1e-6), (128, 3e-4, 1e-6))
 # Early stopping waits for so many steps, for what batch normalisation has learned of the data takes about 100 to settle.
@@ -30,139 +32,154 @@ _PATIENT_STEPS, _MAX_STEPS = 100, 600
 
 
 @dataclass(frozen=True)
-class Settings:
+class HyperParameters:
     """All hyper-parameters of a training."""
 
-    shape: NetworkOptions
+    network: NetworkOptions
     fit: FitOptions
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self.shape), **asdict(self.fit)}
+        return {**asdict(self.network), **asdict(self.fit)}
 
 
-HYPER_PARAMETERS = tuple(field.name for kind in (NetworkOptions, FitOptions) for field in fields(kind))
+class Preset(NamedTuple):
+    """Where hyper-parameters that are not given come from, "thesis" or "auto", and why."""
+
+    name: str
+    why: str
+
+
+class Candidate(NamedTuple):
+    """Hyper-parameters that were tried, and what they gave on the validation clips of all folds together."""
+
+    settings: HyperParameters
+    validation_loss: float
+    hits: int
+    clips: int
+    best_epoch: int
+    chosen: bool = False
+
+    @classmethod
+    def of(cls, settings: HyperParameters, trials: Sequence[Mapping[str, Any]]) -> Candidate:
+        """Of what :func:`_try` gave on each fold."""
+        clips, hits, losses = (sum(trial[name] for trial in trials) for name in ("clips", "hits", "summed_loss"))
+        return cls(settings, losses / clips, hits, clips, round(statistics.median(t["best_epoch"] for t in trials)))
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the card carries."""
+        result = self._asdict()
+        return {**result.pop("settings").as_dict(), **result}
+
+
+NAMES = tuple(field.name for kind in (NetworkOptions, FitOptions) for field in fields(kind))
 # Those that `auto` does not choose; to give them says nothing about the others.
 _NOT_CHOSEN = {"architecture", "seed"}
 
 
-def settings(given: Mapping[str, Any]) -> Settings:
+def hyper_parameters(given: Mapping[str, Any]) -> HyperParameters:
     """The thesis's hyper-parameters, but for those given.
 
     Raises:
         OptionError: no such one, or a value out of range.
     """
-    unknown = [name for name in given if name not in HYPER_PARAMETERS]
+    unknown = [name for name in given if name not in NAMES]
     if unknown:
-        raise OptionError(f"{unknown[0]!r} was given; expected hyper-parameters of: {', '.join(HYPER_PARAMETERS)}.")
-    return Settings(
-        *(
-            kind(**{field.name: given[field.name] for field in fields(kind) if field.name in given})
-            for kind in (NetworkOptions, FitOptions)
-        )  # type: ignore[arg-type]
+        raise OptionError(f"{unknown[0]!r} was given; expected hyper-parameters of: {', '.join(NAMES)}.")
+    network, fitting = (
+        {field.name: given[field.name] for field in fields(kind) if field.name in given}
+        for kind in (NetworkOptions, FitOptions)
     )
+    return HyperParameters(NetworkOptions(**network), FitOptions(**fitting))
 
 
-def recipe_for(recipe: Optional[str], given: Mapping[str, Any], num_training: int) -> tuple[str, str]:
-    """Which recipe to use, and why. By itself it is "auto" for small data, unless hyper-parameters are given."""
-    if recipe is not None:
-        return recipe, "as asked for"
+def preset_for(asked: Optional[str], given: Mapping[str, Any], num_training: int) -> Preset:
+    """Which preset to use. By itself it is "auto" for small data, unless hyper-parameters are given."""
+    if asked is not None:
+        return Preset(asked, "as asked for")
     named = sorted(given.keys() - _NOT_CHOSEN)
     if named:
-        return THESIS, f"as {', '.join(named)} was given: what is not given is the thesis's"
+        return Preset(THESIS, f"as {', '.join(named)} was given: what is not given is the thesis's")
     if num_training < SMALL:
-        return AUTO, f"{num_training} training clips are fewer than {SMALL:,}; the thesis's values are for 9,537"
-    return THESIS, f"{num_training:,} training clips are enough for the thesis's values"
+        why = f"{num_training} training clips are fewer than {SMALL:,}; the thesis's values are for 9,537"
+        return Preset(AUTO, why)
+    return Preset(THESIS, f"{num_training:,} training clips are enough for the thesis's values")
 
 
-def divisions_for(num_training: int) -> int:
-    """On how many divisions into training and validation clips candidates are tried."""
-    return _DIVISIONS if num_training < _FEW_CLIPS else 1
+def num_folds_for(num_training: int) -> int:
+    """On how many folds candidates are tried."""
+    return _FOLDS if num_training < _FEW_CLIPS else 1
 
 
-def candidates(given: Mapping[str, Any], num_training: int) -> list[Settings]:
+def candidates(given: Mapping[str, Any], num_training: int) -> list[HyperParameters]:
     """What `auto` tries: a few sizes and learning rates, and a batch size and patience that suit so few clips."""
     batch_size = given.get("batch_size", 4 if num_training < 16 else 8 if num_training < 100 else 16)
-    base = settings(given)
-    steps = math.ceil(num_training * (1 if base.shape.recurrent else 25) / batch_size)
+    recurrent = hyper_parameters(given).network.recurrent
+    steps = math.ceil(num_training * (1 if recurrent else 25) / batch_size)
     fixed = {
         "batch_size": batch_size,
         "patience": max(10, math.ceil(_PATIENT_STEPS / steps)),
         "epochs": max(50, math.ceil(_MAX_STEPS / steps)),
         **given,
     }
-    found: list[Settings] = []
+    found: list[HyperParameters] = []
     for units, rate, decay in _CANDIDATES:
-        tried = {"units": units, "learning_rate": rate, "decay": decay}
-        if not base.shape.recurrent:
-            del tried["units"]
-        if "learning_rate" in given or "decay" in given:  # the two belong together
-            tried = {name: value for name, value in tried.items() if name == "units"}
-        one = settings({**tried, **fixed})
+        tried: dict[str, Any] = {"units": units} if recurrent else {}
+        if "learning_rate" not in given and "decay" not in given:  # the two belong together
+            tried.update(learning_rate=rate, decay=decay)
+        one = hyper_parameters({**tried, **fixed})
         if one not in found:
             found.append(one)
     return found
 
 
 def choose(
-    candidates: Sequence[Settings],
-    labelled: Labelled,
-    divisions: Sequence[tuple[list[int], list[int]]],
+    candidates: Sequence[HyperParameters],
+    labelled: LabelledEmbeddings,
+    folds: Sequence[Fold],
     num_classes: int,
     run: RunFolder,
     reporter: Reporter,
-) -> tuple[Settings, list[dict[str, Any]]]:
-    """Train each candidate on each division; the one with the lowest mean validation loss is chosen.
+) -> list[Candidate]:
+    """Train each candidate on each fold; the one with the lowest mean validation loss is chosen.
 
     Candidates get half the epochs: enough to tell them apart, and the search takes most of the time.
-
-    Returns:
-        The chosen one, and for each candidate its settings, validation loss and hits of all divisions together, and whether
-        it is the chosen one.
     """
-    rows: list[dict[str, Any]] = []
+    tried = []
     for number, candidate in enumerate(candidates, start=1):
-        parts = []
-        for index, (training, validation) in enumerate(divisions, start=1):
-            where = f"candidate {number} of {len(candidates)}, division {index} of {len(divisions)}"
-
-            def attempt(
-                candidate: Settings = candidate,
-                training: list[int] = training,
-                validation: list[int] = validation,
-                where: str = where,
-            ) -> dict[str, Any]:
-                return _attempt(candidate, labelled.at(training), labelled.at(validation), num_classes, where, reporter)
-
-            parts.append(run.trial(f"candidate {number}, division {index}", attempt))
-        clips = sum(part["clips"] for part in parts)
-        rows.append(
-            {
-                **candidate.as_dict(),
-                "validation_loss": sum(part["loss"] * part["clips"] for part in parts) / clips,
-                "hits": sum(part["hits"] for part in parts),
-                "clips": clips,
-                "best_epoch": round(statistics.median(part["best_epoch"] for part in parts)),
-                "chosen": False,
-            }
-        )
-    best = min(range(len(rows)), key=lambda i: rows[i]["validation_loss"])
-    rows[best]["chosen"] = True
-    return candidates[best], rows
+        trials = []
+        for index, fold in enumerate(folds, start=1):
+            reporter.tick(f"candidate {number} of {len(candidates)}, division {index} of {len(folds)}")
+            training, validation = labelled.at(fold.training), labelled.at(fold.validation)
+            attempt = partial(_try, candidate, training, validation, num_classes)
+            trials.append(run.trial(f"candidate {number}, division {index}", attempt))
+        tried.append(Candidate.of(candidate, trials))
+    best = min(tried, key=lambda candidate: candidate.validation_loss)
+    return [candidate._replace(chosen=candidate is best) for candidate in tried]
 
 
-def _attempt(
-    candidate: Settings, training: Labelled, validation: Labelled, num_classes: int, where: str, reporter: Reporter
+def say_choice(tried: Sequence[Candidate], num_folds: int, reporter: Reporter) -> None:
+    """What each candidate gave, and which was chosen."""
+    rows: list[tuple[str, ...]] = [("units", "learning rate", "decay", "validation loss", "accuracy", "")]
+    for one in tried:
+        network, fitting = one.settings.network, one.settings.fit
+        given = (str(network.units or "-"), f"{fitting.learning_rate:g}", f"{fitting.decay:g}")
+        accuracy = f"{100 * one.hits / one.clips:.0f} % of {one.clips}"
+        rows.append((*given, f"{one.validation_loss:.3f}", accuracy, "chosen" if one.chosen else ""))
+    reporter.table(rows)
+    divisions = f"{num_folds} division{'s' if num_folds > 1 else ''} of the clips"
+    reporter.say(f"chosen: the lowest validation loss of {len(tried)} candidates on {divisions}")
+
+
+def _try(
+    candidate: HyperParameters, training: LabelledEmbeddings, validation: LabelledEmbeddings, num_classes: int
 ) -> dict[str, Any]:
-    def progress(epochs: Any) -> None:
-        reporter.tick(f"{where}: epoch {len(epochs)}, validation loss {epochs[-1].val_loss:.4f}")
-
     options = replace(candidate.fit, epochs=(candidate.fit.epochs + 1) // 2)
-    fitted = fit(training, validation, num_classes, candidate.shape, options, progress)
+    fitted = fit(training, validation, num_classes, candidate.network, options)
     probabilities = predict(fitted.network, validation.embeddings)
     of_truth = probabilities[np.arange(len(validation)), validation.classes]
     return {
         "clips": len(validation),
-        "loss": float(-np.mean(np.log(np.maximum(of_truth, 1e-7)))),
+        "summed_loss": float(-np.sum(np.log(np.maximum(of_truth, 1e-7)))),
         "hits": int(np.sum(probabilities.argmax(axis=1) == validation.classes)),
         "best_epoch": fitted.best_epoch,
     }

@@ -28,8 +28,8 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from edgevid import EdgevidError, __version__
-from edgevid.bundles.bundle import CARD_FORMAT, sha256_of, user_models_folder
-from edgevid.embedders.cnn import Extractor
+from edgevid.bundles import EXTRACTOR_FORMAT, sha256_of, user_models_folder
+from edgevid.embedders.cnn import CnnEmbedder
 
 NAME = "inception_v3_float32"
 SIZE = 299
@@ -80,10 +80,10 @@ def build(weights: str, output: Path) -> Path:
     temporary = path.with_suffix(".tflite.part")
     temporary.write_bytes(content)
     temporary.replace(path)
-    extractor = Extractor(path, input_range=RANGE)
+    extractor = CnnEmbedder(path, input_range=RANGE)
     if (extractor.width, extractor.height, extractor.dim) != (SIZE, SIZE, DIM):
         raise BuildError(f"{path} takes {extractor.width}x{extractor.height} and gives {extractor.dim} numbers.")
-    if not np.isfinite(extractor.embed(np.zeros((SIZE, SIZE, 3), np.uint8))).all():
+    if not np.isfinite(extractor.embed_picture(np.zeros((SIZE, SIZE, 3), np.uint8))).all():
         raise BuildError(f"{path} gives embeddings that are no numbers.")
     card_path.write_text(json.dumps(make_card(weights, path), indent=2) + "\n", encoding="utf-8")
     return path
@@ -92,7 +92,7 @@ def build(weights: str, output: Path) -> Path:
 def make_card(weights: str, path: Path) -> dict[str, Any]:
     known = weights in ("imagenet", "random")
     return {
-        "format": CARD_FORMAT,
+        "format": EXTRACTOR_FORMAT,
         "kind": "extractor",
         "name": NAME,
         "file": path.name,

@@ -57,7 +57,7 @@ HELD_OUT_CLIP = WheelFile(
     "sports2d", "0.8.34", "Sports2D/Demo/demo.mp4", "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039"
 )
 HELD_OUT_FRAMES = 25
-FRAMES_PER_CLIP = 3
+SAMPLES_PER_CLIP = 3
 
 
 class BuildError(Exception):
@@ -202,7 +202,7 @@ def training_clips(folder: Path) -> tuple[str, list[Path]]:
         raise BuildError(f"{folder / 'clips.csv'} lists no clip with split=train")
     data = (
         f"UCF101, {len(labels)} classes, training clips of official split 1, groups {groups[0]}-{groups[-1]}: "
-        f"{FRAMES_PER_CLIP} frames of each of {len(rows)} clips; not used to build the model"
+        f"{SAMPLES_PER_CLIP} frames of each of {len(rows)} clips; not used to build the model"
     )
     return data, paths
 
@@ -296,7 +296,7 @@ def build(extractor: Extractor, output: Path, fidelity_clips: Path | None) -> No
     measured = [fidelity(data, held_out_frames(extractor.size), exact, quantised)]
     if clips:
         data, paths = clips
-        batches = (clip_frames(path, FRAMES_PER_CLIP, extractor.size) for path in paths)
+        batches = (clip_frames(path, SAMPLES_PER_CLIP, extractor.size) for path in paths)
         measured.append(fidelity(data, batches, exact, quantised))
 
     output.mkdir(parents=True, exist_ok=True)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from support.videos import moving_frames
 
-from edgevid.outputs.drawing.history import moments, stretches, summarise
 from edgevid.outputs.drawing.overlay import Overlay
 from edgevid.outputs.drawing.style import Palette, fitted, text_width, ticks
-from edgevid.outputs.drawing.timeline import Thumbnails, TimelineText, draw_timeline
+from edgevid.outputs.drawing.summary import moments, segments, summarise
+from edgevid.outputs.drawing.timeline_picture import Thumbnails, TimelineText, draw_timeline
 from edgevid.prediction import Prediction
 
 LABELS = ("walk", "run")
@@ -30,8 +30,8 @@ def test_a_prediction_stands_until_the_next_one():
     assert moments([], 6.0) == []
 
 
-def test_stretches_join_what_is_the_same():
-    found = stretches(moments(HISTORY, 6.0))
+def test_segments_join_what_is_the_same():
+    found = segments(moments(HISTORY, 6.0))
     assert [(s.start, s.end, s.label, s.sure) for s in found] == [
         (0, 1, "walk", False), (1, 3, "walk", True), (3, 6, "run", True),
     ]  # fmt: skip
@@ -111,7 +111,7 @@ def test_text_fits_its_place():
 
 @pytest.mark.parametrize("seconds", [0.04, 1.0, 7.66, 60.0, 4000.0, 200_000.0])
 def test_ticks_are_round_and_not_crowded(seconds):
-    times = list(ticks(seconds, 1000))
+    times = [time for time, _ in ticks(seconds, 1000)]
     assert times[0] == 0
     assert times[-1] <= seconds * 1.0001
     assert 2 <= len(times) <= 15

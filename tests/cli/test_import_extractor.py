@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_graph_cut import cut_at_default, tiny_classifier
+from test_truncation import tiny_classifier, truncated_at_default
 
-from edgevid.bundles.bundle import (
+from edgevid.bundles import (
     find_extractor,
     open_bundle,
     sha256_of,
@@ -19,8 +19,8 @@ from edgevid.bundles.bundle import (
     user_extractors,
     user_models_folder,
 )
-from edgevid.cli import import_extractor, main
-from edgevid.embedders.cnn import Extractor
+from edgevid.cli import main
+from edgevid.embedders import CnnEmbedder
 from edgevid.errors import BundleError, RuntimeNotAvailableError
 from edgevid.tflite.interpreter import TfliteModel, tflite_schema
 
@@ -83,9 +83,9 @@ def test_two_files_that_edgevid_opens(models: Path, classifier: Path, capsys: py
     found = find_extractor("mine")
     assert (found.path, found.sha256, found.card["licence"]) == (network, card["sha256"], "MIT")
     frame = np.random.default_rng(0).integers(0, 256, (16, 12, 3), dtype=np.uint8)
-    extractor = Extractor(found.path, num_threads=1)
+    extractor = CnnEmbedder(found.path, num_threads=1)
     feature_map = TfliteModel(network, num_threads=1).run(frame[np.newaxis])[0]
-    np.testing.assert_allclose(extractor.embed(frame), feature_map.mean(axis=(0, 1, 2)) / 255, rtol=1e-5)
+    np.testing.assert_allclose(extractor.embed_picture(frame), feature_map.mean(axis=(0, 1, 2)) / 255, rtol=1e-5)
 
 
 def test_official_classifier_becomes_an_extractor(models: Path, schema: Any, shared: Path) -> None:
@@ -95,7 +95,7 @@ def test_official_classifier_becomes_an_extractor(models: Path, schema: Any, sha
     assert found.card["source"]["sha256"] == "7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776"
     assert found.card["bytes"] < 2.31e6
     assert found.card["licence"] == "unknown: see the source file"
-    embedding = Extractor(found.path, num_threads=1).embed(np.full((240, 320, 3), 90, np.uint8))
+    embedding = CnnEmbedder(found.path, num_threads=1).embed_picture(np.full((240, 320, 3), 90, np.uint8))
     assert embedding.shape == (1280,)
     assert 0 <= embedding.min() < embedding.max() <= 1
 
@@ -107,7 +107,7 @@ def test_the_shipped_extractor_cut_earlier(models: Path, schema: Any, repository
     assert card["feature_map"]["shape"] == [1, 7, 7, 960]
     assert card["feature_map"]["dtype"] == "uint8"
     assert card["command"] == f"edgevid import-extractor {SHIPPED}.tflite --name earlier --tensor 165"
-    assert Extractor(models / "earlier.tflite", num_threads=1).dim == 960
+    assert CnnEmbedder(models / "earlier.tflite", num_threads=1).dim == 960
 
 
 def test_float_networks_have_a_range_on_their_card(models: Path, tmp_path: Path, schema: Any) -> None:
@@ -131,7 +131,7 @@ def test_int8_networks_become_uint8_ones(models: Path, tmp_path: Path, schema: A
     card = find_extractor("int8").card
     assert (card["input"]["dtype"], card["feature_map"]["dtype"]) == ("uint8", "uint8")
     assert card["feature_map"]["zero_point"] == 128
-    assert Extractor(models / "int8.tflite", num_threads=1).dim == 5
+    assert CnnEmbedder(models / "int8.tflite", num_threads=1).dim == 5
 
 
 def test_list(models: Path, classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,7 +175,7 @@ def test_nothing_is_left_of_an_import_that_fails(
     def fail(*_: Any) -> None:
         raise problem
 
-    monkeypatch.setattr(import_extractor.TfliteModel, "run", fail)
+    monkeypatch.setattr(TfliteModel, "run", fail)
     assert main(["import-extractor", str(classifier)]) != 0
     assert list(models.iterdir()) == []
 
@@ -189,7 +189,7 @@ def test_a_failed_replacement_keeps_the_old_files(
     def fail(*_: Any) -> None:
         raise RuntimeError("it broke")
 
-    monkeypatch.setattr(import_extractor.TfliteModel, "run", fail)
+    monkeypatch.setattr(TfliteModel, "run", fail)
     assert main(["import-extractor", str(classifier), "--force", "--tensor", "first"]) == 1
     assert "does not run, so nothing was written. it broke" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in models.iterdir()} == before
@@ -277,7 +277,7 @@ def write_bundle(folder: Path, extractor: str, sha256: str) -> None:
 def test_a_bundle_finds_its_extractor_in_the_users_folder(models: Path, tmp_path: Path) -> None:
     sha256 = write_extractor(models, "mine")
     write_bundle(tmp_path / "actions", "mine", sha256)
-    assert open_bundle(tmp_path / "actions").extractor.path == models / "mine.tflite"
+    assert open_bundle(tmp_path / "actions").networks[0].path == models / "mine.tflite"
 
 
 def test_a_bundle_in_the_users_folder_is_found_by_name(models: Path) -> None:
@@ -302,7 +302,7 @@ def test_nothing_in_the_users_folder_breaks_what_ships(models: Path, tmp_path: P
     assert shipped.path.parent != models
     assert find_extractor(SHIPPED).path.parent != models
     write_bundle(tmp_path / "actions", shipped.name, shipped.sha256)
-    assert open_bundle(tmp_path / "actions").extractor.path == shipped.path
+    assert open_bundle(tmp_path / "actions").networks[0].path == shipped.path
     assert find_extractor("mine").path == models / "mine.tflite"
     assert sorted(e.name for e in user_extractors()) == sorted([SHIPPED, "mine"])
 
@@ -353,7 +353,7 @@ def test_help_needs_no_runtime(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_cut_network_is_imported_as_it_is(models: Path, classifier: Path, tmp_path: Path) -> None:
     """The last feature map may be the output already."""
     file = tmp_path / "cut.tflite"
-    file.write_bytes(cut_at_default(classifier.read_bytes(), "tiny"))
+    file.write_bytes(truncated_at_default(classifier.read_bytes(), "tiny"))
     assert main(["import-extractor", str(file)]) == 0
     assert main(["import-extractor", str(classifier)]) == 0
     assert (models / "cut.tflite").read_bytes() == (models / "tiny.tflite").read_bytes()

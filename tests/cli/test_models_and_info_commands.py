@@ -11,9 +11,10 @@ import PIL
 import pytest
 
 import edgevid
-from edgevid.bundles.bundle import models_folder, open_bundle
-from edgevid.cli import info, probe
+from edgevid.bundles import models_folder, open_bundle
+from edgevid.cli import info
 from edgevid.cli.models import headline_accuracy
+from edgevid.tflite import probe
 from edgevid.tflite.interpreter import runtimes
 
 
@@ -22,7 +23,7 @@ def copied_models(tmp_path, monkeypatch):
     """The shipped models in a folder that a test may damage."""
     folder = tmp_path / "models"
     shutil.copytree(models_folder(), folder, ignore=shutil.ignore_patterns("scripts"))
-    for module in ("edgevid.bundles.bundle", "edgevid.cli.info"):
+    for module in ("edgevid.bundles.bundle", "edgevid.bundles.networks", "edgevid.cli.info", "edgevid.cli.models"):
         monkeypatch.setattr(f"{module}.models_folder", lambda: folder)
     return folder
 
@@ -31,7 +32,7 @@ def test_models_lists_what_is_there(call):
     outcome = call("models")
     bundle = open_bundle("exercises10")
     assert outcome.code == 0
-    for piece in ("exercises10", str(len(bundle.labels)), bundle.extractor.name, "MB"):
+    for piece in ("exercises10", str(len(bundle.labels)), bundle.networks[0].name, "MB"):
         assert piece in outcome.out
     _, share = headline_accuracy(bundle.card)
     assert f"{share['value'] * 100:.1f} %" in outcome.out
@@ -57,6 +58,24 @@ def test_models_in_the_users_folder_are_listed_and_a_damaged_one_is_a_failure(ca
     assert "mobilenet_v2" in outcome.out
 
 
+def test_models_under_a_shipped_name_are_listed_and_verified_themselves(call, tmp_path, monkeypatch):
+    name = "mobilenet_v2_1.0_224_uint8"
+    shutil.copytree(models_folder() / "exercises10", tmp_path / "exercises10")
+    for suffix in (".json", ".tflite"):
+        shutil.copy(models_folder() / f"{name}{suffix}", tmp_path)
+    monkeypatch.setenv("EDGEVID_MODELS", str(tmp_path))
+    outcome = call("models")
+    assert outcome.code == 0
+    assert str(tmp_path / f"{name}.tflite") in outcome.out
+    for file in (tmp_path / f"{name}.tflite", tmp_path / "exercises10" / "classifier.tflite"):
+        with file.open("ab") as damaged:
+            damaged.write(b"x")
+    outcome = call("models")
+    assert outcome.code == 1
+    for file in (f"{name}.tflite", "classifier.tflite"):
+        assert f"{file} is damaged" in outcome.err
+
+
 def test_models_as_json(call):
     records = [json.loads(line) for line in call("models", "--json").out.splitlines()]
     by_name = {record["name"]: record for record in records}
@@ -64,14 +83,14 @@ def test_models_as_json(call):
     assert bundle["kind"] == "bundle"
     assert len(bundle["labels"]) == 10
     assert bundle["accuracy"]["n"] > 0
-    assert by_name[bundle["extractor"]]["kind"] == "extractor"
+    assert by_name[bundle["embedders"][0]]["kind"] == "extractor"
 
 
 def test_a_card_can_be_read(call):
     outcome = call("models", "exercises10")
     bundle = open_bundle("exercises10")
     assert outcome.code == 0
-    for piece in (*bundle.labels, bundle.card["licence"], "95 % interval", bundle.extractor.sha256):
+    for piece in (*bundle.labels, bundle.card["licence"], "95 % interval", bundle.networks[0].sha256):
         assert piece in outcome.out
     record = json.loads(call("models", "exercises10", "--json").out)
     assert record["card"] == bundle.card
@@ -102,7 +121,7 @@ def test_a_card_says_what_is_rejected(call, tmp_path):
 def test_a_bundle_anywhere_and_an_extractor_have_cards_too(call, tmp_path):
     copy = shutil.copytree(models_folder() / "exercises10", tmp_path / "mine")
     assert str(copy) in call("models", copy).out
-    extractor = open_bundle("exercises10").extractor
+    extractor = open_bundle("exercises10").networks[0]
     outcome = call("models", extractor.name)
     assert outcome.code == 0
     assert extractor.sha256 in outcome.out

@@ -12,7 +12,9 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from support.mjpeg import MjpegCamera
@@ -22,10 +24,11 @@ from support.videos import moving_frames
 
 from edgevid import StreamOptions
 from edgevid.cli import stream as stream_command
-from edgevid.cli import stream_opening, stream_output
-from edgevid.cli.stream_output import Lines
+from edgevid.cli import stream_output
+from edgevid.cli.stream_output import JsonOutput, Lines, TextOutput
 from edgevid.errors import SourceError
-from edgevid.runner.starting import Plan
+from edgevid.events import Event
+from edgevid.runner import runner_group
 from edgevid.sources import VideoFile
 
 # On any classifier something begins with the first prediction and goes on to the end.
@@ -128,7 +131,7 @@ def test_a_camera_that_stops_gives_summary_and_failure(call, monkeypatch, clip):
                 if timestamp > 1:
                     raise SourceError("The camera stopped.")
 
-    monkeypatch.setattr("edgevid.cli.stream_opening.open_stream_source", Stopping)
+    monkeypatch.setattr("edgevid.sources.opening.open_source", Stopping)
     outcome = call("stream", clip, "--min-filled", 0, "--json")
     assert outcome.code == 1
     assert json.loads(outcome.out.splitlines()[-1])["latency_ms"] > 8000  # since the frame was taken
@@ -173,6 +176,21 @@ class TestEvents:
         assert began.split()[1:3] == ["s", "began"]
         assert ended.split()[1:3] == ["s", "ended"]
         assert "peak score" in ended
+
+    def test_a_further_kind_of_event_is_printed_with_all_that_it_says(self):
+        @dataclass(frozen=True)
+        class Counted(Event):
+            count: int
+            kind: ClassVar[str] = "counted"
+
+        text, objects = [], []
+        event = Counted("JumpingJack", 7.25, 12)
+        TextOutput(text.append, ["door"], ["JumpingJack"], 3).event("door", event)
+        JsonOutput(objects.append, 3).event("door", event)
+        assert text == ["    7.25 s  counted JumpingJack, count 12"]
+        assert json.loads(objects[0]) == {
+            "source": "door", "event": "counted", "label": "JumpingJack", "timestamp": 7.25, "count": 12,
+        }  # fmt: skip
 
     def test_without_the_option_none_is_printed(self, call, clip):
         outcome = call("stream", clip, "--window-seconds", 1, "--json", *ALWAYS)
@@ -257,7 +275,7 @@ class TestSlowReader:
                 if len(lines) == 1:
                     assert reached(lambda: camera.given >= 30)
 
-        monkeypatch.setattr(stream_opening, "open_stream_source", lambda source: camera)
+        monkeypatch.setattr("edgevid.sources.opening.open_source", lambda source: camera)
         monkeypatch.setattr(stream_command, "Lines", Slow)
         outcome = call("stream", 0, "--json", "--min-filled", 0, "--max-predictions", 60)
         assert outcome.code == 0
@@ -355,7 +373,7 @@ class TestInterrupts:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize(
         "moment",
-        ["load_recognizer", "_watchers", "named_sources", "_output", "Opener", "Opener.open", "Summary.begin", "Lines"],
+        ["load_recognizer", "_outputs", "named_sources", "_lines", "Opener", "Opener.open", "Summary.begin", "Lines"],
     )
     def test_one_that_comes_while_it_starts_ends_it(self, call, clip, monkeypatch, moment, number):
         """Raised where that function is called: while the model loads, before and after the sources are opened."""
@@ -377,20 +395,20 @@ class TestInterrupts:
         assert reached(lambda: set(threading.enumerate()) <= threads)
 
     def test_one_that_comes_while_the_second_source_starts_loses_no_summary(self, call, clip, brief, monkeypatch):
-        real, printed = Plan.start, threading.Event()
+        real, printed = runner_group.Runner, threading.Event()
 
-        def start(self, source, name, **options):
+        def start(recognizer, source, options, name, *arguments):
             if name == str(brief):
                 assert printed.wait(60)
                 raise KeyboardInterrupt
-            return real(self, source, name, **options)
+            return real(recognizer, source, options, name, *arguments)
 
         class Noting(Lines):
             def write(self, line: str) -> None:
                 super().write(line)
                 printed.set()
 
-        monkeypatch.setattr(Plan, "start", start)
+        monkeypatch.setattr(runner_group, "Runner", start)
         monkeypatch.setattr(stream_command, "Lines", Noting)
         outcome = call("stream", clip, brief, *QUICK)
         assert outcome.code == 0

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edgevid.sources import SourceStatus, live
+from edgevid.support.retry import Retry
 
 from .videos import numbered_frame
 
@@ -180,7 +181,7 @@ def plugging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCame
         monkeypatch.setattr(cv2, "VideoCapture", open_device)
         return camera
 
-    monkeypatch.setattr(live, "_FIRST_DELAY_SECONDS", 0.02)
+    monkeypatch.setattr(live, "Retry", lambda: Retry(0.02))
     yield plug
     for _, camera in plugged:
         camera.unblock.set()

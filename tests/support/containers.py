@@ -58,3 +58,26 @@ def mp4_with_frame_durations(data: bytes, ticks: list[int]) -> bytes:
         struct.pack_into(">I", changed, position, struct.unpack_from(">I", changed, position)[0] + len(stts) - length)
         position += 8
     return b"".join(bytes(changed) if kind == b"moov" else box for kind, box in boxes)
+
+
+def mp4_with_damage(data: bytes, at: float, size: int = 4096) -> bytes:
+    """Overwrite ``size`` bytes of an MP4's media data with 0xFF, from the part ``at`` of it on: a sector that cannot be read."""
+    start = data.index(b"mdat") + 4
+    length = struct.unpack_from(">I", data, start - 8)[0] - 8
+    first = start + int(at * length)
+    size = min(size, start + length - first)
+    return data[:first] + b"\xff" * size + data[first + size :]
+
+
+def mp4_turned(data: bytes, degrees: int) -> bytes:
+    """Note in an MP4's track header that the picture is to be turned clockwise when it is shown, as phones do."""
+    matrix = {
+        0: (1, 0, 0, 1),
+        90: (0, 1, -1, 0),
+        180: (-1, 0, 0, -1),
+        270: (0, -1, 1, 0),
+    }[degrees]
+    a, b, c, d = (value << 16 for value in matrix)
+    changed = bytearray(data)
+    struct.pack_into(">9i", changed, changed.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    return bytes(changed)

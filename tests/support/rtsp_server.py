@@ -15,12 +15,12 @@ def main() -> int:
         gi.require_version("GstRtspServer", "1.0")
         from gi.repository import GLib, Gst, GstRtspServer
     except (ImportError, ValueError) as error:
-        print(error)  # noqa: T201
+        print(error, flush=True)  # noqa: T201
         return 3
     Gst.init(None)
     for element in ("videotestsrc", "jpegenc", "rtpjpegpay"):
         if Gst.ElementFactory.find(element) is None:
-            print(f"GStreamer has no {element}")  # noqa: T201
+            print(f"GStreamer has no {element}", flush=True)  # noqa: T201
             return 3
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")

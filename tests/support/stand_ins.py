@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from types import SimpleNamespace
 from typing import Any, Callable, Optional, Union
 
 import numpy as np
 
 from edgevid import Recognizer, Source, TimedFrame
+from edgevid.classifiers import Classifier
+from edgevid.embedders import Embedder, Window
 from edgevid.events import EventOptions
 from edgevid.frames import Frame
-from edgevid.runner.messages import Observation
+from edgevid.runner.messages import Message, Sampled, SourceEvent
+from edgevid.runner.state import SourceState
+from edgevid.sampling import Sample
 from edgevid.sources import SourceStatus, Wanted
 
 LABELS = ("idle", "jump")
@@ -31,25 +34,45 @@ def video(jumps: Iterable[float], start: float = 0.0) -> list[TimedFrame]:
     return [TimedFrame(start + k * SECONDS, picture(jump)) for k, jump in enumerate(jumps)]
 
 
+class Brightness(Embedder):
+    """Tells what happens from a picture's brightness."""
+
+    dim = 2
+
+    def __init__(self, busy: Callable[[], None]) -> None:
+        self.embedded = 0
+        self._busy = busy
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return {"kind": "brightness"}
+
+    def embed(self, sample: Sample) -> np.ndarray:
+        self._busy()
+        self.embedded += 1
+        jump = sample.frames[-1][0, 0, 0] / 200
+        return np.array([1 - jump, jump], np.float32)
+
+
+class MeanOfTwo(Classifier):
+    """Answers with the mean of the last two embeddings."""
+
+    num_samples = num_classes = dim = 2
+
+    def predict(self, window: Window) -> np.ndarray:
+        return window.aligned.mean(axis=0)
+
+
 class StandInRecognizer(Recognizer):
     """Answers with the mean of the last two pictures. ``busy``: called for each one that is embedded."""
 
-    def __init__(self, busy: Optional[Callable[[], None]] = None) -> None:
-        self.embedded = 0
-        self.busy = busy
-        self.threshold = 0.0
-        self.bundle: Any = SimpleNamespace(labels=LABELS, num_frames=2, window_seconds=2 * SECONDS, name="stand-in")
-        self.extractor: Any = SimpleNamespace(dim=2, embed=self._embed, close=lambda: None)
-        self.classifier: Any = SimpleNamespace(
-            num_frames=2, recurrent=False, predict=lambda window: window.mean(axis=0), close=lambda: None
-        )
+    def __init__(self, busy: Callable[[], None] = lambda: None) -> None:
+        self.brightness = Brightness(busy)
+        super().__init__([self.brightness], MeanOfTwo(), LABELS, window_seconds=2 * SECONDS)
 
-    def _embed(self, frame: Frame) -> np.ndarray:
-        if self.busy is not None:
-            self.busy()
-        self.embedded += 1
-        jump = frame[0, 0, 0] / 200
-        return np.array([1 - jump, jump], np.float32)
+    @property
+    def embedded(self) -> int:
+        return self.brightness.embedded
 
 
 class Scripted(Source):
@@ -128,19 +151,29 @@ def reached(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     return condition()
 
 
-class Watching:
-    """A watcher that keeps what it is told."""
+class Keeping:
+    """An output that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.observations: list[Observation] = []
-        self.statuses: list[SourceStatus] = []
+        self.messages: list[Message] = []
+        self.states: list[SourceState] = []  # after each
         self.closed = False
 
-    def observe(self, observation: Observation) -> None:
-        self.observations.append(observation)
-
-    def status(self, status: SourceStatus) -> None:
-        self.statuses.append(status)
+    def take(self, message: Message, state: SourceState) -> None:
+        self.messages.append(message)
+        self.states.append(state)
 
     def close(self) -> None:
         self.closed = True
+
+    @property
+    def sampled(self) -> list[Sampled]:
+        return [message for message in self.messages if isinstance(message, Sampled)]
+
+    @property
+    def events(self) -> list[SourceEvent]:
+        return [message for message in self.messages if isinstance(message, SourceEvent)]
+
+    @property
+    def statuses(self) -> list[SourceStatus]:
+        return [message for message in self.messages if isinstance(message, SourceStatus)]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import cv2
 import numpy as np
 
 from edgevid.frames import Frame
+from edgevid.sampling import SampleSpec, sample_clip
+from edgevid.sampling.clip import Misjudged
 
 _COLUMNS, _ROWS, _BLOCK = 4, 3, 16
 WIDTH, HEIGHT = _COLUMNS * _BLOCK, _ROWS * _BLOCK
@@ -57,3 +59,21 @@ def write_video(
         writer.write(np.ascontiguousarray(image[:, :, ::-1]))
     writer.release()
     return path
+
+
+def sample_values(path: Path, make: Callable[[Frame], Any], num_samples: int = 25) -> list[tuple[int, Any]]:
+    """For each sample of a clip, its frame's index and what ``make`` makes of the frame: once of each frame."""
+    spec, made = SampleSpec(num_samples), {}
+    timestamps: Sequence[float] = ()
+    while True:
+        found = []
+        try:
+            for one in sample_clip(path, spec, timestamps):
+                index, frame = one.frame_indices[-1], one.sample.frames[-1]
+                if index not in made:
+                    made[index] = make(frame)
+                del frame
+                found.append((index, made[index]))
+            return found
+        except Misjudged as wrong:
+            timestamps = wrong.timestamps

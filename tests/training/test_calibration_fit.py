@@ -1,15 +1,14 @@
-"""What is fitted of scores on validation clips, and what clips of other actions are measured by."""
+"""What is fitted of scores on validation clips."""
 
 from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgevid.classifiers.calibration import Calibration, calibrated
+from edgevid.calibration import Calibration, calibrated
 from edgevid.training.calibration import (
     MIN_CLIPS,
     acceptance_threshold,
@@ -18,10 +17,6 @@ from edgevid.training.calibration import (
     fit_temperature,
     quality,
 )
-from edgevid.training.dataset import Clip, DatasetError
-from edgevid.training.evaluation import EvaluatedClip
-from edgevid.training.outside import Scored, open_outside, resampled_auroc, score, unknown_figures, unknown_rows
-from edgevid.training.significance import Resamples
 
 
 def honest_probabilities(num_clips: int, num_classes: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -100,10 +95,11 @@ class TestCalibrationError:
 
 class TestFit:
     def test_what_the_card_says(self):
+        pytest.importorskip("scipy", reason="needs the extra: pip install 'edgevid[train]'")
         honest, classes = honest_probabilities(63)
         bold = calibrated(honest, 0.3)
         fitted = fit_calibration(bold, classes, [i // 3 for i in range(63)])
-        entry = json.loads(json.dumps(fitted.as_dict(), allow_nan=False))
+        entry = json.loads(json.dumps(fitted.entry, allow_nan=False))
         assert entry["fitted_on"] == {"split": "validation", "clips": 63, "groups": 21}
         assert Calibration(entry["temperature"], entry["unknown_threshold"]) == fitted.calibration
         assert entry["temperature"] > 2
@@ -113,125 +109,22 @@ class TestFit:
         assert entry["ece"]["after"] < entry["ece"]["before"]
         assert entry["ece"]["bins"] == 15
         assert "the same 63 clips, which also chose the epoch" in entry["note"]
-        assert "temperature" in str(fitted)
+        assert "temperature" in fitted.text
 
     @pytest.mark.parametrize("clips", [0, 1, MIN_CLIPS - 1])
     def test_of_few_clips_nothing_is_fitted_and_the_card_says_why(self, clips):
         probabilities, classes = honest_probabilities(clips) if clips else (np.zeros((0, 5), np.float32), np.zeros(0))
         fitted = fit_calibration(probabilities, classes, range(clips))
         assert fitted.calibration == Calibration()
-        entry = fitted.as_dict()
+        entry = fitted.entry
         assert (entry["temperature"], entry["unknown_threshold"]) == (1.0, 0.0)
-        assert f"{clips} validation clips are fewer than 20" in entry["note"] == str(fitted)
+        assert f"{clips} validation clips are fewer than 20" in entry["note"] == fitted.text
         assert "known_accepted" not in entry
 
     def test_where_all_clips_are_right_the_temperature_is_1_and_the_threshold_is_fitted(self):
+        pytest.importorskip("scipy", reason="needs the extra: pip install 'edgevid[train]'")
         probabilities, _ = honest_probabilities(40)
         fitted = fit_calibration(probabilities, probabilities.argmax(axis=1), range(40))
         assert fitted.calibration == Calibration(1.0, acceptance_threshold(probabilities.max(axis=1)))
         assert fitted.calibration.unknown_threshold > 0.2
-        assert "The temperature is 1" in fitted.as_dict()["note"]
-
-
-class TestOpenOutside:
-    @pytest.fixture(autouse=True)
-    def _sklearn(self):
-        pytest.importorskip("sklearn", reason="needs the extra: pip install 'edgevid[train]'")
-
-    @pytest.fixture
-    def folder(self, tmp_path) -> Path:
-        for name in ("Archery/1.mp4", "Archery/2.mp4", "PushUps/1.mp4"):
-            (tmp_path / name).parent.mkdir(exist_ok=True)
-            (tmp_path / name).touch()
-        return tmp_path
-
-    def test_clips_of_known_actions_are_left_out(self, folder):
-        clips, left_out = open_outside(folder, ["Pushups", "Lunges"])
-        assert [clip.label for clip in clips] == ["Archery", "Archery"]
-        assert left_out == ["PushUps"]
-        assert len(open_outside(folder)[0]) == 3
-        with pytest.raises(DatasetError, match=r"All 3 clips of .* are of actions that the bundle knows"):
-            open_outside(folder, ["PushUps", "Archery"])
-
-    def test_a_list_is_read_whatever_its_splits(self, folder):
-        lines = ["path,label,group,split", "Archery/1.mp4,Archery,7,outside", "PushUps/1.mp4,PushUps,,test"]
-        (folder / "clips.csv").write_text("\n".join(lines) + "\n")
-        for given in (folder, folder / "clips.csv"):
-            clips, _ = open_outside(given)
-            assert [(c.path, c.label, c.group) for c in clips] == [
-                (folder / "Archery" / "1.mp4", "Archery", "7"),
-                (folder / "PushUps" / "1.mp4", "PushUps", "PushUps/1.mp4"),
-            ]
-
-    def test_nothing_there(self, tmp_path):
-        with pytest.raises(DatasetError, match="is not there"):
-            open_outside(tmp_path / "nowhere")
-
-
-class TestUnknownFigures:
-    @pytest.fixture(autouse=True)
-    def _sklearn(self):
-        self.metrics = pytest.importorskip("sklearn.metrics", reason="needs the extra: pip install 'edgevid[train]'")
-
-    @staticmethod
-    def scored(name: str, scores: np.ndarray, groups_of: int = 3, classes: int = 4) -> Scored:
-        return Scored(name, [(f"{name}{i % classes}", f"{i // groups_of}") for i in range(len(scores))], scores)
-
-    def random_scores(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng(seed)
-        return rng.beta(4, 2, 80).astype(np.float32), rng.beta(3, 3, 120).astype(np.float32)
-
-    def figures(self, known: np.ndarray, outside: np.ndarray, threshold: float = 0.5, **options) -> dict:
-        return unknown_figures(self.scored("test", known), self.scored("zoo", outside), threshold, **options)
-
-    def test_shares_and_counts(self):
-        found = self.figures(np.array([0.2, 0.5, 0.9]), np.array([0.1, 0.49, 0.5, 0.8]))
-        assert (found["known"]["accepted"]["hits"], found["known"]["accepted"]["n"]) == (2, 3)
-        assert (found["outside"]["rejected"]["hits"], found["outside"]["rejected"]["n"]) == (2, 4)
-        assert (found["known"]["split"], found["outside"]["data"]) == ("test", "zoo")
-        assert (found["known"]["clips"], found["outside"]["classes"]) == (3, 4)
-        assert found["auroc"]["value"] == pytest.approx((1 + 2.5 + 4) / 12), "equal scores count half"
-        json.dumps(found, allow_nan=False)
-
-    def test_a_bundle_without_a_threshold_rejects_nothing(self):
-        found = self.figures(*self.random_scores(), threshold=0.0)
-        assert found["known"]["accepted"]["value"] == 1.0
-        assert found["outside"]["rejected"]["value"] == 0.0
-
-    def test_auroc_is_scikit_learns_in_each_resample_too(self):
-        known, outside = self.random_scores()
-        scores = np.round(np.concatenate([known, outside]), 1)  # many equal ones
-        is_known = np.arange(200) < 80
-        draws = Resamples([i // 4 for i in range(200)], 25, seed=1, strata=list(is_known))
-        weights = draws.sums(np.eye(200))
-        expected = [self.metrics.roc_auc_score(is_known, scores, sample_weight=row) for row in weights]
-        np.testing.assert_allclose(resampled_auroc(draws, scores, is_known), expected, atol=1e-9)
-
-    def test_intervals_hold_the_figure_and_are_the_same_again(self):
-        found = self.figures(*self.random_scores(), resamples=300)
-        low, high = found["auroc"]["bootstrap_95"]
-        assert 0 < low < found["auroc"]["value"] < high < 1
-        assert self.figures(*self.random_scores(), resamples=300) == found
-        assert self.figures(*self.random_scores(), resamples=300, seed=1) != found
-        spanning = self.figures(*self.random_scores(), resamples=300, span_classes=True)
-        assert spanning["auroc"]["value"] == found["auroc"]["value"]
-        assert spanning["auroc"]["bootstrap_95"] != found["auroc"]["bootstrap_95"]
-
-    def test_scores_that_tell_all_apart_claim_no_certainty(self):
-        found = self.figures(np.full(30, 0.9), np.full(30, 0.1))
-        assert found["auroc"] == {"value": 1.0, "bootstrap_95": None}
-
-    def test_the_table_has_a_row_for_each_figure(self):
-        rows = unknown_rows(self.figures(*self.random_scores()))
-        assert [row[0] for row in rows[1:]] == [
-            "known actions (test clips), accepted", "other actions (zoo), rejected", "AUROC of the score",
-        ]  # fmt: skip
-        assert [row[2] for row in rows[1:]] == ["80", "120", "200"]
-        assert {len(row) for row in rows} == {5}
-
-    def test_a_score_is_the_largest_probability(self):
-        probabilities, _ = honest_probabilities(2)
-        clips = [Clip(Path("a.mp4"), "Archery", "1"), EvaluatedClip("b.mp4", "Biking", "2")]
-        scored = score("zoo", clips, probabilities)
-        np.testing.assert_array_equal(scored.scores, probabilities.max(axis=1))
-        assert scored.clips == [("Archery", "1"), ("Biking", "2")]
+        assert "The temperature is 1" in fitted.entry["note"]

@@ -1,4 +1,4 @@
-"""Training, its curves, comparison and choice of settings, and the bundle's folder."""
+"""Training, its curves and choice of settings, and the bundle's folder."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from training_data import LABELS, Said, require_training_extra, synthetic
 
+from edgevid.datasets.division import Fold
 from edgevid.errors import BundleError, OptionError
 from edgevid.training import tuning
 from edgevid.training.curves import curves_plot
 from edgevid.training.export import check_output, new_bundle, predict
-from edgevid.training.fit import Epoch, FitOptions, Fitted, Labelled, TrainingError, fit
-from edgevid.training.networks import NetworkOptions, make_network
+from edgevid.training.fit import Epoch, FitOptions, Fitted, LabelledEmbeddings, TrainingError, fit
+from edgevid.training.networks import NetworkOptions
 from edgevid.training.progress import epoch_line
 from edgevid.training.run_folder import RunFolder
-from edgevid.training.tuning import Settings, candidates, choose, recipe_for, settings
-from edgevid.training.unit_comparison import Comparison, compare_units
+from edgevid.training.tuning import HyperParameters, candidates, choose, hyper_parameters, preset_for
 
 require_training_extra()
 
@@ -76,7 +76,7 @@ def test_a_single_frame_network_is_trained_on_frames():
     rng = np.random.default_rng(0)
     classes = (np.arange(12) % 3).astype(np.int64)
     embeddings = rng.normal(0, 0.1, (12, 25, 12)).astype(np.float32) + np.eye(12, dtype=np.float32)[classes][:, None]
-    data, shape = Labelled(embeddings, classes), NetworkOptions("single-frame")
+    data, shape = LabelledEmbeddings(embeddings, classes), NetworkOptions("single-frame")
     fitted = fit(data, data, 3, shape, replace(QUICK, epochs=4, batch_size=30))
     assert fitted.history[-1].learning_rate == pytest.approx(1e-2 / (1 + 1e-6 * 4 * 10)), (
         "300 frames: 10 steps an epoch"
@@ -102,12 +102,12 @@ def test_options_out_of_range(options):
 
 
 def test_the_defaults_are_the_thesiss():
-    shape, options = settings({}).shape, settings({}).fit
+    shape, options = hyper_parameters({}).network, hyper_parameters({}).fit
     assert (shape.architecture, shape.units, shape.hidden_units) == ("gru", None, 512)
     assert (shape.dropout, shape.hidden_dropout, shape.slope) == (0.5, 0.5, 0.3)
     assert (options.learning_rate, options.decay) == (1e-5, 1e-6)
     with pytest.raises(OptionError, match="'unit' was given"):
-        settings({"unit": 3})
+        hyper_parameters({"unit": 3})
 
 
 @pytest.mark.parametrize(
@@ -121,69 +121,49 @@ def test_the_defaults_are_the_thesiss():
         ("auto", {"units": 8}, 9537, "auto"),
     ],
 )
-def test_which_recipe(asked, given, clips, expected):
-    recipe, why = recipe_for(asked, given, clips)
-    assert recipe == expected
-    assert why
+def test_which_preset(asked, given, clips, expected):
+    preset = preset_for(asked, given, clips)
+    assert preset.name == expected
+    assert preset.why
 
 
 def test_candidates_leave_alone_what_is_given():
     free = candidates({}, 60)
-    assert len({(c.shape.units, c.fit.learning_rate) for c in free}) == len(free) > 1
+    assert len({(c.network.units, c.fit.learning_rate) for c in free}) == len(free) > 1
     sized = candidates({"units": 7}, 60)
-    assert {c.shape.units for c in sized} == {7}
+    assert {c.network.units for c in sized} == {7}
     assert len(sized) > 1
     (one,) = candidates({"units": 7, "learning_rate": 1e-2, "batch_size": 5}, 60)
     assert (one.fit.learning_rate, one.fit.decay, one.fit.batch_size) == (1e-2, 1e-6, 5)
-    assert all(c.shape.units is None for c in candidates({"architecture": "single-frame"}, 60))
+    assert all(c.network.units is None for c in candidates({"architecture": "single-frame"}, 60))
 
 
 def test_the_candidate_with_the_lowest_validation_loss_is_chosen(tmp_path, monkeypatch):
-    labelled, divisions = (
-        synthetic(30),
-        [(list(range(20)), list(range(20, 30))), (list(range(10, 30)), list(range(10)))],
-    )
-    good = Settings(SMALL, replace(QUICK, epochs=16))
-    bad = Settings(SMALL, replace(QUICK, epochs=1, learning_rate=1e-6))
-    run = RunFolder.open(tmp_path / "run", {"format": 1, "kind": "run"}, [])
-    chosen, rows = choose([bad, good], labelled, divisions, 3, run, Said())
-    assert chosen is good
-    assert [row["chosen"] for row in rows] == [False, True]
-    assert rows[1]["clips"] == 20
-    assert rows[1]["validation_loss"] < rows[0]["validation_loss"]
+    labelled = synthetic(30)
+    folds = [Fold(list(range(20)), list(range(20, 30))), Fold(list(range(10, 30)), list(range(10)))]
+    good = HyperParameters(SMALL, replace(QUICK, epochs=16))
+    bad = HyperParameters(SMALL, replace(QUICK, epochs=1, learning_rate=1e-6))
+    run = RunFolder.open(tmp_path / "run", {"format": 2, "kind": "run"}, [])
+    tried = choose([bad, good], labelled, folds, 3, run, Said())
+    assert [candidate.settings for candidate in tried] == [bad, good]
+    assert [candidate.chosen for candidate in tried] == [False, True]
+    assert tried[1].clips == 20
+    assert tried[1].validation_loss < tried[0].validation_loss
 
     monkeypatch.setattr(tuning, "fit", None)  # what is done is not done again
-    assert choose([bad, good], labelled, divisions, 3, run, Said()) == (good, rows)
-
-
-def test_comparison_of_sizes(tmp_path):
-    labelled, splits = synthetic(), [(list(range(30)), list(range(30, 60))), (list(range(30, 60)), list(range(30)))]
-    run, said = RunFolder.open(tmp_path / "run", {"format": 1, "kind": "run"}, []), Said()
-    options = Settings(NetworkOptions(), replace(QUICK, epochs=1))
-    (row,) = compare_units(labelled, splits, len(LABELS), (4,), options, run, said).rows
-    assert (row.units, row.accuracy.n) == (4, 60)
-    assert row.parameters == make_network(12, 3, NetworkOptions(units=4)).count_params()
-    assert [share.n for share in row.each] == [30, 30]
-    assert row.accuracy.hits == sum(share.hits for share in row.each)
-    told = Comparison((row, replace(row, units=8, parameters=2 * row.parameters))).as_dict(chosen=4)
-    entry = told["units"][0]
-    assert told["in_words"] == [f"4 units: {row.accuracy.hits} of 60 right; 8 units: {row.accuracy.hits}; the same, "
-                                "with 0.5 times the parameters."]  # fmt: skip
-    assert entry["each_division"] == [f"{share.hits}/30" for share in row.each]
-    assert len(said.lines) == 1
+    assert choose([bad, good], labelled, folds, 3, run, Said()) == tried
 
 
 def test_curves_and_the_line_of_an_epoch():
     epochs = [Epoch(i, 1 / i, 0.5, [9.0, 1.0, 2.0][i - 1], 0.25, 1e-3, 30.0) for i in (1, 2, 3)]
     assert curves_plot(epochs, "a title").startswith(b"\x89PNG")
-    line = epoch_line(epochs, patience=5)
+    line = epoch_line(epochs)
     assert "epoch 3" in line
-    assert "best 2" in line
-    assert "2 min 00 s left" in line, "4 epochs of 30 s"
+    assert "best epoch 2" in line
 
 
 def test_labelled_at():
-    picked = Labelled(np.zeros((3, 25, 2), np.float32), np.array([5, 6, 7])).at([2, 0])
+    picked = LabelledEmbeddings(np.zeros((3, 25, 2), np.float32), np.array([5, 6, 7])).at([2, 0])
     assert picked.classes.tolist() == [7, 5]
     assert len(picked) == 2
 

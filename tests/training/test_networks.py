@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from training_data import require_training_extra
 
-from edgevid.classifiers.classifier import Classifier
+from edgevid.classifiers import open_network
+from edgevid.embedders import Window
 from edgevid.errors import ExtraNotInstalledError, ModelError, OptionError
 from edgevid.tflite.interpreter import runtimes
 from edgevid.training import export
@@ -141,9 +142,9 @@ def test_the_export_computes_what_keras_computes(network, embeddings, tmp_path):
     expected = predict(network, embeddings)
     assert np.ptp(expected, axis=0).max() > 0.01, "the clips are not told apart: the test shows nothing"
     for runtime in (info.name for info in runtimes() if info.usable):
-        classifier = Classifier(path, runtime=runtime)
-        assert (classifier.num_frames, classifier.dim, classifier.num_classes) == (25, DIM, CLASSES)
-        exported = np.stack([classifier.predict(clip) for clip in embeddings])
+        classifier = open_network(path, runtime=runtime)
+        assert (classifier.num_samples, classifier.dim, classifier.num_classes) == (25, DIM, CLASSES)
+        exported = np.stack([classifier.predict(Window.of(clip)) for clip in embeddings])
         np.testing.assert_allclose(exported, expected, atol=1e-5)
         operators = {operator["op_name"] for operator in classifier.model._interpreter._get_ops_details()}
         classifier.close()

@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 from training_data import LABELS, require_training_extra, synthetic
 
+from edgevid.datasets.clips import Clip
+from edgevid.datasets.reading import read_used_clips
 from edgevid.training import run_folder
-from edgevid.training.clips import Clip
 from edgevid.training.fit import FitOptions, fit
 from edgevid.training.networks import ARCHITECTURES, NetworkOptions
-from edgevid.training.run_files import RunError, locked
-from edgevid.training.run_folder import RunFolder, load_network, read_clips, read_config
+from edgevid.training.run_folder import RunError, RunFolder, locked, read_config
 
 require_training_extra()
 
 CLIPS = [Clip(Path("data/a.mp4"), "early", "1", "train"), Clip(Path("data/b.mp4"), "late", "2", "validation")]
 CONFIG = {
-    "format": 1,
+    "format": 2,
     "kind": "run",
     "request": {"hyper_parameters": {"learning_rate": 0.01}},
     "data": {"labels": LABELS},
@@ -57,7 +57,7 @@ def train(
     assert state is not None
     with (path / "curves.csv").open() as file:
         curves = [row[:-1] for row in csv.reader(file)]
-    return network.get_weights(), [*state.weights, *state.optimizer], curves
+    return network.get_weights(), [*state.weights, *state.best, *state.optimizer], curves
 
 
 def assert_same(first, second) -> None:
@@ -69,43 +69,24 @@ def assert_same(first, second) -> None:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_killed_at_a_write_it_ends_with_the_same_weights(tmp_path, monkeypatch, architecture):
     whole = train(tmp_path / "whole", architecture)
-    replace = run_folder.replace
+    write_whole = run_folder.write_whole
     for kill_at, before in ((4, True), (7, False), (99, False)):
         writes = itertools.count(1)
 
-        def replace_or_die(path, content, writes=writes, kill_at=kill_at, before=before):
+        def write_or_die(path, content, writes=writes, kill_at=kill_at, before=before, **options):
             number = next(writes)
             if number != kill_at or not before:
-                replace(path, content)
+                write_whole(path, content, **options)
             if number == kill_at:
                 raise KilledError
 
-        monkeypatch.setattr(run_folder, "replace", replace_or_die)
+        monkeypatch.setattr(run_folder, "write_whole", write_or_die)
         if kill_at == 99:
             resumed = train(tmp_path / "killed", architecture)
         else:
             with pytest.raises(KilledError):
                 train(tmp_path / "killed", architecture)
     assert_same(whole, resumed)
-
-
-def test_the_state_need_not_be_of_the_last_epoch(tmp_path, monkeypatch):
-    """A large network's state is written now and then only: curves and best weights are then ahead of it."""
-    whole = train(tmp_path / "whole")
-    save_best, written = RunFolder.save_best, []
-
-    def save_best_or_die(self, network):
-        save_best(self, network)
-        written.append(self)
-        self._not_before = time.monotonic() + 1000
-        if len(written) == 4:
-            raise KilledError
-
-    monkeypatch.setattr(RunFolder, "save_best", save_best_or_die)
-    with pytest.raises(KilledError):
-        train(tmp_path / "killed")
-    monkeypatch.setattr(RunFolder, "save_best", save_best)
-    assert_same(whole, train(tmp_path / "killed"))
 
 
 def test_sigkill(tmp_path):
@@ -144,13 +125,7 @@ def test_what_a_run_folder_holds(tmp_path):
     ]  # fmt: skip
     assert whole[2][0] == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
     assert len(whole[2]) == 7
-    assert read_clips(tmp_path / "run") == CLIPS
-    with pytest.raises(RunError, match="does not describe the network"):
-        load_network(tmp_path / "run")
-    network = {"architecture": "gru", "units": 8, "dim": 12, "frames": 25, "classes": 3}
-    RunFolder.open(tmp_path / "run", CONFIG, CLIPS).write_config({**CONFIG, "network": network})
-    for one, other in zip(load_network(tmp_path / "run").get_weights(), whole[0]):
-        np.testing.assert_array_equal(one, other)
+    assert read_used_clips(tmp_path / "run") == CLIPS
 
 
 def test_a_finished_training_is_not_trained_again(tmp_path, monkeypatch):
@@ -193,20 +168,16 @@ def test_places_that_are_no_run_folder(tmp_path):
     with pytest.raises(RunError, match="cannot be used"), locked(tmp_path / "photos" / "a.jpg" / "run"):
         pass
     (tmp_path / "begun").mkdir()
-    (tmp_path / "begun" / ".new.config.json").write_text("{")  # killed at the very start
+    (tmp_path / "begun" / ".partial-0.json").write_text("{")  # killed at the very start
     assert not RunFolder.open(tmp_path / "begun", CONFIG, CLIPS).resumed
+    assert not (tmp_path / "begun" / ".partial-0.json").exists(), "what a killed training left is removed"
 
 
 def test_damaged_files_are_named(tmp_path):
     train(tmp_path / "run", epochs=1)
-    best, state = tmp_path / "run" / "best.weights.h5", tmp_path / "run" / "last" / "state.npz"
-    content = best.read_bytes()
-    best.write_bytes(content[:1000])
-    with pytest.raises(RunError, match=r"best\.weights\.h5 is damaged.*--restart"):
-        train(tmp_path / "run", epochs=2)
-    best.write_bytes(content)
+    state = tmp_path / "run" / "last" / "state.npz"
     state.write_bytes(state.read_bytes()[:-300])
-    with pytest.raises(RunError, match=r"state\.npz is damaged"):
+    with pytest.raises(RunError, match=r"state\.npz is damaged.*--restart"):
         train(tmp_path / "run", epochs=2)
 
 

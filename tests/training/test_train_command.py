@@ -14,8 +14,9 @@ import pytest
 from training_data import require_training_extra
 
 import edgevid
-from edgevid.bundles.bundle import shipped_extractors
+from edgevid.bundles import shipped_extractors
 from edgevid.cli import main
+from edgevid.datasets.reading import read_used_clips
 from edgevid.errors import EdgevidError
 from edgevid.training import run_folder
 from edgevid.training.fit import Epoch, Fitted
@@ -83,25 +84,22 @@ def test_from_clips_to_a_bundle(data, tmp_path, capsys):
         "CC0-1.0",
         "--note",
         "a note",
-        "--compare-units",
-        "4",
-        "--compare-divisions",
-        "2",
     ]
     assert train(data, output, *options) == 0
     printed, progress = capsys.readouterr()
     assert str(output) in printed
     assert "test" in printed
-    assert "4 units" in printed
     assert "broken.mp4" in progress
     assert sorted(path.name for path in output.iterdir()) == ["card.json", "classifier.tflite"]
 
     card = json.loads((output / "card.json").read_text(encoding="utf-8"))
-    assert (card["format"], card["kind"], card["name"]) == (1, "bundle", "my_actions")
+    assert (card["format"], card["kind"], card["name"]) == (2, "bundle", "my_actions")
     assert card["labels"] == ["left", "right"]
-    assert card["sampling"] == {"frames": 25, "pictures": ["frame"], "window_seconds": 0.48}
+    assert card["sampling"] == {"samples": 25, "window_seconds": 0.48}
     assert card["classifier"]["parity_max_abs_difference"] < 1e-5
-    assert card["classifier"]["architecture"] == "gru"
+    (embedder,) = card["embedders"]
+    assert (embedder["kind"], set(embedder["network"])) == ("cnn", {"name", "sha256"})
+    assert (card["classifier"]["kind"], card["classifier"]["architecture"]) == ("recurrent", "gru")
     assert card["classifier"]["units"] == 8
     assert card["accuracy"]["test"]["accuracy"]["n"] == 2
     assert card["accuracy"]["validation"]["accuracy"]["n"] == card["training"]["validation"]["clips"] == 2
@@ -111,7 +109,6 @@ def test_from_clips_to_a_bundle(data, tmp_path, capsys):
     assert card["training"]["epochs_run"] == 3
     assert card["training"]["versions"]["keras"]
     assert card["training"]["recipe"]["name"] == "thesis"
-    assert [row["units"] for row in card["comparison"]["units"]] == [4]
     assert (card["licence"], card["notes"]) == ("CC0-1.0", ["a note"])
     assert str(tmp_path) not in json.dumps(card), "no path of the machine that trained"
 
@@ -126,12 +123,12 @@ def test_from_clips_to_a_bundle(data, tmp_path, capsys):
     assert {path.name for path in run.iterdir()} >= {
         "config.json", "clips.csv", "curves.csv", "curves.png", "best.weights.h5", "last", "result.json",
     }  # fmt: skip
-    assert Counter(clip.split for clip in run_folder.read_clips(run)) == {"train": 6, "validation": 2, "test": 2}
+    assert Counter(clip.split for clip in read_used_clips(run)) == {"train": 6, "validation": 2, "test": 2}
     config = run_folder.read_config(run)
-    assert config["network"]["units"] == 8
-    assert config["training"]["learning_rate"] == 1e-2
-    assert config["extractor"] == card["extractor"]
-    assert json.loads((run / "result.json").read_text())["best_epoch"] == card["training"]["best_epoch"]
+    assert config["embedders"] == card["embedders"]
+    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    assert result["best_epoch"] == card["training"]["best_epoch"]
+    assert (result["options"]["units"], result["options"]["learning_rate"]) == (8, 1e-2)
 
     with edgevid.load(output) as recognizer:
         prediction = recognizer.classify(data / "left" / "4.mp4")
@@ -258,10 +255,8 @@ def test_failures_leave_nothing_behind(data, tmp_path, capsys, monkeypatch, no_t
     [
         (["--learning-rate", "0"], 2, "learning_rate"),
         (["--validation", "1.5"], 2, "validation share"),
-        (["--compare-validation", "0"], 2, "validation share"),
         (["--window-seconds", "-1"], 2, "window_seconds"),
         (["--extractor", "nothing"], 1, "No extractor 'nothing'"),
-        (["--compare-units", "4", "--compare-divisions", "9"], 1, "held out before"),
         (["--architecture", "single-frame"], 2, "units=8"),
         (["--test", "1"], 2, "share"),
         (["--splits", "nowhere"], 1, "nowhere"),
@@ -279,8 +274,6 @@ def test_exit_codes_of_wrong_places(data, tmp_path, capsys):
     assert "not there" in capsys.readouterr().err
     assert train(data, data) == 1
     assert "not a bundle" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="2"):
-        train(data, tmp_path / "bundle", "--compare-units", "many")
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "single-frame"])
@@ -327,7 +320,7 @@ def test_small_data_choose_their_settings_and_are_tested(folder_of_clips, tmp_pa
     assert sum(row["chosen"] for row in card["training"]["recipe"]["candidates"]) == 1
     assert card["accuracy"]["test"]["accuracy"]["n"] == card["training"]["test"]["clips"] == 2
     assert card["training"]["training"]["clips"] == 8
-    clips = run_folder.read_clips(tmp_path / "mine-run")
+    clips = read_used_clips(tmp_path / "mine-run")
     assert Counter(clip.split for clip in clips) == {"train": 8, "validation": 2, "test": 2}
     assert "--" not in card["training"]["command"]
 
@@ -376,5 +369,5 @@ def test_a_bundle_carries_an_extractor_of_the_users(data, tmp_path, monkeypatch,
 
     monkeypatch.setenv("EDGEVID_MODELS", str(tmp_path / "nothing"))
     with edgevid.load(tmp_path / "bundle") as recognizer:
-        assert recognizer.bundle.extractor.path == tmp_path / "bundle" / "extractor.tflite"
+        assert [network.path for network in recognizer.bundle.networks] == [tmp_path / "bundle" / "extractor.tflite"]
         assert recognizer.classify(data / "left" / "4.mp4").label in ("left", "right")

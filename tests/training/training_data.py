@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from edgevid.training.fit import Labelled
+from edgevid.training.fit import LabelledEmbeddings
 
 LABELS = ["early", "middle", "late"]
 
@@ -17,14 +19,14 @@ def require_training_extra() -> None:
     pytest.importorskip("keras", reason=reason)
 
 
-def synthetic(num_clips: int = 60, dim: int = 12, seed: int = 0) -> Labelled:
+def synthetic(num_clips: int = 60, dim: int = 12, seed: int = 0) -> LabelledEmbeddings:
     """Three classes that differ only in when something happens: no single frame, nor the mean of all, tells them apart."""
     rng = np.random.default_rng(seed)
     classes = (np.arange(num_clips) % len(LABELS)).astype(np.int64)
     embeddings = rng.normal(0.0, 0.1, (num_clips, 25, dim)).astype(np.float32)
     for clip, start in zip(embeddings, 8 * classes):
         clip[start : start + 8] += 1.0
-    return Labelled(embeddings, classes)
+    return LabelledEmbeddings(embeddings, classes)
 
 
 class Said:
@@ -35,6 +37,9 @@ class Said:
 
     def say(self, text: str) -> None:
         self.lines.append(text)
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        self.lines += ["  ".join(row) for row in rows]
 
     def tick(self, text: str) -> None:
         pass

@@ -1,111 +1,116 @@
-"""What the server keeps: timelines, boards, pictures, readings of the machine. No network here."""
+"""What the server keeps: timelines, boards, pictures, readings of the sensors. No network here."""
 
 from __future__ import annotations
 
 import json
 import threading
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from support.telling import Counted, Seen, Told
 from web_feed import LABELS, observation, prediction, status
 
 from edgevid import OptionError
 from edgevid.events import Began, Ended
-from edgevid.outputs.web import machine
+from edgevid.outputs.web import sensors
 from edgevid.outputs.web.board import Board
+from edgevid.outputs.web.history import History
 from edgevid.outputs.web.pictures import Pictures
-from edgevid.outputs.web.timeline import Seen, Timeline
 
 
-def intervals(timeline: Timeline) -> list[list]:
-    return timeline.news(Seen())["intervals"]
+def intervals(history: History) -> list[list]:
+    return history.news(0)["intervals"]
 
 
-class TestTimeline:
+class TestHistory:
     def test_action_goes_on_until_it_ends(self):
-        timeline = Timeline(600)
-        timeline.advance(1.0)
-        timeline.add_event(Began("Wave", 1.0, 0.8))
-        assert [i.label for i in timeline.going_on()] == ["Wave"]
-        timeline.advance(3.5)
-        timeline.add_event(Ended("Wave", 3.5, 2.5, 0.93))
-        assert timeline.going_on() == []
-        assert intervals(timeline) == [[0, "Wave", 1.0, 3.5, 0.93]]
+        history = History(600)
+        history.advance(1.0)
+        history.add_event(Began("Wave", 1.0, 0.8))
+        assert intervals(history) == [[0, "Wave", 1.0, None, 0.8, None]]
+        history.advance(3.5)
+        history.add_event(Ended("Wave", 3.5, 2.5, 0.93))
+        assert intervals(history) == [[0, "Wave", 1.0, 3.5, 0.93, None]]
 
     def test_end_of_an_action_that_began_unseen_is_kept(self):
-        timeline = Timeline(600)
-        timeline.add_event(Ended("Wave", 10.0, 4.0, 0.9))
-        assert intervals(timeline) == [[0, "Wave", 6.0, 10.0, 0.9]]
+        history = History(600)
+        history.add_event(Ended("Wave", 10.0, 4.0, 0.9))
+        assert intervals(history) == [[0, "Wave", 6.0, 10.0, 0.9, None]]
 
     def test_source_that_is_lost_ends_what_goes_on_and_its_own_end_counts_when_it_comes(self):
-        timeline = Timeline(600)
-        timeline.add_event(Began("Wave", 1.0, 0.8))
-        timeline.advance(5.0)
-        timeline.end_all()
-        assert intervals(timeline) == [[0, "Wave", 1.0, 5.0, 0.8]]
-        timeline.add_event(Ended("Wave", 4.5, 3.5, 0.95))
-        assert intervals(timeline) == [[0, "Wave", 1.0, 4.5, 0.95]]
+        history = History(600)
+        history.add_event(Began("Wave", 1.0, 0.8))
+        history.advance(5.0)
+        history.end_all()
+        assert intervals(history) == [[0, "Wave", 1.0, 5.0, 0.8, None]]
+        history.add_event(Ended("Wave", 4.5, 3.5, 0.95))
+        assert intervals(history) == [[0, "Wave", 1.0, 4.5, 0.95, None]]
+
+    def test_event_of_a_kind_that_is_not_known_ends_nothing(self):
+        history = History(600)
+        history.add_event(Began("Wave", 1.0, 0.8))
+        history.add_event(Counted("Wave", 2.0, 12, 31.25))
+        assert intervals(history) == [[0, "Wave", 1.0, None, 0.8, None], [1, "Wave", 2.0, 2.0, None, "counted"]]
 
     def test_a_browser_gets_each_thing_once(self):
-        timeline, seen = Timeline(600), Seen()
-        timeline.add_event(Began("Wave", 1.0, 0.8))
-        timeline.add_point(1.0, 2, 0.8, True)
-        first = timeline.news(seen)
+        history = History(600)
+        history.add_event(Began("Wave", 1.0, 0.8))
+        history.add_point(1.0, 2, 0.8, True)
+        first, seen = history.news(0), history.version
         assert (len(first["intervals"]), first["points"]) == (1, [[1.0, 2, 0.8, True]])
-        assert timeline.news(seen) == {**first, "intervals": [], "points": []}
-        timeline.add_event(Ended("Wave", 2.0, 1.0, 0.9))
-        timeline.add_point(2.0, 2, 0.5, False)
-        assert timeline.news(seen) == {
+        assert history.news(seen) == {**first, "intervals": [], "points": []}
+        history.add_event(Ended("Wave", 2.0, 1.0, 0.9))
+        history.add_point(2.0, 2, 0.5, False)
+        assert history.news(seen) == {
             **first,
-            "intervals": [[0, "Wave", 1.0, 2.0, 0.9]],
+            "intervals": [[0, "Wave", 1.0, 2.0, 0.9, None]],
             "points": [[2.0, 2, 0.5, False]],
         }
 
     def test_what_is_older_than_the_history_is_dropped(self):
-        timeline = Timeline(60)
+        history = History(60)
         for second in range(200):
-            timeline.advance(second)
-            timeline.add_point(second, 0, 0.5, True)
-            timeline.add_event(Ended("Wave", second, 0.5, 0.9))
-        news = timeline.news(Seen())
+            history.advance(second)
+            history.add_point(second, 0, 0.5, True)
+            history.add_event(Ended("Wave", second, 0.5, 0.9))
+        news = history.news(0)
         assert [point[0] for point in news["points"]] == list(range(139, 200))
         assert [interval[3] for interval in news["intervals"]] == list(range(139, 200))
 
     def test_clock_that_starts_again_forgets_all(self):
-        timeline, seen = Timeline(600), Seen()
-        timeline.advance(100.0)
-        timeline.add_event(Ended("Wave", 100, 1, 0.9))
-        before = timeline.news(seen)["epoch"]
-        timeline.advance(0.0)
-        news = timeline.news(seen)
+        history = History(600)
+        history.advance(100.0)
+        history.add_event(Ended("Wave", 100, 1, 0.9))
+        before, seen = history.news(0)["epoch"], history.version
+        history.advance(0.0)
+        news = history.news(seen)
         assert news["epoch"] != before
         assert news["intervals"] == []
 
     def test_a_little_backwards_is_no_new_clock(self):
-        timeline = Timeline(600)
-        timeline.advance(10.0)
-        timeline.advance(9.5)
-        assert timeline.epoch == 0
+        history = History(600)
+        history.advance(10.0)
+        history.advance(9.5)
+        assert history.epoch == 0
 
     def test_hours_of_busy_events_take_bounded_memory(self):
-        timeline = Timeline(600)
+        history = History(600)
 
         def hour(start: int) -> None:
             for tick in range(start, start + 36000):
-                timeline.advance(tick / 10)
-                timeline.add_point(tick / 10, 0, 0.5, True)
-                timeline.add_event(Began("Wave", tick / 10, 0.8))
+                history.advance(tick / 10)
+                history.add_point(tick / 10, 0, 0.5, True)
+                history.add_event(Began("Wave", tick / 10, 0.8))
 
         hour(0)
         tracemalloc.start()
         hour(36000)
         grown = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        news = timeline.news(Seen())
+        news = history.news(0)
         assert len(news["intervals"]) <= 500
         assert len(news["points"]) <= 1200
         assert grown < 500_000  # the old ones, made before the counting, were replaced by new ones
@@ -113,7 +118,7 @@ class TestTimeline:
 
 class TestBoard:
     def test_newest_of_each_source(self):
-        board = Board(LABELS, 600)
+        board = Told(Board(LABELS, 600))
         board.observe(observation("a", 1.0, predicted=prediction(0, 0.9)))
         board.observe(observation("b", 5.0, predicted=prediction(1, 0.8)))
         board.observe(observation("a", 2.0, predicted=prediction(2, 0.7), captured=60, dropped=4))
@@ -123,7 +128,7 @@ class TestBoard:
         assert (a["captured"], a["dropped"], a["used"]) == (60, 4, 56)
 
     def test_prediction_stands_between_two_hops(self):
-        board = Board(LABELS, 600)
+        board = Told(Board(LABELS, 600))
         board.observe(observation(timestamp=1.0, predicted=prediction(3, 0.9)))
         board.observe(observation(timestamp=1.1))
         (state,) = board.state()
@@ -131,16 +136,16 @@ class TestBoard:
         assert state["timestamp"] == 1.1
 
     def test_prediction_of_a_scene_that_is_over_is_dropped(self):
-        board = Board(LABELS, 600)
+        board = Told(Board(LABELS, 600))
         board.observe(observation(timestamp=1.0, predicted=prediction()))
         board.status(status("lost", "gone"))
         assert board.state()[0]["prediction"] is None
         board.observe(observation(timestamp=2.0, predicted=prediction()))
-        board.observe(observation(timestamp=3.0, restarts=1))
+        board.observe(observation(timestamp=3.0, scene=2))
         assert board.state()[0]["prediction"] is None
 
     def test_states_follow_each_other(self):
-        board = Board(LABELS, 600)
+        board = Told(Board(LABELS, 600))
         seen = []
         for step in (
             status("opened"),
@@ -150,27 +155,15 @@ class TestBoard:
             status("reopened"),
             observation(),
         ):
-            (board.status if hasattr(step, "state") else board.observe)(step)
+            (board.observe if isinstance(step, Seen) else board.status)(step)
             seen.append(board.state()[0]["state"])
         # A frame that was taken before the camera was lost does not bring it back.
         assert seen == ["opened", "running", "lost", "lost", "reopened", "running"]
         board.status(status("ended", "The file ended."))
         assert (board.state()[0]["state"], board.state()[0]["message"]) == ("ended", "The file ended.")
 
-    def test_last_frame_that_is_told_again_with_what_ended_is_not_new(self):
-        board = Board(LABELS, 600.0)
-        first = observation(timestamp=5.0, events=[Began("JumpRope", 5.0, 0.9)])
-        board.observe(first)
-        (before,) = board.news({})
-        board.observe(replace(first, events=(Ended("JumpRope", 5.0, 0.0, 0.9),), latency_seconds=0.0, prediction=None))
-        (after,) = board.news({})
-        assert [interval[3] for interval in after["timeline"]["intervals"]] == [5.0]
-        assert after["clock_zero"] == before["clock_zero"]
-        assert after["latency_seconds"] == before["latency_seconds"]
-        assert after["age_seconds"] >= before["age_seconds"]
-
     def test_events_that_go_on(self):
-        board = Board(LABELS, 600)
+        board = Told(Board(LABELS, 600))
         board.observe(observation(timestamp=1.0, events=[Began("Lunges", 1.0, 0.7)]))
         board.observe(observation(timestamp=4.0))
         assert board.state()[0]["events"] == [{"label": "Lunges", "timestamp": 1.0, "seconds": 3.0, "peak_score": 0.7}]
@@ -178,7 +171,7 @@ class TestBoard:
         assert board.state()[0]["events"] == []
 
     def test_window_that_fills(self):
-        board = Board(LABELS, 600, window_seconds=5)
+        board = Told(Board(LABELS, 600), window_seconds=5)
         board.observe(observation(timestamp=100.0))
         board.observe(observation(timestamp=102.0))
         assert board.state()[0]["window_filled"] == pytest.approx(0.4)
@@ -186,12 +179,12 @@ class TestBoard:
         assert board.state()[0]["window_filled"] == 0.5
 
     def test_window_of_unknown_length_is_not_guessed(self):
-        board = Board(LABELS, 600)
+        board = Told(Board(LABELS, 600))
         board.observe(observation())
         assert board.state()[0]["window_filled"] is None
 
     def test_time_of_day_is_told_of_a_camera_only(self):
-        board = Board(LABELS, 600)
+        board = Told(Board(LABELS, 600))
         board.observe(observation("camera", 3.0))
         board.observe(observation("file", 3.0, live=False))
         camera, file = board.news({})
@@ -199,7 +192,7 @@ class TestBoard:
         assert file["clock_zero"] is None
 
     def test_password_of_a_network_camera_is_not_shown(self):
-        board = Board(LABELS, 600)
+        board = Told(Board(LABELS, 600))
         source = "camera rtsp://ann:s3cret@10.0.0.5:554/hall"
         board.status(status("lost", f"The {source} stopped.", source))
         board.observe(observation(source))
@@ -211,15 +204,15 @@ class TestBoard:
 
     def test_labels_of_another_recogniser_are_refused(self):
         with pytest.raises(OptionError, match=r"2 labels.*made for 10 others; give WebServer the labels"):
-            Board(LABELS, 600).observe(observation(predicted=prediction(labels=("a", "b"))))
+            Told(Board(LABELS, 600)).observe(observation(predicted=prediction(labels=("a", "b"))))
 
     def test_numbers_that_json_has_not_are_null(self):
-        board = Board(LABELS, 600)
+        board = Told(Board(LABELS, 600))
         board.observe(observation(latency=float("nan")))
         assert json.loads(json.dumps(board.state(), allow_nan=False))[0]["latency_seconds"] is None
 
     def test_many_threads_at_once(self):
-        board, rounds, threads = Board(LABELS, 600), 400, 6
+        board, rounds, threads = Told(Board(LABELS, 600)), 400, 6
 
         def feed(name: str) -> None:
             for i in range(rounds):
@@ -231,14 +224,14 @@ class TestBoard:
             for _ in range(200):
                 json.dumps([board.state(), board.news({})])
 
-        running = [threading.Thread(target=feed, args=(f"camera {i % 3}",)) for i in range(threads)]
+        running = [threading.Thread(target=feed, args=(f"camera {i}",)) for i in range(threads)]
         running += [threading.Thread(target=read) for _ in range(2)]
         for thread in running:
             thread.start()
         for thread in running:
             thread.join()
-        assert board.version == rounds * threads
-        assert sorted(source["name"] for source in board.state()) == ["camera 0", "camera 1", "camera 2"]
+        assert board.version == 2 * rounds * threads  # a frame and an event
+        assert sorted(source["name"] for source in board.state()) == [f"camera {i}" for i in range(threads)]
 
 
 class TestPictures:
@@ -274,7 +267,7 @@ class TestMachine:
     @pytest.fixture
     def zone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         """``zone(kind, text)`` adds a sensor that says ``text``."""
-        monkeypatch.setattr(machine, "_THERMAL", tmp_path)
+        monkeypatch.setattr(sensors, "_THERMAL", tmp_path)
 
         def add(kind: str, text: str) -> None:
             folder = tmp_path / f"thermal_zone{len(list(tmp_path.iterdir()))}"
@@ -286,7 +279,7 @@ class TestMachine:
 
     def test_sensor_of_a_raspberry_pi(self, zone):
         zone("cpu-thermal", "61348\n")
-        assert machine.readings()["temperature_celsius"] == 61.3
+        assert sensors.readings()["temperature_celsius"] == 61.3
 
     def test_the_hottest_of_the_cpu_counts_and_the_battery_does_not(self, zone):
         for kind, text in (
@@ -296,14 +289,14 @@ class TestMachine:
             ("battery", "99000"),
         ):
             zone(kind, text)
-        assert machine.cpu_temperature() == 55.0
+        assert sensors.cpu_temperature() == 55.0
 
     def test_sensors_that_say_nothing_are_passed_over(self, zone):
         for text in ("", "0", "-274000", "rubbish"):
             zone("cpu", text)
         zone("acpitz", "40000")
-        assert machine.cpu_temperature() == 40.0
+        assert sensors.cpu_temperature() == 40.0
 
     def test_machine_without_sensors(self, zone):
-        assert machine.cpu_temperature() is None
-        assert machine.readings()["temperature_celsius"] is None
+        assert sensors.cpu_temperature() is None
+        assert sensors.readings()["temperature_celsius"] is None

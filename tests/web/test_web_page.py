@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
+from support.telling import Counted, Told
 from support.videos import moving_frames
 from web_feed import LABELS, observation, prediction, status
 from web_waiting import wait_until
 
 from edgevid.events import Began, Ended
-from edgevid.outputs.web import WebServer
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 By = pytest.importorskip("selenium.webdriver.common.by").By
@@ -25,7 +25,7 @@ _FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-Serve = Callable[..., WebServer]
+Serve = Callable[..., Told]
 PHONE, DESK = (360, 740), (1280, 800)
 
 
@@ -66,6 +66,11 @@ class Page:
 
     def one(self, selector: str) -> Any:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def click(self, selector: str) -> None:
+        """Click what is there, or comes."""
+        self.shows(selector, "")
+        self.one(selector).click()
 
     def text(self, selector: str) -> str:
         """The text on the screen, spaces of all kinds as one."""
@@ -119,7 +124,7 @@ def page(chromium: Any) -> Iterator[Page]:
     chromium.get("about:blank")
 
 
-def show(server: WebServer, best: int, score: float, at: float, **options: Any) -> None:
+def show(server: Told, best: int, score: float, at: float, **options: Any) -> None:
     server.observe(observation(timestamp=at, predicted=prediction(best, score, timestamp=at, threshold=0.5), **options))
 
 
@@ -225,7 +230,7 @@ class TestScores:
 
 class TestTimeline:
     @pytest.fixture
-    def server(self, serve: Serve) -> WebServer:
+    def server(self, serve: Serve) -> Told:
         server = serve()
         show(server, 0, 0.9, 10.0, events=[Began("JumpingJack", 10.0, 0.9)], live=False)
         show(server, 0, 0.2, 14.5, events=[Ended("JumpingJack", 14.5, 4.5, 0.97)], live=False)
@@ -233,7 +238,7 @@ class TestTimeline:
         show(server, 3, 0.8, 26.0, live=False)
         return server
 
-    def test_page_that_is_opened_late_shows_what_was(self, server: WebServer, page: Page):
+    def test_page_that_is_opened_late_shows_what_was(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "JumpingJack")
         names = [button.get_attribute("aria-label") for button in page.all(".lane button")]
@@ -242,7 +247,7 @@ class TestTimeline:
             "Lunges, since 0:20.0, going on, peak 80 %",
         ]
 
-    def test_place_and_length_of_an_event_are_its_times(self, server: WebServer, page: Page):
+    def test_place_and_length_of_an_event_are_its_times(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "JumpingJack")
         left, width = page.run(
@@ -253,7 +258,7 @@ class TestTimeline:
         assert left == pytest.approx(1 - 16 / 180, abs=0.01)
         assert width == pytest.approx(4.5 / 180, abs=0.01)
 
-    def test_new_event_appears_and_ends(self, server: WebServer, page: Page):
+    def test_new_event_appears_and_ends(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "Lunges")
         show(server, 3, 0.1, 30.0, events=[Ended("Lunges", 30.0, 10.0, 0.88)], live=False)
@@ -261,7 +266,7 @@ class TestTimeline:
         show(server, 7, 0.9, 31.0, events=[Began("WallPushups", 31.0, 0.9)], live=False)
         page.shows(".lanes", "WallPushups")
 
-    def test_keyboard_goes_from_event_to_event(self, server: WebServer, page: Page):
+    def test_keyboard_goes_from_event_to_event(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "Lunges")
         page.one("input[value='180']").send_keys(Keys.TAB)
@@ -274,7 +279,7 @@ class TestTimeline:
         assert page.focused().tag_name == "summary"
         page.shows(".readout", "Point at the curve")
 
-    def test_pointing_gives_label_and_time(self, server: WebServer, page: Page):
+    def test_pointing_gives_label_and_time(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "Lunges")
         box = page.run(
@@ -287,7 +292,7 @@ class TestTimeline:
         page.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": 5, "y": 5})
         page.shows(".readout", "Point at the curve")
 
-    def test_length_can_be_chosen(self, server: WebServer, page: Page):
+    def test_length_can_be_chosen(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "JumpingJack")
         show(server, 3, 0.8, 80.0, live=False)  # a minute after the jumping jacks
@@ -298,16 +303,16 @@ class TestTimeline:
         page.shows(".lanes", "JumpingJack")
         page.shows(".ticks", "\u221210 min")
 
-    def test_table_says_the_same(self, server: WebServer, page: Page):
+    def test_table_says_the_same(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "Lunges")
-        page.one("summary").click()
+        page.click("summary")
         page.shows("tbody", "Lunges")
         rows = [" ".join(row.text.split()) for row in page.all("tbody tr")]
         assert rows == ["Lunges 0:20.0 goes on \u2013 80 %", "JumpingJack 0:10.0 0:14.5 4.5 s 97 %"]
         assert [head.text for head in page.all("thead th")] == ["Action", "Began", "Ended", "Lasted", "Peak score"]
 
-    def test_event_that_leaves_takes_no_focus_with_it(self, server: WebServer, page: Page):
+    def test_event_that_leaves_takes_no_focus_with_it(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "Lunges")
         page.run("document.querySelector('.lane button').focus()")
@@ -330,11 +335,11 @@ class TestFigures:
     def test_temperature_where_the_machine_has_a_sensor(
         self, serve: Serve, page: Page, monkeypatch: pytest.MonkeyPatch
     ):
-        from edgevid.outputs.web import site
+        from edgevid.outputs.web import clients
 
         readings = {"temperature_celsius": None, "load": None}
-        monkeypatch.setattr(site, "readings", lambda: readings)
-        monkeypatch.setattr(site, "_READINGS_SECONDS", 0.0)
+        monkeypatch.setattr(clients, "readings", lambda: readings)
+        monkeypatch.setattr(clients, "_READINGS_SECONDS", 0.0)
         server = serve()
         page.open(server.url)
         page.shows("#connection", "Live")
@@ -400,6 +405,20 @@ class TestTrouble:
         first.close()
         page.shows("#connection", "Live")
 
+    def test_event_of_a_kind_that_is_not_known_is_named(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 1.0, events=[Began("JumpingJack", 1.0, 0.9)])
+        server.events("camera 0", [Counted("JumpingJack", 1.5, 12, 31.25)])
+        show(server, 0, 0.9, 2.0)
+        page.open(server.url)
+        page.click("summary")
+        page.shows("tbody", "JumpingJack counted")
+        page.shows(".detail", "90 % · for 1 s")  # the action goes on
+        spoken = [
+            button.get_attribute("aria-label") for button in page.driver.find_elements("css selector", ".lanes button")
+        ]
+        assert any(words.startswith("JumpingJack counted, ") for words in spoken)
+
     def test_hostile_names_and_labels_are_text(self, serve: Serve, page: Page):
         labels = (
             "<script>document.title='broken'</script>",
@@ -416,7 +435,7 @@ class TestTrouble:
         server.observe(observation(source, 5.0, predicted=prediction(0, 0.9, timestamp=5.0, labels=labels)))
         page.open(server.url)
         page.shows(".action", labels[0])
-        page.one("summary").click()
+        page.click("summary")
         page.shows("tbody", labels[1])
         assert page.text("h1") == page.driver.title == "<i>x</i>"
         assert page.text("h2") == source
@@ -459,7 +478,7 @@ class TestPause:
         page.shows(".action", "PushUps")  # the one update that had been asked for
         encoded = server._pictures.encoded
         show(server, 2, 0.9, 3.0, events=[Began("BodyWeightSquats", 3.0, 0.9)])
-        wait_until(lambda: server._board.version == 3)
+        wait_until(lambda: server._board.version == 5)
         assert page.text(".action") == "PushUps"
         assert server._pictures.encoded == encoded
         page.one("#pause").click()
@@ -470,7 +489,7 @@ class TestPause:
 
 class TestLooks:
     @pytest.fixture
-    def server(self, serve: Serve) -> WebServer:
+    def server(self, serve: Serve) -> Told:
         server = serve()
         for name in ("camera 0", "rtsp://192.168.100.200:8554/a/very/long/path/to/a/camera"):
             server.status(status("reopened", "A message that is longer than a phone is wide, as messages are.", name))
@@ -488,23 +507,23 @@ class TestLooks:
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("size", [PHONE, (320, 640), DESK, (1920, 1080)])
-    def test_nothing_is_wider_than_the_screen(self, server: WebServer, page: Page, size: tuple[int, int], scheme: str):
+    def test_nothing_is_wider_than_the_screen(self, server: Told, page: Page, size: tuple[int, int], scheme: str):
         page.look(*size, prefers_color_scheme=scheme).open(server.url)
         page.shows(".action", "HandstandWalking")
-        page.one("summary").click()
+        page.click("summary")
         assert page.run("return document.documentElement.scrollWidth") <= size[0]
         assert len(page.all(".card")) == 2
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_every_text_stands_out_from_what_is_behind_it(self, server: WebServer, page: Page, scheme: str):
+    def test_every_text_stands_out_from_what_is_behind_it(self, server: Told, page: Page, scheme: str):
         show(server, 6, 0.3, 2.0)
         page.look(*DESK, prefers_color_scheme=scheme).open(server.url)
         page.shows(".action", "Unsure")
-        page.one("summary").click()
+        page.click("summary")
         weak = page.run(_CONTRAST)
         assert weak == []
 
-    def test_colours_follow_the_system(self, server: WebServer, page: Page):
+    def test_colours_follow_the_system(self, server: Told, page: Page):
         light, dark = (
             page.look(*DESK, prefers_color_scheme=scheme)
             .open(server.url)
@@ -513,12 +532,12 @@ class TestLooks:
         )
         assert light != dark
 
-    def test_no_motion_where_it_is_not_wanted(self, server: WebServer, page: Page):
+    def test_no_motion_where_it_is_not_wanted(self, server: Told, page: Page):
         page.look(*DESK, prefers_reduced_motion="reduce").open(server.url)
         page.shows(".action", "HandstandWalking")
         assert page.run("return getComputedStyle(document.querySelector('.bars .fill')).transitionDuration") == "0s"
 
-    def test_tab_key_reaches_everything_in_order_and_shows_where_it_is(self, server: WebServer, page: Page):
+    def test_tab_key_reaches_everything_in_order_and_shows_where_it_is(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "HandstandWalking")
         reached = []
@@ -533,7 +552,7 @@ class TestLooks:
             assert visible or hidden_radio, reached[-1]
         assert reached == ["skip", "pause", "all small", "input", "open", "summary", "all small"]
 
-    def test_names_and_landmarks_for_screen_readers(self, server: WebServer, page: Page):
+    def test_names_and_landmarks_for_screen_readers(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".lanes", "HandstandWalking")
         tree = page.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
@@ -545,7 +564,7 @@ class TestLooks:
         assert ("group", "Length of the timeline") in named
         assert all(name for role, name in named if role in ("button", "radio", "link", "image", "article"))
 
-    def test_nothing_moves_when_figures_change(self, server: WebServer, page: Page):
+    def test_nothing_moves_when_figures_change(self, server: Told, page: Page):
         page.open(server.url)
         page.shows(".action", "HandstandWalking")
         places = (

@@ -1,4 +1,4 @@
-"""A made-up stream for the page: observations as a running recogniser gives them, without one.
+"""A made-up stream for the page: frames and events as a running recogniser gives them, without one.
 
 ``PYTHONPATH=tests python tests/web/web_feed.py [VIDEO]`` serves them until Ctrl-C, to look at the page.
 """
@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import Optional
 
 import numpy as np
+from support.telling import Seen, Told
 from support.videos import moving_frames
 
 from edgevid.events import Began, Ended, Event
 from edgevid.frames import Frame
 from edgevid.prediction import Prediction
-from edgevid.runner.messages import Observation
+from edgevid.runner.messages import Sampled
 from edgevid.sources.base import SourceStats, SourceStatus
 
 LABELS = (
@@ -60,20 +61,19 @@ def observation(
     dropped: int = 0,
     restarts: int = 0,
     live: bool = True,
-) -> Observation:
+    scene: int = 1,
+) -> Seen:
     timestamp = time.monotonic() if timestamp is None else timestamp
     image = np.full((48, 64, 3), 90, np.uint8) if image is None else image
     stats = SourceStats(captured, captured - dropped, 0, dropped, restarts, latency if live else None)
-    return Observation(source, timestamp, image, predicted, tuple(events), latency, stats)
+    return Seen(Sampled(source, timestamp, image, predicted, latency, stats, live, scene), tuple(events))
 
 
 def status(state: str, message: str = "", source: str = "camera 0") -> SourceStatus:
     return SourceStatus(source, state, message, time.monotonic())
 
 
-def course(
-    images: Sequence[Frame], source: str = "camera 0", *, start: float = 0.0, seed: int = 4
-) -> Iterator[Observation]:
+def course(images: Sequence[Frame], source: str = "camera 0", *, start: float = 0.0, seed: int = 4) -> Iterator[Seen]:
     """Ten observations a second, for ever: actions of some seconds with an unsure while between them."""
     rng = np.random.default_rng(seed)
     tick, dropped = 0, 0
@@ -105,7 +105,7 @@ def main() -> None:
     images: Sequence[Frame] = list(moving_frames(100, 640, 480))
     if len(sys.argv) > 1:
         images = [frame.image for frame in open_source(sys.argv[1])][::3]
-    with WebServer(LABELS, port=0, window_seconds=5) as server:
+    with Told(WebServer(LABELS, port=0), window_seconds=5) as server:
         print(server.url, flush=True)  # noqa: T201
         for seen in course(images, start=time.monotonic()):
             server.observe(seen)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Optional
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from ...frames import Frame
 from ...prediction import Prediction
-from .history import is_sure
-from .style import UNSURE, Colour, Palette, clock, fitted, font, hatch, mixed, span, text_width, ticks
+from .style import UNSURE, Canvas, Colour, Palette, fitted, mixed, span, text_width, ticks
+from .summary import is_sure
 
 _MAX_WIDTH, _MAX_PICTURE_HEIGHT, _MIN_WIDTH = 960, 640, 640
 _PANEL_HEIGHT = 196
@@ -52,9 +52,11 @@ class Overlay:
         self._seconds = max(seconds, 1e-3)
         self._window_seconds = window_seconds
         self._palette = palette
-        self._standing: list[tuple[float, Prediction]] = []  # each prediction, and since when it stands
-        self._strip = self._empty_strip()
-        self._drawn_to = 0.0
+        self._strip_width = self.width - 2 * _MARGIN
+        # Of each prediction: since when it stands, the height of its bar in pixels, the colours of the bar and behind it
+        self._newest: Optional[Prediction] = None
+        self._starts: list[float] = []
+        self._bars: list[tuple[int, Colour, Colour]] = []
 
     def draw(
         self, frame: Frame, timestamp: float, prediction: Optional[Prediction], *, window_filled: float = 1.0
@@ -70,140 +72,123 @@ class Overlay:
         Returns:
             uint8 ``[self.height, self.width, 3]``, RGB.
         """
-        self._extend_strip(timestamp, prediction)
-        canvas = np.empty((self.height, self.width, 3), dtype=np.uint8)
-        canvas[: self._picture_height] = _PANEL
+        if timestamp > self._seconds:
+            self._seconds = timestamp * 1.25
+        if prediction is not None and prediction is not self._newest:
+            self._newest = prediction
+            self._starts.append(timestamp)
+            self._bars.append(self._bar(prediction))
+        panel = Canvas(self.width, _PANEL_HEIGHT, _PANEL)
+        middle = round(self.width * 0.47)
+        self._draw_verdict(panel, middle, prediction)
+        self._draw_window(panel, middle, window_filled)
+        if prediction is not None:
+            self._draw_bars(panel, middle + 2 * _MARGIN, prediction)
+        panel.image.paste(Image.fromarray(self._strip(timestamp)), (_MARGIN, _STRIP_TOP))
+        self._draw_axis(panel, timestamp)
+        return np.concatenate([self._bordered(frame, self._colour(prediction)), np.asarray(panel.image)])
+
+    def _bordered(self, frame: Frame, colour: Colour) -> Frame:
+        """The video's frame in the middle, with a border of the label's colour."""
+        canvas = np.full((self._picture_height, self.width, 3), _PANEL, dtype=np.uint8)
         picture = _scaled(frame, *self._picture_size)
-        top, left = (self._picture_height - picture.shape[0]) // 2, (self.width - picture.shape[1]) // 2
+        top, left = (canvas.shape[0] - picture.shape[0]) // 2, (self.width - picture.shape[1]) // 2
         canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-        sure = prediction is not None and is_sure(prediction)
-        colour = UNSURE if prediction is None else self._colour(prediction)
-        edge = canvas[: self._picture_height]
-        edge[:_BORDER], edge[-_BORDER:], edge[:, :_BORDER], edge[:, -_BORDER:] = (colour,) * 4
-        canvas[self._picture_height :] = np.asarray(self._panel(timestamp, prediction, sure, window_filled))
+        canvas[:_BORDER], canvas[-_BORDER:], canvas[:, :_BORDER], canvas[:, -_BORDER:] = (colour,) * 4
         return canvas
 
-    def _panel(
-        self, timestamp: float, prediction: Optional[Prediction], sure: bool, window_filled: float
-    ) -> Image.Image:
-        panel = Image.new("RGB", (self.width, _PANEL_HEIGHT), _PANEL)
-        draw = ImageDraw.Draw(panel)
-        middle = round(self.width * 0.47)
-        self._draw_verdict(panel, draw, middle, prediction, sure)
-        self._draw_window(draw, middle, window_filled)
-        if prediction is not None:
-            self._draw_bars(draw, middle + 2 * _MARGIN, prediction, sure)
-        panel.paste(self._strip, (_MARGIN, _STRIP_TOP))
-        self._draw_axis(draw, timestamp)
-        return panel
-
-    def _draw_verdict(
-        self, panel: Image.Image, draw: ImageDraw.ImageDraw, right: int, prediction: Optional[Prediction], sure: bool
-    ) -> None:
-        chip = (_MARGIN, 16, _MARGIN + 12, 88)
-        left = _MARGIN + 26
-        if prediction is None:
-            hatch(panel, chip, UNSURE)
-            draw.text((left, 34), "...", font=font(36), fill=_DIM_TEXT, anchor="lm")
-            draw.text((left, 74), "no prediction yet", font=font(18), fill=_DIM_TEXT, anchor="lm")
-            return
-        if sure:
-            draw.rectangle(chip, fill=self._palette.colour(prediction.label))
-            label, status, fill = prediction.label, "", _TEXT
-        else:
-            hatch(panel, chip, self._palette.colour(prediction.label))
-            label, fill = f"{prediction.label} ?", _DIM_TEXT
-            status = "unsure: window filling" if prediction.window_filled < 1 else "unsure: low score"
-        text, size = fitted(label, 36, right - left, smallest=18)
-        draw.text((left, 36), text, font=font(size), fill=fill, anchor="lm")
-        score = f"{prediction.score:.0%}"
-        draw.text((left, 86), score, font=font(30), fill=fill, anchor="ls")
-        after = left + text_width(score, 30) + 16
-        draw.text((after, 86), status, font=font(16), fill=_DIM_TEXT, anchor="ls")
-
-    def _colour(self, prediction: Prediction) -> Colour:
+    def _colour(self, prediction: Optional[Prediction]) -> Colour:
         """The label's colour: full when the prediction is sure, dimmed when it is not."""
+        if prediction is None:
+            return UNSURE
         colour = self._palette.colour(prediction.label)
         return colour if is_sure(prediction) else mixed(colour, _LINES, 0.65)
 
-    def _draw_window(self, draw: ImageDraw.ImageDraw, right: int, filled: float) -> None:
-        y, text = 108, f"window {span(self._window_seconds)}"
-        draw.text((_MARGIN, y), text, font=font(14), fill=_DIM_TEXT, anchor="lm")
-        left, end = _MARGIN + text_width(text, 14) + 10, right - 52
-        draw.rectangle((left, y - 4, end, y + 4), fill=_GROOVE)
-        if filled > 0:
-            fill = _TEXT if filled >= 1 else _DIM_TEXT
-            draw.rectangle((left, y - 4, left + (end - left) * min(filled, 1.0), y + 4), fill=fill)
-        draw.text((right, y), f"{filled:.0%}", font=font(14), fill=_DIM_TEXT, anchor="rm")
+    def _draw_verdict(self, panel: Canvas, right: int, prediction: Optional[Prediction]) -> None:
+        chip = (_MARGIN, 16, _MARGIN + 12, 88)
+        left = _MARGIN + 26
+        if prediction is None:
+            panel.hatch(chip, UNSURE)
+            panel.text(left, 34, "...", 36, _DIM_TEXT)
+            panel.text(left, 74, "no prediction yet", 18, _DIM_TEXT)
+            return
+        if is_sure(prediction):
+            panel.draw.rectangle(chip, fill=self._palette.colour(prediction.label))
+            label, status, fill = prediction.label, "", _TEXT
+        else:
+            panel.hatch(chip, self._palette.colour(prediction.label))
+            label, fill = f"{prediction.label} ?", _DIM_TEXT
+            status = "unsure: window filling" if prediction.window_filled < 1 else "unsure: low score"
+        panel.text(left, 36, *fitted(label, 36, right - left, smallest=18), fill)
+        score = f"{prediction.score:.0%}"
+        panel.text(left, 86, score, 30, fill, "ls")
+        panel.text(left + text_width(score, 30) + 16, 86, status, 16, _DIM_TEXT, "ls")
 
-    def _draw_bars(self, draw: ImageDraw.ImageDraw, left: int, prediction: Prediction, sure: bool) -> None:
+    def _draw_window(self, panel: Canvas, right: int, filled: float) -> None:
+        y, text = 108, f"window {span(self._window_seconds)}"
+        panel.text(_MARGIN, y, text, 14, _DIM_TEXT)
+        self._draw_bar(
+            panel, _MARGIN + text_width(text, 14) + 10, right - 52, y, 4, filled, _TEXT if filled >= 1 else _DIM_TEXT
+        )
+        panel.text(right, y, f"{filled:.0%}", 14, _DIM_TEXT, "rm")
+
+    def _draw_bars(self, panel: Canvas, left: int, prediction: Prediction) -> None:
         top = prediction.top(_MAX_BARS)
         right = self.width - _MARGIN
         name_width = min(max(text_width(label, 15) for label, _ in top), round((right - left) * 0.45))
         bar_left, bar_right = left + name_width + 10, right - 46
         for row, (label, score) in enumerate(top):
             y = 22 + row * _BAR_ROW
-            text, size = fitted(label, 15, name_width)
-            first = row == 0
-            fill = _TEXT if first and sure else _DIM_TEXT
-            draw.text((bar_left - 10, y), text, font=font(size), fill=fill, anchor="rm")
-            draw.rectangle((bar_left, y - 7, bar_right, y + 7), fill=_GROOVE)
+            fill = _TEXT if row == 0 and is_sure(prediction) else _DIM_TEXT
+            panel.text(bar_left - 10, y, *fitted(label, 15, name_width), fill, "rm")
             # Only the winner asks for a colour: the few there are must last for those that win
-            colour = self._colour(prediction) if first else _LINES
-            length = (bar_right - bar_left) * score
-            if length >= 1:
-                draw.rectangle((bar_left, y - 7, bar_left + length, y + 7), fill=colour)
-            draw.text((right, y), f"{score:.0%}", font=font(15), fill=fill, anchor="rm")
+            self._draw_bar(panel, bar_left, bar_right, y, 7, score, _LINES if row else self._colour(prediction))
+            panel.text(right, y, f"{score:.0%}", 15, fill, "rm")
 
-    def _draw_axis(self, draw: ImageDraw.ImageDraw, timestamp: float) -> None:
-        length = self._strip.width
+    def _draw_bar(self, panel: Canvas, left: int, right: int, y: int, half: int, part: float, colour: Colour) -> None:
+        panel.draw.rectangle((left, y - half, right, y + half), fill=_GROOVE)
+        length = (right - left) * min(part, 1.0)
+        if length >= 1:
+            panel.draw.rectangle((left, y - half, left + length, y + half), fill=colour)
+
+    def _draw_axis(self, panel: Canvas, timestamp: float) -> None:
+        length = self._strip_width
         now = _MARGIN + min(timestamp / self._seconds, 1.0) * (length - 1)
         text = f"{timestamp:.1f} s"
         half = text_width(text, 15) / 2 + 5
-        centre = min(max(now, _MARGIN + half), self.width - _MARGIN - half)
+        centre = self._inside(now, half)
         y = _STRIP_BOTTOM + 14
-        times = list(ticks(self._seconds, length))
-        step = times[1] - times[0] if len(times) > 1 else 1.0
-        for time in times:
+        for time, label in ticks(self._seconds, length):
             x = _MARGIN + time / self._seconds * (length - 1)
-            draw.line((x, _STRIP_BOTTOM, x, _STRIP_BOTTOM + 4), fill=_DIM_TEXT)
-            label = clock(time, step)
+            panel.draw.line((x, _STRIP_BOTTOM, x, _STRIP_BOTTOM + 4), fill=_DIM_TEXT)
             label_half = text_width(label, 13) / 2
-            place = min(max(x, _MARGIN + label_half), self.width - _MARGIN - label_half)
+            place = self._inside(x, label_half)
             if abs(place - centre) > half + label_half + 2:  # the cursor's own time covers a tick near it
-                draw.text((place, y), label, font=font(13), fill=_DIM_TEXT, anchor="mm")
-        draw.rectangle((now - 1, _STRIP_TOP - 4, now + 1, _STRIP_BOTTOM + 5), fill=_TEXT)
-        draw.rounded_rectangle((centre - half, y - 9, centre + half, y + 9), radius=4, fill=_TEXT)
-        draw.text((centre, y), text, font=font(15), fill=_PANEL, anchor="mm")
+                panel.text(place, y, label, 13, _DIM_TEXT, "mm")
+        panel.draw.rectangle((now - 1, _STRIP_TOP - 4, now + 1, _STRIP_BOTTOM + 5), fill=_TEXT)
+        panel.draw.rounded_rectangle((centre - half, y - 9, centre + half, y + 9), radius=4, fill=_TEXT)
+        panel.text(centre, y, text, 15, _PANEL, "mm")
 
-    def _empty_strip(self) -> Image.Image:
-        return Image.new("RGB", (self.width - 2 * _MARGIN, _STRIP_BOTTOM - _STRIP_TOP), _GROOVE)
+    def _inside(self, x: float, half: float) -> float:
+        """The middle of a text ``2 * half`` pixels wide that should be at ``x``, and lies between the margins."""
+        return min(max(x, _MARGIN + half), self.width - _MARGIN - half)
 
-    def _extend_strip(self, timestamp: float, prediction: Optional[Prediction]) -> None:
-        """Draw what stood since the last frame; all of it again where the video is longer than was known."""
-        if timestamp > self._seconds:
-            self._seconds = timestamp * 1.25
-            self._strip = self._empty_strip()
-            starts = [start for start, _ in self._standing]
-            for (start, earlier), end in zip(self._standing, [*starts[1:], timestamp]):
-                self._draw_on_strip(start, end, earlier)
-        elif self._standing:
-            self._draw_on_strip(self._drawn_to, timestamp, self._standing[-1][1])
-        self._drawn_to = timestamp
-        if prediction is not None and not (self._standing and self._standing[-1][1] is prediction):
-            self._standing.append((timestamp, prediction))
+    def _bar(self, prediction: Prediction) -> tuple[int, Colour, Colour]:
+        colour, height = self._colour(prediction), _STRIP_BOTTOM - _STRIP_TOP
+        behind = mixed(colour, _PANEL, 0.7) if is_sure(prediction) else _GROOVE
+        return max(2, round(height * prediction.score)), colour, behind
 
-    def _draw_on_strip(self, start: float, end: float, prediction: Prediction) -> None:
-        scale = (self._strip.width - 1) / self._seconds
-        left, right = round(start * scale), round(end * scale)
-        if right <= left:
-            return
-        draw, height = ImageDraw.Draw(self._strip), self._strip.height
-        top = height - max(2, round(height * prediction.score))
-        colour = self._colour(prediction)
-        if is_sure(prediction):
-            draw.rectangle((left, 0, right - 1, height), fill=mixed(colour, _PANEL, 0.7))
-        draw.rectangle((left, top, right - 1, height), fill=colour)
+    def _strip(self, now: float) -> Frame:
+        """What stood at each moment until now, a column of pixels each."""
+        strip = np.full((_STRIP_BOTTOM - _STRIP_TOP, self._strip_width, 3), _GROOVE, np.uint8)
+        times = (np.arange(self._strip_width) + 0.5) * self._seconds / (self._strip_width - 1)
+        columns = np.flatnonzero((times < now) & (times >= min(self._starts, default=now)))
+        if len(columns):
+            standing = np.searchsorted(self._starts, times[columns], side="right") - 1
+            heights, colours, behind = (np.array(values)[standing] for values in zip(*self._bars))
+            in_bar = np.arange(len(strip))[::-1, None] < heights
+            strip[:, columns] = np.where(in_bar[..., None], colours, behind)
+        return strip
 
 
 def _scaled(frame: Frame, width: int, height: int) -> Frame:

@@ -1,15 +1,14 @@
-"""What the drawings share: colours that colour-blind people can tell apart, fonts, text that fits its place."""
+"""What the drawings share: colours that colour-blind people can tell apart, text that fits its place, axes of time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Union
 
 from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
-Font = Union[ImageFont.FreeTypeFont, ImageFont.ImageFont]
+Box = tuple[float, float, float, float]
 
 # Okabe and Ito's palette without black, its yellow darkened so that it stands out from white too
 _COLOURS: tuple[Colour, ...] = (
@@ -22,6 +21,7 @@ _COLOURS: tuple[Colour, ...] = (
     (196, 182, 32),  # yellow
 )
 UNSURE: Colour = (150, 156, 164)
+_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)  # seconds
 
 
 class Palette:
@@ -53,14 +53,13 @@ def text_colour_on(background: Colour) -> Colour:
 
 
 @lru_cache(maxsize=64)
-def font(size: int) -> Font:
-    """Pillow's own font, so that no font file need be found."""
-    return ImageFont.load_default(size=size)
+def _font(size: int) -> Union[ImageFont.FreeTypeFont, ImageFont.ImageFont]:
+    return ImageFont.load_default(size=size)  # Pillow's own, so that no font file need be found
 
 
 def text_width(text: str, size: int) -> int:
     """Pixels that ``text`` takes."""
-    return round(font(size).getlength(text))
+    return round(_font(size).getlength(text))
 
 
 def fitted(text: str, size: int, width: float, *, smallest: int = 11) -> tuple[str, int]:
@@ -74,39 +73,44 @@ def fitted(text: str, size: int, width: float, *, smallest: int = 11) -> tuple[s
     return (text + "..." if text else ""), size
 
 
-def hatch(image: Image.Image, box: tuple[float, float, float, float], colour: Colour, *, spacing: int = 8) -> None:
-    """Fill a box with slanted lines: the sign for "not sure yet" in all drawings."""
-    left, top, right, bottom = (round(v) for v in box)
-    width, height = right - left, bottom - top
-    if width < 1 or height < 1:
-        return
-    mask = Image.new("L", (width, height))
-    draw = ImageDraw.Draw(mask)
-    for x in range(-height, width, spacing):
-        draw.line((x, height, x + height, 0), fill=255, width=2)
-    image.paste(colour, (left, top), mask)
+class Canvas:
+    """A picture of one colour that is drawn on.
 
-
-def ticks(seconds: float, width: float, *, apart: float = 70) -> Iterator[float]:
-    """Times in seconds for the ticks of an axis ``width`` pixels long: round numbers, about ``apart`` pixels apart."""
-    if seconds <= 0:
-        yield 0.0
-        return
-    wanted = seconds * apart / max(width, 1)
-    steps = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
-    step = next((s for s in steps if s >= wanted), 3600.0 * -(-wanted // 3600))
-    count = 0
-    while count * step <= seconds * (1 + 1e-9):
-        yield count * step
-        count += 1
-
-
-def clock(seconds: float, step: float = 1.0) -> str:
-    """A time on an axis: ``3 s``, ``0.5 s``, ``1:05``.
-
-    >>> clock(3), clock(0.5, 0.5), clock(65)
-    ('3 s', '0.5 s', '1:05')
+    Attributes:
+        image: the picture, RGB.
+        draw: Pillow's drawing on it.
     """
+
+    def __init__(self, width: int, height: int, background: Colour) -> None:
+        self.image = Image.new("RGB", (width, height), background)
+        self.draw = ImageDraw.Draw(self.image)
+
+    def text(self, x: float, y: float, text: str, size: int, fill: Colour, anchor: str = "lm") -> None:
+        """A line of text; ``anchor`` is Pillow's: which point of the text lies at ``x, y``."""
+        self.draw.text((x, y), text, font=_font(size), fill=fill, anchor=anchor)
+
+    def hatch(self, box: Box, colour: Colour, *, spacing: int = 8) -> None:
+        """Fill a box with slanted lines: the sign for "not sure yet" in all drawings."""
+        left, top, right, bottom = (round(v) for v in box)
+        width, height = right - left, bottom - top
+        if width < 1 or height < 1:
+            return
+        mask = Image.new("L", (width, height))
+        draw = ImageDraw.Draw(mask)
+        for x in range(-height, width, spacing):
+            draw.line((x, height, x + height, 0), fill=255, width=2)
+        self.image.paste(colour, (left, top), mask)
+
+
+def ticks(seconds: float, width: float, *, apart: float = 70) -> list[tuple[float, str]]:
+    """Times and words for the ticks of an axis ``width`` pixels long: round numbers, about ``apart`` pixels apart."""
+    wanted = max(seconds, 0.0) * apart / max(width, 1)
+    step = next((s for s in _STEPS if s >= wanted), 3600.0 * -(-wanted // 3600))
+    return [(i * step, _clock(i * step, step)) for i in range(int(max(seconds, 0.0) / step * (1 + 1e-9)) + 1)]
+
+
+def _clock(seconds: float, step: float) -> str:
+    """``3 s``, ``0.5 s``, ``1:05``."""
     if seconds >= 60:
         minutes, rest = divmod(round(seconds), 60)
         hours, minutes = divmod(minutes, 60)

@@ -1,25 +1,26 @@
-"""An MP4 file that is either whole or not there."""
+"""Frames -> an MP4 file."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Optional
+from typing import Any
 
 from ...errors import EdgevidError
 from ...frames import Frame
 
 
 class VideoWriter:
-    """Writes frames to an MP4 file, under a temporary name until :meth:`finish`.
+    """Writes frames to an MP4 file. Use it in a ``with`` block; :meth:`finish` says whether all of it was written.
 
     MPEG-4 Part 2 is the one codec that every OpenCV wheel can write in real time (they come without an H.264 encoder).
 
     Args:
-        path: the file to be made; one that is there is replaced, at the end.
+        path: the file.
         width, height: of the frames, in pixels; even.
         fps: frames a second.
+
+    Raises:
+        EdgevidError: the file cannot be made.
     """
 
     def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
@@ -35,14 +36,12 @@ class VideoWriter:
             raise EdgevidError(
                 f"The name of the video {str(path)!a} is not valid text, which OpenCV needs; give another one."
             ) from error
-        self._partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
         fourcc = self._cv2.VideoWriter_fourcc(*"mp4v")
-        self._writer: Any = cv2.VideoWriter(str(self._partial), cv2.CAP_FFMPEG, fourcc, fps, self._size)
+        self._writer: Any = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, fps, self._size)
         if not self._writer.isOpened():
-            self.abandon()
             raise EdgevidError(
-                f"OpenCV cannot write the video {path} ({width}x{height}, {fps:g} frames/s, codec mp4v). Check that the folder "
-                "can be written and that OpenCV was built with FFmpeg, as opencv-python-headless is."
+                f"OpenCV cannot write a video in {path.parent} ({width}x{height}, {fps:g} frames/s, codec mp4v). Check that the "
+                "folder can be written and that OpenCV was built with FFmpeg, as opencv-python-headless is."
             )
 
     def write(self, frame: Frame) -> None:
@@ -53,31 +52,22 @@ class VideoWriter:
         self.frames += 1
 
     def finish(self) -> None:
-        """Complete the file and give it its name.
+        """Complete the file.
 
         Raises:
             EdgevidError: it is not whole; the disk is full, as a rule (OpenCV does not tell while it writes).
         """
         self._writer.release()
-        check = self._cv2.VideoCapture(str(self._partial), self._cv2.CAP_FFMPEG)
+        check = self._cv2.VideoCapture(str(self.path), self._cv2.CAP_FFMPEG)
         written = int(check.get(self._cv2.CAP_PROP_FRAME_COUNT)) if check.isOpened() else 0
         check.release()
         if written != self.frames:
-            self.abandon()
             raise EdgevidError(
-                f"Of the {self.frames} frames of {self.path} {written} were written; check the free space on its disk."
+                f"Of the video's {self.frames} frames {written} were written to {self.path.parent}; check the free space there."
             )
-        self._partial.replace(self.path)
-
-    def abandon(self) -> None:
-        """Remove what was written, if it was not finished."""
-        self._writer.release()
-        self._partial.unlink(missing_ok=True)
 
     def __enter__(self) -> VideoWriter:
         return self
 
-    def __exit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        self.abandon()
+    def __exit__(self, *_: object) -> None:
+        self._writer.release()

@@ -20,7 +20,12 @@ def discovery_topic(prefix: str, node_id: str) -> str:
 
 
 def discovery_payload(
-    topics: Topics, name: str, version: str, labels: Iterable[str], sources: Iterable[tuple[str, str]]
+    topics: Topics,
+    name: str,
+    version: str,
+    labels: Iterable[str],
+    event_types: list[str],
+    sources: Iterable[tuple[str, str]],
 ) -> dict[str, Any]:
     """One device, with the entities of all its sources.
 
@@ -29,15 +34,16 @@ def discovery_payload(
         name: of the device, for people.
         version: edgevid's.
         labels: the classes.
+        event_types: the kinds of events.
         sources: name and slug of each.
     """
-    components: dict[str, dict[str, Any]] = {}
     # Home Assistant strips what a template gives, so the options are stripped too.
     options = list(dict.fromkeys([*(label.strip() for label in labels), NONE]))
-    for source, slug in sources:
-        for key, entity in _entities(topics, source, slug, options).items():
-            unique_id = f"edgevid_{topics.node_id}_{slug}_{key}"
-            components[unique_id] = {"unique_id": unique_id, **entity}
+    entities = {
+        f"edgevid_{topics.node_id}_{slug}_{key}": entity
+        for source, slug in sources
+        for key, entity in _entities(topics, source, slug, options, event_types).items()
+    }
     return {
         "device": {
             "identifiers": [f"edgevid_{topics.node_id}"],
@@ -48,54 +54,37 @@ def discovery_payload(
         },
         "origin": {"name": "edgevid", "sw_version": version},
         "availability_topic": topics.availability,
-        "components": components,
+        "components": {unique_id: {"unique_id": unique_id, **entity} for unique_id, entity in entities.items()},
     }
 
 
-def _entities(topics: Topics, source: str, slug: str, options: list[str]) -> dict[str, dict[str, Any]]:
-    stats = {"platform": "sensor", "state_topic": topics.of_source(slug, "stats"), "entity_category": "diagnostic"}
-    measured = {**stats, "state_class": "measurement"}
-    return {
-        "action": {
+def _entities(
+    topics: Topics, source: str, slug: str, options: list[str], event_types: list[str]
+) -> dict[str, dict[str, Any]]:
+    def sensor(name: str, leaf: str, key: str, **more: Any) -> dict[str, Any]:
+        topic, template = topics.of_source(slug, leaf), f"{{{{ value_json.{key} }}}}"
+        return {
             "platform": "sensor",
-            "name": f"{source} action",
-            "device_class": "enum",
-            "options": options,
-            "state_topic": topics.of_source(slug, "state"),
-            # None is how a template says "unknown" to Home Assistant
-            "value_template": f"{{{{ None if value_json.action == '{UNKNOWN}' else value_json.action }}}}",
-            "icon": "mdi:run",
-        },
+            "name": f"{source} {name}",
+            "state_topic": topic,
+            "value_template": template,
+            **more,
+        }
+
+    diagnostic = {"entity_category": "diagnostic"}
+    measured = {**diagnostic, "state_class": "measurement"}
+    # None is how a template says "unknown" to Home Assistant
+    known = f"{{{{ None if value_json.action == '{UNKNOWN}' else value_json.action }}}}"
+    return {
+        "action": sensor(
+            "action", "state", "action", device_class="enum", options=options, value_template=known, icon="mdi:run"
+        ),
         "event": {
-            "platform": "event",
-            "name": f"{source} event",
-            "event_types": list(EVENT_TYPES),
+            "platform": "event", "name": f"{source} event", "event_types": event_types, "qos": 1,
             "state_topic": topics.of_source(slug, "event"),
-            "qos": 1,
         },
-        "status": {
-            **stats,
-            "name": f"{source} status",
-            "device_class": "enum",
-            "options": list(STATUSES),
-            "value_template": "{{ value_json.status }}",
-        },
-        "frames_per_second": {
-            **measured,
-            "name": f"{source} frame rate",
-            "unit_of_measurement": "fps",
-            "value_template": "{{ value_json.frames_per_second }}",
-        },
-        "latency": {
-            **measured,
-            "name": f"{source} latency",
-            "unit_of_measurement": "ms",
-            "value_template": "{{ value_json.latency_ms }}",
-        },
-        "dropped": {
-            **stats,
-            "name": f"{source} dropped frames",
-            "state_class": "total_increasing",
-            "value_template": "{{ value_json.dropped }}",
-        },
-    }
+        "status": sensor("status", "stats", "status", device_class="enum", options=list(STATUSES), **diagnostic),
+        "frames_per_second": sensor("frame rate", "stats", "frames_per_second", unit_of_measurement="fps", **measured),
+        "latency": sensor("latency", "stats", "latency_ms", unit_of_measurement="ms", **measured),
+        "dropped": sensor("dropped frames", "stats", "dropped", state_class="total_increasing", **diagnostic),
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is to be published, kept in bounded memory until the network takes it: of each source the latest, and some events."""
+"""What is to be published, kept in bounded memory until the network takes it: of each topic the newest, and some events."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any, NamedTuple, Optional
 
 from ... import __version__
 from ...events import Event
-from ...runner.messages import Observation
+from ...runner.messages import Message, SourceEvent
+from ...runner.state import SourceState
 from ...sources.base import SourceStatus
-from ...support.credentials import without_credentials
-from .discovery import discovery_payload, discovery_topic
-from .source_state import Slot, SourceState, WallClock, event_payload
+from .discovery import EVENT_TYPES, discovery_payload, discovery_topic
+from .payloads import SourcePayloads
 from .topics import Topics, slug
 
 ONLINE, OFFLINE = "online", "offline"
 
 
-class Message(NamedTuple):
-    """A message that can be handed to the client."""
+class Publication(NamedTuple):
+    """What can be handed to the client."""
 
     topic: str
     payload: str
@@ -31,7 +31,7 @@ class Message(NamedTuple):
 
 
 class Outbox:
-    """Filled by the threads that run the streams, emptied by the one that talks to the broker. No method waits for a network.
+    """Filled by the threads of the runners, emptied by whoever talks to the broker. No method waits for a network.
 
     Args:
         topics: where to publish.
@@ -55,86 +55,60 @@ class Outbox:
         max_events: int,
     ) -> None:
         self._topics, self._name, self._labels = topics, name, tuple(labels)
-        self._discovery_prefix = discovery_prefix
-        self._interval_seconds, self._stats_seconds = interval_seconds, stats_seconds
+        self._interval_seconds = {"state": interval_seconds, "stats": stats_seconds}
         self._max_events = max_events
         self._lock = threading.Lock()
-        self._sources: dict[str, SourceState] = {}
-        self._events: deque[tuple[str, dict[str, Any]]] = deque()
-        self._events_dropped = 0
-        self._discovery_due = self._online_due = False
+        self._sources: dict[str, SourcePayloads] = {}
+        self._event_types = dict.fromkeys(EVENT_TYPES)
+        self._discovery_topic = discovery_prefix and discovery_topic(discovery_prefix, topics.node_id)
+        # Retained topics: their newest payloads, which of them are to be sent, and from when on (time.monotonic())
+        self._latest: dict[str, Any] = {}
+        self._changed: dict[str, None] = {}
+        self._due: dict[str, float] = {}
+        self._events: deque[Publication] = deque()
+        self.events_dropped = 0
+        self._discover()
+        self._latest[topics.availability] = ONLINE
 
-    def observe(self, observation: Observation) -> bool:
-        """Remember what a frame brought. Returns whether there is something new to send."""
-        clock = WallClock(observation)
+    def take(self, message: Message, state: SourceState) -> None:
+        """Remember what a message brought. A status is sent at once, the rest when its interval is over."""
         with self._lock:
-            source = self._source(observation.source, clock.at(observation.timestamp))
-            before = (source.state.dirty, source.stats.dirty)
-            for event in observation.events:
-                self._add_event(source, event, clock.at(event.timestamp))
-            source.observe(observation, clock.at(observation.timestamp))
-            changed = before != (source.state.dirty, source.stats.dirty)
-            return changed or bool(observation.events) or self._discovery_due
-
-    def status(self, status: SourceStatus) -> None:
-        """Remember a source's new state; it is sent at once."""
-        with self._lock:
-            self._source(status.source, time.time()).change_status(status, time.time())
+            source = self._sources.get(state.source) or self._add_source(state)
+            if isinstance(message, SourceEvent):
+                self._add_event(message.event, source, state)
+            state_topic, stats_topic = (self._topics.of_source(source.slug, leaf) for leaf in ("state", "stats"))
+            if source.update(message, state, self.events_dropped):
+                self._put(state_topic, source.state)
+            self._put(stats_topic, source.stats)
+            if isinstance(message, SourceStatus):
+                self._due.pop(state_topic, None)
+                self._due.pop(stats_topic, None)
 
     def republish(self) -> None:
         """All that is retained is to be sent again: the broker, or Home Assistant, is new."""
         with self._lock:
-            self._discovery_due = self._discovery_prefix is not None
-            self._online_due = True
-            for source in self._sources.values():
-                source.state.mark(0.0)
-                source.stats.mark(0.0)
+            self._changed = dict.fromkeys(self._latest)
+            self._due.clear()
 
     def hurry(self) -> None:
         """What is to be sent is to be sent now, not when its interval is over."""
         with self._lock:
-            for slot in self._slots():
-                slot.due = 0.0
+            self._due.clear()
 
-    def take_greeting(self) -> Optional[Message]:
-        """What has to be there before an event: discovery, then "online"."""
-        with self._lock:
-            if self._discovery_due and self._discovery_prefix is not None:
-                self._discovery_due = False
-                return self._discovery(self._discovery_prefix)
-            if self._online_due:
-                self._online_due = False
-                return Message(self._topics.availability, ONLINE, retain=True)
-        return None
-
-    def take_latest(self) -> Optional[Message]:
-        """The next state, or stats, that are due."""
+    def next(self) -> Optional[Publication]:
+        """What is to be sent next: discovery and "online", then the oldest event, then what is due of the rest."""
         now = time.monotonic()
         with self._lock:
-            for source in self._sources.values():
-                if source.state.is_due(now):
-                    source.state.sent(now + self._interval_seconds)
-                    return self._retained(source, "state", source.state_payload())
-                if source.stats.is_due(now):
-                    source.stats.sent(now + self._stats_seconds)
-                    return self._retained(source, "stats", source.stats_payload(self._events_dropped))
-        return None
-
-    def take_event(self) -> Optional[Message]:
-        """The oldest event that was not sent."""
-        with self._lock:
-            if not self._events:
+            greeting = [topic for topic in (self._discovery_topic, self._topics.availability) if topic in self._changed]
+            if self._events and not greeting:
+                return self._events.popleft()
+            due = (topic for topic in self._changed if self._due.get(topic, now) <= now)
+            topic = greeting[0] if greeting else next(due, None)
+            if topic is None:
                 return None
-            slug, payload = self._events.popleft()
-        return Message(self._topics.of_source(slug, "event"), _json(payload), qos=1)
-
-    def due_in(self) -> Optional[float]:
-        """Seconds until there is a message that is no event; None when nothing is to be sent."""
-        now = time.monotonic()
-        with self._lock:
-            if self._discovery_due or self._online_due:
-                return 0.0
-            return min((max(slot.due - now, 0.0) for slot in self._slots() if slot.dirty), default=None)
+            del self._changed[topic]
+            self._due[topic] = now + self._interval_seconds.get(topic.rpartition("/")[2], 0.0)
+            return Publication(topic, _text(self._latest[topic]), retain=True)
 
     @property
     def events_waiting(self) -> int:
@@ -142,37 +116,38 @@ class Outbox:
         return len(self._events)
 
     @property
-    def events_dropped(self) -> int:
-        """Events that were dropped because more than ``max_events`` waited."""
-        return self._events_dropped
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be sent, now or when its interval is over."""
+        return not self._events and not self._changed
 
-    def _slots(self) -> list[Slot]:
-        return [slot for source in self._sources.values() for slot in (source.state, source.stats)]
+    def _put(self, topic: str, payload: Any) -> None:
+        self._latest[topic] = payload
+        self._changed[topic] = None
 
-    def _source(self, name: str, wall: float) -> SourceState:
-        source = self._sources.get(name)
-        if source is None:
-            taken = {other.slug for other in self._sources.values()}
-            shown = without_credentials(name)
-            source = self._sources[name] = SourceState(shown, slug(shown, taken), wall)
-            self._discovery_due = self._discovery_prefix is not None
+    def _add_source(self, state: SourceState) -> SourcePayloads:
+        name = slug(state.name, {source.slug for source in self._sources.values()})
+        source = self._sources[state.source] = SourcePayloads(state.name, name)
+        self._discover()
         return source
 
-    def _add_event(self, source: SourceState, event: Event, wall: float) -> None:
+    def _add_event(self, event: Event, source: SourcePayloads, state: SourceState) -> None:
         if len(self._events) >= self._max_events:
             self._events.popleft()
-            self._events_dropped += 1
-        self._events.append((source.slug, event_payload(event, source.name, wall)))
-        source.apply(event, wall)
+            self.events_dropped += 1
+        topic = self._topics.of_source(source.slug, "event")
+        self._events.append(Publication(topic, _text(source.event(event, state)), qos=1))
+        if event.kind not in self._event_types:  # Home Assistant wants to know all kinds beforehand
+            self._event_types[event.kind] = None
+            self._discover()
 
-    def _retained(self, source: SourceState, leaf: str, payload: dict[str, Any]) -> Message:
-        return Message(self._topics.of_source(source.slug, leaf), _json(payload), retain=True)
+    def _discover(self) -> None:
+        if self._discovery_topic is not None:
+            sources = [(source.name, source.slug) for source in self._sources.values()]
+            payload = discovery_payload(
+                self._topics, self._name, __version__, self._labels, list(self._event_types), sources
+            )
+            self._put(self._discovery_topic, payload)
 
-    def _discovery(self, prefix: str) -> Message:
-        sources = [(source.name, source.slug) for source in self._sources.values()]
-        payload = discovery_payload(self._topics, self._name, __version__, self._labels, sources)
-        return Message(discovery_topic(prefix, self._topics.node_id), _json(payload), retain=True)
 
-
-def _json(payload: dict[str, Any]) -> str:
-    return json.dumps(payload, separators=(",", ":"))
+def _text(payload: Any) -> str:
+    return payload if isinstance(payload, str) else json.dumps(payload, separators=(",", ":"))

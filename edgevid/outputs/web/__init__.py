@@ -1,6 +1,6 @@
 """A web page to watch a stream on, and plain endpoints for programs. Needs the extra ``web``.
 
-``WebServer`` is a :class:`~edgevid.runner.messages.Watcher`: it is told what a stream sees and shows it to browsers.
+``WebServer`` is an :class:`~edgevid.runner.messages.Output`: it is told what happens in streams and shows it to browsers.
 
 What is served (a server bound to a network wants the token: ``?token=TOKEN``, or the header ``Authorization: Bearer TOKEN``):
 

@@ -7,7 +7,6 @@ import re
 import secrets
 from collections.abc import Mapping
 from typing import NamedTuple, Optional
-from urllib.parse import urlsplit
 
 from ...errors import OptionError
 from .address import is_loopback
@@ -70,19 +69,34 @@ class Access:
             query_token: of its address.
             cookie: that keeps the token.
         """
-        return self.refusal_of_page(headers) or self._refusal_of_token(headers, query_token, cookie)
+        refusal = self.refusal_of_page(headers)
+        if refusal is not None or self.token is None:
+            return refusal
+        scheme, _, bearer = headers.get("Authorization", "").partition(" ")
+        given = [query_token, bearer.strip() if scheme.lower() == "bearer" else None, cookie]
+        # All of them are compared, so that the time tells nothing.
+        right = [_same(token, self.token) for token in given if token]
+        if any(right):
+            return None
+        where = (
+            "Open the address that edgevid printed when it started, with all that follows ?token=, or enter the token."
+        )
+        if not right:
+            return Refusal(401, f"A token is needed to watch. {where}", True)
+        return Refusal(403, f"The token is not the right one; edgevid makes a new one at each start. {where}", True)
 
     def refusal_of_page(self, headers: Mapping[str, str]) -> Optional[Refusal]:
         """Why a request is not answered, whatever its token: it comes from a page of somebody else."""
-        host = headers.get("Host", "")
-        if self._loopback and not _names_loopback(host):
+        host = headers.get("Host", "").lower()
+        # Another name may have been pointed at 127.0.0.1 by the site that owns it.
+        if self._loopback and not _LOOPBACK_NAME.fullmatch(host):
             return Refusal(
                 403,
                 "This page is for browsers on the same machine and answers to the names localhost, 127.0.0.1 and [::1] only. "
                 "To reach it from elsewhere, start edgevid with --serve 0.0.0.0:8080.",
             )
         origin = headers.get("Origin")
-        if origin is not None and _host_of(origin) != host.lower():
+        if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
             return Refusal(403, "A page of another site asked. Open edgevid's own page instead.")
         return None
 
@@ -90,35 +104,6 @@ class Access:
         """Whether the address holds the right token, to be kept in a cookie."""
         return self.token is not None and query_token is not None and _same(query_token, self.token)
 
-    def _refusal_of_token(
-        self, headers: Mapping[str, str], query_token: Optional[str], cookie: Optional[str]
-    ) -> Optional[Refusal]:
-        if self.token is None:
-            return None
-        scheme, _, bearer = headers.get("Authorization", "").partition(" ")
-        given = [query_token, bearer.strip() if scheme.lower() == "bearer" else None, cookie]
-        shown = [token for token in given if token]
-        if any([_same(token, self.token) for token in shown]):
-            return None
-        where = (
-            "Open the address that edgevid printed when it started, with all that follows ?token=, or enter the token."
-        )
-        if not shown:
-            return Refusal(401, f"A token is needed to watch. {where}", True)
-        return Refusal(403, f"The token is not the right one; edgevid makes a new one at each start. {where}", True)
-
 
 def _same(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
-
-
-def _host_of(origin: str) -> Optional[str]:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:  # "http://[::1"
-        return None
-
-
-def _names_loopback(host: str) -> bool:
-    """Whether a Host header names this machine. Another name may have been pointed at 127.0.0.1 by the site that owns it."""
-    return _LOOPBACK_NAME.fullmatch(host.lower()) is not None

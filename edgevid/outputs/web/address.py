@@ -7,7 +7,8 @@ import ipaddress
 import os
 import re
 import socket
-from typing import Optional
+from contextlib import suppress
+from typing import Optional, Union
 from urllib.parse import quote
 
 from ...errors import EdgevidError, OptionError
@@ -15,9 +16,8 @@ from ...errors import EdgevidError, OptionError
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8080
 DEFAULT_ADDRESS = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
 
-_HOST_NAME = re.compile(
-    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?"
-)
+_ADDRESS = re.compile(r"(\[(?P<ipv6>[^\]]+)\]|(?P<name>[^:\[\]]*))(:(?P<port>[0-9]{1,5}))?")
+_HOST_NAME = re.compile(r"(?=.{0,253}$)(\w([\w-]*[^\W_])?(\.\w([\w-]*[^\W_])?)*\.?)?", re.ASCII)
 # What the kernel keeps for a browser that does not read: little, since pictures grow old.
 _SEND_BUFFER_BYTES = 128 * 1024
 _BACKLOG = 64
@@ -35,29 +35,25 @@ def parse_address(text: str) -> tuple[str, int]:
         OptionError: it is none of these.
     """
     given = text.strip()
-    if _is_number(given):
-        return DEFAULT_HOST, _port(given, text)
-    if given.startswith("["):
-        host, closed, rest = given[1:].partition("]")
-        if not closed or not _is_ipv6(host) or (rest and not rest.startswith(":")):
-            raise _refused(text)
-        return host, _port(rest[1:], text) if rest else DEFAULT_PORT
-    if _is_ipv6(given):
-        return given, DEFAULT_PORT
-    host, colon, port = given.partition(":")
-    if (host and not _HOST_NAME.fullmatch(host)) or not (host or colon):
-        raise _refused(text)
-    return host or DEFAULT_HOST, _port(port, text) if colon else DEFAULT_PORT
+    if given.isdecimal():
+        given = f":{given}"
+    elif _is_ipv6(given):
+        given = f"[{given}]"
+    parts = _ADDRESS.fullmatch(given)
+    if given and parts is not None:
+        ipv6, name, port = parts["ipv6"], parts["name"], int(parts["port"] or DEFAULT_PORT)
+        if port <= 65535 and (_is_ipv6(ipv6) if ipv6 else _HOST_NAME.fullmatch(name)):
+            return ipv6 or name or DEFAULT_HOST, port
+    raise OptionError(
+        f"The address {text!r} was given; expected HOST:PORT, HOST or PORT, the port from 0 to 65535, such as "
+        "0.0.0.0:8080, 9000 or [::1]:8080."
+    )
 
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches a server bound to ``host``."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    ip = _ip(host)
+    return _is_localhost(host) if ip is None else ip.is_loopback
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -68,12 +64,13 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         # "localhost" may be two addresses; the one that browsers try last is enough, and the same on every machine.
-        name = DEFAULT_HOST if host.lower().rstrip(".") == "localhost" else host
+        name = DEFAULT_HOST if _is_localhost(host) else host
         family, _, _, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and _is_wildcard(host) and socket.has_dualstack_ipv6()
         listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both)
     except OSError as error:
-        raise EdgevidError(_why_not(host, port, error)) from error
+        where = f"{f'[{host}]' if ':' in host else host}:{port}"
+        raise EdgevidError(f"The web page cannot be served at {where}: {_why_not(port, error)}") from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)  # its connections inherit it
     return listener
 
@@ -85,50 +82,37 @@ def page_url(host: str, port: int, token: Optional[str]) -> str:
     return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
 
 
-def _port(digits: str, text: str) -> int:
-    if not _is_number(digits) or len(digits) > 5 or int(digits) > 65535:
-        raise _refused(text)
-    return int(digits)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+def _ip(host: str) -> Optional[Union[ipaddress.IPv4Address, ipaddress.IPv6Address]]:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host)
+    return None
 
 
 def _is_ipv6(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).version == 6
-    except ValueError:
-        return False
+    return isinstance(_ip(host), ipaddress.IPv6Address)
 
 
 def _is_wildcard(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
+    ip = _ip(host)
+    return ip is not None and ip.is_unspecified
 
 
-def _refused(text: str) -> OptionError:
-    return OptionError(
-        f"The address {text!r} was given; expected HOST:PORT, HOST or PORT, the port from 0 to 65535, such as "
-        "0.0.0.0:8080, 9000 or [::1]:8080."
-    )
+def _is_localhost(host: str) -> bool:
+    return host.lower().rstrip(".") == "localhost"
 
 
-def _why_not(host: str, port: int, error: OSError) -> str:
-    where = f"The web page cannot be served at {f'[{host}]' if ':' in host else host}:{port}"
+def _why_not(port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         other = port + 1 if port < 65535 else port - 1
-        return f"{where}: another program uses this port. Choose another one, such as {other}, or port 0 for any that is free."
+        return f"another program uses this port. Choose another one, such as {other}, or port 0 for any that is free."
     if error.errno == errno.EACCES:
-        return f"{where}: ports below 1024 are for root. Choose another one, such as {DEFAULT_PORT}."
+        return f"ports below 1024 are for root. Choose another one, such as {DEFAULT_PORT}."
     if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
         return (
-            f"{where}: that is no address of this machine. Use 127.0.0.1 for browsers on this machine, or 0.0.0.0 for those on "
-            "all of its networks."
+            "that is no address of this machine. Use 127.0.0.1 for browsers on this machine, or 0.0.0.0 for those on all of "
+            "its networks."
         )
-    return f"{where}: {os.strerror(error.errno) if error.errno else error}."
+    return f"{os.strerror(error.errno) if error.errno else error}."
 
 
 def _own_address(wildcard: str) -> str:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import Any, Callable, Optional
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from .board import Board
 from .pictures import Pictures
-from .timeline import Seen
+from .sensors import readings
 
 # A browser is sent something this often, so that it knows a dead connection from a quiet camera.
 _KEEP_ALIVE_SECONDS = 2.0
@@ -25,42 +27,48 @@ HEARTBEAT_SECONDS = 8.0
 # A browser asks at most as often as it is answered; more is no browser.
 _MAX_REQUESTS_A_SECOND = 100
 MAX_REQUEST_BYTES = 64
+_READINGS_SECONDS = 2.0
+
+
+@dataclass
+class Shown:
+    """What browsers are shown.
+
+    Attributes:
+        board, pictures: the sources.
+        common: what each browser is told once: title, labels, lengths of time.
+        seconds_apart: the least time between two updates of a browser.
+    """
+
+    board: Board
+    pictures: Pictures
+    common: dict[str, Any]
+    seconds_apart: float
+    _readings: tuple[float, dict[str, Any]] = field(default=(float("-inf"), {}))
+
+    def machine(self) -> dict[str, Any]:
+        """What the machine says of itself, read once in a while for all."""
+        if time.monotonic() - self._readings[0] >= _READINGS_SECONDS:
+            self._readings = (time.monotonic(), readings())
+        return self._readings[1]
 
 
 class Client:
-    """A WebSocket that is open.
+    """A WebSocket that is open."""
 
-    Args:
-        socket: the WebSocket.
-        board, pictures: what is shown.
-        common: what is told once: title, labels, lengths of time.
-        readings: gives what the machine says of itself.
-        seconds_apart: the least time between two updates.
-        closing: set when the server stops.
-    """
-
-    def __init__(
-        self,
-        socket: web.WebSocketResponse,
-        board: Board,
-        pictures: Pictures,
-        *,
-        common: dict[str, Any],
-        readings: Callable[[], dict[str, Any]],
-        seconds_apart: float,
-        closing: asyncio.Event,
-    ) -> None:
+    def __init__(self, socket: web.WebSocketResponse, shown: Shown) -> None:
         self._socket = socket
-        self._board = board
-        self._pictures = pictures
-        self._common = common
-        self._readings = readings
-        self._seconds_apart = seconds_apart
-        self._closing = closing
+        self._shown = shown
         self._asked = asyncio.Event()
-        self._seen: dict[int, Seen] = {}
+        self._stopping = asyncio.Event()
+        self._seen: dict[int, int] = {}
         self._pictures_sent: dict[int, int] = {}
         self._version = -1  # of the board, when it was last sent
+
+    def stop(self) -> None:
+        """The server stops: tell the browser how it ended, and say goodbye."""
+        self._stopping.set()
+        self._asked.set()
 
     async def serve(self) -> None:
         """Until the browser leaves, takes nothing any more, or the server stops."""
@@ -75,10 +83,7 @@ class Client:
 
     async def _read(self) -> None:
         requests, since = 0, time.monotonic()
-        while True:
-            message = await self._socket.receive()
-            if message.type is not WSMsgType.TEXT:
-                return
+        while (await self._socket.receive()).type is WSMsgType.TEXT:
             now = time.monotonic()
             if now - since > 1.0:
                 requests, since = 0, now
@@ -89,53 +94,46 @@ class Client:
 
     async def _send(self) -> None:
         first = True
-        while not self._closing.is_set():
-            await _first_of(self._asked, self._closing)
+        while not self._stopping.is_set():
+            await self._asked.wait()
             if not first:
                 await self._until_there_is_news()
             await self._send_update(first)
             first = False
-        if self._version != self._board.version:  # who watches sees how it ended, asked for or not
+        if self._version != self._shown.board.version:  # who watches sees how it ended, asked for or not
             await self._send_update(first)
         await asyncio.wait_for(self._socket.close(code=1001, message=b"edgevid has stopped"), SEND_SECONDS)
 
     async def _send_update(self, first: bool) -> None:
         self._asked.clear()
+        # aiohttp waits for as long as a browser does not read.
         await asyncio.wait_for(self._socket.send_bytes(self._update(first)), SEND_SECONDS)
 
     async def _until_there_is_news(self) -> None:
         patience = time.monotonic() + _KEEP_ALIVE_SECONDS
-        while not self._closing.is_set():
-            await _first_of(self._closing, timeout=self._seconds_apart)
-            if self._board.version != self._version or time.monotonic() >= patience:
+        while not self._stopping.is_set():
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._shown.seconds_apart)
+            if self._shown.board.version != self._version or time.monotonic() >= patience:
                 return
 
     def _update(self, first: bool) -> bytes:
         """The newest of everything, as one message."""
-        self._version = self._board.version
-        sources = self._board.news(self._seen)
+        board = self._shown.board
+        self._version = board.version
+        sources = board.news(self._seen)
         jpegs = []
         for source in sources:
             source["picture_bytes"] = 0
-            newest = self._board.picture(str(source["number"]))
+            newest = board.picture(str(source["number"]))
             if newest is None:
                 continue
-            picture = self._pictures.picture(*newest)
+            picture = self._shown.pictures.picture(*newest)
             if self._pictures_sent.get(source["number"]) == picture.number:
                 continue
             self._pictures_sent[source["number"]] = picture.number
             source.update(picture_bytes=len(picture.jpeg), picture_size=[picture.width, picture.height])
             jpegs.append(picture.jpeg)
-        state = {**(self._common if first else {}), "machine": self._readings(), "sources": sources}
+        state = {**(self._shown.common if first else {}), "machine": self._shown.machine(), "sources": sources}
         text = json.dumps(state, separators=(",", ":")).encode()
         return b"".join([len(text).to_bytes(4, "big"), text, *jpegs])
-
-
-async def _first_of(*events: asyncio.Event, timeout: Optional[float] = None) -> None:
-    """Until one of them is set, or the time is over."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -1,14 +1,19 @@
-"""The routes of the server, its limits, and the browsers that watch. All of it runs in the server's thread."""
+"""The routes of the server, its limits, and the browsers that watch. All of it runs in the server's thread.
+
+aiohttp bounds a request's size and looks after WebSockets. It bounds neither the number of connections nor the time that one may
+take to send its request: whoever opened hundreds that say nothing would take the program's files, and cameras could not be
+reopened. So both limits are here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import html
-import json
 import logging
 import socket
 import time
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -16,15 +21,12 @@ from aiohttp import web
 
 from . import clients
 from .access import COOKIE_SECONDS, SECURITY_HEADERS, Access, Refusal
-from .board import Board
-from .machine import readings
-from .pictures import Pictures
+from .clients import Client, Shown
 
 _PAGE = Path(__file__).parent / "page"
 _CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 # A connection that is no WebSocket carries one request, and lasts no longer. (Read at each use: tests shorten it.)
 CONNECTION_SECONDS = 10.0
-_READINGS_SECONDS = 2.0
 _GOODBYE_SECONDS = 1.0
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,42 +39,24 @@ class Site:
     """What is served.
 
     Args:
-        board, pictures: what is shown.
+        shown: to browsers and programs.
         access: who may look.
-        common: what each browser is told once; ``title`` and ``labels`` are in it.
         max_clients: how many may watch.
-        seconds_apart: the least time between two updates of a browser.
     """
 
-    def __init__(
-        self,
-        board: Board,
-        pictures: Pictures,
-        access: Access,
-        *,
-        common: dict[str, Any],
-        max_clients: int,
-        seconds_apart: float,
-    ) -> None:
-        self._board = board
-        self._pictures = pictures
+    def __init__(self, shown: Shown, access: Access, *, max_clients: int) -> None:
+        self._shown = shown
         self._access = access
-        self._common = common
         self._max_clients = max_clients
         self._max_connections = 4 * max_clients + 16
-        self._seconds_apart = seconds_apart
-        self._watching: dict[Any, web.WebSocketResponse] = {}  # by the connection
-        self._closing = asyncio.Event()
-        self._readings: tuple[float, dict[str, Any]] = (-_READINGS_SECONDS, {})
+        self._watching: dict[Any, Client] = {}  # by the connection
+        self._closing = False
         self._files = {path.name: path.read_bytes() for path in _PAGE.iterdir()}
 
     async def open(self, listener: socket.socket) -> None:
         """Serve on a listening socket."""
-
-        async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
-            return await self._guard(request, handler)
-
-        app = web.Application(middlewares=[web.middleware(guard)], client_max_size=1024)
+        guard = web.middleware(partial(self._guard))  # it marks what it is given, which a method does not allow
+        app = web.Application(middlewares=[guard], client_max_size=1024)
         app.router.add_get("/", self._page)
         app.router.add_get("/ws", self._watch)
         app.router.add_get("/healthz", self._health)
@@ -85,16 +69,16 @@ class Site:
         self._cookie = f"edgevid_{listener.getsockname()[1]}"  # cookies know hosts, not ports
         self._runner = web.AppRunner(app, access_log=None, logger=_log, lingering_time=1.0, shutdown_timeout=0.5)
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(_log_trouble)
-        self._server = await loop.create_server(self._accept, sock=listener)
-        self._janitor = asyncio.ensure_future(self._cut_idle_connections())
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_log_trouble)
+        self._server = await self._loop.create_server(self._accept, sock=listener)
 
     async def close(self) -> None:
         """Tell the browsers, then cut what is left."""
         self._server.close()
-        self._closing.set()
-        self._janitor.cancel()
+        self._closing = True
+        for client in self._watching.values():
+            client.stop()
         until = time.monotonic() + _GOODBYE_SECONDS
         while self._watching and time.monotonic() < until:
             await asyncio.sleep(0.02)
@@ -112,18 +96,13 @@ class Site:
         server = self._runner.server
         if server is None or len(self._connections()) >= self._max_connections:
             return _Full()
-        protocol: asyncio.BaseProtocol = server()
-        return protocol
+        connection: asyncio.BaseProtocol = server()
+        self._loop.call_later(CONNECTION_SECONDS, self._cut_unless_it_watches, connection)
+        return connection
 
-    async def _cut_idle_connections(self) -> None:
-        since: dict[Any, float] = {}
-        while True:
-            await asyncio.sleep(min(1.0, CONNECTION_SECONDS / 2))
-            now = time.monotonic()
-            since = {connection: since.get(connection, now) for connection in self._connections()}
-            for connection, first_seen in since.items():
-                if connection not in self._watching and now - first_seen >= CONNECTION_SECONDS:
-                    _cut(connection)
+    def _cut_unless_it_watches(self, connection: Any) -> None:
+        if connection not in self._watching:
+            _cut(connection)
 
     # -- every request
 
@@ -163,7 +142,7 @@ class Site:
     # -- routes
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        page = self._files["index.html"].decode().replace("{{title}}", html.escape(self._common["title"]))
+        page = self._files["index.html"].decode().replace("{{title}}", html.escape(self._shown.common["title"]))
         response = web.Response(text=page, content_type="text/html")
         token = request.query.get("token")
         if self._access.keeps(token):
@@ -182,28 +161,23 @@ class Site:
         return web.Response(text="ok")
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
-        state = {
-            "title": self._common["title"],
-            "labels": self._common["labels"],
-            "machine": self._machine(),
-            "sources": self._board.state(),
-        }
-        return web.json_response(text=json.dumps(state))
+        common = {name: self._shown.common[name] for name in ("title", "labels")}
+        return web.json_response({**common, "machine": self._shown.machine(), "sources": self._shown.board.state()})
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
         source = request.match_info["source"]
-        newest = self._board.picture(source)
+        newest = self._shown.board.picture(source)
         if newest is None:
             return self._error(
                 request, Refusal(404, f"There is no picture of {source!r}; /api/state names the sources.")
             )
-        return web.Response(body=self._pictures.picture(*newest).jpeg, content_type="image/jpeg")
+        return web.Response(body=self._shown.pictures.picture(*newest).jpeg, content_type="image/jpeg")
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         if len(self._watching) >= self._max_clients:
             words = f"{self._max_clients} browsers are watching already, and no more may. Close one of them."
             return self._error(request, Refusal(503, words))
-        if self._closing.is_set():
+        if self._closing:
             return self._error(request, Refusal(503, "edgevid is stopping."))
         browser = web.WebSocketResponse(
             timeout=_GOODBYE_SECONDS,
@@ -214,25 +188,14 @@ class Site:
         if not browser.can_prepare(request).ok:
             return self._error(request, Refusal(426, "This is where the page gets its figures from; open / instead."))
         connection = request.protocol
-        self._watching[connection] = browser
+        client = self._watching[connection] = Client(browser, self._shown)
         try:
             await browser.prepare(request)
-            client = clients.Client(
-                browser, self._board, self._pictures, common=self._common, readings=self._machine,
-                seconds_apart=self._seconds_apart, closing=self._closing,
-            )  # fmt: skip
             await client.serve()
         finally:
             _cut(connection)
             del self._watching[connection]
         return browser
-
-    def _machine(self) -> dict[str, Any]:
-        taken, figures = self._readings
-        if time.monotonic() - taken >= _READINGS_SECONDS:
-            figures = readings()
-            self._readings = (time.monotonic(), figures)
-        return figures
 
 
 class _Full(asyncio.Protocol):
@@ -242,8 +205,8 @@ class _Full(asyncio.Protocol):
         words = b"edgevid has more connections than it takes. Try again in a few seconds.\n"
         assert isinstance(transport, asyncio.Transport)
         transport.write(
-            b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 5\r\nConnection: close\r\n"
-            b"Content-Length: %d\r\n\r\n%s" % (len(words), words)
+            b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+            % (len(words), words)
         )
         transport.close()
 

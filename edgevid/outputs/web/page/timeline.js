@@ -65,8 +65,9 @@ export class Timeline {
     this.clockZero = source.clock_zero;
     this.now = source.timestamp ?? this.now;
     this.points.push(...source.timeline.points);
-    for (const [number, label, begin, end, peak] of source.timeline.intervals) {
-      this.intervals.set(number, { number, label, begin, end, peak });
+    // An interval with a kind is an event that is neither a beginning nor an end: it lasts no time.
+    for (const [number, label, begin, end, peak, kind] of source.timeline.intervals) {
+      this.intervals.set(number, { number, label, begin, end, peak, kind });
       this.changed = true;
     }
     const oldest = this.now - historySeconds;
@@ -148,6 +149,7 @@ export class Timeline {
       button.style.left = `${100 * left}%`;
       button.style.width = `${100 * Math.max(right - left, 0)}%`;
       button.classList.toggle("open", interval.end == null);
+      button.classList.toggle("other", interval.kind != null);
       const spoken = this.describe(interval, interval.end == null ? "going on" : span(interval.end - interval.begin));
       if (button.getAttribute("aria-label") !== spoken) button.setAttribute("aria-label", spoken);
     }
@@ -207,7 +209,8 @@ export class Timeline {
   }
 
   describe(interval, lasted) {
-    const { label, begin, end, peak } = interval;
+    const { label, begin, end, peak, kind } = interval;
+    if (kind != null) return `${label} ${kind}, ${moment(begin, this.clockZero)}`;
     const times = end == null ? `since ${moment(begin, this.clockZero)}` : `${moment(begin, this.clockZero)} to ${moment(end, this.clockZero)}`;
     return `${label}, ${times}, ${lasted ?? span((end ?? this.now) - begin)}, peak ${percent(peak)}`;
   }
@@ -216,10 +219,12 @@ export class Timeline {
     if (!this.details.open) return;
     this.changed = false;
     const newest = [...this.intervals.values()].sort((a, b) => b.begin - a.begin).slice(0, MAX_ROWS);
-    this.rows.replaceChildren(...newest.map(({ label, begin, end, peak }) => {
+    this.rows.replaceChildren(...newest.map(({ label, begin, end, peak, kind }) => {
       const row = document.createElement("tr");
       const ended = end == null ? "goes on" : moment(end, this.clockZero);
-      const texts = [label, moment(begin, this.clockZero), ended, end == null ? "–" : span(end - begin), percent(peak)];
+      const texts = kind != null
+        ? [`${label} ${kind}`, moment(begin, this.clockZero), "–", "–", "–"]
+        : [label, moment(begin, this.clockZero), ended, end == null ? "–" : span(end - begin), percent(peak)];
       texts.forEach((text, i) => {
         const cell = document.createElement(i ? "td" : "th");
         if (!i) cell.scope = "row";

@@ -1,0 +1,49 @@
+"""The public names: this list is the only one. edgevid/__init__.py reads it, so that a name is imported when first asked for."""
+
+from .bundles import Bundle as Bundle
+from .bundles import open_bundle as open_bundle
+from .classifiers import Classifier as Classifier
+from .embedders import Embedder as Embedder
+from .embedders import Window as Window
+from .errors import BundleError as BundleError
+from .errors import EdgevidError as EdgevidError
+from .errors import ExtraNotInstalledError as ExtraNotInstalledError
+from .errors import FrameError as FrameError
+from .errors import ModelError as ModelError
+from .errors import OptionError as OptionError
+from .errors import RuntimeNotAvailableError as RuntimeNotAvailableError
+from .errors import SourceError as SourceError
+from .errors import TimestampError as TimestampError
+from .events import Began as Began
+from .events import Ended as Ended
+from .events import Event as Event
+from .events import EventDetector as EventDetector
+from .events import EventOptions as EventOptions
+from .events import ExponentialSmoothing as ExponentialSmoothing
+from .events import MeanSmoothing as MeanSmoothing
+from .offline import find_events as find_events
+from .prediction import ClassScore as ClassScore
+from .prediction import Prediction as Prediction
+from .recognizer import Recognizer as Recognizer
+from .recognizer import load as load
+from .runner import Runner as Runner
+from .runner import RunnerGroup as RunnerGroup
+from .runner import RunOptions as RunOptions
+from .runner.messages import Output as Output
+from .runner.messages import Sampled as Sampled
+from .runner.messages import SourceEvent as SourceEvent
+from .runner.state import SourceState as SourceState
+from .sampling import Sample as Sample
+from .sources import Camera as Camera
+from .sources import ImageFolder as ImageFolder
+from .sources import PiCamera as PiCamera
+from .sources import Source as Source
+from .sources import SourceStats as SourceStats
+from .sources import SourceStatus as SourceStatus
+from .sources import TimedFrame as TimedFrame
+from .sources import VideoFile as VideoFile
+from .sources import open_source as open_source
+from .stream import Stream as Stream
+from .stream import StreamOptions as StreamOptions
+
+__version__: str

@@ -1,0 +1,138 @@
+"""Extractors on disk: the networks of embedders, and where models lie.
+
+An **extractor** is a ``.tflite`` with a card of the same name beside it: inside a bundle's folder, among the shipped models, or
+in the user's models folder. They are searched in this order, so that nothing in the user's folder can change or break what
+ships.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Optional
+
+from ..errors import BundleError, OptionError
+from ..support.checks import check_number
+from ..support.user_folders import data_folder
+from .cards import CARD_NAME, card_field, listing, read_card, verified_file
+
+DEFAULT_EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
+MODELS_VARIABLE = "EDGEVID_MODELS"
+
+
+@dataclass(frozen=True)
+class ExtractorFile:
+    """An extractor's file and its card."""
+
+    name: str
+    path: Path
+    sha256: str
+    card: dict[str, Any]
+
+    def verified(self) -> ExtractorFile:
+        """Itself. Raises: BundleError: the file is missing, damaged, or not the card's."""
+        verified_file(self.path.parent, self.card, self.path.with_suffix(".json"))
+        return self
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """What pixels 0 and 255 become for a network with a float32 input."""
+        given = self.card.get("input", {}).get("range", [-1.0, 1.0])
+        if not (isinstance(given, list) and len(given) == 2 and all(isinstance(end, (int, float)) for end in given)):
+            raise BundleError(
+                f"The card of {self.path.name}: 'range' must be two numbers, such as [-1, 1]; got {given!r}."
+            )
+        return float(given[0]), float(given[1])
+
+    @property
+    def scene_cut_threshold(self) -> Optional[float]:
+        """How far its embeddings lie apart at a cut, a cosine distance; None where its card does not say."""
+        if "scene_cut" not in self.card:
+            return None
+        entry = self.card["scene_cut"]
+        try:
+            threshold = entry.get("threshold") if isinstance(entry, dict) else None
+            return check_number("threshold", threshold, 0, 2, above_low=True)
+        except OptionError as error:
+            raise BundleError(
+                f"The card of {self.path.name}: 'scene_cut' must have a threshold above 0, at most 2; got {entry!r}."
+            ) from error
+
+
+def models_folder() -> Path:
+    """The shipped models: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def user_models_folder() -> Path:
+    """The user's own models, which need not exist: the variable ``EDGEVID_MODELS``, else below the user's data folder."""
+    try:
+        if os.environ.get(MODELS_VARIABLE):
+            return Path(os.environ[MODELS_VARIABLE]).expanduser()
+        return data_folder() / "models"
+    except RuntimeError as error:
+        raise OptionError(
+            f"No home folder is known ({error}); set {MODELS_VARIABLE} to the folder of your models."
+        ) from error
+
+
+def shipped_extractors() -> list[ExtractorFile]:
+    """The extractors that came with edgevid (not verified)."""
+    return list(_extractors_in(models_folder()))
+
+
+def user_extractors() -> list[ExtractorFile]:
+    """The extractors in the user's models folder (not verified), which is read only now. One whose card is broken is left out."""
+    return list(_extractors_in(user_models_folder(), skip_broken=True))
+
+
+def find_extractor(name: Optional[str] = None) -> ExtractorFile:
+    """An extractor by name (default: the shipped bundle's), shipped or in the user's models folder, verified."""
+    name = DEFAULT_EXTRACTOR if name is None else name
+    found = []
+    for extractor in _everywhere():
+        if extractor.name == name:
+            return extractor.verified()
+        found.append(extractor.name)
+    raise BundleError(
+        f"No extractor {name!r}; there are: {listing(found)}. `edgevid import-extractor` makes one of "
+        f"a TFLite image classifier and puts it into {user_models_folder()}."
+    )
+
+
+def find_network(name: str, sha256: str, folder: Path) -> ExtractorFile:
+    """The extractor with this SHA-256, verified, that a bundle in ``folder`` was trained with."""
+    found = []
+    for extractor in chain(_extractors_in(folder), _everywhere()):
+        if extractor.sha256 == sha256:
+            return extractor.verified()
+        found.append(f"{extractor.name} {extractor.sha256[:12]}")
+    raise BundleError(
+        f"The bundle {folder} was trained with the extractor {name}, SHA-256 {sha256[:12]}..., which is not here "
+        f"(found: {listing(found)}). Copy that extractor's .tflite and .json into the bundle's folder, or train the bundle again."
+    )
+
+
+def _everywhere() -> Iterator[ExtractorFile]:
+    yield from shipped_extractors()
+    yield from user_extractors()
+
+
+def _extractors_in(folder: Path, *, skip_broken: bool = False) -> Iterator[ExtractorFile]:
+    for card_path in sorted(folder.glob("*.json")):
+        # reports and the like may lie beside the models: a card is one that describes a model beside it
+        if card_path.name == CARD_NAME or not card_path.with_suffix(".tflite").is_file():
+            continue
+        try:
+            card = read_card(card_path, "extractor")
+            name, file, sha256 = (card_field(card, card_path, key, str) for key in ("name", "file", "sha256"))
+        except BundleError:
+            if skip_broken:
+                continue
+            raise
+        yield ExtractorFile(name, card_path.parent / file, sha256, card)

@@ -1,0 +1,124 @@
+"""What every classifier offers, and the state of one that knows whole windows only."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple, Optional, Protocol
+
+from ..embedders.base import Array
+from ..embedders.window import Embedding, Window
+from ..support.checks import check_int, check_number
+
+
+class Rolling(Protocol):
+    """The state of one stream. Belongs to one thread at a time.
+
+    It holds the ring buffer of the newest embeddings, whatever state the classifier has, and the only count of samples. What is
+    pushed counts once the push has succeeded: one that raises, Ctrl-C too, leaves everything as it was.
+    """
+
+    def push(self, *embeddings: Embedding) -> Optional[Array]:
+        """Add what came of a sample; of several, where one frame stands for them.
+
+        Returns:
+            Class probabilities, float32 ``[num_classes]``, of the newest window that is due; None: none is.
+        """
+
+    def reset(self) -> None:
+        """Forget everything: a new scene begins."""
+
+    @property
+    def steps(self) -> tuple[Embedding, ...]:
+        """What the ring buffer holds, oldest first."""
+
+    @property
+    def filled(self) -> float:
+        """How much of the window holds samples, 0 to 1."""
+
+
+class Classifier(ABC):
+    """Turns a window of embeddings into class probabilities.
+
+    A class of your own needs the attributes and :meth:`predict`; its windows are then classified one by one as they are due.
+
+    Attributes:
+        num_samples: of a window.
+        num_classes: probabilities that it gives.
+        dim: numbers that the embedders give in all; None: any.
+    """
+
+    num_samples: int
+    num_classes: int
+    dim: Optional[int] = None
+
+    @abstractmethod
+    def predict(self, window: Window) -> Array:
+        """Class probabilities, float32 ``[num_classes]``, sum 1. A window at a stream's start may have fewer samples."""
+
+    def rolling(self, hop: int = 1, min_filled: float = 1.0) -> Rolling:
+        """The state of a stream.
+
+        Args:
+            hop: samples from one prediction to the next.
+            min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction.
+        """
+        return RollingWindow(self, hop, min_filled)
+
+    def close(self) -> None:  # noqa: B027 - nothing to free is the default
+        """Free what it holds. A second call does nothing."""
+
+
+class _Now(NamedTuple):
+    """A stream's state. It is replaced as a whole, in one step: an interrupt finds the old one or the new one."""
+
+    steps: tuple[Embedding, ...] = ()
+    samples: int = 0
+    predicted: bool = False
+
+
+class RollingWindow:
+    """Classifies the whole window, for each prediction that is due."""
+
+    def __init__(self, classifier: Classifier, hop: int, min_filled: float) -> None:
+        self._classifier = classifier
+        self._size = classifier.num_samples
+        self._hop = check_int("hop", hop, 1)
+        self._min_filled = check_number("min_filled", min_filled, 0, 1)
+        self._now = _Now()
+
+    @property
+    def steps(self) -> tuple[Embedding, ...]:
+        return self._now.steps
+
+    @property
+    def filled(self) -> float:
+        return len(self._now.steps) / self._size
+
+    def reset(self) -> None:
+        self._now = _Now()
+
+    def push(self, *embeddings: Embedding) -> Optional[Array]:
+        now = self._now
+        due = self.newest_due(now.samples, len(embeddings), now.predicted)
+        probabilities = None
+        if due:
+            probabilities = self._classifier.predict(Window(self.after(now.steps, embeddings[:due])))
+        steps = self.after(now.steps, embeddings)
+        self._now = _Now(steps, now.samples + len(embeddings), now.predicted or bool(due))
+        return probabilities
+
+    def after(self, steps: tuple[Embedding, ...], embeddings: tuple[Embedding, ...]) -> tuple[Embedding, ...]:
+        """The ring buffer's content after more samples."""
+        return (*steps, *embeddings)[-self._size :]
+
+    def newest_due(self, count: int, more: int, predicted: bool) -> int:
+        """With which of ``more`` samples after ``count`` a prediction is due, from 1; of several the newest. 0: none."""
+        return next((k for k in range(more, 0, -1) if self._is_due(count + k, predicted)), 0)
+
+    def _is_due(self, samples: int, predicted: bool) -> bool:
+        """The first full window, then one every hop; and, if asked for, some before it."""
+        on_hop = (samples - self._size) % self._hop == 0
+        if samples >= self._size:
+            return on_hop
+        # 0.28 * 25 is a little more than 7.
+        return samples >= self._min_filled * self._size - 1e-9 and (on_hop or not predicted)

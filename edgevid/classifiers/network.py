@@ -1,0 +1,248 @@
+"""Classifiers that are TFLite networks: of windows, and recurrent ones with the state of all windows in flight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Optional, Union
+
+import numpy as np
+
+from ..calibration import calibrated
+from ..embedders.base import Array
+from ..embedders.window import Embedding, Window, aligned_row
+from ..errors import FrameError, ModelError
+from ..sampling import SAMPLES_PER_CLIP
+from ..tflite.interpreter import TensorSpec, TfliteModel
+from .base import Classifier, Rolling, RollingWindow
+
+
+class WindowClassifier(Classifier):
+    """A TFLite network of windows: float32 ``[1, num_samples, dim]`` -> float32 ``[1, num_classes]``.
+
+    Safe to use from several threads: they take turns.
+
+    Args:
+        model: the network.
+        temperature: what the probabilities are calibrated with; see :func:`edgevid.calibration.calibrated`.
+    """
+
+    def __init__(self, model: TfliteModel, temperature: float = 1.0) -> None:
+        self.model, self.temperature = model, temperature
+        self.num_samples, self.dim = model.inputs[0].shape[1:]
+        self.num_classes = model.outputs[0].shape[1]
+
+    def predict(self, window: Window) -> Array:
+        """Class probabilities, float32 ``[num_classes]``. Of a window with fewer samples some are repeated.
+
+        Raises:
+            FrameError: embeddings of the wrong shape or dtype. ModelError: the network gives something that is no number.
+        """
+        embeddings = window.stretched(self.num_samples).aligned
+        check_embeddings(embeddings, self.num_samples, self.dim)
+        return probabilities_of(self.model, self.model.run(embeddings[np.newaxis])[0], self.temperature)
+
+    def close(self) -> None:
+        self.model.close()
+
+
+class RecurrentClassifier(Classifier):
+    """A recurrent TFLite network of steps.
+
+    It takes float32 embeddings ``[T, dim]`` and one (GRU) or two (LSTM) arrays of states ``[R, units]``, a row for each window
+    in flight, and gives the last row's probabilities ``[1, num_classes]`` and the states after T steps. So one graph with one
+    copy of the weights classifies a clip (T = its samples, R = 1, from zero) and a stream (T = 1).
+
+    Safe to use from several threads: they take turns.
+
+    Args:
+        model: the network.
+        num_samples: embeddings in a window.
+        temperature: as of :class:`WindowClassifier`.
+
+    Attributes:
+        units: size of the state. num_states: arrays of states.
+    """
+
+    def __init__(self, model: TfliteModel, num_samples: int = SAMPLES_PER_CLIP, temperature: float = 1.0) -> None:
+        self.model, self.num_samples, self.temperature = model, num_samples, temperature
+        self.dim = model.inputs[0].shape[-1]
+        self.num_classes = model.outputs[0].shape[1]
+        self.units, self.num_states = model.inputs[1].shape[1], len(model.inputs) - 1
+
+    def predict(self, window: Window) -> Array:
+        """As :meth:`WindowClassifier.predict`."""
+        embeddings = window.stretched(self.num_samples).aligned
+        check_embeddings(embeddings, self.num_samples, self.dim)
+        return self._run(embeddings, self.zero_states(1))[0]
+
+    def step(self, embedding: Array, states: list[Array]) -> tuple[Array, list[Array]]:
+        """Let an embedding, float32 ``[dim]``, enter every window in flight.
+
+        Args:
+            states: as :meth:`zero_states` gives them.
+
+        Returns:
+            Class probabilities of the last row's window, float32 ``[num_classes]``; the states after it, new arrays.
+        """
+        check_embeddings(embedding[np.newaxis], 1, self.dim)
+        return self._run(embedding[np.newaxis], states)
+
+    def zero_states(self, rows: int) -> list[Array]:
+        """The states of windows that have seen nothing yet: ``num_states`` arrays, float32 ``[rows, units]``."""
+        return [np.zeros((rows, self.units), np.float32) for _ in range(self.num_states)]
+
+    def rolling(self, hop: int = 1, min_filled: float = 1.0) -> Rolling:
+        return RollingStates(self, hop, min_filled)
+
+    def close(self) -> None:
+        self.model.close()
+
+    def _run(self, embeddings: Array, states: list[Array]) -> tuple[Array, list[Array]]:
+        output, *after = self.model.run(embeddings, *states)
+        return probabilities_of(self.model, output, self.temperature), after
+
+
+class _Now(NamedTuple):
+    """A stream's state, replaced as a whole: an interrupt finds the old one or the new one."""
+
+    steps: tuple[Embedding, ...]
+    row: Optional[Array]
+    samples: int
+    predicted: bool
+    states: list[Array]
+
+
+class RollingStates(RollingWindow):
+    """A prediction for each window of a stream at the cost of one step of the network, not of the whole window.
+
+    A recurrent network run anew over each window of 25 samples would take 25 steps for each. Here the states of all the
+    windows in flight are the rows of one matrix: an embedding enters every window at once, in one matrix product that reads
+    the weights once. The row of the window that has now seen all its samples gives the prediction. Each row goes through the
+    arithmetic of a window on its own, so the result is the same, to float rounding (a wavefront, or staggered, evaluation).
+
+    A window begins at every ``hop``-th sample, so ceil(num_samples / hop) are in flight.
+    """
+
+    def __init__(self, classifier: RecurrentClassifier, hop: int, min_filled: float) -> None:
+        super().__init__(classifier, hop, min_filled)
+        self._network = classifier
+        self._rows = -(-classifier.num_samples // hop)
+        # One row more than there are windows: the first is always zero, so that the states of a window that enters and of
+        # those that have moved down by one lie side by side, and need not be moved. Two sets of them: the next states are
+        # written into the one that is not in use, so that a step that fails leaves the states as they were.
+        self._sets = [classifier.zero_states(self._rows + 1) for _ in range(2)]
+        self._state = self._begin()
+
+    @property
+    def steps(self) -> tuple[Embedding, ...]:
+        return self._state.steps
+
+    @property
+    def filled(self) -> float:
+        return len(self._state.steps) / self._size
+
+    def reset(self) -> None:
+        self._state = self._begin()
+
+    def push(self, *embeddings: Embedding) -> Optional[Array]:
+        now = self._state
+        due = self.newest_due(now.samples, len(embeddings), now.predicted)
+        probabilities, row, states = None, now.row, now.states
+        for number, embedding in enumerate(embeddings, start=1):
+            row = aligned_row(embedding, row)
+            # At a hop's end the oldest window's row leaves, the others move down by one, and a new window enters at zero.
+            first = 0 if (now.samples + number - 1) % self._hop == 0 else 1
+            rolled, after = self._network.step(row, [state[first : first + self._rows] for state in states])
+            if number == due:
+                probabilities = rolled
+            unused = self._sets[self._sets[0] is now.states]
+            states = unused if number == 1 else self._network.zero_states(self._rows + 1)
+            for state, new in zip(states, after):
+                state[1:] = new
+        if due and now.samples + due < self._size:  # no window in flight is a part-filled one
+            probabilities = self._network.predict(Window(self.after(now.steps, embeddings[:due])))
+        steps = self.after(now.steps, embeddings)
+        self._state = _Now(steps, row, now.samples + len(embeddings), now.predicted or bool(due), states)
+        return probabilities
+
+    def _begin(self) -> _Now:
+        return _Now(
+            (), None, 0, False, self._network.zero_states(self._rows + 1)
+        )  # not a used set: it holds old states
+
+
+def check_embeddings(embeddings: Array, num_samples: int, dim: Optional[int]) -> None:
+    """Raises: FrameError: they are not float32 ``[num_samples, dim]``."""
+    if embeddings.shape != (num_samples, dim) or embeddings.dtype != np.float32:
+        raise FrameError(
+            f"Embeddings {embeddings.dtype} {list(embeddings.shape)} were given; expected float32 {[num_samples, dim]}."
+        )
+
+
+def probabilities_of(model: TfliteModel, output: Array, temperature: float) -> Array:
+    """Calibrated probabilities, float32 ``[num_classes]``, of a network's output ``[1, num_classes]``.
+
+    Raises:
+        ModelError: they are no numbers.
+    """
+    if not np.isfinite(output.sum()):
+        raise ModelError(
+            f"{model.path} gives {output[0]} for finite embeddings, and no probabilities; its weights are damaged: "
+            "train or export it again."
+        )
+    return calibrated(output[0], temperature)
+
+
+def open_network(
+    path: Union[str, Path],
+    *,
+    num_samples: int = SAMPLES_PER_CLIP,
+    temperature: float = 1.0,
+    num_threads: Optional[int] = None,
+    runtime: Optional[str] = None,
+) -> Union[WindowClassifier, RecurrentClassifier]:
+    """A classifier of a ``.tflite`` file, of whichever of the two forms it has.
+
+    Args:
+        num_samples: embeddings in a window, of a recurrent network; one of windows says it itself.
+        num_threads: threads of the interpreter; default: the CPUs available, at most 4.
+        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one present.
+
+    Raises:
+        ModelError: no such file, not a TFLite model, or of neither form.
+    """
+    model = TfliteModel(path, num_threads=num_threads, runtime=runtime)
+    if _of_windows(model.inputs, model.outputs):
+        return WindowClassifier(model, temperature)
+    if _of_steps(model.inputs, model.outputs):
+        return RecurrentClassifier(model, num_samples, temperature)
+    raise ModelError(
+        f"{model.path} has inputs {[str(t) for t in model.inputs]} and outputs {[str(t) for t in model.outputs]}; a "
+        "classifier takes one float32 [1, samples, dim] and gives float32 [1, classes], or is a network of steps: "
+        "use one that `edgevid train` wrote."
+    )
+
+
+def _of_windows(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> bool:
+    return (
+        _float32(*inputs, *outputs)
+        and len(inputs) == len(outputs) == 1
+        and len(inputs[0].shape) == 3
+        and len(outputs[0].shape) == 2
+        and inputs[0].shape[0] == outputs[0].shape[0] == 1
+    )
+
+
+def _of_steps(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> bool:
+    return (
+        _float32(*inputs, *outputs)
+        and len(inputs) == len(outputs)
+        and len(inputs) in (2, 3)
+        and all(len(spec.shape) == 2 for spec in (*inputs, *outputs))
+        and all(spec.shape_signature[0] == -1 for spec in inputs)
+        and len({spec.shape[1] for spec in (*inputs[1:], *outputs[1:])}) == 1
+    )
+
+
+def _float32(*specs: TensorSpec) -> bool:
+    return all(spec.dtype == np.float32 for spec in specs)

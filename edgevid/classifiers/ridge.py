@@ -1,0 +1,200 @@
+"""Kernel ridge regression on statistics of windows: a classifier fitted in closed form.
+
+One target a class, 1 for its windows and 0 for the others. Each feature is standardised, each block of features (a statistic of
+an embedder) divided by the root of its size, so that a large block does not drown a small one. With more features than
+windows the dual form is the small one: N windows, an N x N kernel, whose eigenvectors give the solution for every penalty at
+once (Hastie, Tibshirani and Friedman 2009, "The Elements of Statistical Learning", 3.4.1 and 18.3.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..calibration import MAX_TEMPERATURE, fit_temperature
+from ..embedders.base import Array
+from ..embedders.window import Window
+from ..errors import OptionError
+from .statistics import LinearHead, Statistics, StatisticsClassifier, features_of
+
+PENALTIES = tuple(float(p) for p in np.logspace(-3, 2, 11))
+_FOLDS = 6
+_TINY = 1e-6
+# Scores are about 1 for a window's class and 0 for the others.
+_USUAL_SHARPNESS = 10.0
+
+
+class Fitted(NamedTuple):
+    """A head, and what cross-validation over groups said of it.
+
+    Attributes:
+        penalty: the one that was chosen, of the training set's windows.
+        accuracy: of windows that were held out, each once; None where there were too few groups to hold out any.
+        probabilities: of each window by a head that was not fitted on its group, float32 ``[N, K]``; None as ``accuracy``.
+    """
+
+    head: LinearHead
+    penalty: float
+    accuracy: Optional[float]
+    probabilities: Optional[Array]
+
+
+def fit_statistics(
+    windows: Sequence[Window],
+    classes: Sequence[int],
+    statistics: Sequence[Statistics],
+    *,
+    num_classes: Optional[int] = None,
+    groups: Optional[Sequence[Hashable]] = None,
+    penalties: Sequence[float] = PENALTIES,
+) -> StatisticsClassifier:
+    """Fit a classifier of statistics on windows of embeddings.
+
+    Args:
+        windows: of the training clips.
+        classes: of each, from 0.
+        statistics: for each embedder.
+        num_classes: default: the largest class and one.
+        groups: windows with the same one resemble each other (a person, a place) and are held out together; default: each window
+            by itself.
+
+    Returns:
+        A classifier whose ``num_samples`` are those of the windows.
+    """
+    if not windows:
+        raise OptionError("No window was given; expected one or more of each class.")
+    blocks = [features_of(window, statistics) for window in windows]
+    sizes = [len(block) for block in blocks[0]]
+    features = np.stack([np.concatenate(parts) for parts in blocks])
+    fitted = fit_head(features, classes, sizes, num_classes=num_classes, groups=groups, penalties=penalties)
+    return StatisticsClassifier(fitted.head, statistics, max(len(window) for window in windows))
+
+
+def fit_head(
+    features: Array,
+    classes: Sequence[int],
+    block_sizes: Sequence[int] = (),
+    *,
+    num_classes: Optional[int] = None,
+    groups: Optional[Sequence[Hashable]] = None,
+    penalties: Sequence[float] = PENALTIES,
+    num_folds: int = _FOLDS,
+) -> Fitted:
+    """Fit a linear head; the penalty, and how sharp its probabilities are, are chosen on groups that were held out.
+
+    Args:
+        features: float32 ``[N, F]``.
+        classes: ``[N]``, from 0.
+        block_sizes: of the blocks of features, in their order; default: all are one.
+        groups: ``[N]``; see :func:`fit_statistics`.
+        penalties: to choose from.
+
+    Raises:
+        OptionError: sizes that do not fit, or fewer than two classes.
+    """
+    truth = np.asarray(classes, np.int64)
+    count = int(truth.max()) + 1 if num_classes is None else num_classes
+    sizes = list(block_sizes) or [features.shape[1]]
+    if features.ndim != 2 or len(truth) != len(features) or sum(sizes) != features.shape[1] or count < 2:
+        raise OptionError(
+            f"Features {list(features.shape)} in blocks of {sizes}, {len(truth)} classes of {count} were given; expected [N, F], "
+            "N classes of 2 or more, and blocks that make up F."
+        )
+    features = np.ascontiguousarray(features, np.float32)
+    targets = np.eye(count)[truth]
+    folds = _folds(list(range(len(truth))) if groups is None else groups, truth, num_folds)
+    held_out = _cross_validate(features, sizes, targets, folds, penalties)
+    if held_out is None:
+        best, accuracy, probabilities, sharpness = float(np.median(penalties)), None, None, _USUAL_SHARPNESS
+    else:
+        hits = [(scores.argmax(axis=1) == truth).mean() for scores in held_out]
+        errors = [float(np.mean((scores - targets) ** 2)) for scores in held_out]
+        chosen = min(range(len(penalties)), key=lambda i: errors[i])
+        best, accuracy = float(penalties[chosen]), float(hits[chosen])
+        sharpness = _sharpness(held_out[chosen], truth)
+        probabilities = _softmax(held_out[chosen] * sharpness)
+    mean, scale = _standardisation(features, sizes)
+    scaled = (features - mean) * scale
+    dual, bias = _solve((scaled @ scaled.T).astype(np.float64), targets, [best])
+    head = LinearHead(mean, scale, scaled.T @ dual[0].astype(np.float32), bias.astype(np.float32), sharpness)
+    return Fitted(head, best, accuracy, probabilities)
+
+
+def _standardisation(features: Array, sizes: Sequence[int]) -> tuple[Array, Array]:
+    mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+    # A feature that never changes says nothing: it counts as 0, also where it will change one day.
+    scale = np.where(spread > _TINY * (1 + np.abs(mean)), 1 / np.maximum(spread, 1e-30), 0.0)
+    return mean.astype(np.float32), (scale / np.sqrt(np.repeat(sizes, sizes))).astype(np.float32)
+
+
+def _solve(
+    kernel: NDArray[np.float64], targets: NDArray[np.float64], penalties: Sequence[float]
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    """Dual weights ``[N, K]`` for each penalty, and the bias ``[K]``. A penalty is in parts of the kernel's mean diagonal."""
+    middle = targets.mean(axis=0)
+    level = max(float(np.trace(kernel)) / len(kernel), 1e-12)
+    values, vectors = np.linalg.eigh(kernel)
+    projected = vectors.T @ (targets - middle)
+    return [vectors @ (projected / (np.maximum(values, 0) + p * level)[:, np.newaxis]) for p in penalties], middle
+
+
+def _cross_validate(
+    features: Array,
+    sizes: Sequence[int],
+    targets: NDArray[np.float64],
+    folds: Sequence[NDArray[np.int64]],
+    penalties: Sequence[float],
+) -> Optional[NDArray[np.float64]]:
+    """Scores of each window by a head fitted without its fold, ``[penalties, N, K]``; None: nothing can be held out."""
+    if len(folds) < 2:
+        return None
+    scores = np.zeros((len(penalties), *targets.shape))
+    for fold in folds:
+        rest = np.setdiff1d(np.arange(len(features)), fold)
+        mean, scale = _standardisation(features[rest], sizes)
+        known, unknown = ((features[part] - mean) * scale for part in (rest, fold))
+        duals, bias = _solve((known @ known.T).astype(np.float64), targets[rest], penalties)
+        across = (unknown @ known.T).astype(np.float64)
+        for i, dual in enumerate(duals):
+            scores[i][fold] = across @ dual + bias
+    return scores
+
+
+def _folds(groups: Sequence[Hashable], classes: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+    """Windows to hold out together, whole groups: the largest are dealt first, each to the fold that has least of its classes."""
+    members: dict[Hashable, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    folds: list[list[int]] = [[] for _ in range(min(count, len(members)))]
+    held = np.zeros((len(folds), int(classes.max()) + 1))
+    for indices in sorted(members.values(), key=len, reverse=True):
+        of_class = np.bincount(classes[indices], minlength=held.shape[1])
+        # the fold that has least of these classes, then least of all
+        best = min(range(len(folds)), key=lambda f: (float(held[f] @ of_class), len(folds[f])))
+        folds[best] += indices
+        held[best] += of_class
+    return [np.sort(np.array(fold, np.int64)) for fold in folds if fold]
+
+
+def _sharpness(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
+    """What scores are multiplied by, so that their softmax is likeliest: a temperature of logits.
+
+    Where each held-out window is right, ever sharper scores are ever likelier, and where they say nothing, ever duller ones: then
+    a usual value, and the dullest.
+    """
+    for start in (_USUAL_SHARPNESS, 1.0):
+        temperature = fit_temperature(_softmax(scores * start), truth)
+        if temperature is None:
+            return _USUAL_SHARPNESS
+        if temperature < MAX_TEMPERATURE:
+            return start / temperature
+    return 1.0 / MAX_TEMPERATURE
+
+
+def _softmax(logits: NDArray[np.float64]) -> Array:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: Array = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return result

@@ -1,0 +1,179 @@
+"""What a set of labelled clips consists of, and what in it would spoil a training. It needs no more than edgevid itself."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from statistics import fmean, median
+from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
+
+from ..bundles import sha256_of
+from ..errors import EdgevidError
+from ..sources import VideoFile
+from ..tflite.interpreter import default_num_threads
+from .clips import SPLITS, Clip, Dataset, DatasetError
+from .division import default_validation_share, validation_folds
+from .warnings import DatasetWarning, find_warnings
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Video(NamedTuple):
+    """A clip that can be read. Its width and height are in pixels, its frame rate is the file's nominal one."""
+
+    clip: Clip
+    frames: int
+    fps: float
+    width: int
+    height: int
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.fps
+
+
+class Analysis(NamedTuple):
+    """What :func:`analyse` found.
+
+    Attributes:
+        videos: the readable clips, in the order of the data set; the split of each is the one that training will use.
+        unreadable: the other ones, and why.
+        warnings: the worst first.
+    """
+
+    dataset: Dataset
+    videos: list[Video]
+    unreadable: list[tuple[Clip, str]]
+    warnings: list[DatasetWarning]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures, for JSON. The place of the data on this machine is left out."""
+        sizes = Counter((video.width, video.height) for video in self.videos)
+        rates = Counter(round(video.fps, 2) for video in self.videos)
+        parts = {split: [v for v in self.videos if v.clip.split == split] for split in SPLITS}
+        return {
+            "folder": self.dataset.root.resolve().name,
+            "kind": self.dataset.kind,
+            **_summary(self.videos),
+            "unreadable": len(self.unreadable),
+            "frame_rates": [{"fps": rate, "clips": clips} for rate, clips in rates.most_common()],
+            "resolutions": [{"width": w, "height": h, "clips": clips} for (w, h), clips in sizes.most_common()],
+            "parts": {
+                split: {**_counts(part), "share": round(len(part) / len(self.videos), 4)}
+                for split, part in parts.items()
+            },
+            "classes": [
+                {"label": label, **_summary([video for video in self.videos if video.clip.label == label])}
+                for label in sorted({video.clip.label for video in self.videos})
+            ],
+            "notes": list(self.dataset.notes),
+            "warnings": [warning._asdict() for warning in self.warnings],
+        }
+
+
+def analyse(
+    dataset: Dataset, *, exact: bool = False, seed: int = 0, progress: Optional[Callable[[], None]] = None
+) -> Analysis:
+    """Open every clip and sum up what is there.
+
+    Args:
+        exact: decode all frames and count them. Otherwise the container's count is taken, where it gives one.
+        seed: of the draw of validation clips, as in training.
+        progress: called after each clip.
+
+    Raises:
+        DatasetError: no clip can be read.
+    """
+    found = _in_parallel(lambda clip: _inspect(clip, exact), dataset.clips, progress)
+    videos = [video for video in found if isinstance(video, Video)]
+    unreadable = [(clip, reason) for clip, reason in zip(dataset.clips, found) if isinstance(reason, str)]
+    if not videos:
+        raise DatasetError(
+            f"None of the {len(found):,} clip(s) in {dataset.root} can be read; the first one: "
+            f"{unreadable[0][1] if unreadable else 'there is none'}"
+        )
+    videos, indivisible = _divided(videos, seed)
+    clips = [(video.clip, video.frames) for video in videos]
+    duplicates = _same_content([video.clip for video in videos])
+    warnings = find_warnings(dataset.root, clips, unreadable, duplicates, indivisible)
+    return Analysis(dataset, videos, unreadable, warnings)
+
+
+def _counts(videos: Sequence[Video]) -> dict[str, int]:
+    """Clips, and groups counted in each class."""
+    return {"clips": len(videos), "groups": len({(video.clip.label, video.clip.group) for video in videos})}
+
+
+def _summary(videos: Sequence[Video]) -> dict[str, Any]:
+    """Counts and durations of one video or more."""
+    seconds = [video.seconds for video in videos]
+    kinds = {"min": min, "mean": fmean, "median": median, "max": max}
+    lengths = {f"{name}_seconds": round(of(seconds), 3) for name, of in kinds.items()}  # type: ignore[operator]
+    return {**_counts(videos), **lengths, "total_minutes": round(sum(seconds) / 60, 2)}
+
+
+def _inspect(clip: Clip, exact: bool) -> Union[Video, str]:
+    """The clip's figures, or why it cannot be read."""
+    try:
+        with VideoFile(clip.path) as video:
+            video.grab()  # a container can be whole around frames that cannot be decoded
+            frames = video.declared_frames
+            if exact or not frames:
+                frames = 1
+                while video.grab() is not None:
+                    frames += 1
+            return Video(clip, frames, video.fps, video.width, video.height)
+    except EdgevidError as error:
+        return str(error)
+
+
+def _divided(videos: list[Video], seed: int) -> tuple[list[Video], Optional[str]]:
+    """The videos with the splits that training will use; or as they are, and why they cannot be divided."""
+    clips = [video.clip for video in videos]
+    try:
+        (fold,) = validation_folds(clips, default_validation_share(clips), seed)
+    except DatasetError as error:
+        return videos, str(error)
+    for i in fold.validation:
+        videos[i] = videos[i]._replace(clip=clips[i].used_for("validation"))
+    return videos, None
+
+
+def _same_content(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """Clips whose files are equal, byte for byte. Only files of equal size are read."""
+    alike = [clip for members in _by(clips, lambda clip: clip.path.stat().st_size) for clip in members]
+    return _by(alike, lambda clip: sha256_of(clip.path))
+
+
+def _by(clips: Sequence[Clip], key: Callable[[Clip], object]) -> list[list[Clip]]:
+    """Clips with the same key, where they are two or more. Files that have gone since they were opened are left out."""
+
+    def key_or_none(clip: Clip) -> object:
+        try:
+            return key(clip)
+        except OSError:
+            return None
+
+    found: dict[object, list[Clip]] = defaultdict(list)
+    for clip, value in zip(clips, _in_parallel(key_or_none, clips)):
+        if value is not None:
+            found[value].append(clip)
+    return [members for members in found.values() if len(members) > 1]
+
+
+def _in_parallel(
+    function: Callable[[T], R], items: Sequence[T], progress: Optional[Callable[[], None]] = None
+) -> list[R]:
+    """In the order of ``items``. Threads will do: OpenCV and hashlib release the interpreter lock."""
+    results = []
+    pool = ThreadPoolExecutor(default_num_threads())
+    try:
+        for result in pool.map(function, items):
+            results.append(result)
+            if progress is not None:
+                progress()
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interruption does not wait for the rest
+    return results

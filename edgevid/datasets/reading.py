@@ -1,0 +1,155 @@
+"""Labelled clips on disk -> a list of clips: a folder for each class, a CSV file, or UCF101 as published."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional, Union
+
+from ..sources.folder import VIDEO_SUFFIXES, videos_below
+from . import ucf101
+from .clips import CSV_NAME, SPLITS, Clip, Dataset, DatasetError, check_classes
+
+# What tells a run folder of `edgevid train`, which has a ``clips.csv`` too, from a data set
+RUN_CONFIG_NAME = "config.json"
+
+
+def read_dataset(
+    data: Union[str, Path], *, list_number: int = 1, lists_folder: Optional[Union[str, Path]] = None
+) -> list[Clip]:
+    """The clips of a data set, fit to train on. Arguments and errors as :func:`open_dataset`, and those of :func:`check_classes`.
+
+    Whether the clips can be read as video is not checked.
+    """
+    clips = open_dataset(data, list_number=list_number, lists_folder=lists_folder).clips
+    check_classes(clips)
+    return clips
+
+
+def open_dataset(
+    data: Union[str, Path],
+    *,
+    list_number: int = 1,
+    lists_folder: Optional[Union[str, Path]] = None,
+    ignore_splits: bool = False,
+) -> Dataset:
+    """The clips of a data set, and where they come from.
+
+    Args:
+        data: a folder with a folder for each class; or a folder with ``clips.csv``, or such a file; or UCF101 as published, see
+            :mod:`edgevid.datasets.ucf101`. The file has the columns ``path`` (relative to the file), ``label``, and
+            optionally ``group`` and ``split`` (train, validation or test; empty means train). Where there is no group, each
+            video is its own.
+        list_number: which of UCF101's three official divisions into training and test clips. For other data it is 1.
+        lists_folder: with UCF101's official lists, where they are neither inside nor beside ``data``.
+        ignore_splits: whether ``clips.csv`` may name other splits; each of its clips then counts as a training clip.
+
+    Raises:
+        DatasetError: nothing there, a column is missing, a row or list is wrong, or there are no such lists.
+        OptionError: ``list_number`` is not 1, 2 or 3.
+    """
+    path = Path(data)
+    if lists_folder is None and path.is_dir() and (path / CSV_NAME).is_file():
+        path = path / CSV_NAME
+    if path.is_dir():
+        root = ucf101.clips_folder(path)
+        videos = videos_below(root)
+        dataset = ucf101.open_official(root, videos, list_number, None if lists_folder is None else Path(lists_folder))
+        return _read_folder(root, videos) if dataset is None else dataset
+    if not path.is_file() or path.suffix.lower() != ".csv":
+        raise DatasetError(
+            f"{path} is {'not a .csv file' if path.exists() else 'not there'}; expected a folder with a folder of clips for each "
+            f"class, or a folder that holds {CSV_NAME}, or such a file."
+        )
+    if ucf101.check_list_number(list_number) != 1 or lists_folder is not None:
+        raise DatasetError(
+            f"{path} says itself which clips are for training and which for test; an official list of UCF101 does not go with "
+            "it. Give the folder of the clips together with the folder of the lists."
+        )
+    return Dataset(path.parent, f"clips named in {path.name}", _read_csv(path, ignore_splits))
+
+
+def open_clips(data: Path, *, list_number: int = 1, lists_folder: Optional[Path] = None) -> tuple[list[Clip], str]:
+    """The clips of a data set, see :func:`open_dataset`, or those that a training used, by its run folder; and its name."""
+    folder = data.parent if data.name == CSV_NAME else data
+    name = folder.resolve().name if data.is_dir() or folder != data else data.stem
+    if (folder / RUN_CONFIG_NAME).is_file() and (folder / CSV_NAME).is_file():
+        return read_used_clips(folder), name
+    return open_dataset(data, list_number=list_number, lists_folder=lists_folder).clips, name
+
+
+def read_used_clips(run: Path) -> list[Clip]:
+    """The clips that a training used; ``split`` is how.
+
+    Args:
+        run: its run folder. What it says of paths is as given to that training, relative to its working folder maybe.
+
+    Raises:
+        DatasetError: they cannot be read.
+    """
+    path = run / CSV_NAME
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [Clip(Path(row["path"]), row["label"], row["group"], row["split"]) for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise DatasetError(f"{path} is damaged or missing: {error}. Train again, with --restart.") from error
+
+
+def _read_folder(root: Path, videos: Sequence[Path]) -> Dataset:
+    clips, strays, named = [], [], 0
+    for path in videos:
+        parts = path.relative_to(root).parts
+        if len(parts) == 1:
+            strays.append(path)
+            continue
+        group = ucf101.group_of(path, parts[0])
+        named += group is not None
+        clips.append(Clip(path, label=parts[0], group=group or "/".join(parts)))
+    if not clips:
+        raise DatasetError(
+            f"{root} holds no clips; expected a folder for each class with video files in it "
+            f"({' '.join(VIDEO_SUFFIXES)}), or {CSV_NAME}."
+        )
+    notes = []
+    if named:
+        notes.append(
+            f"{named:,} of the {len(clips):,} clips are named as those of UCF101: their groups are taken from the names. No "
+            "official list was applied, so all clips are training clips; --splits names the folder of the lists."
+        )
+    if strays:
+        notes.append(f"{len(strays):,} video(s) lie in no class folder and are left out, such as {strays[0].name}.")
+    return Dataset(root, "a folder for each class", clips, tuple(notes))
+
+
+def _read_csv(path: Path, ignore_splits: bool) -> list[Clip]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in ("path", "label") if name not in (reader.fieldnames or [])]
+            if missing:
+                raise DatasetError(
+                    f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(reader.fieldnames or []) or 'none'}. "
+                    "Expected a first line such as: path,label,group,split"
+                )
+            clips = [_clip_of_row(row, path, reader.line_num, ignore_splits) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} cannot be read: {error}. Expected comma-separated text in UTF-8.") from error
+    if not clips:
+        raise DatasetError(f"{path} names no clips; expected a line for each.")
+    twice = [name for name, count in Counter(clip.path for clip in clips).items() if count > 1]
+    if twice:
+        raise DatasetError(f"{path} names {twice[0]} more than once ({len(twice)} such clips); name each clip once.")
+    return clips
+
+
+def _clip_of_row(row: dict[str, str], csv_path: Path, line: int, ignore_splits: bool) -> Clip:
+    values = {key: (row.get(key) or "").strip() for key in ("path", "label", "group", "split")}
+    for key in ("path", "label"):
+        if not values[key]:
+            raise DatasetError(f"{csv_path}, line {line}: the {key} is empty; fill it in or delete the line.")
+    split = "train" if ignore_splits else values["split"] or "train"
+    if split not in SPLITS:
+        raise DatasetError(f"{csv_path}, line {line}: the split is {split!r}; expected one of: {', '.join(SPLITS)}.")
+    return Clip(csv_path.parent / values["path"], values["label"], values["group"] or values["path"], split)

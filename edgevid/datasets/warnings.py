@@ -1,0 +1,134 @@
+"""What in a set of labelled clips would spoil a training, or make its figures look better than they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from ..sampling import SAMPLES_PER_CLIP
+from .clips import SPLITS, Clip, DatasetError, check_classes, groups_in_both
+
+# With fewer training clips, 10 of 72 for validation are two at most: the recall of that class is then a matter of chance.
+FEW_CLIPS = 20
+# With fewer groups, what is left to train on after one is held out is one recording situation.
+FEW_GROUPS = 3
+# The largest class of UCF101 has 1.7 times the clips of the smallest one.
+UNEQUAL = 3.0
+_SHOWN = 5
+
+
+class DatasetWarning(NamedTuple):
+    """Something that deserves a look.
+
+    Attributes:
+        kind: "unreadable", "classes", "indivisible", "straddling groups", "duplicates", "few clips", "few groups",
+            "short clips" or "imbalance".
+        text: what it is, what it does, what to do; names the first few of ``items``.
+        items: the clips (by their paths in the data set), classes or groups concerned.
+    """
+
+    kind: str
+    text: str
+    items: list[str]
+
+
+def find_warnings(
+    root: Path,
+    clips: Sequence[tuple[Clip, int]],
+    unreadable: Sequence[tuple[Clip, str]],
+    duplicates: Sequence[Sequence[Clip]],
+    indivisible: Optional[str] = None,
+) -> list[DatasetWarning]:
+    """The warnings, the worst first.
+
+    Args:
+        root: the folder that the paths of ``items`` start from.
+        clips: those that can be read, and their numbers of frames.
+        unreadable: the others, and why.
+        duplicates: clips whose files are equal.
+        indivisible: why no validation clips can be held out, if so.
+    """
+    readable = [clip for clip, _ in clips]
+    found = []
+    if unreadable:
+        names = [_name(clip, root) for clip, _ in unreadable]
+        reason = unreadable[0][1].replace(str(unreadable[0][0].path), names[0])  # a report does not tell where data lie
+        text = f"{len(names):,} clip(s) cannot be read and are left out: {_some(names)}. The first one: {reason}"
+        found.append(DatasetWarning("unreadable", text, names))
+    try:
+        check_classes(readable)
+    except DatasetError as error:
+        found.append(DatasetWarning("classes", str(error), []))
+    if indivisible is not None:
+        found.append(DatasetWarning("indivisible", indivisible, []))
+    found += _straddling(readable)
+    if duplicates:
+        same = sorted(" = ".join(_name(clip, root) for clip in alike) for alike in duplicates)
+        text = (
+            f"{len(same):,} video(s) are here more than once: {_some(same)}. Keep one of each: under two labels one is wrong, "
+            "and on both sides of the division accuracy looks better than it is."
+        )
+        found.append(DatasetWarning("duplicates", text, same))
+    found += _small([clip for clip in readable if clip.split != "test"])
+    short = sorted((frames, _name(clip, root)) for clip, frames in clips if frames < SAMPLES_PER_CLIP)
+    if short:
+        named = _some([f"{name} ({frames})" for frames, name in short])
+        text = (
+            f"{len(short):,} clip(s) have fewer than {SAMPLES_PER_CLIP} frames: {named}. So many are sampled of each clip: some "
+            "of theirs are used twice."
+        )
+        found.append(DatasetWarning("short clips", text, [name for _, name in short]))
+    return found
+
+
+def _straddling(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
+    for sides in combinations(SPLITS, 2):
+        first, second = ([clip for clip in clips if clip.split == side] for side in sides)
+        groups = groups_in_both(first, second)
+        if groups:
+            one, other = sides
+            text = (
+                f"{len(groups):,} group(s) have both {one} and {other} clips: {_some(groups)}. Clips of a group resemble each "
+                "other, so accuracy will look better than it is; put each group on one side."
+            )
+            yield DatasetWarning("straddling groups", text, groups)
+
+
+def _small(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
+    """``clips``: those to train and validate on."""
+    num_clips = Counter(clip.label for clip in clips)
+    num_groups = Counter(label for label, _ in {(clip.label, clip.group) for clip in clips})
+    for kind, count, least, text in (
+        ("few clips", num_clips, FEW_CLIPS, "clips: {}. They will be learned poorly; add clips."),
+        (
+            "few groups",
+            num_groups,
+            FEW_GROUPS,
+            "groups: {}. What is learned may be the place or the person; add others.",
+        ),
+    ):
+        few = sorted((label for label in count if count[label] < least), key=lambda label: (count[label], label))
+        if few:
+            named = text.format(_some([f"{label} ({count[label]})" for label in few]))
+            yield DatasetWarning(kind, f"{len(few):,} class(es) have fewer than {least} training {named}", few)
+    ranked = num_clips.most_common()
+    if ranked and ranked[0][1] >= UNEQUAL * ranked[-1][1]:
+        (largest, most), (smallest, fewest) = ranked[0], ranked[-1]
+        text = (
+            f"The class {largest} has {most:,} training clips, {smallest} has {fewest:,}: {most / fewest:.1f} times as many. The "
+            "network will prefer the larger one; add clips to the smaller ones."
+        )
+        yield DatasetWarning("imbalance", text, [largest, smallest])
+
+
+def _name(clip: Clip, root: Path) -> str:
+    """A clip's path in its data set."""
+    return clip.path.relative_to(root).as_posix() if clip.path.is_relative_to(root) else str(clip.path)
+
+
+def _some(items: Sequence[str]) -> str:
+    more = f" and {len(items) - _SHOWN:,} more" if len(items) > _SHOWN else ""
+    return ", ".join(items[:_SHOWN]) + more

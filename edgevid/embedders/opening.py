@@ -1,0 +1,118 @@
+"""A bundle's embedders, opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from ..bundles import EmbedderEntry, ExtractorFile, find_extractor
+from ..errors import BundleError, OptionError
+from .base import Embedder
+from .cnn import CnnEmbedder
+from .frame_difference import FrameDifference
+
+# What may be chosen by name; the options are those that were measured to be good.
+_OPTIONS: dict[str, dict[str, Any]] = {CnnEmbedder.kind: {}, FrameDifference.kind: {"seconds": 0.1, "gain": 2.0}}
+KINDS = tuple(_OPTIONS)
+DEFAULT_KINDS = (CnnEmbedder.kind,)
+
+
+def entries_for(kinds: Sequence[str] = DEFAULT_KINDS, extractor: Optional[str] = None) -> list[EmbedderEntry]:
+    """Embedders as a card lists them.
+
+    Args:
+        kinds: of :data:`KINDS`; none: no entries.
+        extractor: name of the network that they run; default: the shipped bundle's.
+
+    Raises:
+        OptionError: an unknown kind. BundleError: no such extractor, or it is damaged.
+    """
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise OptionError(f"embedders={tuple(kinds)!r} was given; expected one or more of: {', '.join(KINDS)}.")
+    if not kinds:
+        return []
+    network = find_extractor(extractor)
+    return [EmbedderEntry(kind, network, dict(_OPTIONS[kind])) for kind in kinds]
+
+
+def open_embedders(
+    entries: Sequence[EmbedderEntry],
+    own: Sequence[Embedder] = (),
+    *,
+    num_threads: Optional[int] = None,
+    runtime: Optional[str] = None,
+) -> list[Embedder]:
+    """The embedders that a card lists, in its order. Those that run the same network share one interpreter.
+
+    Args:
+        own: the caller's, for kinds that edgevid does not know; their identity must be the card's.
+        num_threads: threads of each interpreter; default: the CPUs available, at most 4.
+        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one present.
+
+    Raises:
+        BundleError: an embedder is neither known nor given, or is not the one that the bundle was trained with.
+    """
+    networks: dict[str, CnnEmbedder] = {}
+    opened: list[Embedder] = []
+
+    def network_of(entry: EmbedderEntry) -> CnnEmbedder:
+        if entry.network is None:
+            raise BundleError(f"The card lists an embedder {entry.kind!r} without its network; copy the bundle again.")
+        if entry.network.sha256 not in networks:
+            networks[entry.network.sha256] = open_cnn(entry.network, num_threads=num_threads, runtime=runtime)
+        return networks[entry.network.sha256]
+
+    try:
+        for entry in entries:
+            if entry.kind == CnnEmbedder.kind:
+                opened.append(network_of(entry))
+            elif entry.kind == FrameDifference.kind:
+                opened.append(_frame_difference(network_of(entry), entry.options))
+            else:
+                opened.append(_own(entry, own))
+    except BaseException:
+        for network in networks.values():
+            network.close()
+        raise
+    return opened
+
+
+def open_cnn(file: ExtractorFile, *, num_threads: Optional[int] = None, runtime: Optional[str] = None) -> CnnEmbedder:
+    """The embedder that a verified extractor and its card describe."""
+    return CnnEmbedder(
+        file.path,
+        sha256=file.sha256,
+        input_range=file.input_range,
+        scene_cut_threshold=file.scene_cut_threshold,
+        num_threads=num_threads,
+        runtime=runtime,
+    )
+
+
+def card_identity(embedder: Embedder) -> dict[str, Any]:
+    """An embedder's identity as a card keeps it: the same whichever runtime is used."""
+    return {key: value for key, value in embedder.identity.items() if key not in ("runtime", "input_range")}
+
+
+def _frame_difference(network: CnnEmbedder, options: dict[str, Any]) -> FrameDifference:
+    try:
+        return FrameDifference(network, **options)
+    except (TypeError, OptionError) as error:
+        raise BundleError(
+            f"The card describes a frame difference by {options!r}, which this edgevid does not know: {error} Upgrade edgevid."
+        ) from error
+
+
+def _own(entry: EmbedderEntry, own: Sequence[Embedder]) -> Embedder:
+    given = next((embedder for embedder in own if embedder.identity.get("kind") == entry.kind), None)
+    if given is None:
+        raise BundleError(
+            f"The bundle was trained with an embedder {entry.kind!r}, which is no part of edgevid; give it: "
+            "edgevid.load(bundle, embedders=[...])."
+        )
+    if card_identity(given) != entry.identity:
+        raise BundleError(
+            f"The embedder {entry.kind!r} that was given is {card_identity(given)}; the bundle was trained with {entry.identity}."
+        )
+    return given

@@ -1,0 +1,200 @@
+"""A bundle over labelled clips, as it ships -> all that is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from .. import __version__
+from ..datasets.clips import Clip
+from ..recognizer import Recognizer
+from ..support.extras import load_scikit_learn
+from .figures import Figures, measure_predictions
+from .metrics import default_k
+from .outside import ScoredClips, measure_outside
+from .predictions import (
+    EvaluationError,
+    Predictions,
+    Track,
+    UnreadableClip,
+    clip_names,
+    predict_clips,
+    without_progress,
+)
+from .published import is_ucf101_split_1
+from .significance import DEFAULT_BOOTSTRAP, Bootstrap
+from .streaming import Replay, measure_replay, replay_clips
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What :func:`evaluate` found.
+
+    Attributes:
+        bundle, data: what was measured, and on which clips, as ``metrics.json`` has it.
+        command: that gives the same figures again.
+        outside, outside_unreadable: of clips of other actions, where there were some.
+        streaming, replay: figures and predictions of the clips as streams, where that was asked for.
+    """
+
+    bundle: dict[str, Any]
+    data: dict[str, Any]
+    predictions: Predictions
+    figures: Figures
+    command: str = ""
+    outside: Optional[dict[str, Any]] = None
+    outside_unreadable: Sequence[dict[str, str]] = ()
+    streaming: Optional[dict[str, Any]] = None
+    replay: Optional[Replay] = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of ``metrics.json``."""
+        parts: dict[str, Any] = {
+            "format": 1,
+            "kind": "evaluation",
+            "edgevid_version": __version__,
+            "command": self.command,
+            "bundle": self.bundle,
+            "data": self.data,
+            "labels": list(self.predictions.labels),
+            **self.figures.as_dict(),
+        }
+        if self.outside is not None:
+            parts["unknown"] = self.outside
+        if self.streaming is not None:
+            parts["streaming"] = self.streaming
+        return parts
+
+
+def evaluate(
+    recognizer: Recognizer,
+    clips: Sequence[Clip],
+    *,
+    data_name: str = "clips",
+    split: Optional[str] = None,
+    outside: Sequence[Clip] = (),
+    outside_name: str = "outside",
+    streaming: bool = False,
+    k: Optional[int] = None,
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
+    track: Track = without_progress,
+) -> Evaluation:
+    """Measure a bundle on labelled clips.
+
+    Args:
+        clips: of a data set. Those that cannot be read are left out and named.
+        data_name: of the data set, for the report.
+        split: which of the clips to measure on: "train", "validation", "test" or "all". Default: the test clips, or all of them
+            where the data set is not divided.
+        outside: clips of other actions, see :func:`edgevid.evaluation.outside.open_outside`.
+        outside_name: of that data set.
+        streaming: replay each clip as a stream too.
+        k: of the top-k accuracy; default: see :func:`edgevid.evaluation.metrics.default_k`.
+        bootstrap: over groups of clips, for the intervals.
+        track: shows progress.
+
+    Raises:
+        EvaluationError: there are no such clips, a label is none of the bundle's, or no clip can be read.
+        ExtraNotInstalledError: scikit-learn or SciPy is absent.
+    """
+    load_scikit_learn()
+    names, num_labels = clip_names(clips), len(recognizer.labels)
+    clips, split = choose_clips(clips, split)
+    check_labels(clips, recognizer.labels)
+    predictions, unreadable = predict_clips(recognizer, clips, names, track=track)
+    figures = measure_predictions(predictions, min(k or default_k(num_labels), num_labels), bootstrap)
+    outside_figures: Optional[dict[str, Any]] = None
+    outside_unreadable: Sequence[UnreadableClip] = ()
+    if outside:
+        others, outside_unreadable = predict_clips(
+            recognizer, outside, clip_names(outside), "clips of other actions", track
+        )
+        outside_figures = measure_outside(
+            ScoredClips.of(split, predictions.clips, predictions.probabilities),
+            ScoredClips.of(outside_name, others.clips, others.probabilities),
+            recognizer.threshold,
+            bootstrap,
+        )
+    replay = replay_clips(recognizer, clips, names, track) if streaming else None
+    return Evaluation(
+        bundle=describe_bundle(recognizer),
+        data={
+            "name": data_name,
+            "split": split,
+            "ucf101_split_1": is_ucf101_split_1(clips, split),
+            # of those that can be read
+            "clips": len(predictions.clips),
+            "groups": figures.groups,
+            "classes": len({clip.label for clip in predictions.clips}),
+            "unreadable": [clip._asdict() for clip in unreadable],
+        },
+        predictions=predictions,
+        figures=figures,
+        outside=outside_figures,
+        outside_unreadable=[clip._asdict() for clip in outside_unreadable],
+        streaming=None if replay is None else measure_replay(replay, predictions, recognizer.window_seconds),
+        replay=replay,
+    )
+
+
+def describe_bundle(recognizer: Recognizer) -> dict[str, Any]:
+    """What ``metrics.json`` says of a bundle; ``extractor`` names all embedders: a CNN by its network, others by their kind.
+
+    Raises:
+        EvaluationError: the recogniser is of no bundle.
+    """
+    bundle = recognizer.bundle
+    if bundle is None:
+        raise EvaluationError("A recogniser without a bundle was given; expected one that edgevid.load opened.")
+    networks, classifier = bundle.networks, bundle.card["classifier"]
+    embedders = [e.network.name if e.kind == "cnn" and e.network else e.kind for e in bundle.embedders]
+    return {
+        "name": bundle.name,
+        "classifier_sha256": classifier["sha256"],
+        "architecture": classifier.get("architecture", "unknown"),
+        "units": classifier.get("units"),
+        "parameters": classifier.get("parameters"),
+        "extractor": " + ".join(embedders),
+        "extractor_sha256": networks[0].sha256 if networks else "",
+        "extractor_bytes": sum(network.path.stat().st_size for network in networks),
+        "classifier_bytes": bundle.classifier.path.stat().st_size,
+        "window_seconds": bundle.window_seconds,
+        "samples": bundle.num_samples,
+        "runtime": recognizer.runtime,
+    }
+
+
+def choose_clips(clips: Sequence[Clip], split: Optional[str] = None) -> tuple[list[Clip], str]:
+    """The clips of a split ("train", "validation", "test" or "all"), and the split's name.
+
+    By default the test clips, or all of them where the data set is not divided.
+
+    Raises:
+        EvaluationError: there is none.
+    """
+    there = sorted({clip.split for clip in clips})
+    if split is None:
+        split = "test" if "test" in there or there != ["train"] else "all"
+    chosen = [clip for clip in clips if split in ("all", clip.split)]
+    if not chosen:
+        raise EvaluationError(
+            f"The data have no {split} clips; they have: {', '.join(there) or 'none'}. Name one of these with --split, or give "
+            "the run folder that `edgevid train` wrote beside the bundle: it has the division that was trained with."
+        )
+    return chosen, split
+
+
+def check_labels(clips: Iterable[Clip], labels: Sequence[str]) -> None:
+    """Make sure that a bundle can be right about the clips.
+
+    Raises:
+        EvaluationError: a clip's label is none of the bundle's.
+    """
+    in_data = sorted({clip.label for clip in clips})
+    unknown = [label for label in in_data if label not in labels]
+    if unknown:
+        raise EvaluationError(
+            f"The bundle does not know {', '.join(unknown)}. Labels of the data: {', '.join(in_data)}. Labels of the bundle: "
+            f"{', '.join(labels)}. Leave those clips out, rename their labels, or evaluate another bundle."
+        )

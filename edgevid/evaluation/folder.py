@@ -1,0 +1,132 @@
+"""Evaluations and comparisons on disk: their folders are checked, written and read here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..support.files import write_whole
+from .evaluation import Evaluation
+from .plots import normalise_rows
+from .predictions import (
+    PREDICTIONS_NAME,
+    EvaluationError,
+    Predictions,
+    read_predictions,
+    write_csv,
+    write_predictions,
+)
+from .report import confusion_matrices, evaluation_report
+from .report_format import RenderedReport
+from .significance import AVERAGED
+from .streaming import StreamPrediction
+
+METRICS_NAME = "metrics.json"
+
+
+class StoredEvaluation(NamedTuple):
+    """What is read of an evaluation's folder. Its clips are sorted by path.
+
+    Attributes:
+        name: the folder's.
+        bundle, data: as of :class:`Evaluation`.
+        k: of its top-k accuracy.
+        groups_span_classes: whether a group's name means the same in all classes.
+    """
+
+    name: str
+    bundle: dict[str, Any]
+    data: dict[str, Any]
+    command: str
+    k: int
+    groups_span_classes: bool
+    predictions: Predictions
+
+
+def check_folder(folder: Path, marker: str = METRICS_NAME) -> None:
+    """Make sure that an evaluation or a comparison can be written to ``folder``, and make it.
+
+    Raises:
+        EvaluationError: it holds something else, or cannot be made.
+    """
+    try:
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).is_file():
+            raise EvaluationError(
+                f"{folder} is not empty and holds no {marker}, so it is none of these reports; name another folder with -o."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EvaluationError(f"The folder {folder} cannot be made: {error}. Name another one with -o.") from error
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation, classes: Sequence[str] = ()) -> None:
+    """Write figures, predictions, plots and the report.
+
+    Args:
+        folder: see :func:`check_folder`.
+        classes: the classes that the additional confusion matrices are cut to.
+    """
+    (folder / METRICS_NAME).unlink(missing_ok=True)  # there again once all else is
+    predictions, figures = evaluation.predictions, evaluation.figures
+    write_predictions(predictions, folder / PREDICTIONS_NAME, figures.k)
+    rows: list[list[Any]] = [
+        ["class", "clips", "predicted", *AVERAGED, "recall_low", "recall_high", "f1_low", "f1_high"]
+    ]
+    for label, entry in figures.as_dict()["classes"].items():
+        ends = [*entry["recall"]["wilson_95"], *(entry["f1"]["bootstrap_95"] or ("", ""))]
+        rows.append([label, entry["clips"], entry["predicted"], *(entry[name]["value"] for name in AVERAGED), *ends])
+    write_csv(folder / "classes.csv", rows)
+    for name, (matrix, labels, columns) in confusion_matrices(predictions, classes).items():
+        _write_matrix(folder / f"{name}.csv", matrix, labels, columns)
+        _write_matrix(folder / f"{name}_normalised.csv", normalise_rows(matrix).round(4), labels, columns)
+    if evaluation.replay is not None:
+        write_csv(folder / "streaming.csv", [StreamPrediction._fields, *evaluation.replay.predictions])
+    write_report(folder, "report", evaluation_report(evaluation, classes))
+    write_json(folder / METRICS_NAME, evaluation.as_dict())
+
+
+def read_evaluation(folder: Path) -> StoredEvaluation:
+    """What ``edgevid evaluate -o`` wrote.
+
+    Raises:
+        EvaluationError: it is missing or damaged.
+    """
+    path = folder / METRICS_NAME
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        if metrics["kind"] != "evaluation" or metrics["format"] != 1:
+            raise ValueError("it is no evaluation of a form that this version of edgevid reads")
+        bundle, data = dict(metrics["bundle"]), dict(metrics["data"])
+        span = bool(metrics["bootstrap"].get("groups_span_classes"))
+        command, k = str(metrics["command"]), int(metrics["k"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(
+            f"{path} cannot be read: {error}. Expected a folder that `edgevid evaluate -o FOLDER` wrote."
+        ) from error
+    found = read_predictions(folder / PREDICTIONS_NAME)
+    order = sorted(range(len(found.clips)), key=lambda i: found.clips[i].path)
+    clips = tuple(found.clips[i] for i in order)
+    predictions = Predictions(found.labels, clips, found.probabilities[order])
+    return StoredEvaluation(folder.name, bundle, data, command, k, span, predictions)
+
+
+def write_report(folder: Path, name: str, report: RenderedReport) -> None:
+    """``name``.md with its pictures beside it, and ``name``.html, which needs nothing else."""
+    for file_name, png in report.pictures.items():
+        write_whole(folder / file_name, png)
+    write_whole(folder / f"{name}.md", report.markdown)
+    write_whole(folder / f"{name}.html", report.html)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """``content`` as indented JSON."""
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _write_matrix(path: Path, matrix: NDArray[np.generic], rows: Sequence[str], columns: Sequence[str]) -> None:
+    write_csv(path, [["true \\ predicted", *columns], *([label, *row] for label, row in zip(rows, matrix.tolist()))])

@@ -1,0 +1,136 @@
+"""Clips of other actions than a bundle's (out of distribution): how well its scores tell them from clips of the known ones.
+
+The score is the largest calibrated probability (Hendrycks and Gimpel 2017, "A Baseline for Detecting Misclassified and
+Out-of-Distribution Examples in Neural Networks", arXiv:1610.02136). Such clips measure; nothing is fitted on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.clips import Clip, DatasetError
+from ..datasets.reading import open_dataset
+from ..support.extras import load_scikit_learn
+from .figures import METHOD, Figure, bounds, number
+from .metrics import Share
+from .predictions import EvaluatedClip
+from .report_format import Rows
+from .significance import DEFAULT_BOOTSTRAP, Bootstrap, Resamples
+
+
+class ScoredClips(NamedTuple):
+    """Clips and the bundle's scores of them.
+
+    Attributes:
+        name: which clips they are: "validation" or "test", or the name of a data set of others.
+        clips: label and group of each.
+        scores: the largest calibrated probability of each, ``[clips]``.
+    """
+
+    name: str
+    clips: Sequence[tuple[str, str]]
+    scores: NDArray[np.floating[Any]]
+
+    @classmethod
+    def of(
+        cls, name: str, clips: Sequence[Union[Clip, EvaluatedClip]], probabilities: NDArray[np.float32]
+    ) -> ScoredClips:
+        """Of the calibrated probabilities ``[clips, K]`` that a bundle gives to clips."""
+        return cls(name, [(clip.label, clip.group) for clip in clips], probabilities.max(axis=1))
+
+
+def open_outside(data: Path, labels: Sequence[str] = ()) -> tuple[list[Clip], list[str]]:
+    """The clips of a data set whose actions are none of ``labels``, whichever split they are of.
+
+    Args:
+        data: as of :func:`edgevid.datasets.reading.open_dataset`; what ``clips.csv`` says of splits is passed over.
+        labels: of the bundle. A label counts as one of them in small and capital letters alike.
+
+    Returns:
+        The clips, and the labels of those that were left out.
+
+    Raises:
+        DatasetError: there is none. ExtraNotInstalledError: what measures them is absent.
+    """
+    load_scikit_learn()
+    clips = open_dataset(data, ignore_splits=True).clips
+    known = {label.casefold() for label in labels}
+    kept = [clip for clip in clips if clip.label.casefold() not in known]
+    if not kept:
+        raise DatasetError(
+            f"All {len(clips)} clips of {data} are of actions that the bundle knows; --outside expects clips of others."
+        )
+    return kept, sorted({clip.label for clip in clips if clip.label.casefold() in known})
+
+
+def measure_outside(
+    known: ScoredClips, outside: ScoredClips, threshold: float, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
+) -> dict[str, Any]:
+    """How many known clips the threshold accepts and how many others it rejects, and the AUROC of the score.
+
+    Args:
+        threshold: the bundle's: a clip with a lower score is rejected.
+        bootstrap: groups of known clips are drawn of each class, unless they span classes; groups of outside clips of all
+            their classes together, for these only stand for others.
+
+    Returns:
+        What the card and ``metrics.json`` carry as "unknown". ``auroc`` is the probability that a clip of a known action has a
+        higher score than one of another; it needs no threshold.
+    """
+    strata = ["" if bootstrap.groups_span_classes else label for label, _ in known.clips]
+    groups = [(stratum, group) for stratum, (_, group) in zip(strata, known.clips)]
+    scores = np.concatenate([known.scores, outside.scores])
+    is_known = np.arange(len(scores)) < len(known.clips)
+    draws = Resamples(
+        [*groups, *((None, *clip) for clip in outside.clips)],
+        bootstrap.resamples,
+        bootstrap.seed,
+        [*strata, *(None for _ in outside.clips)],
+    )
+    auroc = float(load_scikit_learn().roc_auc_score(is_known, scores))
+    method = METHOD + ("" if bootstrap.groups_span_classes else "; those of known clips of each class")
+    accepted, rejected = Share.of(known.scores >= threshold), Share.of(outside.scores < threshold)
+    return {
+        "threshold": threshold,
+        "known": {"split": known.name, **_counts(known), "accepted": accepted.as_dict()},
+        "outside": {"data": outside.name, **_counts(outside), "rejected": rejected.as_dict()},
+        "auroc": Figure(auroc, draws.interval(resampled_auroc(draws, scores, is_known))).as_dict(),
+        "score": "largest calibrated probability of a clip",
+        "bootstrap": {"method": method, "resamples": bootstrap.resamples, "seed": bootstrap.seed},
+    }
+
+
+def outside_rows(figures: dict[str, Any]) -> Rows:
+    """What :func:`measure_outside` found, as a table, its heading first."""
+    known, outside, auroc = figures["known"], figures["outside"], figures["auroc"]
+    rows: Rows = [("none of these actions", "value", "clips", "groups", "95 % interval")]
+    for name, side, share in (
+        (f"known actions ({known['split']} clips), accepted", known, known["accepted"]),
+        (f"other actions ({outside['data']}), rejected", outside, outside["rejected"]),
+    ):
+        interval = f"{bounds(share['wilson_95'])}, Wilson"
+        rows.append((name, number(share["value"]), str(side["clips"]), str(side["groups"]), interval))
+    both = (str(known[count] + outside[count]) for count in ("clips", "groups"))
+    return [*rows, ("AUROC of the score", number(auroc["value"]), *both, f"{bounds(auroc['bootstrap_95'])}, bootstrap")]
+
+
+def _counts(scored: ScoredClips) -> dict[str, int]:
+    labels = {label for label, _ in scored.clips}
+    return {"clips": len(scored.clips), "groups": len(set(scored.clips)), "classes": len(labels)}
+
+
+def resampled_auroc(
+    draws: Resamples, scores: NDArray[np.floating[Any]], is_known: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """The area under the ROC curve in each resample: pairs in the right order, and half of those with equal scores."""
+    levels, level = np.unique(scores, return_inverse=True)
+    at_level = np.eye(len(levels), dtype=bool)[level]
+    known, outside = (draws.sums(at_level & chosen[:, np.newaxis]) for chosen in (is_known, ~is_known))
+    below = np.cumsum(outside, axis=1) - outside / 2
+    area: NDArray[np.float64] = (known * below).sum(axis=1) / (known.sum(axis=1) * outside.sum(axis=1))
+    return area

@@ -1,0 +1,236 @@
+"""Clips -> files of embeddings, in this process or by any executor; what is done once is not done again.
+
+The embeddings of a clip by an embedder lie in a file of their own, whose name follows from all that they depend on: the embedder,
+the sampling and the clip's content. So a changed clip is embedded again, a moved or renamed one is not, to go on after a kill is
+to run again, and an embedder more embeds with that one only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import stat
+import time
+from collections.abc import Generator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from pathlib import Path
+from typing import Any, NamedTuple, Optional, Union
+
+import numpy as np
+
+from ..bundles import sha256_of
+from ..embedders import Embedder, Embedding, Window, embed_clip, spec_for
+from ..errors import EdgevidError
+from ..support.files import whole
+from .config import EmbeddingConfig, embedders_of_this_thread, track_key
+
+# Raise it when frames are sampled, resized or embedded in another way: what is in the caches is then no longer used.
+_CACHE_FORMAT = 3
+_DIGEST_BYTES = hashlib.sha256().digest_size
+# A temporary file lives for milliseconds. One this old was left by a process that was killed.
+_STALE_SECONDS = 3600
+_MAX_NAMED = 8
+
+
+class ExtractionError(EdgevidError):
+    """Embeddings cannot be made or kept, whatever the clip: a worker ended, or the cache cannot be written."""
+
+
+class Extracted(NamedTuple):
+    """What became of a clip.
+
+    Attributes:
+        files: its embeddings by each embedder, see :func:`read_window`; none: it could not be read.
+        in_cache: they were all there already.
+        problem: why it could not be read.
+    """
+
+    files: tuple[Path, ...]
+    in_cache: bool = False
+    problem: str = ""
+
+
+def extract(
+    config: EmbeddingConfig,
+    paths: Sequence[Union[str, Path]],
+    cache: Path,
+    executor: Optional[Executor] = None,
+    embedders: Optional[Sequence[Embedder]] = None,
+) -> Generator[tuple[int, Extracted], None, None]:
+    """Embed clips whose embeddings are not in the cache yet.
+
+    Closing the iterator cancels what has not begun. Whatever happens, files that are in the cache are whole.
+
+    Args:
+        cache: a folder; made if absent. Several processes may use it at once.
+        executor: any, such as :func:`edgevid.extraction.local_executor` or Dask's ``client.get_executor(pure=False)``. Its
+            workers must see clips and cache under the paths that this process sees. Default: this process does the work.
+        embedders: open ones of this configuration, for this process to use.
+
+    Yields:
+        Indices into ``paths`` and what became of the clip, in the order in which they are done.
+
+    Raises:
+        ExtractionError: the cache cannot be written, or a worker ended.
+        EdgevidError: a worker cannot open an embedder.
+    """
+    clips, cache = [Path(path).absolute() for path in paths], Path(cache).absolute()
+    _sweep(cache)
+    if executor is None or config.own:
+        for index, clip in enumerate(clips):
+            yield index, extract_clip(config, clip, cache, embedders)
+    else:
+        yield from _extract_by(executor, config, clips, cache)
+
+
+def extract_clip(
+    config: EmbeddingConfig, path: Path, cache: Path, embedders: Optional[Sequence[Embedder]] = None
+) -> Extracted:
+    """Embed one clip by those embedders whose embeddings of it are not in the cache. The function that executors run.
+
+    Args:
+        embedders: default: those that this thread opens at its first clip, on one thread, and keeps.
+
+    Raises:
+        EdgevidError: as :func:`extract`. A clip that cannot be read raises nothing.
+    """
+    embedders = embedders_of_this_thread(config) if embedders is None else embedders
+    try:
+        before = path.stat()
+        if not stat.S_ISREG(before.st_mode):  # a pipe would be waited for, for ever
+            return Extracted((), problem=f"{path} is not a file; expected a video file.")
+        sha256 = sha256_of(path)
+    except FileNotFoundError:
+        return Extracted((), problem=f"No such file: {path}")
+    except OSError as error:
+        return Extracted((), problem=f"{path} cannot be read: {error.strerror or error}.")
+    files = tuple(_file(config, embedder, sha256, cache) for embedder in embedders)
+    missing = [k for k, file in enumerate(files) if _read(file, embedders[k].dim) is None]
+    if not missing:
+        return Extracted(files, in_cache=True)
+    try:
+        wanted = [embedders[k] for k in missing]
+        window = embed_clip(wanted, path, spec_for(wanted, config.num_samples, 1.0))
+        after = path.stat()
+    except EdgevidError as error:
+        return Extracted((), problem=str(error))
+    except Exception as error:  # one clip that trips OpenCV or the disk must not end the work on all others
+        return Extracted((), problem=f"{path} cannot be embedded: {type(error).__name__}: {error}")
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        return Extracted((), problem=f"{path} changed while it was read; try again once nothing writes to it.")
+    for column, k in enumerate(missing):
+        _write(files[k], [step.rows[column] for step in window.steps])
+    return Extracted(files)
+
+
+def read_window(files: Sequence[Path], embedders: Sequence[Embedder]) -> Optional[Window]:
+    """The embeddings of a clip, of the files that :func:`extract_clip` names; None where one is missing or damaged."""
+    columns = [_read(file, embedder.dim) for file, embedder in zip(files, embedders)]
+    present = [column for column in columns if column is not None]
+    if len(present) < len(columns):
+        return None
+    return Window([Embedding(tuple(rows)) for rows in zip(*present)])
+
+
+def _file(config: EmbeddingConfig, embedder: Embedder, clip_sha256: str, cache: Path) -> Path:
+    key = {"format": _CACHE_FORMAT, "clip": clip_sha256, **track_key(config, embedder)}
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
+    return cache / f"{embedder.identity['kind']}-{name[:2]}" / f"{name}.npy"
+
+
+def _read(file: Path, dim: int) -> Optional[list[Any]]:
+    """An embedder's rows of each sample, float32 ``[n, dim]`` each; None where there is no such file, or it is damaged."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    arrays, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    if hashlib.sha256(arrays).digest() != digest:
+        return None
+    stream = io.BytesIO(arrays)
+    rows, ends = np.load(stream, allow_pickle=False), np.load(stream, allow_pickle=False)
+    return list(np.split(rows, ends[:-1])) if rows.shape[1:] == (dim,) else None
+
+
+def _extract_by(
+    executor: Executor, config: EmbeddingConfig, clips: Sequence[Path], cache: Path
+) -> Generator[tuple[int, Extracted], None, None]:
+    waiting: dict[Future[Extracted], int] = {}
+    try:
+        for index, clip in enumerate(clips):
+            waiting[executor.submit(extract_clip, config, clip, cache)] = index
+        for future in as_completed(list(waiting)):
+            extracted = _outcome(future, clips[waiting[future]])
+            unseen = [file for file in extracted.files if not file.exists()]
+            if unseen:
+                raise ExtractionError(
+                    f"A worker wrote {unseen[0]}, which this process does not see; the cache must be a folder that "
+                    "all machines share, under one path."
+                )
+            yield waiting.pop(future), extracted
+    except BrokenExecutor as error:
+        oldest = [clips[index] for index in sorted(waiting.values())[:_MAX_NAMED]]
+        raise ExtractionError(
+            "A worker process ended unexpectedly: it was killed, memory ran out, or a decoder crashed. It read one of: "
+            f"{', '.join(map(str, oldest)) or 'no clip yet'}. What is finished is kept: run the same again, with fewer "
+            "workers if memory is short. If it ends there again, leave that clip out."
+        ) from error
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _outcome(future: Future[Extracted], clip: Path) -> Extracted:
+    try:
+        return future.result()
+    except (EdgevidError, BrokenExecutor):
+        raise
+    except CancelledError as error:
+        raise ExtractionError(
+            f"The work on {clip} was cancelled, as when a cluster's scheduler ends. What is finished is kept: run the "
+            "same again."
+        ) from error
+    except Exception as error:
+        if type(error).__name__ == "KilledWorker":  # Dask's: several workers ended at this clip, and at no other
+            return Extracted((), problem=f"{clip} ended the workers that read it: {error}")
+        raise ExtractionError(
+            f"A worker failed at {clip}: {type(error).__name__}: {error}. Check that the workers have the same edgevid."
+        ) from error
+
+
+def _write(file: Path, rows: Sequence[Any]) -> None:
+    """Write all rows ``[n, dim]``, where those of each sample end, and the SHA-256 of both.
+
+    A damaged file is so not taken as good, and nothing needs to wait for the disk. numpy.load reads the rows.
+    """
+    buffer = io.BytesIO()
+    np.save(buffer, np.concatenate(rows), allow_pickle=False)
+    np.save(buffer, np.cumsum([len(part) for part in rows]), allow_pickle=False)
+    content = buffer.getvalue()
+    try:
+        file.parent.mkdir(exist_ok=True)
+        with whole(file) as partial:
+            partial.write_bytes(content + hashlib.sha256(content).digest())
+    except OSError as error:
+        raise _unwritable(file.parent, error) from error
+
+
+def _sweep(cache: Path) -> None:
+    """Make the folder, and remove what killed processes left in it."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        for temporary in cache.glob("*/.partial-*"):
+            try:
+                if time.time() - temporary.stat().st_mtime > _STALE_SECONDS:
+                    temporary.unlink()
+            except FileNotFoundError:  # another process was faster
+                pass
+    except OSError as error:
+        raise _unwritable(cache, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> ExtractionError:
+    return ExtractionError(
+        f"The cache {folder} cannot be written: {error.strerror or error}. Name another folder with --cache, or make room."
+    )

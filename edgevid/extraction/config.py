@@ -1,0 +1,101 @@
+"""The embedding configuration: all that embeddings depend on besides the clip."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Optional
+
+from ..bundles import EmbedderEntry, find_extractor, sha256_of
+from ..embedders import Embedder
+from ..embedders.opening import card_identity, open_embedders
+from ..errors import ModelError, OptionError
+from ..sampling import SAMPLES_PER_CLIP
+from ..tflite.interpreter import select_runtime
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig:
+    """Which embedders, on which runtime, and how many samples. Small and picklable: it travels to workers.
+
+    Attributes:
+        entries: the embedders, as a card lists them; those of ``own`` too.
+        runtime: ``"litert"`` or ``"tflite-runtime"``: their quantised outputs differ by a few units of the last place.
+        num_samples: of a clip.
+        own: the caller's embedders, for kinds that edgevid does not know. With any the work is done in this process.
+    """
+
+    entries: tuple[EmbedderEntry, ...]
+    runtime: str
+    num_samples: int = SAMPLES_PER_CLIP
+    own: tuple[Embedder, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        entries: Sequence[EmbedderEntry],
+        own: Sequence[Embedder] = (),
+        *,
+        runtime: Optional[str] = None,
+        num_samples: int = SAMPLES_PER_CLIP,
+    ) -> EmbeddingConfig:
+        """A configuration of embedders that a card lists, and of the caller's own after them.
+
+        Args:
+            runtime: default: the best one present, for all workers alike.
+
+        Raises:
+            OptionError: there is none.
+        """
+        entries = (*entries, *(entry_of(embedder) for embedder in own))
+        if not entries:
+            raise OptionError("No embedder was given; expected one or more, edgevid's or of your own.")
+        return cls(entries, select_runtime(runtime).name, num_samples, tuple(own))
+
+    def open(self, num_threads: Optional[int] = None) -> list[Embedder]:
+        """The embedders, opened."""
+        entries = [_here(entry) for entry in self.entries]
+        return open_embedders(entries, self.own, num_threads=num_threads, runtime=self.runtime)
+
+
+def entry_of(embedder: Embedder) -> EmbedderEntry:
+    """What a card says of an embedder of the caller's own, which has no network that edgevid knows."""
+    identity = card_identity(embedder)
+    kind = identity.pop("kind")
+    return EmbedderEntry(kind, None, identity)
+
+
+def embedders_of_this_thread(config: EmbeddingConfig) -> list[Embedder]:
+    """The embedders of a configuration, on one thread: opened by the first call in each thread, kept for the next ones."""
+    if config.own or getattr(_opened, "config", None) != config:
+        _opened.embedders = config.open(num_threads=1)
+        _opened.config = config
+    embedders: list[Embedder] = _opened.embedders
+    return embedders
+
+
+# An interpreter serves one thread at a time, and a Dask worker process has several.
+_opened = threading.local()
+
+
+def _here(entry: EmbedderEntry) -> EmbedderEntry:
+    """An entry whose network is on this machine: found by its name where it is not at its path."""
+    network = entry.network
+    if network is None:
+        return entry
+    if not network.path.is_file():
+        network = replace(network, path=find_extractor(network.name).path)
+    if sha256_of(network.path) != network.sha256:
+        raise ModelError(
+            f"The extractor {network.name} at {network.path} is not the one asked for, whose SHA-256 begins with "
+            f"{network.sha256[:12]}; install the same edgevid and models on all machines."
+        )
+    return replace(entry, network=network)
+
+
+def track_key(config: EmbeddingConfig, embedder: Embedder) -> dict[str, Any]:
+    """What an embedder's embeddings of a clip depend on, besides the clip."""
+    identity = {**embedder.identity, "runtime": config.runtime}
+    offsets, rate = list(embedder.frame_offsets), embedder.samples_per_second
+    return {"embedder": identity, "samples": config.num_samples, "frame_offsets": offsets, "samples_per_second": rate}

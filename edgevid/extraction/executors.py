@@ -1,0 +1,130 @@
+"""Who does the work: processes on this machine, or a Dask cluster. For :func:`edgevid.extraction.extract`."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import connection
+from typing import Any, Callable
+
+from ..errors import EdgevidError, ExtraNotInstalledError, OptionError
+
+_CONNECT_SECONDS = 10
+_GRACE_SECONDS = 0.3
+
+
+@contextmanager
+def local_executor(jobs: int, start: Callable[[], object] = int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes on this machine. An exception, Ctrl-C too, ends them at once, whatever they do.
+
+    Workers are new processes, not forks, for the runtimes and OpenCV have threads, which do not survive a fork. So a script
+    that calls this needs the usual ``if __name__ == "__main__":``.
+
+    Args:
+        jobs: how many.
+        start: called in each worker as it starts; picklable; it must not raise.
+    """
+    context = multiprocessing.get_context("spawn")
+    # A pipe, and no Event: that one's set() waits for ever for a waiting process that was killed.
+    lifeline, held = context.Pipe(duplex=False)
+    try:
+        executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(start, lifeline))
+    except ValueError as error:  # 0, or more than Windows can wait for
+        raise OptionError(
+            f"{jobs!r} worker processes were asked for: {error}; expected a number from 1 to 61."
+        ) from error
+    workers, others = set(), set(multiprocessing.active_children())
+    try:
+        _launch(executor, jobs)
+        workers = set(multiprocessing.active_children()) - others
+        yield executor
+    except BaseException:
+        # Its thread drops what waits only if the executor still exists then, and no second call takes back that it shall.
+        executor.shutdown(wait=False, cancel_futures=True)
+        held.close()
+        for worker in workers:
+            worker.join()
+        raise
+    else:
+        executor.shutdown()
+    finally:
+        held.close()
+        lifeline.close()
+
+
+@contextmanager
+def dask_executor(address: str) -> Iterator[Executor]:
+    """The workers of a Dask cluster.
+
+    Args:
+        address: of its scheduler, such as ``tcp://192.168.1.10:8786``.
+
+    Raises:
+        ExtraNotInstalledError: dask.distributed is not installed.
+        EdgevidError: no scheduler answers there, or it has no workers.
+    """
+    try:
+        from dask.distributed import Client
+    except ImportError as error:
+        raise ExtraNotInstalledError(
+            f"A Dask cluster was asked for, but dask.distributed is not here ({error}). "
+            "To mend it: pip install 'edgevid[dask]'"
+        ) from error
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, asyncio.TimeoutError) as error:
+        raise EdgevidError(
+            f"No Dask scheduler answers at {address!r}: {error}. Start one with `dask scheduler` and give the address that "
+            "it prints, such as tcp://192.168.1.10:8786."
+        ) from error
+    with client:
+        if not client.ncores():
+            raise EdgevidError(
+                f"The Dask scheduler at {address} has no workers; start some with `dask worker {address}`."
+            )
+        executor: Executor = client.get_executor(pure=False)  # pure: the answer to the same call may be an old one
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+
+
+def _launch(executor: ProcessPoolExecutor, jobs: int) -> None:
+    """Start the workers, deaf to Ctrl-C from their first moment: their parent ends them.
+
+    A process inherits the signal mask of the thread that starts it; a Ctrl-C meanwhile is held back, not lost.
+    """
+    can_mask = hasattr(signal, "pthread_sigmask")  # Windows cannot
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_mask else set()
+    try:
+        for _ in range(jobs):  # each starts a worker, as long as none is idle
+            executor.submit(int)
+    finally:
+        if can_mask:
+            signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+
+def _start_worker(start: Callable[[], object], lifeline: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_when_let_go, args=(lifeline,), name="edgevid lifeline", daemon=True).start()
+    start()
+
+
+def _end_when_let_go(lifeline: Any) -> None:
+    """End this worker, whatever it does, when its parent closes the other end of the pipe, or is gone.
+
+    A worker waits for work for ever, also for that of a parent that was killed. What it writes is whole or not there, so it may
+    be ended at any time. But not at once: the executor's thread fails on calls that were cancelled and are still in its hands
+    when it finds the workers gone, and there is no public way to wait until it has let go of them.
+    """
+    connection.wait([lifeline])
+    time.sleep(_GRACE_SECONDS)
+    os._exit(1)

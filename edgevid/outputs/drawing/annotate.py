@@ -1,0 +1,104 @@
+"""A video -> an annotated copy of it, and its timeline as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Callable, NamedTuple, Optional
+
+from ...errors import SourceError
+from ...prediction import Prediction
+from ...recognizer import Recognizer
+from ...sources import VideoFile
+from ...stream import StreamOptions
+from ...support.files import whole
+from .overlay import Overlay
+from .style import Palette, span
+from .summary import Moment, moments, summarise
+from .timeline_picture import Thumbnails, TimelineText, draw_timeline
+from .video_writer import VideoWriter
+
+# A stream's first predictions are made from few frames: they are shown, marked, rather than nothing.
+_MIN_FILLED = 0.0
+
+
+class Annotated(NamedTuple):
+    """What was seen: the predictions with the time for which each stands, and the video's length in seconds."""
+
+    history: list[Moment]
+    seconds: float
+
+
+def annotate(
+    recognizer: Recognizer,
+    video: VideoFile,
+    video_path: Path,
+    timeline_path: Path,
+    *,
+    window_seconds: Optional[float] = None,
+    on_frame: Callable[[], None] = lambda: None,
+) -> Annotated:
+    """Read a video once and write both files, or neither.
+
+    Args:
+        recognizer: makes the predictions.
+        video: is read from its beginning.
+        video_path: of the annotated copy, MP4.
+        timeline_path: of the timeline, PNG.
+        window_seconds: what one prediction is made of; default: what the bundle was trained for, or the whole video where
+            that is shorter.
+        on_frame: called after each frame.
+
+    Raises:
+        SourceError: the video holds no frame. EdgevidError: a file cannot be written. OSError: likewise.
+    """
+    expected_seconds = video.declared_frames / video.fps
+    if window_seconds is None:
+        # A shorter video can never fill the window; to the classifier a clip is a window of its own length.
+        window_seconds = min(recognizer.window_seconds, expected_seconds or recognizer.window_seconds)
+    stream = recognizer.open_stream(StreamOptions(window_seconds=window_seconds, min_filled=_MIN_FILLED))
+    palette, thumbnails = Palette(), Thumbnails(expected_seconds or 10.0)
+    predictions: list[Prediction] = []
+    writer: Optional[VideoWriter] = None
+    with ExitStack() as files:
+        for timestamp, frame in video.frames():
+            if writer is None:
+                height, width = frame.shape[:2]
+                overlay = Overlay(
+                    width, height, seconds=expected_seconds, window_seconds=stream.window_seconds, palette=palette
+                )
+                partial = files.enter_context(whole(video_path))
+                writer = files.enter_context(VideoWriter(partial, overlay.width, overlay.height, video.fps))
+            prediction = stream.push(frame, timestamp)
+            if prediction is not None:
+                predictions.append(prediction)
+            newest = predictions[-1] if predictions else None
+            writer.write(overlay.draw(frame, timestamp, newest, window_filled=stream.window_filled))
+            thumbnails.offer(frame, timestamp)
+            on_frame()
+        if writer is None:
+            raise SourceError(f"{video.path} holds no frame that can be decoded; convert it again with ffmpeg.")
+        annotated = Annotated(moments(predictions, timestamp + 1.0 / video.fps), timestamp + 1.0 / video.fps)
+        bundle = "of your own" if recognizer.bundle is None else recognizer.bundle.name
+        text = TimelineText(video.path.name, bundle, window_seconds, recognizer.num_samples, recognizer.threshold)
+        picture = draw_timeline(*annotated, thumbnails, text, palette)
+        picture.save(files.enter_context(whole(timeline_path)), format="PNG")
+        writer.finish()
+    return annotated
+
+
+def verdict(history: Sequence[Moment], seconds: float) -> list[str]:
+    """What the model thought, in a few lines."""
+    winners = [row for row in summarise(history) if row.mean_when_first > 0]
+    if not winners:
+        return ["No prediction was made."]
+    best = winners[0]
+    judged = sum(row.seconds for row in winners)
+    share = f" ({best.seconds / judged:.0%} of the predictions' time)" if judged else ""
+    peaks = (f"{row.label} {row.peak:.2f} at {row.peak_time:.1f} s" for row in winners[:3])
+    return [
+        f"Most of the time: {best.label}{share}, mean score {best.mean_when_first:.2f}, "
+        f"sure for {span(best.sure_seconds)} of {span(seconds)}",
+        f"Surest moments:   {', '.join(peaks)}",
+    ]

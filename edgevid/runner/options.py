@@ -1,0 +1,70 @@
+"""What :meth:`edgevid.Recognizer.start` can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, Optional, TypedDict, Union
+
+from ..errors import OptionError
+from ..events import EventOptions, Smoothing
+from ..stream import StreamOptions
+from ..support.checks import check_int, check_number
+from .messages import Output
+
+
+class RunOptions(TypedDict, total=False):
+    """How a source is streamed. All are optional.
+
+    The four functions are called one at a time, in the order in which things happened, in a thread of their own; those of
+    ``start_many`` are told the source's name first. One that takes its time does not stop recognition on a camera: it then gets
+    the newest prediction, and those between are passed over. Of a file it gets each, and the reading waits. Events and statuses
+    are never lost. What a function raises stops the runner.
+
+    Attributes:
+        on_prediction: told each :class:`~edgevid.Prediction`.
+        on_event: told each :class:`~edgevid.events.Event`: an action that began or ended.
+        on_status: told a :class:`~edgevid.SourceStatus` when the source is opened, lost, reopened, has ended or failed.
+        on_sampled: told, with ``on_prediction``, the :class:`~edgevid.Sampled` frame with its latency and the source's counts.
+        outputs: told everything, in a further thread; they stay open. See :class:`~edgevid.Output`.
+        smoothing: see :func:`edgevid.events.open_smoothing`; default: none. Several sources need it in words.
+        events: when an action counts as begun and ended; default: ``EventOptions()``.
+        stream: how frames are sampled and classified; default: ``StreamOptions()``.
+        max_seconds: end after so many seconds of video; default: at the source's end.
+        max_predictions: end after so many predictions.
+    """
+
+    on_prediction: Optional[Callable[..., object]]
+    on_event: Optional[Callable[..., object]]
+    on_status: Optional[Callable[..., object]]
+    on_sampled: Optional[Callable[..., object]]
+    outputs: Sequence[Output]
+    smoothing: Optional[Union[str, Smoothing]]
+    events: Optional[EventOptions]
+    stream: Optional[StreamOptions]
+    max_seconds: Optional[float]
+    max_predictions: Optional[int]
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what is no option, and limits that leave nothing.
+
+    Raises:
+        OptionError: it names what is wrong.
+    """
+    known = RunOptions.__annotations__
+    for name, value in options.items():
+        if name not in known:
+            raise OptionError(f"The option {name}={value!r} was given to a runner; expected one of {', '.join(known)}.")
+    for output in options.get("outputs", ()):
+        if not callable(getattr(output, "take", None)):
+            raise OptionError(f"outputs has {output!r}, which takes no messages; expected an edgevid.Output.")
+    if options.get("max_seconds") is not None:
+        check_number("max_seconds", options["max_seconds"], 0, above_low=True, unit="seconds")
+    if options.get("max_predictions") is not None:
+        check_int("max_predictions", options["max_predictions"], 1)
+
+
+def callbacks(options: Mapping[str, Any]) -> dict[str, Callable[..., object]]:
+    """The caller's functions that are given, by the names of their options."""
+    names = ("on_prediction", "on_event", "on_status", "on_sampled")
+    return {name: options[name] for name in names if options.get(name) is not None}

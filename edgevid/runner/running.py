@@ -1,0 +1,120 @@
+"""What a runner and a group of them share: how they are waited for and ended."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Optional, TypeVar
+
+from ..errors import EdgevidError
+
+if TYPE_CHECKING:
+    from .runner import Runner
+
+# How long a stop waits for a read or a function of the caller's that blocks.
+STOP_SECONDS = 2.0
+_PIECE_SECONDS = 0.5
+
+Self = TypeVar("Self", bound="Running")
+
+
+class Running:
+    """One runner or several, until they end or are stopped. A context manager, whose end stops them."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+
+    def _members(self) -> Sequence[Runner]:
+        raise NotImplementedError
+
+    @property
+    def running(self) -> bool:
+        """Whether it still reads, or has something to tell."""
+        return not self._over.is_set()
+
+    def wait(self, timeout: Optional[float] = None) -> bool:
+        """Wait until it has ended, or was stopped, and the caller's functions were told everything.
+
+        Args:
+            timeout: seconds; default: no limit.
+
+        Returns:
+            False when the time was over first.
+
+        Raises:
+            The error that stopped it: what a function of the caller's raised, else that of the (first) source that failed.
+        """
+        if self._is_own_thread():
+            raise EdgevidError(
+                "A callback called wait() of what called it, which waits for the callback in turn; use stop()."
+            )
+        if not wait_interruptibly(self._over, timeout):
+            return False
+        self._raise_error(again=True)
+        return True
+
+    def stop(self) -> None:
+        """End it: nothing more is read, events that are going on end. A second call does nothing.
+
+        Waits until everything is closed, but at most 2 s for a read or a function of the caller's that blocks: its thread
+        is left behind, and ends when that returns. From within a callback it returns at once. Predictions that wait for a
+        slow function are dropped, events are told. A source that the caller opened stays open.
+
+        Raises:
+            The error that had stopped it before, where :meth:`wait` or this has not raised it yet.
+        """
+        self.stop_soon()
+        if not self._is_own_thread() and self.join(STOP_SECONDS):
+            self._raise_error(again=False)
+
+    def stop_soon(self) -> None:
+        """As :meth:`stop`, but waits for nothing and raises nothing."""
+        for runner in self._members():
+            runner.stop_soon()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end of all, at most ``seconds``; whether it came. Raises nothing."""
+        deadline = time.monotonic() + seconds
+        return all([wait_interruptibly(runner._over, deadline - time.monotonic()) for runner in self._members()])
+
+    def _is_own_thread(self) -> bool:
+        """Whether the caller is a callback or an output."""
+        return any(threading.current_thread() in runner._threads for runner in self._members())
+
+    def _raise_error(self, *, again: bool) -> None:
+        """Raise the error that a function of the caller's raised, else that of the first source; further ones are logged.
+
+        Args:
+            again: also one that was raised before.
+        """
+        self.join(STOP_SECONDS)  # those that a function of the caller's has stopped
+        for runner in sorted(self._members(), key=lambda runner: not runner.consumer_failed):
+            is_first = runner._ask()
+            if runner.error is not None:
+                if again or is_first:
+                    raise runner.error
+                return
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        if error is None:
+            self.stop()
+        else:  # which goes first
+            self.stop_soon()
+            self.join(STOP_SECONDS)
+
+
+def wait_interruptibly(event: threading.Event, timeout: Optional[float] = None) -> bool:
+    """``event.wait(timeout)``, in pieces: on Windows Ctrl-C comes only between two of them."""
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    while not event.wait(min(max(deadline - time.monotonic(), 0.0), _PIECE_SECONDS)):
+        if time.monotonic() >= deadline:
+            return False
+    return True

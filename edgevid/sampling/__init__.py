@@ -1,0 +1,22 @@
+"""Which moments of a video are sampled, and which frames make a sample: one way for clips, streams, training, benchmarks."""
+
+from __future__ import annotations
+
+from .clip import Clip, ClipSample, sample_clip
+from .clock import SampleClock, uniform_indices
+from .spec import SAMPLES_PER_CLIP, Sample, SampleSpec, Track
+from .stream import Due, StreamSampler
+
+__all__ = [
+    "SAMPLES_PER_CLIP",
+    "Clip",
+    "ClipSample",
+    "Due",
+    "Sample",
+    "SampleClock",
+    "SampleSpec",
+    "StreamSampler",
+    "Track",
+    "sample_clip",
+    "uniform_indices",
+]

@@ -1,0 +1,65 @@
+"""Telling an output what happens in sources, as a runner does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Optional
+
+from edgevid.events import Event
+from edgevid.runner.messages import Message, Sampled, SourceEvent, SourceStatus
+from edgevid.runner.state import StateTracker
+
+
+class Seen(NamedTuple):
+    """A frame, and the events that it decided."""
+
+    sampled: Sampled
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True)
+class Counted(Event):
+    """An event of a kind that no output knows."""
+
+    repetitions: int
+    per_minute: float
+    kind: ClassVar[str] = "counted"
+
+
+class Told:
+    """An output, told with the state of each source. What it has itself is found here too."""
+
+    def __init__(self, output: Any, window_seconds: Optional[float] = None) -> None:
+        self.output = output
+        self._window_seconds = window_seconds
+        self._trackers: dict[str, StateTracker] = {}
+
+    def observe(self, seen: Seen) -> None:
+        self.take(seen.sampled)
+        for event in seen.events:
+            self.take(SourceEvent(seen.sampled.source, event, seen.sampled.live))
+
+    def status(self, status: SourceStatus) -> None:
+        self.take(status)
+
+    def events(self, source: str, events: Sequence[Event], *, live: bool = True) -> None:
+        """Events without a frame, as they follow a scene's last one."""
+        for event in events:
+            self.take(SourceEvent(source, event, live))
+
+    def take(self, message: Message) -> None:
+        tracker = self._trackers.get(message.source)
+        if tracker is None:
+            tracker = self._trackers.setdefault(message.source, StateTracker(message.source, self._window_seconds))
+        self.output.take(message, tracker.take(message))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.output, name)
+
+    def __enter__(self) -> Told:
+        self.output.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.output.__exit__(*error)
