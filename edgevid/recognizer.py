@@ -9,11 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Optional, Union
 
-from .bundles import DEFAULT_BUNDLE, Bundle, open_bundle
+import numpy as np
+
+from .bundles import DEFAULT_BUNDLE, UNIFORM, Bundle, open_bundle
 from .classifiers import Classifier
 from .classifiers.opening import open_classifier
 from .embedders import Embedder, embed_clip, spec_for
 from .embedders.opening import open_embedders
+from .embedders.stream import cut_windows, embed_as_stream
 from .errors import BundleError, OptionError
 from .events import Smoothing, fresh_smoothing
 from .following import StreamSource, follow, open_stream_source
@@ -105,7 +108,7 @@ class Recognizer:
         return self.spec.window_seconds
 
     def classify(self, clip: Clip) -> Prediction:
-        """Classify a finished clip by samples uniformly distributed over it.
+        """Classify a finished clip: by samples uniformly distributed over it, or window by window, as the bundle was trained.
 
         Args:
             clip: path of a video file, or its frames: uint8 ``[N, H, W, 3]`` RGB or a sequence of frames. Of fewer frames than
@@ -114,13 +117,17 @@ class Recognizer:
         Raises:
             SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
         """
-        window = embed_clip(self.embedders, clip, self.spec)
+        if self.bundle is None or self.bundle.clips == UNIFORM:
+            windows = [embed_clip(self.embedders, clip, self.spec)]
+        else:
+            steps = embed_as_stream(self.embedders, clip, self.spec)
+            windows = cut_windows(steps, self.num_samples, max(1, self.num_samples // 5))
         return Prediction(
             labels=self.labels,
-            probabilities=self.classifier.predict(window),
+            probabilities=np.mean([self.classifier.predict(window) for window in windows], axis=0, dtype=np.float32),
             threshold=self.threshold,
-            timestamp=window.steps[-1].timestamp,
-            start_timestamp=window.steps[0].timestamp,
+            timestamp=windows[-1].steps[-1].timestamp,
+            start_timestamp=windows[0].steps[0].timestamp,
         )
 
     def open_stream(self, options: Optional[StreamOptions] = None) -> Stream:
@@ -131,6 +138,8 @@ class Recognizer:
         )
         if options.threshold is None:
             options = replace(options, threshold=self.threshold)
+        if options.min_filled is None and self.bundle is not None:
+            options = replace(options, min_filled=self.bundle.min_filled)
         return Stream(self.embedders, self.classifier, self.labels, spec, options)
 
     def stream(

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from functools import partial
+from typing import Callable, Optional
 
-import numpy as np
-
-from .classifiers import Classifier, RollingWindow
+from .classifiers import Classifier, Rolling, RollingWindow
 from .embedders import Array, Embedder, Embedding
-from .embedders.base import embed_checked
 from .embedders.scene_cut import SceneCutDetector
+from .embedders.stream import StreamEmbedder
 from .errors import OptionError
-from .frames import Frame, check_frame
+from .frames import Frame
 from .prediction import Prediction
-from .sampling import SampleSpec, StreamSampler
+from .sampling import SampleSpec
 from .support.checks import check_int, check_number
 
 
@@ -27,7 +27,7 @@ class StreamOptions:
     Attributes:
         window_seconds: what the window spans; None: what the bundle was trained for.
         hop: samples between two predictions, 1 or more; 1 = a prediction at each.
-        min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction.
+        min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction; None: the bundle's.
         threshold: the score from which on a prediction counts as accepted, 0 to 1; None: the recogniser's.
         reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut.
         rolling: classify windows side by side, one step a sample, where the classifier is recurrent; False runs it over the whole
@@ -39,7 +39,7 @@ class StreamOptions:
 
     window_seconds: Optional[float] = None
     hop: int = 1
-    min_filled: float = 1.0
+    min_filled: Optional[float] = None
     threshold: Optional[float] = None
     reset_on_cut: bool = False
     rolling: bool = True
@@ -48,7 +48,8 @@ class StreamOptions:
         if self.window_seconds is not None:
             check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
         check_int("hop", self.hop, 1)
-        check_number("min_filled", self.min_filled, 0, 1)
+        if self.min_filled is not None:
+            check_number("min_filled", self.min_filled, 0, 1)
         if self.threshold is not None:
             check_number("threshold", self.threshold, 0, 1)
 
@@ -80,24 +81,22 @@ class Stream:
         options: Optional[StreamOptions] = None,
     ) -> None:
         options = StreamOptions() if options is None else options
-        self._embedders = [embedder.fresh() for embedder in embedders]
         self._labels = labels
-        self._sampler = StreamSampler(spec)
-        if options.rolling:
-            self._rolling = classifier.rolling(options.hop, options.min_filled)
-        else:
-            self._rolling = RollingWindow(classifier, options.hop, options.min_filled)
+        self._embedder = StreamEmbedder(embedders, spec)
+        form = classifier.rolling if options.rolling else partial(RollingWindow, classifier)
+        self._new_rolling: Callable[[], Rolling] = partial(
+            form, options.hop, 1.0 if options.min_filled is None else options.min_filled
+        )
+        self._rolling = self._new_rolling()
         self._cuts = _Cuts(embedders) if options.reset_on_cut else None
         self._threshold = 0.0 if options.threshold is None else options.threshold
-        # what embedders with a rate of their own gave since the last sample
-        self._between: list[tuple[Array, ...]] = [() for _ in embedders]
         self.scenes = 1
         self.samples = 0
 
     @property
     def window_seconds(self) -> float:
         """What the window spans."""
-        return self._sampler.spec.window_seconds
+        return self._embedder.spec.window_seconds
 
     @property
     def window_filled(self) -> float:
@@ -109,7 +108,7 @@ class Stream:
 
         A loop that pays for each frame (a capture, a conversion) can ask first.
         """
-        return self._sampler.wants(timestamp)
+        return self._embedder.wants(timestamp)
 
     def push(self, frame: Frame, timestamp: Optional[float] = None) -> Optional[Prediction]:
         """Take a frame and, when it completes a sample, embed that and classify the window.
@@ -125,48 +124,32 @@ class Stream:
         Raises:
             FrameError: not a frame; TimestampError: not finite, or before the last one. The stream is unchanged.
         """
-        check_frame(frame)
-        timestamp = self._sampler.check(time.monotonic() if timestamp is None else timestamp)
-        due = self._sampler.due(frame, timestamp)
-        made = [
-            (embed_checked(embedder, one.sample),) * one.ticks if one is not None else ()
-            for embedder, one in zip(self._embedders, due)
-        ]
-        ticks = self._sampler.ticks_due(timestamp)
-        between = [before + new for before, new in zip(self._between, made)]
+        timestamp = time.monotonic() if timestamp is None else timestamp
+        made = self._embedder.make(frame, timestamp)
         prediction = None
-        if ticks:
-            columns = [self._by_sample(k, rows, ticks) for k, rows in enumerate(between)]
-            embeddings = [Embedding(tuple(column[i] for column in columns), timestamp) for i in range(ticks)]
-            if self._cuts is not None and self._cuts.lies_before(embeddings[0]):
-                self._start_scene()
+        if made.embeddings:
+            cuts = copy.copy(self._cuts)
+            rolling = self._rolling
+            if cuts is not None and cuts.lies_before(made.embeddings[0]):
+                rolling = self._new_rolling()
             # It counts once it has succeeded: if it raises, also Ctrl-C, the stream is as it was before the frame.
-            prediction = self._prediction(self._rolling.push(*embeddings), timestamp)
-            between = [() for _ in between]
-            self.samples += ticks
-        self._between = between
-        self._sampler.advance(frame, timestamp)
+            probabilities = rolling.push(*made.embeddings)
+            if rolling is not self._rolling:
+                self._rolling = rolling
+                self.scenes += 1
+            self._cuts = cuts
+            prediction = self._prediction(probabilities, float(timestamp))
+            self.samples += len(made.embeddings)
+        self._embedder.take(made, frame, timestamp)
         return prediction
 
     def reset(self) -> None:
         """Start a new scene: forget the window and the clock."""
-        self._sampler.reset()
+        self._embedder.reset()
         if self._cuts is not None:
             self._cuts.reset()
-        self._embedders = [embedder.fresh() for embedder in self._embedders]
-        self._start_scene()
-
-    def _start_scene(self) -> None:
         self._rolling.reset()
-        self._between = [() for _ in self._between]
         self.scenes += 1
-
-    def _by_sample(self, k: int, rows: tuple[Array, ...], ticks: int) -> list[Array]:
-        """What embedder ``k`` gave for each of so many samples, float32 ``[n, dim]``."""
-        if self._sampler.spec.tracks[k].samples_per_second is None:
-            return [rows[-1][np.newaxis]] * ticks
-        stacked = np.stack(rows) if rows else np.zeros((0, self._embedders[k].dim), np.float32)
-        return np.array_split(stacked, ticks)
 
     def _prediction(self, probabilities: Optional[Array], timestamp: float) -> Optional[Prediction]:
         if probabilities is None:
@@ -193,6 +176,11 @@ class _Cuts:
             )
         self._number, threshold = able[0]
         self._detector = SceneCutDetector(threshold)
+
+    def __copy__(self) -> _Cuts:
+        new = object.__new__(_Cuts)
+        new._number, new._detector = self._number, copy.deepcopy(self._detector)
+        return new
 
     def lies_before(self, embedding: Embedding) -> bool:
         return self._detector.update(embedding.rows[self._number][-1])

@@ -294,12 +294,11 @@ def network_of(copy: Copy) -> dict[str, str]:
 
 
 def frame(copy: Copy) -> dict[str, Any]:
-    return {"kind": "cnn", "network": network_of(copy), "dim": 1280, "frame_offsets": [0.0]}
+    return {"kind": "cnn", "network": network_of(copy)}
 
 
 def difference(copy: Copy) -> dict[str, Any]:
-    told = {"dim": 1280, "frame_offsets": [-0.2, 0.0]}
-    return {"kind": "frame-difference", "network": network_of(copy), "seconds": 0.2, "gain": 3.0, **told}
+    return {"kind": "frame-difference", "network": network_of(copy), "seconds": 0.2, "gain": 3.0}
 
 
 def write_statistics(copy: Copy, dims: list[int], num_samples: int = 25) -> dict[str, Any]:
@@ -356,7 +355,7 @@ class TestFormat2:
             assert sum(prediction is not None for prediction in predictions) == 2
 
     def test_own_embedder_must_be_given(self, copy: Copy):
-        entry = {"kind": "brightness", "scale": 1.0, "dim": 2, "frame_offsets": [0.0], "samples_per_second": None}
+        entry = {"kind": "brightness", "scale": 1.0}
         in_format_2(copy, [entry], write_statistics(copy, [2]))
         with pytest.raises(
             BundleError,

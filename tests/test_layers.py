@@ -28,6 +28,7 @@ LAYERS = [
     ("outputs",),
     ("datasets",),
     ("extraction",),
+    ("teach",),
     ("evaluation",),
     ("training",),
     ("cli", "__main__"),
@@ -39,7 +40,7 @@ STARTS_RUNNERS = {("recognizer", "start"), ("recognizer", "start_many"), ("recog
 
 # Python's own and the libraries that may be missing where only clips are embedded and models evaluated
 HEAVY = {"keras", "tensorflow"}
-WITHOUT_HEAVY = ("datasets", "extraction", "evaluation")
+WITHOUT_HEAVY = ("datasets", "extraction", "teach", "evaluation")
 
 MOST_LINES = 400
 

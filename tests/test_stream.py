@@ -154,7 +154,7 @@ class TestRefusals:
         got = push_numbers(Counting().open(min_filled=min_filled), range(26), fps=10)
         assert [prediction is not None for prediction in got].index(True) + 1 == first
 
-    @pytest.mark.parametrize("min_filled", [-0.1, 1.1, math.nan, "all", None])
+    @pytest.mark.parametrize("min_filled", [-0.1, 1.1, math.nan, "all"])
     def test_min_filled_outside_0_to_1_is_refused(self, recognizer: edgevid.Recognizer, min_filled: object):
         with pytest.raises(OptionError, match="expected a number from 0 to 1"):
             recognizer.open_stream(StreamOptions(min_filled=min_filled))

@@ -17,6 +17,7 @@ from .cards import CARD_NAME, card_field, card_number, listing, read_card, verif
 from .networks import ExtractorFile, find_network, models_folder, user_models_folder
 
 DEFAULT_BUNDLE = "exercises10"
+UNIFORM, WINDOWS = "uniform", "windows"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class Bundle:
     Attributes:
         num_samples: embeddings in a window.
         window_seconds: what a window of a stream spans, unless the caller says otherwise.
+        clips: how a finished clip is classified: "uniform", by samples spread over it; or "windows", as a stream over it would
+            be, and the mean of its windows.
+        min_filled: the part of a stream's window, 0 to 1, that must hold samples before the first prediction.
         embedders: side by side, in the order of the classifier's inputs.
         card: the whole card: training data, measured accuracy, licence and the rest.
         calibration: of its scores; the defaults where the card says nothing of it.
@@ -74,6 +78,8 @@ class Bundle:
     classifier: ClassifierEntry
     card: dict[str, Any]
     calibration: Calibration = field(default_factory=Calibration)
+    clips: str = UNIFORM
+    min_filled: float = 1.0
 
     @property
     def networks(self) -> list[ExtractorFile]:
@@ -130,6 +136,8 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
         classifier=ClassifierEntry(card_field(classifier, path, "kind", str), verified_file(folder, classifier, path)),
         card=card,
         calibration=_calibration(card, path),
+        clips=_clips(sampling, path),
+        min_filled=min(card_number(sampling, path, "min_filled"), 1.0) if "min_filled" in sampling else 1.0,
     )
 
 
@@ -150,6 +158,15 @@ def _in_format_2(card: dict[str, Any], path: Path) -> dict[str, Any]:
     }
 
 
+def _clips(sampling: dict[str, Any], path: Path) -> str:
+    clips = sampling.get("clips", UNIFORM)
+    if clips not in (UNIFORM, WINDOWS):
+        raise BundleError(
+            f"{path}: 'clips' is {clips!r}; this edgevid knows {UNIFORM!r} and {WINDOWS!r}. Upgrade edgevid."
+        )
+    return str(clips)
+
+
 def _embedder(entry: Any, path: Path) -> EmbedderEntry:
     if not isinstance(entry, dict):
         raise BundleError(f"{path}: an entry of 'embedders' must be a dict; got {entry!r}.")
@@ -158,9 +175,7 @@ def _embedder(entry: Any, path: Path) -> EmbedderEntry:
         wanted = card_field(entry, path, "network", dict)
         name, sha256 = (card_field(wanted, path, key, str) for key in ("name", "sha256"))
         network = find_network(name, sha256, path.parent)
-    # the rate and the offsets follow from the kind; they are on the card for people
-    told = ("kind", "network", "frame_offsets", "samples_per_second", "dim")
-    options = {key: value for key, value in entry.items() if key not in told}
+    options = {key: value for key, value in entry.items() if key not in ("kind", "network")}
     return EmbedderEntry(card_field(entry, path, "kind", str), network, options)
 
 

@@ -113,7 +113,10 @@ class RollingWindow:
 
     def newest_due(self, count: int, more: int, predicted: bool) -> int:
         """With which of ``more`` samples after ``count`` a prediction is due, from 1; of several the newest. 0: none."""
-        return next((k for k in range(more, 0, -1) if self._is_due(count + k, predicted)), 0)
+        for k in range(more, 0, -1):
+            if self._is_due(count + k, predicted):
+                return k
+        return 0
 
     def _is_due(self, samples: int, predicted: bool) -> bool:
         """The first full window, then one every hop; and, if asked for, some before it."""

@@ -80,6 +80,7 @@ def fit_head(
     *,
     num_classes: Optional[int] = None,
     groups: Optional[Sequence[Hashable]] = None,
+    weights: Optional[Array] = None,
     penalties: Sequence[float] = PENALTIES,
     num_folds: int = _FOLDS,
 ) -> Fitted:
@@ -90,6 +91,8 @@ def fit_head(
         classes: ``[N]``, from 0.
         block_sizes: of the blocks of features, in their order; default: all are one.
         groups: ``[N]``; see :func:`fit_statistics`.
+        weights: ``[N]``, how much each window counts in the choice of the penalty: so that clips count alike, however many
+            windows were cut out of them. Default: all alike.
         penalties: to choose from.
 
     Raises:
@@ -111,7 +114,7 @@ def fit_head(
         best, accuracy, probabilities, sharpness = float(np.median(penalties)), None, None, _USUAL_SHARPNESS
     else:
         hits = [(scores.argmax(axis=1) == truth).mean() for scores in held_out]
-        errors = [float(np.mean((scores - targets) ** 2)) for scores in held_out]
+        errors = [float(np.average(((scores - targets) ** 2).mean(axis=1), weights=weights)) for scores in held_out]
         chosen = min(range(len(penalties)), key=lambda i: errors[i])
         best, accuracy = float(penalties[chosen]), float(hits[chosen])
         sharpness = _sharpness(held_out[chosen], truth)

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -187,14 +188,24 @@ def _thirds(rows: Array, rate: Optional[float]) -> NDArray[Any]:
 
 
 def _bands(rows: Array, rate: Optional[float]) -> NDArray[Any]:
-    count, centred = len(rows), rows - rows.mean(axis=0)
-    magnitudes = np.abs(np.fft.rfft(centred, axis=0)) / count
+    cosines, sines, of_band = _fourier(len(rows), rate)
+    centred = rows - rows.mean(axis=0)
+    # As a product of matrices: for a few dozen rows faster than a fast transform.
+    return np.asarray(of_band @ np.hypot(cosines @ centred, sines @ centred))
+
+
+@lru_cache(maxsize=64)
+def _fourier(count: int, rate: Optional[float]) -> tuple[Array, Array, Array]:
+    """A Fourier transform of ``count`` rows: cosines and sines ``[F, count]``; and the means over bands ``[4, F]``."""
+    angles = 2 * np.pi * np.outer(np.arange(count // 2 + 1), np.arange(count)) / count
     frequencies = np.fft.rfftfreq(count, 0.5 if rate is None else 1.0 / rate)
-    parts = []
-    for low, high in BANDS if rate is None else BANDS_HZ:
-        inside = (frequencies > low) & (frequencies <= high)
-        parts.append(magnitudes[inside].mean(axis=0) if inside.any() else np.zeros_like(magnitudes[0]))
-    return np.stack(parts)
+    bands = BANDS if rate is None else BANDS_HZ
+    inside = np.array([(frequencies > low) & (frequencies <= high) for low, high in bands], np.float64)
+    of_band = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1)
+    cosines, sines, means = (
+        array.astype(np.float32) for array in (np.cos(angles) / count, np.sin(angles) / count, of_band)
+    )
+    return cosines, sines, means
 
 
 _OF_ROWS = {"mean": _mean, "std": _std, "change": _change, "thirds": _thirds, "bands": _bands}

@@ -29,6 +29,7 @@ COMMANDS = {
     "info": "Print versions, runtime and CPU: what a bug report needs.",
     "dataset": "Count the clips of a data set, and warn of what would spoil a training.",
     "extract": "Embed the clips of a data set and keep the embeddings.",
+    "teach": "Learn a bundle for your own actions in seconds, without TensorFlow.",
     "train": "Train a bundle for the actions in a folder of clips.",
     "evaluate": "Measure a bundle on labelled clips, and write a report.",
     "compare": "Compare evaluations of several bundles on the same clips.",

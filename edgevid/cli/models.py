@@ -132,7 +132,7 @@ def _bundle_record(bundle: Bundle) -> dict[str, Any]:
 def _embedder_text(entry: EmbedderEntry) -> str:
     """Of the most common one, the frame through a network, the network's name."""
     if entry.network is None:
-        return entry.kind
+        return f"{entry.kind} ({entry.options['where']})" if "where" in entry.options else entry.kind
     return entry.network.name if entry.kind == "cnn" else f"{entry.kind} of {entry.network.name}"
 
 

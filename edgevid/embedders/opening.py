@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Any, Optional
+from functools import partial
+from typing import Any, Callable, Optional
 
 from ..bundles import EmbedderEntry, ExtractorFile, find_extractor
 from ..errors import BundleError, OptionError
 from .base import Embedder
 from .cnn import CnnEmbedder
+from .flow_histogram import FlowHistogram
 from .frame_difference import FrameDifference
+from .motion_region import MotionRegion
 
 # What may be chosen by name; the options are those that were measured to be good.
-_OPTIONS: dict[str, dict[str, Any]] = {CnnEmbedder.kind: {}, FrameDifference.kind: {"seconds": 0.1, "gain": 2.0}}
+_REGION = {"seconds": 0.1, "difference": False, "gain": 2.0}
+_FLOW = {"where": "region", "seconds": 0.08, "samples_per_second": 12.5}
+_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "cnn": (CnnEmbedder.kind, {}),
+    "frame-difference": (FrameDifference.kind, {"seconds": 0.1, "gain": 2.0}),
+    "motion-region": (MotionRegion.kind, _REGION),
+    "region-difference": (MotionRegion.kind, {**_REGION, "difference": True}),
+    "flow-histogram": (FlowHistogram.kind, {**_FLOW, "where": "whole"}),
+    "region-flow": (FlowHistogram.kind, _FLOW),
+}
 KINDS = tuple(_OPTIONS)
-DEFAULT_KINDS = (CnnEmbedder.kind,)
+DEFAULT_KINDS = ("cnn",)
+_WITHOUT_NETWORK = (FlowHistogram.kind,)
 
 
 def entries_for(kinds: Sequence[str] = DEFAULT_KINDS, extractor: Optional[str] = None) -> list[EmbedderEntry]:
@@ -30,10 +44,12 @@ def entries_for(kinds: Sequence[str] = DEFAULT_KINDS, extractor: Optional[str] =
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise OptionError(f"embedders={tuple(kinds)!r} was given; expected one or more of: {', '.join(KINDS)}.")
-    if not kinds:
-        return []
-    network = find_extractor(extractor)
-    return [EmbedderEntry(kind, network, dict(_OPTIONS[kind])) for kind in kinds]
+    entries = []
+    for name in kinds:
+        kind, options = _OPTIONS[name]
+        network = None if kind in _WITHOUT_NETWORK else find_extractor(extractor)
+        entries.append(EmbedderEntry(kind, network, dict(options)))
+    return entries
 
 
 def open_embedders(
@@ -67,8 +83,11 @@ def open_embedders(
         for entry in entries:
             if entry.kind == CnnEmbedder.kind:
                 opened.append(network_of(entry))
-            elif entry.kind == FrameDifference.kind:
-                opened.append(_frame_difference(network_of(entry), entry.options))
+            elif entry.kind in (FrameDifference.kind, MotionRegion.kind):
+                made = FrameDifference if entry.kind == FrameDifference.kind else MotionRegion
+                opened.append(_made(partial(made, network_of(entry)), entry))
+            elif entry.kind == FlowHistogram.kind:
+                opened.append(_made(FlowHistogram, entry))
             else:
                 opened.append(_own(entry, own))
     except BaseException:
@@ -95,12 +114,13 @@ def card_identity(embedder: Embedder) -> dict[str, Any]:
     return {key: value for key, value in embedder.identity.items() if key not in ("runtime", "input_range")}
 
 
-def _frame_difference(network: CnnEmbedder, options: dict[str, Any]) -> FrameDifference:
+def _made(make: Callable[..., Embedder], entry: EmbedderEntry) -> Embedder:
     try:
-        return FrameDifference(network, **options)
+        return make(**entry.options)
     except (TypeError, OptionError) as error:
         raise BundleError(
-            f"The card describes a frame difference by {options!r}, which this edgevid does not know: {error} Upgrade edgevid."
+            f"The card describes an embedder {entry.kind!r} by {entry.options!r}, which this edgevid does not know: {error} "
+            "Upgrade edgevid."
         ) from error
 
 
@@ -111,7 +131,7 @@ def _own(entry: EmbedderEntry, own: Sequence[Embedder]) -> Embedder:
             f"The bundle was trained with an embedder {entry.kind!r}, which is no part of edgevid; give it: "
             "edgevid.load(bundle, embedders=[...])."
         )
-    if card_identity(given) != entry.identity:
+    if json.loads(json.dumps(card_identity(given))) != entry.identity:
         raise BundleError(
             f"The embedder {entry.kind!r} that was given is {card_identity(given)}; the bundle was trained with {entry.identity}."
         )

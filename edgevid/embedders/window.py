@@ -71,8 +71,9 @@ def aligned_row(embedding: Embedding, before: Optional[Array] = None) -> Array:
     Args:
         before: the row before, for embedders that nothing came of; default: zeros.
     """
-    if all(len(rows) == 1 for rows in embedding.rows):
-        return embedding.rows[0][0] if len(embedding.rows) == 1 else np.concatenate([r[0] for r in embedding.rows])
+    if len(embedding.rows) == 1 and len(embedding.rows[0]) == 1:
+        row: Array = embedding.rows[0][0]
+        return row
     parts, start = [], 0
     for rows in embedding.rows:
         end = start + rows.shape[1]

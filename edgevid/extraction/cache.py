@@ -21,6 +21,7 @@ import numpy as np
 
 from ..bundles import sha256_of
 from ..embedders import Embedder, Embedding, Window, embed_clip, spec_for
+from ..embedders.stream import embed_as_stream
 from ..errors import EdgevidError
 from ..support.files import whole
 from .config import EmbeddingConfig, embedders_of_this_thread, track_key
@@ -111,7 +112,12 @@ def extract_clip(
         return Extracted(files, in_cache=True)
     try:
         wanted = [embedders[k] for k in missing]
-        window = embed_clip(wanted, path, spec_for(wanted, config.num_samples, 1.0))
+        if config.interval_seconds is None:
+            window = embed_clip(wanted, path, spec_for(wanted, config.num_samples, 1.0))
+        else:
+            seconds = config.interval_seconds * config.num_samples
+            spec = spec_for(wanted, config.num_samples, seconds)
+            window = Window(embed_as_stream(wanted, path, spec, mirrored=config.mirrored))
         after = path.stat()
     except EdgevidError as error:
         return Extracted((), problem=str(error))

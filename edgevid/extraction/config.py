@@ -23,6 +23,8 @@ class EmbeddingConfig:
         entries: the embedders, as a card lists them; those of ``own`` too.
         runtime: ``"litert"`` or ``"tflite-runtime"``: their quantised outputs differ by a few units of the last place.
         num_samples: of a clip.
+        mirrored: embed the mirror image of each frame, for training on more.
+        interval_seconds: embed clips as a stream would, a sample each so many seconds; None: uniformly over the clip.
         own: the caller's embedders, for kinds that edgevid does not know. With any the work is done in this process.
     """
 
@@ -30,6 +32,8 @@ class EmbeddingConfig:
     runtime: str
     num_samples: int = SAMPLES_PER_CLIP
     own: tuple[Embedder, ...] = ()
+    interval_seconds: Optional[float] = None
+    mirrored: bool = False
 
     @classmethod
     def of(
@@ -39,6 +43,7 @@ class EmbeddingConfig:
         *,
         runtime: Optional[str] = None,
         num_samples: int = SAMPLES_PER_CLIP,
+        interval_seconds: Optional[float] = None,
     ) -> EmbeddingConfig:
         """A configuration of embedders that a card lists, and of the caller's own after them.
 
@@ -51,7 +56,7 @@ class EmbeddingConfig:
         entries = (*entries, *(entry_of(embedder) for embedder in own))
         if not entries:
             raise OptionError("No embedder was given; expected one or more, edgevid's or of your own.")
-        return cls(entries, select_runtime(runtime).name, num_samples, tuple(own))
+        return cls(entries, select_runtime(runtime).name, num_samples, tuple(own), interval_seconds)
 
     def open(self, num_threads: Optional[int] = None) -> list[Embedder]:
         """The embedders, opened."""
@@ -98,4 +103,7 @@ def track_key(config: EmbeddingConfig, embedder: Embedder) -> dict[str, Any]:
     """What an embedder's embeddings of a clip depend on, besides the clip."""
     identity = {**embedder.identity, "runtime": config.runtime}
     offsets, rate = list(embedder.frame_offsets), embedder.samples_per_second
-    return {"embedder": identity, "samples": config.num_samples, "frame_offsets": offsets, "samples_per_second": rate}
+    samples = config.num_samples if config.interval_seconds is None else {"seconds_apart": config.interval_seconds}
+    if config.mirrored:
+        identity["mirrored"] = True
+    return {"embedder": identity, "samples": samples, "frame_offsets": offsets, "samples_per_second": rate}

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import __version__
+from ..bundles.writing import check_output, embedder_entries
 from ..datasets.clips import SPLITS
 from ..errors import ExtraNotInstalledError
 from .advice import warnings
-from .card import embedder_entries, versions
+from .card import versions
 from .curves import curves_plot
 from .data import TrainingData, count_clips, group_names, prepare
-from .export import check_output
 from .fit import Fitted, fit
 from .networks import load_keras
 from .packaging import WrittenBundle, write_bundle
@@ -120,7 +120,7 @@ def _config(
             "clips_sha256": hashlib.sha256(digest.encode()).hexdigest(),
             "embeddings_sha256": hashlib.sha256(data.labelled.embeddings.data).hexdigest(),
         },
-        "embedders": embedder_entries(data.config),
+        "embedders": embedder_entries(data.config.entries),
         "versions": versions(),
     }
 

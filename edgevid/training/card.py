@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..bundles import BUNDLE_FORMAT, CARD_NAME, EmbedderEntry, ExtractorFile, models_folder, sha256_of
+from ..bundles import BUNDLE_FORMAT, sha256_of
+from ..bundles.writing import embedder_entries
 from ..classifiers.opening import RECURRENT, WINDOWS
 from ..datasets.clips import Clip
-from ..extraction import EmbeddingConfig
 from .data import TrainingData, count_clips, group_names
 from .export import CLASSIFIER_NAME, measure_speed
 from .fit import Fitted
@@ -59,7 +57,7 @@ def make_card(
             "parameters": int(fitted.network.count_params()),
             "measured": measure_speed(path, data.config.num_samples),
         },
-        "embedders": embedder_entries(data.config),
+        "embedders": embedder_entries(data.config.entries),
         "training": {
             "data": request.data_description,
             "training": count_clips(data.of("train")),
@@ -82,31 +80,6 @@ def make_card(
     }
 
 
-def write_card(folder: Path, card: dict[str, Any]) -> None:
-    """Write ``card.json`` into a bundle's folder."""
-    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / CARD_NAME).write_text(text + "\n", encoding="utf-8")
-
-
-def embedder_entries(config: EmbeddingConfig) -> list[dict[str, Any]]:
-    """What a card, and a run folder, say of the embedders."""
-
-    def of(entry: EmbedderEntry) -> dict[str, Any]:
-        network = entry.network
-        named = {} if network is None else {"network": {"name": network.name, "sha256": network.sha256}}
-        return {"kind": entry.kind, **named, **entry.options}
-
-    return [of(entry) for entry in config.entries]
-
-
-def copy_networks(config: EmbeddingConfig, folder: Path) -> None:
-    """Put the embedders' networks into a bundle's folder, but for those that ship with edgevid: it then needs nothing else."""
-    networks = {entry.network.sha256: entry.network for entry in config.entries if entry.network is not None}
-    for network in networks.values():
-        if network.path.parent.resolve() != models_folder().resolve():
-            _copy_network(network, folder)
-
-
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide the weights, of those that are installed."""
     found = {"python": platform.python_version()}
@@ -116,15 +89,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _copy_network(extractor: ExtractorFile, folder: Path) -> None:
-    name = extractor.path.stem
-    if f"{name}.tflite" == CLASSIFIER_NAME or f"{name}.json" == CARD_NAME:
-        name = "extractor"
-    shutil.copyfile(extractor.path, folder / f"{name}.tflite")
-    text = json.dumps({**extractor.card, "file": f"{name}.tflite"}, indent=2, ensure_ascii=False)
-    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _held_out(clips: Sequence[Clip]) -> dict[str, Any]:

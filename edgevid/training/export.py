@@ -1,25 +1,20 @@
-"""A trained Keras network -> a TFLite file -> a bundle's folder."""
+"""A trained Keras network -> a TFLite file that gives the same probabilities."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
-import shutil
 import statistics
 import time
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundles import CARD_NAME
 from ..classifiers import RecurrentClassifier, open_network
 from ..embedders import Window
-from ..errors import BundleError, ModelError
+from ..errors import ModelError
 from ..sampling import SAMPLES_PER_CLIP
 from .inference import deployed_function
 from .networks import SINGLE_FRAME, architecture_of
@@ -166,52 +161,3 @@ def _forward(network: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     run = function.get_concrete_function()
     parts = [run(tf.constant(inputs[at : at + _BATCH])).numpy() for at in range(0, len(inputs), _BATCH)]
     return np.concatenate(parts) if parts else np.zeros((0, network.output_shape[-1]), np.float32)
-
-
-def check_output(output: Path, overwrite: bool) -> None:
-    """Say before the work starts that a bundle cannot be written there.
-
-    Raises:
-        BundleError: something is there that is not a bundle, or is one and ``overwrite`` is false; or no folder can be made.
-    """
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        if not (output / CARD_NAME).is_file():
-            raise BundleError(f"{output} exists and is not a bundle; name a folder that is not there yet.")
-        if not overwrite:
-            raise BundleError(f"The bundle {output} exists; give --overwrite to replace it, or name another folder.")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BundleError(f"The folder {output.parent} cannot be made: {error}.") from error
-    if not os.access(output.parent, os.W_OK):
-        raise BundleError(f"The folder {output.parent} cannot be written; name another place for the bundle.")
-
-
-@contextlib.contextmanager
-def new_bundle(output: Path) -> Iterator[Path]:
-    """A temporary folder that takes ``output``'s place when the block ends well, and vanishes when it does not.
-
-    So there is either the whole bundle or none: an error or Ctrl-C leaves what was there before.
-    """
-    folder = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
-    folder.mkdir()  # not by tempfile: its folders are for their owner only
-    try:
-        yield folder
-        _take_place(folder, output)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _take_place(folder: Path, output: Path) -> None:
-    if not output.exists():
-        folder.rename(output)
-        return
-    # A folder that is not empty cannot be replaced in one step: move it aside, and back should the second step fail.
-    aside = folder.with_name(f"{folder.name}.old")
-    output.rename(aside)
-    try:
-        folder.rename(output)
-    except BaseException:
-        aside.rename(output)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundles import open_bundle
+from ..bundles.writing import copy_networks, new_bundle, write_card
 from ..classifiers.opening import open_classifier
 from ..datasets.clips import Clip, DatasetError
 from ..embedders import Embedder, Window
@@ -22,9 +23,9 @@ from ..evaluation.predictions import clip_names, predict_clips
 from ..recognizer import load
 from ..sources import VideoFile
 from .calibration import fit_calibration
-from .card import copy_networks, make_card, write_card
+from .card import make_card
 from .data import TrainingData, embed
-from .export import CLASSIFIER_NAME, check_parity, new_bundle, predict, predict_frames, to_tflite
+from .export import CLASSIFIER_NAME, check_parity, predict, predict_frames, to_tflite
 from .fit import Fitted, LabelledEmbeddings
 from .progress import Reporter
 from .request import TrainingRequest
@@ -82,7 +83,7 @@ def write_bundle(
         groups = [(clip.label, clip.group) for clip in data.of("validation")]
         calibration = fit_calibration(parity.probabilities, held_out.classes, groups)
         reporter.say(calibration.text)
-        copy_networks(data.config, folder)
+        copy_networks(data.config.entries, folder)
         card = make_card(request, data, settings, recipe, fitted, folder)
         window = request.window_seconds
         card["sampling"]["window_seconds"] = median_seconds(data.of("train")) if window is None else float(window)

@@ -48,7 +48,9 @@ def test_models_in_the_users_folder_are_listed_and_a_damaged_one_is_a_failure(ca
     outcome = call("models")
     assert outcome.code == 0
     assert str(mine / "my_cnn.tflite") in outcome.out
-    assert sum(line.startswith("exercises10") for line in outcome.out.splitlines()) == 2, "the shipped one and its copy"
+    assert sum(line.startswith("exercises10 ") for line in outcome.out.splitlines()) == 2, (
+        "the shipped one and its copy"
+    )
     assert call("models", "my_cnn").code == 0
     with (mine / "my_cnn.tflite").open("ab") as file:
         file.write(b"x")

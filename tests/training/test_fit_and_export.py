@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from training_data import LABELS, Said, require_training_extra, synthetic
 
+from edgevid.bundles.writing import check_output, new_bundle
 from edgevid.datasets.division import Fold
 from edgevid.errors import BundleError, OptionError
 from edgevid.training import tuning
 from edgevid.training.curves import curves_plot
-from edgevid.training.export import check_output, new_bundle, predict
+from edgevid.training.export import predict
 from edgevid.training.fit import Epoch, FitOptions, Fitted, LabelledEmbeddings, TrainingError, fit
 from edgevid.training.networks import NetworkOptions
 from edgevid.training.progress import epoch_line

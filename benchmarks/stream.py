@@ -1,0 +1,114 @@
+"""What a sample of a stream costs with each bundle, beside one bare run of the network.
+
+All that a camera of 25 frames a second needs between two samples counts: sampling, embedders (those with a rate of their own
+too), the classifier's rolling form. Bundles and the bare invoke() take turns, so that each finds the caches as the others left
+them.
+
+    python benchmarks/stream.py exercises10 exercises10-light
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from measure import environment, latency_fields, save
+
+import edgevid
+from edgevid.bundles import find_extractor
+from edgevid.embedders.opening import open_cnn
+from edgevid.errors import EdgevidError
+
+FPS = 25.0
+
+
+def moving_scene(width: int, height: int, count: int = 50) -> list[np.ndarray]:
+    """Frames in which a textured square goes to and fro before a textured wall."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(40, 200, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    wall = np.kron(coarse, np.ones((8, 8, 1), np.uint8))[:height, :width]
+    square = rng.integers(0, 255, (height // 3, height // 3, 3), dtype=np.uint8)
+    frames = []
+    for k in range(count):
+        frame, x = wall.copy(), round((width - height // 3) * (0.5 + 0.4 * np.sin(k / 5)))
+        frame[height // 3 : 2 * (height // 3), x : x + height // 3] = square
+        frames.append(frame)
+    return frames
+
+
+class Costs:
+    """A stream with a bundle, and the milliseconds that each of its samples took."""
+
+    def __init__(self, name: str, frames: list[np.ndarray], threads: int, runtime: Optional[str]) -> None:
+        self.recognizer = edgevid.load(name, num_threads=threads, runtime=runtime)
+        self.name, self.times = self.recognizer.name, list[float]()
+        self._stream, self._frames, self._number = self.recognizer.open_stream(), frames, 0
+
+    def next_sample(self) -> None:
+        """Push frames until one completes a sample."""
+        samples, start = self._stream.samples, time.perf_counter()
+        while self._stream.samples == samples:
+            now = self._number / FPS
+            if self._stream.wants(now):
+                self._stream.push(self._frames[self._number % len(self._frames)], now)
+            self._number += 1
+        self.times.append((time.perf_counter() - start) * 1000)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundles", nargs="+", metavar="BUNDLE", help="names or folders of bundles")
+    parser.add_argument("--width", type=int, default=320, help="of the frames (default: %(default)s)")
+    parser.add_argument("--height", type=int, default=240, help="of the frames (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="interpreter threads (default: %(default)s)")
+    parser.add_argument("--samples", type=int, default=500, help="timed samples of each (default: %(default)s)")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
+    args = parser.parse_args()
+
+    import cv2
+
+    cv2.setNumThreads(args.threads)
+    frames = moving_scene(args.width, args.height)
+    costs = [Costs(name, frames, args.threads, args.runtime) for name in args.bundles]
+    cnn = open_cnn(find_extractor(), num_threads=args.threads, runtime=args.runtime)
+    cnn.embed_picture(frames[0])
+    bare: list[float] = []
+    warmup = 2 * max(cost.recognizer.num_samples for cost in costs)
+    for _ in range(warmup + args.samples):
+        for cost in costs:
+            cost.next_sample()
+        start = time.perf_counter()
+        cnn.model._interpreter.invoke()
+        bare.append((time.perf_counter() - start) * 1000)
+    invoke = latency_fields(bare[warmup:])
+    print(f"{'bare invoke()':22} median {invoke['median_ms']:7.3f} ms")
+    result = {}
+    for cost in costs:
+        fields = latency_fields(cost.times[warmup:])
+        ratio = fields["median_ms"] / invoke["median_ms"]
+        steadiness = fields["p95_ms"] / fields["median_ms"]
+        print(
+            f"{cost.name:22} median {fields['median_ms']:7.3f} ms, {ratio:5.2f} invokes; 95th percentile {steadiness:.2f} medians"
+        )
+        result[cost.name] = {"latency": fields, "invokes": round(ratio, 3)}
+    frame_size = [args.width, args.height]
+    save(
+        {
+            "benchmark": "stream", "environment": environment(args.runtime), "frame": frame_size, "fps": FPS,
+            "threads": args.threads, "invoke": invoke, "bundles": result,
+        },
+        args.json,
+    )  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EdgevidError as error:
+        sys.exit(str(error))

@@ -1,0 +1,101 @@
+"""Bundles that are written: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import BundleError
+from .bundle import EmbedderEntry
+from .cards import CARD_NAME
+from .networks import ExtractorFile, models_folder
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Say before the work starts that a bundle cannot be written there.
+
+    Raises:
+        BundleError: something is there that is not a bundle, or is one and ``overwrite`` is false; or no folder can be made.
+    """
+    if output.exists():
+        is_empty = output.is_dir() and not any(output.iterdir())
+        if not is_empty and not (output / CARD_NAME).is_file():
+            raise BundleError(f"{output} exists and is not a bundle; name a folder that is not there yet.")
+        if not is_empty and not overwrite:
+            raise BundleError(f"The bundle {output} exists; give --overwrite to replace it, or name another folder.")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BundleError(f"The folder {output.parent} cannot be made: {error}.") from error
+    if not os.access(output.parent, os.W_OK):
+        raise BundleError(f"The folder {output.parent} cannot be written; name another place for the bundle.")
+
+
+@contextlib.contextmanager
+def new_bundle(output: Path) -> Iterator[Path]:
+    """A temporary folder that takes ``output``'s place when the block ends well, and vanishes when it does not.
+
+    So there is either the whole bundle or none: an error or Ctrl-C leaves what was there before.
+    """
+    folder = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
+    folder.mkdir()  # not by tempfile: its folders are for their owner only
+    try:
+        yield folder
+        _take_place(folder, output)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write ``card.json`` into a bundle's folder."""
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / CARD_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def embedder_entries(entries: Sequence[EmbedderEntry]) -> list[dict[str, Any]]:
+    """What a card, and a run folder, say of the embedders."""
+    return [_embedder_entry(entry) for entry in entries]
+
+
+def _embedder_entry(entry: EmbedderEntry) -> dict[str, Any]:
+    network = entry.network
+    named = {} if network is None else {"network": {"name": network.name, "sha256": network.sha256}}
+    return {"kind": entry.kind, **named, **entry.options}
+
+
+def copy_networks(entries: Sequence[EmbedderEntry], folder: Path) -> None:
+    """Put the embedders' networks into a bundle's folder, but for those that ship with edgevid: it then needs nothing else."""
+    networks = {entry.network.sha256: entry.network for entry in entries if entry.network is not None}
+    for network in networks.values():
+        if network.path.parent.resolve() != models_folder().resolve():
+            _copy_network(network, folder)
+
+
+def _copy_network(extractor: ExtractorFile, folder: Path) -> None:
+    name = extractor.path.stem
+    if name == "classifier" or f"{name}.json" == CARD_NAME:
+        name = "extractor"
+    shutil.copyfile(extractor.path, folder / f"{name}.tflite")
+    text = json.dumps({**extractor.card, "file": f"{name}.tflite"}, indent=2, ensure_ascii=False)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _take_place(folder: Path, output: Path) -> None:
+    if not output.exists():
+        folder.rename(output)
+        return
+    # A folder that is not empty cannot be replaced in one step: move it aside, and back should the second step fail.
+    aside = folder.with_name(f"{folder.name}.old")
+    output.rename(aside)
+    try:
+        folder.rename(output)
+    except BaseException:
+        aside.rename(output)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,141 @@
+"""``edgevid teach``: labelled clips -> a bundle, in closed form, with the core install only."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..datasets.reading import open_dataset
+from ..embedders.opening import KINDS
+from ..errors import OptionError
+from ..extraction import default_cache
+from ..teach import Taught, TeachOptions, teach, wilson_interval
+from .interrupts import interruptible
+from .options import DATA_HELP, add_ucf101_options, positive_int, positive_seconds, repeatable_command, without_place
+from .output import Progress, print_error, table
+
+_EPILOG = """\
+Statistics of the last seconds (of the moving region through a convolutional network, and of optical flow) go into a linear
+classifier, which is fitted in seconds once the clips are embedded. It needs neither Keras nor TensorFlow. `edgevid train`
+trains the thesis's recurrent networks; it pays with thousands of clips.
+
+The accuracy that is printed is of clips whose whole group (people, place) was held out in turn; the bundle is then fitted
+on all clips that are not test clips.
+"""
+_OF_THIS_PLACE = ("output", "cache", "jobs", "overwrite")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    default = TeachOptions()
+    parser.add_argument("data", type=Path, metavar="DATA", help=DATA_HELP)
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="BUNDLE", help="folder to write the bundle to"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
+    parser.add_argument(
+        "--embedders", type=_kinds, default=default.embedders, metavar="KIND,...",
+        help=f"what is embedded, side by side, of: {', '.join(KINDS)} (default: {','.join(default.embedders)})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--extractor", metavar="NAME", help="their network; see `edgevid models` (default: the shipped one)"
+    )
+    parser.add_argument(
+        "--mirror", action="store_true",
+        help="learn from mirror images too: more to learn from, but left and right become one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--window-seconds", type=positive_seconds, default=default.window_seconds, metavar="S",
+        help="what a window of a stream spans (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--evaluate-test", action="store_true",
+        help="measure the finished bundle on the test clips that the data names; do it once, at the end",
+    )  # fmt: skip
+    parser.add_argument(
+        "--outside", type=Path, metavar="FOLDER",
+        help="with --evaluate-test: clips of other actions, to measure how many of them the bundle rejects",
+    )  # fmt: skip
+    parser.add_argument("--classes", type=_names, metavar="A,B,...", help="learn these classes only (default: all)")
+    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
+    parser.add_argument("-j", "--jobs", type=positive_int, metavar="N", help="processes that embed (default: CPUs)")
+    add_ucf101_options(parser)
+    card = parser.add_argument_group("card")
+    card.add_argument("--name", metavar="NAME", help="of the bundle (default: the folder's)")
+    card.add_argument(
+        "--description", default="", metavar="TEXT", help="what the data are (default: the folder's name)"
+    )
+    card.add_argument("--licence", default="not stated", metavar="TEXT", help="of the weights (default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.outside and not args.evaluate_test:
+        raise OptionError(
+            "--outside was given without --evaluate-test; give both: rejection is measured beside the test clips."
+        )
+    dataset = open_dataset(args.data, list_number=args.split_list, lists_folder=args.splits)
+    known = {clip.label for clip in dataset.clips}
+    unknown = [name for name in args.classes or () if name not in known]
+    if unknown:
+        raise OptionError(
+            f"--classes names {', '.join(unknown)}; the classes of {args.data} are {', '.join(sorted(known))}."
+        )
+    chosen = set(args.classes or known)
+    clips = [clip for clip in dataset.clips if clip.split != "test" and clip.label in chosen]
+    test = [clip for clip in dataset.clips if clip.split == "test" and clip.label in chosen]
+    others = open_dataset(args.outside, ignore_splits=True).clips if args.outside else []
+    outside = [clip for clip in others if clip.label not in chosen]
+    words = ["teach", args.data.resolve().name, "-o", without_place(args.output)]
+    options = TeachOptions(
+        embedders=args.embedders,
+        extractor=args.extractor,
+        window_seconds=args.window_seconds,
+        mirror=args.mirror,
+        cache=args.cache,
+        jobs=args.jobs,
+        test=test if args.evaluate_test else (),
+        outside=outside if args.evaluate_test else (),
+        name=args.name,
+        description=args.description or args.data.resolve().name,
+        licence=args.licence,
+        command=repeatable_command(words, args, add_arguments, _OF_THIS_PLACE),
+    )
+    total = len(clips) * (2 if args.mirror else 1) + len(options.test) + len(options.outside)
+    with interruptible(), Progress(total, "clips") as progress:
+        taught = teach(
+            clips, args.output, options, overwrite=args.overwrite, progress=lambda done, total: progress.advance()
+        )
+    _print(taught)
+    return 0
+
+
+def _print(taught: Taught) -> None:
+    for clip, reason in taught.skipped:
+        print_error("teach", f"skipped {clip.path}: {reason}")
+    print(f"{taught.folder}: {len(taught.labels)} classes of {taught.clips} clips in {taught.groups} groups")
+    if taught.accuracy is None:
+        print("not measured: all clips are of one group; record some with other people or in other places")
+        return
+    low, high = wilson_interval(int(taught.confusion.trace()), int(taught.confusion.sum()))
+    print(
+        f"accuracy, groups held out in turn: {taught.accuracy:.1%} [{100 * low:.1f}, {100 * high:.1f}] (95 % Wilson interval)"
+    )
+    rows = [("class", "clips", "right", "most often taken for")]
+    for k, (label, row) in enumerate(zip(taught.labels, taught.confusion)):
+        others = row.copy()
+        others[k] = 0
+        wrong = f"{taught.labels[int(others.argmax())]} ({others.max()})" if others.any() else ""
+        rows.append((label, str(row.sum()), str(row[k]), wrong))
+    print("\n".join(table(rows, right=(1, 2))))
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = _names(text)
+    if not set(kinds) <= set(KINDS):
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected some of {', '.join(KINDS)}")
+    return kinds
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

@@ -1,0 +1,141 @@
+"""Where things move: a square around the motion of the last seconds, found on small grey pictures."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..frames import Frame
+
+Grey = NDArray[np.uint8]
+
+# Size of the grey pictures; their shape is not kept, like that of the networks' pictures.
+WIDTH, HEIGHT = 160, 120
+# Differences up to the first are noise; above the second they count as this much: a white shirt moves no more than a grey one.
+_NOISE, _MOST = 12, 40
+# What an older difference still counts after a second
+_KEPT_A_SECOND = 0.7
+# The box holds the middle part of the motion in each direction, and more around it
+_MIDDLE = 0.94
+_MARGIN = 1.3
+_LEAST_HEIGHT = 0.25
+# Motion below this many grey levels a pixel is none
+_STILL = 0.02
+# A shift of the camera below this many pixels is none
+_LEAST_SHIFT = 0.25
+# A still picture keeps its region for so long
+_HOLD_SECONDS = 3.0
+
+
+def _cv2() -> Any:
+    """OpenCV, whose annotations refuse numbers beside pictures."""
+    import cv2
+
+    return cv2
+
+
+class Region(NamedTuple):
+    """A part of a frame, in parts of its width and height, 0 to 1."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+WHOLE = Region(0.0, 0.0, 1.0, 1.0)
+
+
+def grey_picture(frame: Frame) -> Grey:
+    """uint8 ``[120, 160]`` of a frame, uint8 ``[H, W, 3]`` RGB: what motion is looked for in."""
+    import cv2
+
+    small = cv2.resize(frame, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+
+
+class RegionTracker:
+    """Follows the motion of one stream, causally: the region at t depends on frames up to t only, at constant cost.
+
+    Differences of successive grey pictures, the camera's own motion taken out and noise subtracted, are summed with older ones
+    that fade. The box of the middle 94 % of this energy in x and in y, 1.3 times as large, square in pixels, at least a quarter
+    of the height, is the region. Where nothing moves any more it stays for three seconds; then the whole picture counts.
+    """
+
+    def __init__(self) -> None:
+        self._energy: NDArray[np.float32] = np.zeros((HEIGHT, WIDTH), np.float32)
+        self._last: Optional[float] = None
+        self._moved = -np.inf
+        self.region = WHOLE
+
+    def update(
+        self, before: Grey, now: Grey, timestamp: float, aspect: float, shift: tuple[float, float] = (0.0, 0.0)
+    ) -> Region:
+        """The region after one more pair of pictures.
+
+        Args:
+            before, now: see :func:`grey_picture`.
+            timestamp: seconds, of ``now``.
+            aspect: the frame's width divided by its height.
+            shift: by how many pixels, right and down, the camera's motion moved the picture; see :func:`camera_shift`.
+        """
+        cv2 = _cv2()
+        if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:
+            moved = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+            before = cv2.warpAffine(before, moved, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+        difference = cv2.min(cv2.subtract(cv2.absdiff(before, now), _NOISE), _MOST - _NOISE)
+        if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:  # what came into the picture at its edges has not moved
+            x, y = (min(math.ceil(abs(part)) + 1, 40) for part in shift)
+            difference[:y], difference[HEIGHT - y :], difference[:, :x], difference[:, WIDTH - x :] = 0, 0, 0, 0
+        kept = 0.0 if self._last is None else _KEPT_A_SECOND ** max(timestamp - self._last, 0.0)
+        self._last = timestamp
+        self._energy *= np.float32(kept)
+        cv2.accumulate(difference, self._energy)
+        if float(difference.mean()) >= _STILL:
+            self._moved = timestamp
+            self.region = _box(self._energy, aspect)
+        elif timestamp - self._moved > _HOLD_SECONDS:
+            self._energy[:] = 0
+            self.region = WHOLE
+        return self.region
+
+
+def camera_shift(flow: NDArray[np.float32]) -> tuple[float, float]:
+    """How far the camera's motion moved the picture, pixels right and down: the median of a flow ``[120, 160, 2]``."""
+    x, y = np.median(flow[::4, ::4].reshape(-1, 2), axis=0)
+    return float(x), float(y)
+
+
+def _box(energy: NDArray[np.float32], aspect: float) -> Region:
+    (left, right), (top, bottom) = _middle(energy.sum(axis=0)), _middle(energy.sum(axis=1))
+    # in parts of the height, so that a square is one in pixels
+    width, height = (right - left) * aspect, bottom - top
+    side = min(max(_MARGIN * max(width, height), _LEAST_HEIGHT), max(1.0, aspect))
+    (x0, x1), (y0, y1) = _span((left + right) / 2, min(side / aspect, 1.0)), _span((top + bottom) / 2, min(side, 1.0))
+    return Region(x0, y0, x1, y1)
+
+
+def _middle(profile: NDArray[np.float32]) -> tuple[float, float]:
+    """Where the middle part of a profile begins and ends, in parts of its length."""
+    sums = np.cumsum(profile, dtype=np.float64)
+    sums /= sums[-1]
+    rest = (1 - _MIDDLE) / 2
+    begin, end = np.searchsorted(sums, [rest, 1 - rest])
+    return begin / len(profile), (end + 1) / len(profile)
+
+
+def _span(centre: float, length: float) -> tuple[float, float]:
+    """A span of this length about the centre, moved into 0 to 1."""
+    begin = min(max(centre - length / 2, 0.0), 1.0 - length)
+    return begin, begin + length
+
+
+def cropped(frame: Frame, region: Region) -> Frame:
+    """The region's part of a frame, uint8 ``[h, w, 3]``, at least one pixel."""
+    height, width = frame.shape[:2]
+    left, top = min(int(region.left * width), width - 1), min(int(region.top * height), height - 1)
+    right, bottom = max(round(region.right * width), left + 1), max(round(region.bottom * height), top + 1)
+    return frame[top:bottom, left:right]

@@ -1,0 +1,132 @@
+"""Frames that arrive one by one -> the embeddings of each sample: sampler -> embedders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..frames import Frame, check_frame
+from ..sampling import Clip, SampleSpec, StreamSampler
+from ..sampling.clip import count_frames
+from ..sources import VideoFile
+from .base import Array, Embedder, embed_checked
+from .window import Embedding, Window
+
+
+class Made(NamedTuple):
+    """What a frame gives.
+
+    Attributes:
+        embeddings: of the samples that it completes: none as a rule between two of them, several where it stands for several.
+        between: for each embedder, what came since the last sample of the bundle.
+    """
+
+    embeddings: tuple[Embedding, ...]
+    between: list[tuple[Array, ...]]
+
+
+class StreamEmbedder:
+    """Samples the frames of one stream and embeds the samples. Belongs to one thread at a time.
+
+    :meth:`make` changes nothing but what embedders remember; :meth:`take` takes the frame. So what fails between them leaves the
+    stream as it was before the frame.
+
+    Args:
+        embedders: side by side; each is asked for a fresh one.
+        spec: the samples.
+    """
+
+    def __init__(self, embedders: Sequence[Embedder], spec: SampleSpec) -> None:
+        self._sampler = StreamSampler(spec)
+        self._embedders = [embedder.fresh() for embedder in embedders]
+        self._between: list[tuple[Array, ...]] = [() for _ in embedders]
+
+    @property
+    def spec(self) -> SampleSpec:
+        return self._sampler.spec
+
+    def wants(self, timestamp: float) -> bool:
+        """Whether a frame taken at ``timestamp`` (seconds) would be used, for a sample now or later. Changes nothing."""
+        return self._sampler.wants(timestamp)
+
+    def make(self, frame: Frame, timestamp: float) -> Made:
+        """What a frame gives.
+
+        Raises:
+            FrameError: not a frame. TimestampError: not finite, or before the last one. ModelError: an embedder failed.
+        """
+        check_frame(frame)
+        timestamp = self._sampler.check(timestamp)
+        made = [
+            (embed_checked(embedder, one.sample),) * one.ticks if one is not None else ()
+            for embedder, one in zip(self._embedders, self._sampler.due(frame, timestamp))
+        ]
+        between = [before + new for before, new in zip(self._between, made)]
+        ticks = self._sampler.ticks_due(timestamp)
+        if not ticks:
+            return Made((), between)
+        columns = [self._by_sample(k, rows, ticks) for k, rows in enumerate(between)]
+        embeddings = (Embedding(tuple(column[i] for column in columns), timestamp) for i in range(ticks))
+        return Made(tuple(embeddings), [() for _ in between])
+
+    def take(self, made: Made, frame: Frame, timestamp: float) -> None:
+        """Take a frame, of which ``made`` was made."""
+        self._between = made.between
+        self._sampler.advance(frame, self._sampler.check(timestamp))
+
+    def reset(self) -> None:
+        """A new scene begins: forget everything."""
+        self._sampler.reset()
+        self._embedders = [embedder.fresh() for embedder in self._embedders]
+        self._between = [() for _ in self._between]
+
+    def _by_sample(self, k: int, rows: tuple[Array, ...], ticks: int) -> list[Array]:
+        """What embedder ``k`` gave for each of so many samples, float32 ``[n, dim]``."""
+        if self.spec.tracks[k].samples_per_second is None:
+            return [rows[-1][np.newaxis]] * ticks
+        stacked = np.stack(rows) if rows else np.zeros((0, self._embedders[k].dim), np.float32)
+        return np.array_split(stacked, ticks)
+
+
+def embed_as_stream(
+    embedders: Sequence[Embedder], clip: Clip, spec: SampleSpec, *, fps: float = 25.0, mirrored: bool = False
+) -> list[Embedding]:
+    """The embeddings that a stream over a finished clip gives, one for each sample.
+
+    Args:
+        embedders: side by side, one for each track of ``spec``.
+        clip: path of a video file; or its frames, uint8 ``[N, H, W, 3]`` RGB or a sequence of frames, ``fps`` a second.
+        mirrored: embed the mirror image of each frame.
+
+    Raises:
+        SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
+    """
+    stream = StreamEmbedder(embedders, spec)
+    steps: list[Embedding] = []
+
+    def push(frame: Frame, timestamp: float) -> None:
+        frame = np.ascontiguousarray(frame[:, ::-1]) if mirrored else frame
+        made = stream.make(frame, timestamp)
+        steps.extend(made.embeddings)
+        stream.take(made, frame, timestamp)
+
+    if isinstance(clip, (str, Path)):
+        with VideoFile(clip) as video:
+            for timestamp, frame in video.frames(stream.wants):
+                push(frame, timestamp)
+    else:
+        for number in range(count_frames(clip)):
+            if stream.wants(number / fps):
+                push(clip[number], number / fps)
+    return steps
+
+
+def cut_windows(steps: Sequence[Embedding], num_samples: int, hop: int = 1) -> list[Window]:
+    """Full windows of a stream's embeddings, one every ``hop`` samples, the newest among them; of fewer samples one of all."""
+    if len(steps) <= num_samples:
+        return [Window(steps)]
+    ends = range(len(steps), num_samples - 1, -hop)
+    return [Window(steps[end - num_samples : end]) for end in reversed(ends)]

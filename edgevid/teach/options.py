@@ -1,0 +1,47 @@
+"""How to teach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from ..datasets.clips import Clip
+from ..embedders import Embedder
+from ..extraction import default_cache
+
+
+@dataclass(frozen=True)
+class TeachOptions:
+    """How to teach.
+
+    Attributes:
+        embedders: names of embedders side by side, see :func:`edgevid.embedders.opening.entries_for`.
+        extractor: name of their network; default: the shipped bundle's.
+        own_embedders: embedders of the caller's own, after those.
+        num_samples, window_seconds: of a stream's window.
+        min_filled: the part of the window that must hold samples before the first prediction of a stream.
+        mirror: learn from the mirror image of each clip too; not where left and right mean something.
+        cache: folder for embeddings.
+        jobs: processes that make them; default: CPUs.
+        test: clips to measure the finished bundle on, once, for the card.
+        outside: clips of other actions, to measure how many of them it rejects; only with ``test``.
+        name, description, licence, command: for the card.
+    """
+
+    embedders: tuple[str, ...] = ("motion-region", "region-flow")
+    extractor: Optional[str] = None
+    own_embedders: tuple[Embedder, ...] = ()
+    num_samples: int = 25
+    window_seconds: float = 5.0
+    min_filled: float = 0.4
+    mirror: bool = False
+    cache: Path = field(default_factory=default_cache)
+    jobs: Optional[int] = None
+    test: Sequence[Clip] = ()
+    outside: Sequence[Clip] = ()
+    name: Optional[str] = None
+    description: str = ""
+    licence: str = "not stated"
+    command: str = ""

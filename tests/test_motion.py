@@ -1,0 +1,267 @@
+"""Motion: regions, optical flow, embedders that remember what they saw, and bundles taught on them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import pytest
+from support.videos import write_video
+
+import edgevid
+from edgevid import OptionError
+from edgevid.bundles import find_extractor
+from edgevid.cli import main
+from edgevid.datasets.clips import Clip
+from edgevid.embedders import spec_for
+from edgevid.embedders.flow_histogram import DIM, FlowHistogram, OpticalFlow, flow_features
+from edgevid.embedders.motion_region import MotionRegion
+from edgevid.embedders.opening import entries_for, open_cnn
+from edgevid.embedders.region import HEIGHT, WHOLE, WIDTH, Region, RegionTracker, camera_shift, cropped, grey_picture
+from edgevid.embedders.stream import StreamEmbedder, cut_windows, embed_as_stream
+from edgevid.frames import Frame
+from edgevid.sampling import Sample
+from edgevid.teach import TeachOptions, teach
+
+_TEXTURE = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
+
+
+def scene(x: float, y: float, size: int = 40, *, width: int = 320, height: int = 240) -> Frame:
+    """A grey wall and a bright, textured square at x, y (of its centre, in pixels)."""
+    frame = np.full((height, width, 3), 90, np.uint8)
+    left, top = round(x - size / 2), round(y - size / 2)
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + size, width), min(top + size, height)
+    frame[y0:y1, x0:x1] = 128 + _TEXTURE[: y1 - y0, : x1 - x0] // 2
+    return frame
+
+
+def followed(frames: list[Frame], seconds_apart: float = 0.1) -> list[Region]:
+    """The regions of a stream, a pair of neighbours each."""
+    tracker, greys = RegionTracker(), [grey_picture(frame) for frame in frames]
+    aspect = frames[0].shape[1] / frames[0].shape[0]
+    return [tracker.update(a, b, (k + 1) * seconds_apart, aspect) for k, (a, b) in enumerate(zip(greys, greys[1:]))]
+
+
+class TestRegion:
+    def test_it_is_where_things_move(self):
+        frames = [scene(80 + 6 * np.sin(k), 160 + 6 * np.cos(k)) for k in range(20)]
+        for region in followed(frames)[2:]:
+            assert region.left < 70 / 320 < 90 / 320 < region.right
+            assert region.top < 150 / 240 < 170 / 240 < region.bottom
+            assert region.right - region.left < 0.5
+
+    @pytest.mark.parametrize(("width", "height"), [(320, 240), (640, 360), (240, 320), (200, 200)])
+    def test_it_is_square_in_pixels_and_inside_the_picture(self, width: int, height: int):
+        frames = [scene(60 + 5 * np.sin(k), 70, width=width, height=height) for k in range(12)]
+        for region in followed(frames)[1:]:
+            assert 0 <= region.left < region.right <= 1
+            assert 0 <= region.top < region.bottom <= 1
+            across, down = (region.right - region.left) * width, (region.bottom - region.top) * height
+            assert across == pytest.approx(down, rel=1e-6)
+            assert down >= 0.25 * height - 1e-6
+
+    def test_it_does_not_jump(self):
+        frames = [scene(60 + 3 * k, 120) for k in range(60)]
+        centres = np.array([[(r.left + r.right) / 2, (r.top + r.bottom) / 2] for r in followed(frames)[3:]])
+        assert np.abs(np.diff(centres, axis=0)).max() < 0.06
+
+    def test_a_still_person_keeps_it_for_a_while_then_the_whole_picture_counts(self):
+        moving = [scene(80 + 6 * np.sin(k), 160) for k in range(10)]
+        regions = followed([*moving, *[moving[-1]] * 80])
+        assert regions[12] != WHOLE
+        assert regions[-1] == WHOLE
+
+    def test_nothing_that_moves_gives_the_whole_picture(self):
+        assert set(followed([scene(80, 160)] * 10)) == {WHOLE}
+
+    def test_a_camera_that_pans_moves_nothing(self):
+        wall = np.random.default_rng(1).integers(60, 160, (30, 80, 3), dtype=np.uint8)
+        wall = np.kron(wall, np.ones((8, 8, 1), np.uint8)).astype(np.uint8)
+        tracker, flow = RegionTracker(), OpticalFlow()
+        for k in range(12):
+            pair = [wall[:, 4 * i : 4 * i + 320].copy() for i in (k, k + 1)]
+            for i, frame in zip((k, k + 1), pair):  # one person moves in front of it
+                frame[140:200, 200 + 8 * (i % 2) : 240 + 8 * (i % 2)] = 255
+            before, now = map(grey_picture, pair)
+            region = tracker.update(before, now, k * 0.1, 320 / 240, camera_shift(flow(before, now)))
+        assert region.left < 215 / 320 < region.right
+        assert region.top < 170 / 240 < region.bottom
+        assert region.right - region.left < 0.6
+
+    def test_two_who_move_are_both_inside(self):
+        def both(k: int) -> Frame:
+            return np.maximum(scene(60 + 6 * np.sin(k), 60), scene(260 + 6 * np.cos(k), 180))
+
+        region = followed([both(k) for k in range(15)])[-1]
+        assert region.left < 50 / 320
+        assert region.right > 270 / 320
+
+    def test_later_frames_change_nothing_of_earlier_regions(self):
+        frames = [scene(60 + 3 * k, 120) for k in range(40)]
+        assert followed(frames)[:19] == followed(frames[:20])
+
+    def test_a_crop_has_a_pixel_at_least(self):
+        assert cropped(scene(1, 1)[:3, :3], Region(0.99, 0.99, 1.0, 1.0)).shape == (1, 1, 3)
+
+
+def uniform_flow(x: float, y: float) -> np.ndarray:
+    flow = np.zeros((HEIGHT, WIDTH, 2), np.float32)
+    flow[..., 0], flow[..., 1] = x, y
+    return flow
+
+
+class TestFlowHistogram:
+    def test_what_the_whole_picture_does_is_the_cameras_own_motion(self):
+        still, panned = (flow_features(uniform_flow(*v)) for v in ((0, 0), (3, -2)))
+        np.testing.assert_allclose(panned[2:], still[2:], atol=1e-3)
+        np.testing.assert_allclose(panned[:2], [np.sqrt(3), -np.sqrt(2)], rtol=1e-5)
+
+    @pytest.mark.parametrize(("direction", "bin_"), [((2, 0), 0), ((0, 2), 2), ((-2, 0), 4), ((0, -2), 6), ((2, 2), 1)])
+    def test_directions_have_bins_and_places_have_cells(self, direction: tuple[int, int], bin_: int):
+        flow = uniform_flow(0, 0)
+        flow[:30, :40] = direction
+        features = flow_features(flow)
+        assert features.shape == (DIM,)
+        whole, quarters, fine = features[2:10], features[10:42].reshape(4, 8), features[42:170].reshape(16, 8)
+        assert whole.argmax() == quarters[0].argmax() == fine[0].argmax() == bin_
+        assert quarters[1:].max() == 0
+        assert fine[1:].max() == 0
+
+    def test_it_scales_with_the_time_that_lies_between(self):
+        embedder = FlowHistogram("whole")
+        frames = (scene(100, 120), scene(104, 120))
+        slow, fast = (embedder.fresh().embed(Sample(1.0, frames, (1.0 - dt, 1.0))) for dt in (0.16, 0.08))
+        assert np.linalg.norm(fast) > 1.2 * np.linalg.norm(slow)
+
+    def test_bad_options_are_refused(self):
+        with pytest.raises(OptionError, match="where="):
+            FlowHistogram("somewhere")
+
+
+class TestInStreams:
+    @pytest.fixture(scope="class")
+    def embedders(self) -> list:
+        cnn = open_cnn(find_extractor(), num_threads=1)
+        return [MotionRegion(cnn), MotionRegion(cnn, difference=True), FlowHistogram("region")]
+
+    def test_a_finished_clip_gives_what_a_stream_gives(self, embedders: list, tmp_path: Path):
+        frames = [scene(60 + 2 * k, 120) for k in range(75)]
+        spec = spec_for(embedders, 10, 2.0)
+        stream, steps = StreamEmbedder(embedders, spec), []
+        path = write_video(tmp_path / "clip.avi", frames, 25.0)
+        with edgevid.VideoFile(path) as video:
+            for timestamp, frame in video:
+                made = stream.make(frame, timestamp)
+                steps += made.embeddings
+                stream.take(made, frame, timestamp)
+        again = embed_as_stream(embedders, path, spec)
+        assert len(steps) == len(again) == 15
+        for one, other in zip(steps, again):
+            assert one.timestamp == other.timestamp
+            for a, b in zip(one.rows, other.rows):
+                np.testing.assert_array_equal(a, b)
+        assert [len(step.rows[2]) for step in again[1:5]] == [2, 3, 2, 3]
+
+    def test_fresh_ones_share_the_network_and_remember_nothing(self, embedders: list):
+        region = embedders[0]
+        sample = Sample(1.0, (scene(60, 60), scene(70, 60)), (0.9, 1.0))
+        first, second = region.fresh(), region.fresh()
+        expected = first.embed(sample)
+        first.embed(Sample(1.2, (scene(200, 180), scene(220, 180)), (1.1, 1.2)))
+        np.testing.assert_array_equal(second.embed(sample), expected)
+
+    def test_windows_of_a_stream_end_with_its_newest_sample(self):
+        numbered = list(range(13))
+        assert [window.steps for window in cut_windows(numbered, 5, 4)] == [
+            (0, 1, 2, 3, 4),
+            (4, 5, 6, 7, 8),
+            (8, 9, 10, 11, 12),
+        ]
+        assert [len(window) for window in cut_windows(numbered[:3], 5, 4)] == [3]
+
+
+PATHS: dict[str, Callable[[int], tuple[float, float]]] = {
+    "circle": lambda k: (160 + 50 * np.sin(k / 4), 120 + 50 * np.cos(k / 4)),
+    "right": lambda k: (40 + 4 * (k % 60), 120),
+    "up": lambda k: (160, 220 - 3 * (k % 60)),
+}
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
+    """Three motions of a square, four groups of each: in each group it is of another size and begins elsewhere."""
+    folder = tmp_path_factory.mktemp("motions")
+    made = []
+    for label, at in PATHS.items():
+        (folder / label).mkdir()
+        for group in range(4):
+            frames = [scene(*at(k + 7 * group), size=30 + 8 * group) for k in range(70)]
+            path = write_video(folder / label / f"{group}.avi", frames, 25.0)
+            made.append(Clip(path, label, f"g{group}"))
+    return made
+
+
+class TestTeach:
+    @pytest.mark.parametrize("embedders", [("region-flow", "flow-histogram"), ("motion-region", "region-flow")])
+    def test_a_bundle_is_learnt_measured_and_streams(
+        self, clips: list[Clip], tmp_path: Path, embedders: tuple[str, ...]
+    ):
+        options = TeachOptions(embedders, window_seconds=2.0, cache=tmp_path / "cache", jobs=1)
+        taught = teach(clips, tmp_path / "mine", options)
+        assert taught.labels == sorted(PATHS)
+        assert taught.accuracy is not None
+        assert taught.accuracy >= 0.75
+        card = json.loads((tmp_path / "mine" / "card.json").read_text())
+        assert card["accuracy"]["cross-validation"]["accuracy"]["n"] == len(clips)
+        assert card["accuracy"]["cross-validation"]["accuracy"]["hits"] == np.trace(taught.confusion)
+        with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
+            right = [recognizer.classify(clip.path).label == clip.label for clip in clips]
+            assert sum(right) >= 11
+            predictions = list(recognizer.stream(clips[0].path))
+        assert predictions[0].window_filled == pytest.approx(0.4)
+        assert {prediction.label for prediction in predictions[5:]} == {clips[0].label}
+
+    def test_the_last_window_of_a_stream_is_that_of_the_clip(self, clips: list[Clip], tmp_path: Path):
+        options = TeachOptions(("region-flow",), window_seconds=2.8, cache=tmp_path / "cache", jobs=1)
+        teach(clips, tmp_path / "mine", options)
+        with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
+            whole = recognizer.classify(clips[0].path)
+            last = list(recognizer.stream(clips[0].path))[-1]
+        np.testing.assert_allclose(last.probabilities, whole.probabilities, atol=1e-4)
+
+    def test_what_is_embedded_is_not_embedded_again(self, clips: list[Clip], tmp_path: Path):
+        options = TeachOptions(("region-flow",), window_seconds=2.0, cache=tmp_path / "cache", jobs=1)
+        teach(clips[:6], tmp_path / "one", options)
+        before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
+        teach(clips, tmp_path / "two", options)
+        after = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
+        assert len(before) == 6
+        assert len(after) == 12
+        assert before.items() <= after.items()
+
+    def test_the_command_says_what_it_measured(self, clips: list[Clip], tmp_path: Path, capsys: pytest.CaptureFixture):
+        folder = clips[0].path.parents[1]
+        arguments = ["--embedders", "region-flow", "--mirror", "--window-seconds", "2", "-j", "1"]
+        code = main(["teach", str(folder), "-o", str(tmp_path / "mine"), "--cache", str(tmp_path / "c"), *arguments])
+        assert code == 0
+        out = capsys.readouterr().out
+        assert "accuracy, groups held out in turn:" in out
+        assert "circle" in out
+        assert json.loads((tmp_path / "mine" / "card.json").read_text())["training"]["mirrored_too"] is True
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [(["--classes", "up,jump"], "--classes names jump"), (["--outside", "."], "--outside was given without")],
+    )
+    def test_what_would_be_passed_over_is_refused(
+        self, clips: list[Clip], tmp_path: Path, capsys: pytest.CaptureFixture, arguments: list[str], words: str
+    ):
+        assert main(["teach", str(clips[0].path.parents[1]), "-o", str(tmp_path / "mine"), *arguments]) == 2
+        assert words in capsys.readouterr().err
+        assert not (tmp_path / "mine").exists()
+
+    def test_embedders_have_names(self):
+        with pytest.raises(OptionError, match="expected one or more of: cnn, frame-difference"):
+            entries_for(["retina"])
