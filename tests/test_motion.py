@@ -265,3 +265,21 @@ class TestTeach:
     def test_embedders_have_names(self):
         with pytest.raises(OptionError, match="expected one or more of: cnn, frame-difference"):
             entries_for(["retina"])
+
+
+@pytest.mark.parametrize("name", ["exercises10-light", "exercises10-motion"])
+class TestShipped:
+    def test_it_streams_and_answers_before_its_window_is_full(self, name: str, clips: list[Clip]):
+        with edgevid.load(name, num_threads=1) as recognizer:
+            assert recognizer.labels == edgevid.open_bundle().labels
+            predictions = list(recognizer.stream(clips[0].path))
+        assert predictions[0].timestamp == pytest.approx(1.8, abs=0.1)
+        for prediction in predictions:
+            assert prediction.probabilities.sum() == pytest.approx(1, abs=1e-5)
+
+    def test_it_is_right_about_most_clips(self, name: str, shared: Path):
+        folder = shared / "data" / "ucf101_core10"
+        with edgevid.load(name, num_threads=1) as recognizer:
+            first = [next(folder.glob(f"{label}/*_g04_*.mp4")) for label in recognizer.labels]
+            right = [recognizer.classify(path).label == path.parent.name for path in first]
+        assert sum(right) >= 6, "the card's accuracy on all of them is measured by edgevid evaluate"
