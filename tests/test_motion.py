@@ -140,6 +140,12 @@ class TestFlowHistogram:
             FlowHistogram("somewhere")
 
 
+@pytest.mark.parametrize("options", [{"seconds": 0.0}, {"seconds": -0.1}, {"gain": 0.0}])
+def test_a_region_of_bad_options_is_refused(options: dict[str, float]):
+    with pytest.raises(OptionError, match=f"{next(iter(options))}="):
+        MotionRegion(open_cnn(find_extractor(), num_threads=1), **options)
+
+
 class TestInStreams:
     @pytest.fixture(scope="class")
     def embedders(self) -> list:

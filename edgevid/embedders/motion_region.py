@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..sampling import Sample
+from ..support.checks import check_number
 from .base import Array, Embedder
 from .cnn import CnnEmbedder
 from .flow_histogram import OpticalFlow
@@ -27,9 +28,11 @@ class MotionRegion(Embedder):
     kind = "motion-region"
 
     def __init__(self, cnn: CnnEmbedder, *, seconds: float = 0.1, difference: bool = False, gain: float = 2.0) -> None:
-        self._cnn, self.seconds, self.difference, self.gain = cnn, seconds, difference, gain
+        self._cnn, self.difference = cnn, difference
+        self.seconds = check_number("seconds", seconds, 0, 10, above_low=True, unit="seconds")
+        self.gain = check_number("gain", gain, 0, 100, above_low=True)
         self.dim = cnn.dim
-        self.frame_offsets = (-seconds, 0.0)
+        self.frame_offsets = (-self.seconds, 0.0)
         self._tracker = RegionTracker()
         self._flow = OpticalFlow()
 
