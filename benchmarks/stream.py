@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
-from measure import environment, latency_fields, save
+from measure import environment, latency_fields, save, time_in_turn
 
 import edgevid
 from edgevid.bundles import find_extractor
@@ -41,22 +40,21 @@ def moving_scene(width: int, height: int, count: int = 50) -> list[np.ndarray]:
 
 
 class Costs:
-    """A stream with a bundle, and the milliseconds that each of its samples took."""
+    """A stream with a bundle, a sample at a time."""
 
     def __init__(self, name: str, frames: list[np.ndarray], threads: int, runtime: Optional[str]) -> None:
         self.recognizer = edgevid.load(name, num_threads=threads, runtime=runtime)
-        self.name, self.times = self.recognizer.name, list[float]()
+        self.name = self.recognizer.name
         self._stream, self._frames, self._number = self.recognizer.open_stream(), frames, 0
 
     def next_sample(self) -> None:
         """Push frames until one completes a sample."""
-        samples, start = self._stream.samples, time.perf_counter()
+        samples = self._stream.samples
         while self._stream.samples == samples:
             now = self._number / FPS
             if self._stream.wants(now):
                 self._stream.push(self._frames[self._number % len(self._frames)], now)
             self._number += 1
-        self.times.append((time.perf_counter() - start) * 1000)
 
 
 def main() -> int:
@@ -77,19 +75,14 @@ def main() -> int:
     costs = [Costs(name, frames, args.threads, args.runtime) for name in args.bundles]
     cnn = open_cnn(find_extractor(), num_threads=args.threads, runtime=args.runtime)
     cnn.embed_picture(frames[0])
-    bare: list[float] = []
+    calls = {"invoke": cnn.model._interpreter.invoke, **{cost.name: cost.next_sample for cost in costs}}
     warmup = 2 * max(cost.recognizer.num_samples for cost in costs)
-    for _ in range(warmup + args.samples):
-        for cost in costs:
-            cost.next_sample()
-        start = time.perf_counter()
-        cnn.model._interpreter.invoke()
-        bare.append((time.perf_counter() - start) * 1000)
-    invoke = latency_fields(bare[warmup:])
+    times = time_in_turn(calls, args.samples, warmup)
+    invoke = latency_fields(times["invoke"])
     print(f"{'bare invoke()':22} median {invoke['median_ms']:7.3f} ms")
     result = {}
     for cost in costs:
-        fields = latency_fields(cost.times[warmup:])
+        fields = latency_fields(times[cost.name])
         ratio = fields["median_ms"] / invoke["median_ms"]
         steadiness = fields["p95_ms"] / fields["median_ms"]
         print(
