@@ -9,7 +9,8 @@ from ..datasets.reading import open_dataset
 from ..embedders.opening import KINDS
 from ..errors import OptionError
 from ..extraction import default_cache
-from ..teach import Taught, TeachOptions, teach, wilson_interval
+from ..support.shares import Share
+from ..teach import Taught, TeachOptions, teach
 from .interrupts import interruptible
 from .options import DATA_HELP, add_ucf101_options, positive_int, positive_seconds, repeatable_command, without_place
 from .output import Progress, print_error, table
@@ -117,7 +118,7 @@ def _print(taught: Taught) -> None:
     if taught.accuracy is None:
         print("not measured: all clips are of one group; record some with other people or in other places")
         return
-    low, high = wilson_interval(int(taught.confusion.trace()), int(taught.confusion.sum()))
+    low, high = Share(int(taught.confusion.trace()), int(taught.confusion.sum())).interval
     print(
         f"accuracy, groups held out in turn: {taught.accuracy:.1%} [{100 * low:.1f}, {100 * high:.1f}] (95 % Wilson interval)"
     )

@@ -9,7 +9,7 @@ from typing import Any, Callable, NamedTuple, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics import Share
+from ..support.shares import Share
 from .predictions import Predictions
 from .significance import (
     AVERAGED,

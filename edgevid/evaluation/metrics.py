@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,41 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
-from ..support.extras import load_statistics
-
-
-@dataclass(frozen=True)
-class Share:
-    """``hits`` of ``n`` and its 95 % interval. (Clips of one group resemble each other, so the true interval is wider.)"""
-
-    hits: int
-    n: int
-
-    @classmethod
-    def of(cls, hits: NDArray[np.bool_]) -> Share:
-        """Of one truth value a clip."""
-        return cls(int(np.sum(hits)), len(hits))
-
-    @property
-    def value(self) -> float:
-        """In [0, 1]; NaN of nothing."""
-        return self.hits / self.n if self.n else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson score interval (Wilson 1927, J. Am. Stat. Assoc. 22:209)."""
-        return wilson_interval(self.hits, self.n)
-
-    def plain_dict(self) -> dict[str, Any]:
-        """Without an interval, for what is far from independent."""
-        return {"value": round(self.value, 4) if self.n else None, "hits": self.hits, "n": self.n}
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**self.plain_dict(), "wilson_95": [round(bound, 4) for bound in self.interval]}
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        return f"{100 * self.value:5.1f} %  [{100 * low:5.1f}, {100 * high:5.1f}]  n={self.n}"
+from ..support.shares import Share, confusion_matrix
 
 
 @dataclass(frozen=True)
@@ -76,16 +41,6 @@ class Metrics:
         }
 
 
-def wilson_interval(hits: int, n: int) -> tuple[float, float]:
-    """95 % Wilson score interval of ``hits`` of ``n``; (0, 1) of nothing."""
-    if not 0 <= hits <= n:
-        raise OptionError(f"{hits} hits of {n} were given; expected 0 to n.")
-    if n == 0:
-        return 0.0, 1.0
-    low, high = load_statistics().binomtest(hits, n).proportion_ci(0.95, "wilson")
-    return max(0.0, float(low)), min(1.0, float(high))
-
-
 def measure(
     probabilities: NDArray[np.floating[Any]], classes: NDArray[np.int64], labels: Sequence[str], k: int = 3
 ) -> Metrics:
@@ -112,13 +67,6 @@ def measure(
         recall={label: Share(int(confusion[i, i]), int(confusion[i].sum())) for i, label in enumerate(labels)},
         confusion=confusion.tolist(),
     )
-
-
-def confusion_matrix(truth: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
-    """int64 ``[K, K]``: how many clips of the row's class were called the column's. (Unlike scikit-learn's, of no clip too.)"""
-    confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
-    np.add.at(confusion, (truth, predicted), 1)
-    return confusion
 
 
 def rank_of_truth(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..datasets.clips import Clip, DatasetError
 from ..datasets.reading import open_dataset
 from ..support.extras import load_scikit_learn
+from ..support.shares import Share
 from .figures import METHOD, Figure, bounds, number
-from .metrics import Share
 from .predictions import EvaluatedClip
 from .report_format import Rows
 from .significance import DEFAULT_BOOTSTRAP, Bootstrap, Resamples

@@ -18,7 +18,8 @@ from ..datasets.clips import Clip
 from ..errors import EdgevidError
 from ..recognizer import Recognizer
 from ..support.files import write_whole
-from .metrics import confusion_matrix, rank_of_truth
+from ..support.shares import confusion_matrix
+from .metrics import rank_of_truth
 from .significance import Bootstrap, Resamples
 
 PREDICTIONS_NAME = "predictions.csv"

@@ -13,8 +13,8 @@ from ..errors import EdgevidError
 from ..recognizer import Recognizer
 from ..sources import VideoFile
 from ..stream import StreamOptions
+from ..support.shares import Share
 from .figures import number
-from .metrics import Share
 from .predictions import Predictions, Track, without_progress
 from .report_format import Rows
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .card import wilson_interval
 from .options import TeachOptions
 from .teaching import Taught, teach
 
-__all__ = ["Taught", "TeachOptions", "teach", "wilson_interval"]
+__all__ = ["Taught", "TeachOptions", "teach"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..datasets.clips import Clip
 from ..errors import SourceError
 from ..extraction import EmbeddedClips, EmbeddingConfig
 from ..recognizer import Recognizer
+from ..support.shares import Share
 from .options import TeachOptions
 
 
@@ -85,8 +85,10 @@ def make_card(
 
 def accuracy_entry(labels: Sequence[str], confusion: NDArray[np.int64]) -> dict[str, Any]:
     """What a card says of clips that were measured: ``confusion[i][j]`` of class i were called class j."""
-    recall = {label: share(int(row[k]), int(row.sum())) for k, (label, row) in enumerate(zip(labels, confusion))}
-    accuracy = share(int(np.trace(confusion)), int(confusion.sum()))
+    recall = {
+        label: Share(int(row[k]), int(row.sum())).as_dict() for k, (label, row) in enumerate(zip(labels, confusion))
+    }
+    accuracy = Share(int(confusion.trace()), int(confusion.sum())).as_dict()
     return {"accuracy": accuracy, "recall": recall, "confusion": confusion.tolist()}
 
 
@@ -118,23 +120,8 @@ def outside_entry(known: NDArray[np.float64], others: NDArray[np.float64], thres
     area = (ranks[: len(known)].sum() / 2 - len(known) ** 2 / 2) / (len(known) * len(others))
     return {
         "threshold": threshold,
-        "known": {"accepted": share(int((known >= threshold).sum()), len(known))},
-        "outside": {"rejected": share(int((others < threshold).sum()), len(others))},
+        "known": {"accepted": Share.of(known >= threshold).as_dict()},
+        "outside": {"rejected": Share.of(others < threshold).as_dict()},
         "auroc": {"value": round(float(area), 4)},
         "score": "largest calibrated probability of a clip",
     }
-
-
-def share(hits: int, count: int) -> dict[str, Any]:
-    """A part and its 95 % Wilson score interval."""
-    if not count:
-        return {"value": None, "hits": 0, "n": 0}
-    ends = [round(end, 4) for end in wilson_interval(hits, count)]
-    return {"value": round(hits / count, 4), "hits": hits, "n": count, "wilson_95": ends}
-
-
-def wilson_interval(hits: int, count: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a part."""
-    z, part = 1.959964, hits / count
-    middle, spread = part + z * z / (2 * count), z * math.sqrt(part * (1 - part) / count + z * z / (4 * count * count))
-    return (middle - spread) / (1 + z * z / count), (middle + spread) / (1 + z * z / count)

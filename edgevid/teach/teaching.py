@@ -22,6 +22,7 @@ from ..embedders.stream import cut_windows
 from ..extraction import EmbeddedClips, EmbeddingConfig, embed_clips, local_executor
 from ..recognizer import load
 from ..support.hardware import usable_cpus
+from ..support.shares import confusion_matrix
 from .card import accuracy_entry, make_card, measure_clips, outside_entry
 from .options import TeachOptions
 
@@ -38,8 +39,7 @@ class Taught:
 
     Attributes:
         labels: its classes.
-        accuracy: of clips whose group was held out, each once; None where there were too few groups.
-        confusion: ``[K, K]`` of these clips: row = true class.
+        confusion: ``[K, K]`` of clips whose group was held out, each once: row = true class. All 0 if there were too few groups.
         skipped: clips that could not be read, and why.
     """
 
@@ -47,9 +47,13 @@ class Taught:
     labels: list[str]
     clips: int
     groups: int
-    accuracy: Optional[float]
     confusion: NDArray[np.int64]
     skipped: list[tuple[Clip, str]]
+
+    @property
+    def accuracy(self) -> Optional[float]:
+        """Of these clips; None of none."""
+        return float(self.confusion.trace() / self.confusion.sum()) if self.confusion.any() else None
 
 
 def teach(
@@ -102,9 +106,10 @@ def teach(
     held_out = None if fitted.probabilities is None else data.by_clip(fitted.probabilities)[: len(embedded.clips)]
     threshold = 0.0 if held_out is None else acceptance_threshold(held_out.max(axis=1))
     truth = np.array([labels.index(clip.label) for clip in embedded.clips])
-    confusion = np.zeros((len(labels), len(labels)), np.int64)
-    if held_out is not None:
-        np.add.at(confusion, (truth, held_out.argmax(axis=1)), 1)
+    if held_out is None:
+        confusion = np.zeros((len(labels), len(labels)), np.int64)
+    else:
+        confusion = confusion_matrix(truth, held_out.argmax(axis=1), len(labels))
     with new_bundle(output) as folder:
         classifier = StatisticsClassifier(fitted.head, statistics, options.num_samples)
         classifier.save(folder / "classifier.npz")
@@ -114,9 +119,8 @@ def teach(
         if options.test:
             _measure(card, folder, options, progress)
             write_card(folder, card)
-    accuracy = float(np.trace(confusion) / confusion.sum()) if confusion.any() else None
     groups = len({(clip.label, clip.group) for clip in embedded.clips})
-    return Taught(output, labels, len(embedded.clips), groups, accuracy, confusion, embedded.skipped)
+    return Taught(output, labels, len(embedded.clips), groups, confusion, embedded.skipped)
 
 
 def statistics_for(config: EmbeddingConfig) -> list[Statistics]:

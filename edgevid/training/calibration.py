@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calibration import Calibration, acceptance_threshold, calibrated, fit_temperature, log_probabilities
-from ..evaluation.metrics import Share
+from ..support.shares import Share
 
 # Of fewer clips the threshold of 95 % is that of the worst clip, and one clip decides the temperature.
 MIN_CLIPS = 20

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from edgevid.errors import OptionError
-from edgevid.evaluation.metrics import Share, default_k, measure, rank_of_truth, wilson_interval
+from edgevid.evaluation.metrics import default_k, measure, rank_of_truth
 from edgevid.evaluation.significance import class_scores, macro_average, weighted_average
+from edgevid.support.shares import Share, wilson_interval
 
 needs_scipy = pytest.mark.skipif(find_spec("scipy") is None, reason="needs the extra: pip install 'edgevid[evaluate]'")
 
