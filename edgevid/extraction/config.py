@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
@@ -62,6 +63,17 @@ class EmbeddingConfig:
         """The embedders, opened."""
         entries = [_here(entry) for entry in self.entries]
         return open_embedders(entries, self.own, num_threads=num_threads, runtime=self.runtime)
+
+    @contextmanager
+    def opened(self) -> Iterator[list[Embedder]]:
+        """The embedders, opened for a ``with`` block; at its end all but the caller's own are closed."""
+        embedders = self.open()
+        try:
+            yield embedders
+        finally:
+            for embedder in embedders:
+                if embedder not in self.own:
+                    embedder.close()
 
 
 def entry_of(embedder: Embedder) -> EmbedderEntry:

@@ -65,9 +65,8 @@ def embed_clips(
         EdgevidError: the cache cannot be written, or a worker ended. Clips that cannot be read are skipped, see
             :class:`EmbeddedClips`.
     """
-    embedders = config.open()
     outcomes: dict[int, Extracted] = {}
-    try:
+    with config.opened() as embedders:
         with closing(extract(config, [clip.path for clip in clips], cache, executor, embedders)) as extracting:
             for index, outcome in extracting:
                 outcomes[index] = outcome
@@ -83,9 +82,5 @@ def embed_clips(
                     )
                 good.append(clip)
                 windows.append(window)
-    finally:
-        for embedder in embedders:
-            if embedder not in config.own:
-                embedder.close()
     skipped = [(clip, outcomes[k].problem) for k, clip in enumerate(clips) if outcomes[k].problem]
     return EmbeddedClips(good, windows, skipped)

@@ -125,18 +125,13 @@ def teach(
 
 def statistics_for(config: EmbeddingConfig) -> list[Statistics]:
     """Which statistics of each embedder are learned from: those that validation preferred on exercises and gestures."""
-    embedders = config.open()
-    try:
+    with config.opened() as embedders:
         return [
             Statistics(("mean", "change", "std"))
             if embedder.samples_per_second is None
             else Statistics(("mean", "std", "bands"), embedder.samples_per_second)
             for embedder in embedders
         ]
-    finally:
-        for embedder in embedders:
-            if embedder not in config.own:
-                embedder.close()
 
 
 def _embed(
