@@ -21,6 +21,7 @@ from .events import EventDetector as EventDetector
 from .events import EventOptions as EventOptions
 from .events import ExponentialSmoothing as ExponentialSmoothing
 from .events import MeanSmoothing as MeanSmoothing
+from .frames import Region as Region
 from .offline import find_events as find_events
 from .prediction import ClassScore as ClassScore
 from .prediction import Prediction as Prediction

@@ -1,4 +1,4 @@
-"""Frames: what one is, whether an array is one, and how it is resized.
+"""Frames: what one is, whether an array is one, what a part of one is, and how it is resized.
 
 A frame is ``uint8 [H, W, 3]``, RGB, values 0 to 255. OpenCV gives BGR: the sources convert it once; code that hands
 in its own OpenCV frames must do the same (``frame[:, :, ::-1]`` or ``cv2.cvtColor``), for no check can see the order.
@@ -6,7 +6,7 @@ in its own OpenCV frames must do the same (``frame[:, :, ::-1]`` or ``cv2.cvtCol
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,22 @@ from PIL import Image
 from .errors import FrameError
 
 Frame = NDArray[np.uint8]
+
+
+class Region(NamedTuple):
+    """A part of a frame, in parts of its width and height, 0 to 1."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def as_list(self) -> list[float]:
+        """For JSON: left, top, right, bottom, to 4 decimals."""
+        return [round(float(part), 4) for part in self]
+
+
+WHOLE = Region(0.0, 0.0, 1.0, 1.0)
 
 _UINT8 = np.dtype(np.uint8)
 _EXPECTED = "expected a uint8 RGB array of shape [height, width, 3]"

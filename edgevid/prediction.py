@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import OptionError
+from .frames import Region
+
+# What people read where a prediction is not accepted
+NONE_OF_THESE = "none of these"
 
 
 class ClassScore(NamedTuple):
@@ -24,13 +28,15 @@ class Prediction:
 
     Attributes:
         labels: the classes.
-        probabilities: float32 ``[len(labels)]``, sum 1, read-only.
+        probabilities: float32 ``[len(labels)]``, sum 1 - :attr:`none`, read-only.
         threshold: the score from which on the prediction counts as :attr:`accepted`.
         timestamp: seconds, when the newest frame was taken, on the clock of the stream or from the start of the file;
             None for a clip given as frames.
         start_timestamp: the same of the oldest frame.
         window_filled: how much of the window holds frames, in (0, 1]; below 1 only at the start of a stream that was
             asked for early predictions.
+        none: the probability that it is none of the labels, in [0, 1]; 0 where the classifier does not tell.
+        region: the part of the newest frame that the embedders looked at, of a stream; None: the whole frame.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +45,8 @@ class Prediction:
     timestamp: Optional[float] = None
     start_timestamp: Optional[float] = None
     window_filled: float = 1.0
+    none: float = 0.0
+    region: Optional[Region] = None
 
     def __post_init__(self) -> None:
         self.probabilities.flags.writeable = False
@@ -55,8 +63,26 @@ class Prediction:
 
     @property
     def accepted(self) -> bool:
-        """Whether the score reaches the threshold."""
-        return self.score >= self.threshold
+        """Whether the score reaches the threshold, and none of the labels is not likelier."""
+        return self.score >= self.threshold and self.score >= self.none
+
+    @property
+    def verdict(self) -> str:
+        """What people read: :attr:`label`, or "none of these" where it is not accepted."""
+        return self.label if self.accepted else NONE_OF_THESE
+
+    def answer(self, guess: Optional[str] = None) -> str:
+        """What people read, with the best guess after "none of these" where it is not accepted.
+
+        Args:
+            guess: the label in other words, with its score for example; default: the label.
+
+        >>> half = Prediction(("walk", "run"), np.array([0.25, 0.75], np.float32), threshold=0.8)
+        >>> half.answer(), half.answer("run 75 %")
+        ('none of these (run)', 'none of these (run 75 %)')
+        """
+        guess = self.label if guess is None else guess
+        return guess if self.accepted else f"{NONE_OF_THESE} ({guess})"
 
     def top(self, k: int = 5) -> list[ClassScore]:
         """The ``k`` most probable classes (or all, if there are fewer), best first."""
@@ -66,21 +92,22 @@ class Prediction:
         return [ClassScore(self.labels[i], float(self.probabilities[i])) for i in order]
 
     def as_dict(self, top: int = 5) -> dict[str, Any]:
-        """What JSON output carries: label, score, accepted, top, timestamps in seconds, window_filled."""
+        """What JSON output carries: label, score, accepted, none, top, timestamps in seconds, window_filled, region."""
         return {
             "timestamp": _rounded(self.timestamp),
             "start_timestamp": _rounded(self.start_timestamp),
             "label": self.label,
             "score": round(self.score, 6),
             "accepted": self.accepted,
+            "none": round(self.none, 6),
             "top": [[label, round(score, 6)] for label, score in self.top(top)],
             "window_filled": round(self.window_filled, 4),
+            "region": None if self.region is None else self.region.as_list(),
         }
 
     def __str__(self) -> str:
         time = "" if self.timestamp is None else f"{self.timestamp:8.2f} s  "
-        doubt = "" if self.accepted else f"  (below {self.threshold:.2f})"
-        return f"{time}{self.label} {self.score:.2f}{doubt}"
+        return time + self.answer(f"{self.label} {self.score:.2f}")
 
 
 def check_threshold(threshold: float) -> float:

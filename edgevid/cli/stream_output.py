@@ -13,7 +13,7 @@ from typing import Any, Callable
 from ..errors import EdgevidError
 from ..events import Began, Ended, Event
 from ..runner.messages import Sampled
-from .classify import marked_label
+from .output import answer_width
 
 _COMMON = ("event", "label", "timestamp")
 
@@ -39,7 +39,7 @@ class TextOutput:
     ) -> None:
         self._write, self._top, self._predictions = write, top, predictions
         self._name_width = max(map(len, names)) if len(names) > 1 else 0
-        self._label_width = max(map(len, labels)) + 2
+        self._label_width = answer_width(labels)
         self._first: dict[str, float] = {}
 
     def prediction(self, name: str, sampled: Sampled) -> None:
@@ -50,7 +50,7 @@ class TextOutput:
         self._first.setdefault(name, first)
         if not self._predictions:
             return
-        label = f"{marked_label(prediction):<{self._label_width}}"
+        label = f"{prediction.answer():<{self._label_width}}"
         others = "  ".join(f"{label} {score:.2f}" for label, score in prediction.top(self._top)[1:])
         filling = f"  (window {prediction.window_filled:.0%} filled)" if prediction.window_filled < 1 else ""
         line = f"{self._start(name, sampled.timestamp)}{label}  {prediction.score:.2f}  {others}{filling}"

@@ -36,8 +36,7 @@ class Summary:
     def take(self, message: Message, state: SourceState) -> None:
         self._states[state.source] = state
         if isinstance(message, Sampled) and message.prediction is not None:
-            label = message.prediction.label if message.prediction.accepted else "(below the threshold)"
-            self._labels[state.source][label] += 1
+            self._labels[state.source][message.prediction.verdict] += 1
 
     def close(self) -> None:
         pass

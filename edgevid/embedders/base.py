@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
+from ..frames import Region
 from ..sampling import Sample, SampleSpec, Track
 
 Array = NDArray[np.float32]
@@ -40,6 +41,11 @@ class Embedder(ABC):
     @abstractmethod
     def embed(self, sample: Sample) -> Array:
         """The embedding, float32 ``[dim]``, of a sample with a frame for each of :attr:`frame_offsets`."""
+
+    @property
+    def region(self) -> Optional[Region]:
+        """The part of the newest frame that its last embedding is of; None: of an embedder that does not choose one."""
+        return None
 
     def fresh(self) -> Embedder:
         """An embedder that has seen nothing yet, for one stream or clip.

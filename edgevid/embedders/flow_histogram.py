@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
+from ..frames import WHOLE, Region
 from ..sampling import Sample
 from ..support.checks import check_number
 from .base import Array, Embedder
-from .region import HEIGHT, WHOLE, WIDTH, Grey, Region, RegionTracker, camera_shift, grey_picture
+from .region import HEIGHT, WIDTH, Grey, RegionTracker, camera_shift, grey_picture
 
 _BINS = 8
 # Cells of the finest grid in each direction; the coarser ones are sums of it
@@ -61,6 +62,10 @@ class FlowHistogram(Embedder):
             "seconds": self.seconds,
             "samples_per_second": self.samples_per_second,
         }
+
+    @property
+    def region(self) -> Optional[Region]:
+        return self._tracker.region if self.where == "region" else None
 
     def fresh(self) -> FlowHistogram:
         return FlowHistogram(

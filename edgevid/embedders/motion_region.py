@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..frames import Region
 from ..sampling import Sample
 from ..support.checks import check_number
 from .base import Array, Embedder
@@ -40,6 +41,10 @@ class MotionRegion(Embedder):
     def identity(self) -> dict[str, Any]:
         network = {key: value for key, value in self._cnn.identity.items() if key != "kind"}
         return {"kind": self.kind, **network, "seconds": self.seconds, "difference": self.difference, "gain": self.gain}
+
+    @property
+    def region(self) -> Region:
+        return self._tracker.region
 
     def fresh(self) -> MotionRegion:
         return MotionRegion(self._cnn, seconds=self.seconds, difference=self.difference, gain=self.gain)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frames import Frame
+from ..frames import WHOLE, Frame, Region
 
 Grey = NDArray[np.uint8]
 
@@ -35,18 +35,6 @@ def _cv2() -> Any:
     import cv2
 
     return cv2
-
-
-class Region(NamedTuple):
-    """A part of a frame, in parts of its width and height, 0 to 1."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
-WHOLE = Region(0.0, 0.0, 1.0, 1.0)
 
 
 def grey_picture(frame: Frame) -> Grey:

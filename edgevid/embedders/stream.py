@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
-from ..frames import Frame, check_frame
+from ..frames import WHOLE, Frame, Region, check_frame
 from ..sampling import Clip, SampleSpec, StreamSampler
 from ..sampling.clip import count_frames
 from ..sources import VideoFile
@@ -47,6 +47,12 @@ class StreamEmbedder:
     @property
     def spec(self) -> SampleSpec:
         return self._sampler.spec
+
+    @property
+    def region(self) -> Optional[Region]:
+        """The part of the newest sample's frame that the first embedder that chooses one looked at; None: the whole frame."""
+        chosen = next((embedder.region for embedder in self._embedders if embedder.region is not None), WHOLE)
+        return None if chosen == WHOLE else chosen
 
     def wants(self, timestamp: float) -> bool:
         """Whether a frame taken at ``timestamp`` (seconds) would be used, for a sample now or later. Changes nothing."""

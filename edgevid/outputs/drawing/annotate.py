@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from ...errors import SourceError
-from ...prediction import Prediction
+from ...prediction import NONE_OF_THESE, Prediction
 from ...recognizer import Recognizer
 from ...sources import VideoFile
 from ...stream import StreamOptions
 from ...support.files import whole
 from .overlay import Overlay
 from .style import Palette, span
-from .summary import Moment, moments, summarise
+from .summary import Moment, judged, moments, summarise, verdicts
 from .timeline_picture import Thumbnails, TimelineText, draw_timeline
 from .video_writer import VideoWriter
 
 # A stream's first predictions are made from few frames: they are shown, marked, rather than nothing.
 _MIN_FILLED = 0.0
+_MOST_VERDICTS = 3
 
 
 class Annotated(NamedTuple):
-    """What was seen: the predictions with the time for which each stands, and the video's length in seconds."""
+    """What was seen: the predictions with the time for which each stands, the video's length in seconds, and who judged."""
 
     history: list[Moment]
     seconds: float
+    model: str
 
 
 def annotate(
@@ -59,6 +60,7 @@ def annotate(
         window_seconds = min(recognizer.window_seconds, expected_seconds or recognizer.window_seconds)
     stream = recognizer.open_stream(StreamOptions(window_seconds=window_seconds, min_filled=_MIN_FILLED))
     palette, thumbnails = Palette(), Thumbnails(expected_seconds or 10.0)
+    model = "a model of your own" if recognizer.bundle is None else recognizer.name
     predictions: list[Prediction] = []
     writer: Optional[VideoWriter] = None
     with ExitStack() as files:
@@ -66,8 +68,9 @@ def annotate(
             if writer is None:
                 height, width = frame.shape[:2]
                 overlay = Overlay(
-                    width, height, seconds=expected_seconds, window_seconds=stream.window_seconds, palette=palette
-                )
+                    width, height, seconds=expected_seconds, window_seconds=stream.window_seconds, palette=palette,
+                    model=model,
+                )  # fmt: skip
                 partial = files.enter_context(whole(video_path))
                 writer = files.enter_context(VideoWriter(partial, overlay.width, overlay.height, video.fps))
             prediction = stream.push(frame, timestamp)
@@ -79,26 +82,30 @@ def annotate(
             on_frame()
         if writer is None:
             raise SourceError(f"{video.path} holds no frame that can be decoded; convert it again with ffmpeg.")
-        annotated = Annotated(moments(predictions, timestamp + 1.0 / video.fps), timestamp + 1.0 / video.fps)
-        bundle = "of your own" if recognizer.bundle is None else recognizer.bundle.name
-        text = TimelineText(video.path.name, bundle, window_seconds, recognizer.num_samples, recognizer.threshold)
-        picture = draw_timeline(*annotated, thumbnails, text, palette)
+        seconds = timestamp + 1.0 / video.fps
+        history = moments(predictions, seconds)
+        text = TimelineText(video.path.name, model, window_seconds, recognizer.num_samples, recognizer.threshold)
+        picture = draw_timeline(history, seconds, thumbnails, text, palette)
         picture.save(files.enter_context(whole(timeline_path)), format="PNG")
         writer.finish()
-    return annotated
+    return Annotated(history, seconds, model)
 
 
-def verdict(history: Sequence[Moment], seconds: float) -> list[str]:
-    """What the model thought, in a few lines."""
-    winners = [row for row in summarise(history) if row.mean_when_first > 0]
-    if not winners:
+def describe(annotated: Annotated) -> list[str]:
+    """What the model thought, in a few lines: what was there for how long, and for how long none of its actions."""
+    history = annotated.history
+    found = verdicts(history)
+    if not found:
         return ["No prediction was made."]
-    best = winners[0]
-    judged = sum(row.seconds for row in winners)
-    share = f" ({best.seconds / judged:.0%} of the predictions' time)" if judged else ""
-    peaks = (f"{row.label} {row.peak:.2f} at {row.peak_time:.1f} s" for row in winners[:3])
-    return [
-        f"Most of the time: {best.label}{share}, mean score {best.mean_when_first:.2f}, "
-        f"sure for {span(best.sure_seconds)} of {span(seconds)}",
-        f"Surest moments:   {', '.join(peaks)}",
+    num_labels = len(history[0].prediction.labels)
+    told = [verdict for k, verdict in enumerate(found) if k < _MOST_VERDICTS or verdict.label == NONE_OF_THESE]
+    lines = [
+        f"{'Also:' if k else 'Most of the time:':<18}{verdict.sentence(annotated.model, num_labels)}"
+        for k, verdict in enumerate(told)
     ]
+    peaks = (f"{row.label} {row.peak:.2f} at {row.peak_time:.1f} s" for row in summarise(history)[:3] if row.seconds)
+    lines.append(f"{'Surest moments:':<18}{', '.join(peaks)}")
+    start = judged(history)[0].start
+    if start > 0:
+        lines.append(f"{'Not judged:':<18}the first {span(start)}, in which the window filled")
+    return lines

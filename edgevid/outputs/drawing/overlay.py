@@ -7,7 +7,7 @@ from typing import Optional
 import numpy as np
 from PIL import Image
 
-from ...frames import Frame
+from ...frames import Frame, Region
 from ...prediction import Prediction
 from .style import UNSURE, Canvas, Colour, Palette, fitted, mixed, span, text_width, ticks
 from .summary import is_sure
@@ -36,12 +36,15 @@ class Overlay:
         seconds: how long the video is, as far as is known; the strip grows when it turns out longer.
         window_seconds: what the window spans.
         palette: the labels' colours.
+        model: who knows the actions; named where it is none of them.
 
     Attributes:
         width, height: of an annotated frame, in pixels.
     """
 
-    def __init__(self, width: int, height: int, *, seconds: float, window_seconds: float, palette: Palette) -> None:
+    def __init__(
+        self, width: int, height: int, *, seconds: float, window_seconds: float, palette: Palette, model: str
+    ) -> None:
         scale = min(_MAX_WIDTH / width, _MAX_PICTURE_HEIGHT / height)
         if scale > 1:
             scale = min(scale, max(1.0, _MIN_WIDTH / width))
@@ -51,7 +54,7 @@ class Overlay:
         self.height = self._picture_height + _PANEL_HEIGHT
         self._seconds = max(seconds, 1e-3)
         self._window_seconds = window_seconds
-        self._palette = palette
+        self._palette, self._model = palette, model
         self._strip_width = self.width - 2 * _MARGIN
         # Of each prediction: since when it stands, the height of its bar in pixels, the colours of the bar and behind it
         self._newest: Optional[Prediction] = None
@@ -86,22 +89,25 @@ class Overlay:
             self._draw_bars(panel, middle + 2 * _MARGIN, prediction)
         panel.image.paste(Image.fromarray(self._strip(timestamp)), (_MARGIN, _STRIP_TOP))
         self._draw_axis(panel, timestamp)
-        return np.concatenate([self._bordered(frame, self._colour(prediction)), np.asarray(panel.image)])
+        return np.concatenate([self._bordered(frame, prediction), np.asarray(panel.image)])
 
-    def _bordered(self, frame: Frame, colour: Colour) -> Frame:
-        """The video's frame in the middle, with a border of the label's colour."""
+    def _bordered(self, frame: Frame, prediction: Optional[Prediction]) -> Frame:
+        """The video's frame in the middle, with a border of the label's colour, and the region in it."""
+        colour = self._colour(prediction)
         canvas = np.full((self._picture_height, self.width, 3), _PANEL, dtype=np.uint8)
         picture = _scaled(frame, *self._picture_size)
+        if prediction is not None and prediction.region is not None:
+            picture = _with_region(picture, prediction.region, colour)
         top, left = (canvas.shape[0] - picture.shape[0]) // 2, (self.width - picture.shape[1]) // 2
         canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         canvas[:_BORDER], canvas[-_BORDER:], canvas[:, :_BORDER], canvas[:, -_BORDER:] = (colour,) * 4
         return canvas
 
     def _colour(self, prediction: Optional[Prediction]) -> Colour:
-        """The label's colour: full when the prediction is sure, dimmed when it is not."""
+        """The label's colour: full when the prediction is sure, dimmed when it is not. Grey: none of these."""
         if prediction is None:
             return UNSURE
-        colour = self._palette.colour(prediction.label)
+        colour = self._palette.colour(prediction.verdict)
         return colour if is_sure(prediction) else mixed(colour, _LINES, 0.65)
 
     def _draw_verdict(self, panel: Canvas, right: int, prediction: Optional[Prediction]) -> None:
@@ -112,13 +118,23 @@ class Overlay:
             panel.text(left, 34, "...", 36, _DIM_TEXT)
             panel.text(left, 74, "no prediction yet", 18, _DIM_TEXT)
             return
+        if not prediction.accepted:
+            panel.draw.rectangle(chip, fill=UNSURE)
+            knows = f"{len(prediction.labels)} actions that {self._model} knows"
+            guess = f"best guess {prediction.label} {prediction.score:.0%}"
+            for y, text, size, fill in (
+                (32, prediction.verdict, 36, _TEXT),
+                (62, knows, 15, _TEXT),
+                (84, guess, 15, _DIM_TEXT),
+            ):
+                panel.text(left, y, *fitted(text, size, right - left), fill)
+            return
         if is_sure(prediction):
             panel.draw.rectangle(chip, fill=self._palette.colour(prediction.label))
             label, status, fill = prediction.label, "", _TEXT
         else:
             panel.hatch(chip, self._palette.colour(prediction.label))
-            label, fill = f"{prediction.label} ?", _DIM_TEXT
-            status = "unsure: window filling" if prediction.window_filled < 1 else "unsure: low score"
+            label, status, fill = f"{prediction.label} ?", "unsure: window filling", _DIM_TEXT
         panel.text(left, 36, *fitted(label, 36, right - left, smallest=18), fill)
         score = f"{prediction.score:.0%}"
         panel.text(left, 86, score, 30, fill, "ls")
@@ -199,6 +215,20 @@ def _scaled(frame: Frame, width: int, height: int) -> Frame:
         return frame
     method = cv2.INTER_AREA if frame.shape[1] > width else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(frame, (width, height), interpolation=method), dtype=np.uint8)
+
+
+def _with_region(picture: Frame, region: Region, colour: Colour) -> Frame:
+    """A copy of the picture with a frame around the region, dark around light, to be seen on any ground."""
+    import cv2
+
+    height, width = picture.shape[:2]
+    corner, other = (
+        (min(round(x * width), width - 1), min(round(y * height), height - 1)) for x, y in (region[:2], region[2:])
+    )
+    drawn: Frame = np.array(picture)
+    for shade, thickness in (((0, 0, 0), 6), (mixed(colour, (255, 255, 255), 0.4), 2)):
+        cv2.rectangle(drawn, corner, other, shade, thickness)
+    return drawn
 
 
 def _even(number: int) -> int:

@@ -7,6 +7,8 @@ from typing import Union
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ...prediction import NONE_OF_THESE
+
 Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 
@@ -27,13 +29,15 @@ _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 60
 class Palette:
     """A colour for each label, given in the order in which labels ask, and kept.
 
-    After seven labels the colours come again, darker.
+    After seven labels the colours come again, darker. "none of these" is grey.
     """
 
     def __init__(self) -> None:
         self._given: dict[str, Colour] = {}
 
     def colour(self, label: str) -> Colour:
+        if label == NONE_OF_THESE:
+            return UNSURE
         if label not in self._given:
             rounds, index = divmod(len(self._given), len(_COLOURS))
             self._given[label] = mixed(_COLOURS[index], (0, 0, 0), min(0.35 * rounds, 0.7))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from PIL import Image
 
 from ...frames import Frame
+from ...prediction import NONE_OF_THESE
 from .style import UNSURE, Box, Canvas, Colour, Palette, fitted, mixed, span, text_colour_on, text_width, ticks
-from .summary import LabelSummary, Moment, Segment, segments, summarise
+from .summary import LabelSummary, Moment, Segment, segments, summarise, verdicts
 
 _WIDTH = 1600
 _LEFT, _RIGHT = 250, 1380  # of the time axis; labels to its left, figures to its right
@@ -61,10 +62,10 @@ class Thumbnails:
 
 @dataclass(frozen=True)
 class TimelineText:
-    """What the picture says in words."""
+    """What the picture says in words; ``model``: who judged."""
 
     title: str
-    bundle: str
+    model: str
     window_seconds: float
     num_frames: int
     threshold: float
@@ -87,7 +88,7 @@ def draw_timeline(
     rows = [s for i, s in enumerate(summaries) if i < 3 or s.seconds > 0 or s.peak >= 0.15][:_MAX_ROWS]
     height = 176 + _THUMBNAIL_HEIGHT + 18 + _BAND_HEIGHT + 54 + len(rows) * (_ROW_HEIGHT + _ROW_GAP) + 92
     timeline = _Timeline(Canvas(_WIDTH, height, _WHITE), max(seconds, 1e-3), palette)
-    timeline.draw_heading(rows, text)
+    timeline.draw_heading(moments, text)
     y = 176
     timeline.draw_thumbnails(y, thumbnails)
     y += _THUMBNAIL_HEIGHT + 18
@@ -108,18 +109,14 @@ class _Timeline:
     def _x(self, time: float) -> float:
         return _LEFT + min(max(time / self._seconds, 0.0), 1.0) * (_RIGHT - _LEFT)
 
-    def draw_heading(self, rows: Sequence[LabelSummary], text: TimelineText) -> None:
+    def draw_heading(self, moments: Sequence[Moment], text: TimelineText) -> None:
         note = (
-            f"{span(self._seconds)} of video   |   bundle {text.bundle}   |   "
+            f"{span(self._seconds)} of video   |   judged by {text.model}   |   "
             f"each prediction judges the last {span(text.window_seconds)} ({text.num_frames} frames)"
         )
         verdict = "No prediction was made"
-        if rows:
-            best = rows[0]
-            verdict = (
-                f"Most of the time: {best.label}, mean score {best.mean_when_first:.0%}, "
-                f"sure for {span(best.sure_seconds)} of {span(self._seconds)}"
-            )
+        if found := verdicts(moments):
+            verdict = f"Most of the time: {found[0].sentence(text.model, len(moments[0].prediction.labels))}"
         for y, line, size, ink in ((62, text.title, 36, _INK), (98, note, 19, _FAINT_INK), (144, verdict, 26, _INK)):
             self.canvas.text(_MARGIN, y, *fitted(line, size, _WIDTH - 2 * _MARGIN), ink, "ls")
 
@@ -146,20 +143,25 @@ class _Timeline:
             left, right = self._x(segment.start), max(self._x(segment.end), self._x(segment.start) + 2)
             box = (left, top, min(right, _RIGHT) - 1, bottom)
             colour = self._palette.colour(segment.label)
-            fill = colour if segment.sure else mixed(colour, _WHITE, 0.85)
+            is_none = segment.label == NONE_OF_THESE
+            fill = colour if segment.sure else mixed(colour, _WHITE, 0.5 if is_none else 0.85)
             self._draw.rectangle(box, fill=fill)
-            if not segment.sure:
+            if not segment.sure and not is_none:
                 self.canvas.hatch((left, top, box[2] + 1, bottom + 1), mixed(colour, _WHITE, 0.5), spacing=10)
             self._draw_band_text(box, segment, fill)
 
     def _draw_band_text(self, box: Box, segment: Segment, background: Colour) -> None:
         left, top, right, _ = box
-        label = segment.label if segment.sure else f"{segment.label} ?"
+        is_none = segment.label == NONE_OF_THESE
+        label = segment.label if segment.sure or is_none else f"{segment.label} ?"
         text, size = fitted(label, 21, right - left - 12, smallest=12)
         if text.endswith("...") and len(text) < 7:  # nothing that could be read
             return
         middle = (left + right) / 2
-        for line, y, line_size in ((text, top + 21, size), (f"{segment.mean_score:.0%}", top + 44, 17)):
+        for line, y, line_size in (
+            (text, top + 21, size),
+            ("" if is_none else f"{segment.mean_score:.0%}", top + 44, 17),
+        ):
             if not line or text_width(line, line_size) > right - left - 4:
                 continue
             if not segment.sure:  # over the hatching letters need a calm ground
@@ -216,7 +218,9 @@ class _Timeline:
         box = (_LEFT, y - 18, _LEFT + 34, y + 2)
         self.canvas.hatch(box, mixed(UNSURE, _WHITE, 0.45), spacing=10)
         self._draw.rectangle(box, outline=UNSURE)
-        note = "unsure: the window is still filling"
-        if threshold > 0:
-            note += f", or the score is below {threshold:.0%} (dashed line)"
+        note = "the window is still filling"
         self.canvas.text(_LEFT + 44, y - 8, note, 17, _FAINT_INK)
+        left = _LEFT + 44 + text_width(note, 17) + 40
+        self._draw.rectangle((left, y - 18, left + 34, y + 2), fill=mixed(UNSURE, _WHITE, 0.5))
+        note = f"{NONE_OF_THESE}: the score is below {threshold:.0%} (dashed line), or that it is another action is likelier"
+        self.canvas.text(left + 44, y - 8, note, 17, _FAINT_INK)

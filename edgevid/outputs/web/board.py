@@ -100,7 +100,9 @@ class Board:
                 "best": self._label_numbers[prediction.label],
                 "accepted": prediction.accepted,
                 "threshold": _number(prediction.threshold, 4),
+                "none": _number(prediction.none, 4),
                 "scores": [_number(score, 4) for score in prediction.probabilities.tolist()],
+                "region": None if prediction.region is None else prediction.region.as_list(),
             }
         if state.live and age is not None and state.timestamp is not None:
             clock_zero = (

@@ -24,6 +24,7 @@ export class Card {
     this.message = part(".message");
     this.state = part(".state");
     this.image = part("img");
+    this.region = part(".region");
     this.veil = part(".veil");
     this.action = part(".action");
     this.detail = part(".detail");
@@ -65,10 +66,27 @@ export class Card {
       this.image.parentElement.style.aspectRatio = `${width} / ${height}`;
       this.image.src = URL.createObjectURL(source.picture);
       this.image.hidden = false;
+      this.region.setAttribute("viewBox", `0 0 ${width} ${height}`);
     }
+    this.showRegion(source.prediction?.region);
     const veil = this.image.hidden ? VEILS[source.state] || "Waiting for the first frame" : VEILS[source.state] ?? "";
     write(this.veil, veil);
     this.veil.hidden = !veil;
+  }
+
+  // A frame around the part of the picture that was looked at; it is scaled as the picture is.
+  showRegion(region) {
+    const shown = region && !this.image.hidden;
+    this.region.toggleAttribute("hidden", !shown);
+    if (!shown) return;
+    const { width, height } = this.region.viewBox.baseVal;
+    const [left, top, right, bottom] = region;
+    for (const box of this.region.children) {
+      box.setAttribute("x", left * width);
+      box.setAttribute("y", top * height);
+      box.setAttribute("width", (right - left) * width);
+      box.setAttribute("height", (bottom - top) * height);
+    }
   }
 
   showAction(source, labels) {
@@ -82,8 +100,9 @@ export class Card {
         [kind, action] = ["sure", label];
         detail = percent(score) + (since ? ` · for ${span(source.timestamp - since.begin, 0)}` : "");
       } else {
-        [kind, action] = ["unsure", "Unsure"];
-        detail = `${label} ${percent(score)}, needs ${percent(prediction.threshold)}`;
+        [kind, action] = ["unsure", "None of these"];
+        const why = prediction.none > score ? `none of these ${percent(prediction.none)}` : `needs ${percent(prediction.threshold)}`;
+        detail = `Best guess ${label} ${percent(score)}, ${why}`;
       }
       if (source.window_filled != null && source.window_filled < 1) detail += ` · window ${percent(source.window_filled)} filled`;
       if (source.prediction_age_seconds > OLD_SECONDS) detail += ` · ${span(source.prediction_age_seconds)} ago`;

@@ -200,7 +200,8 @@ export class Timeline {
       const time = this.now - this.range * (1 - this.pointer);
       const at = [...this.intervals.values()].findLast((i) => i.begin <= time && time <= (i.end ?? this.now));
       const point = nearest(this.points, time);
-      const score = point && `${point[3] ? "" : "unsure, "}${this.labels[point[1]]} ${percent(point[2])}`;
+      const guess = point && `${this.labels[point[1]]} ${percent(point[2])}`;
+      const score = point && (point[3] ? guess : `none of these (${guess})`);
       write(this.readout, [moment(time, this.clockZero), at ? this.describe(at) : score || "no prediction"].join(" · "));
     } else {
       const chosen = this.intervals.get(this.chosen);

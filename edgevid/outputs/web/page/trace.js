@@ -1,4 +1,4 @@
-// The curve: the score of the best class over time, full where it was accepted, grey where it was unsure.
+// The curve: the score of the best class over time, full where it was accepted, grey where it was none of these.
 
 const GAP_SECONDS = 3; // points further apart are not joined
 
@@ -52,7 +52,7 @@ export function nearest(points, time) {
   return best && Math.abs(best[0] - time) <= GAP_SECONDS ? best : null;
 }
 
-// Stretches of points that belong together: no gap, and all sure or all unsure. Each reaches to where the next one begins.
+// Stretches of points that belong together: no gap, and all accepted or none. Each reaches to where the next one begins.
 function* runs(points) {
   let run = [];
   for (const point of points) {
