@@ -8,6 +8,7 @@ from typing import Callable
 
 import numpy as np
 import pytest
+from support.stand_ins import Brightness
 from support.videos import write_video
 
 import edgevid
@@ -19,9 +20,9 @@ from edgevid.embedders import spec_for
 from edgevid.embedders.flow_histogram import DIM, FlowHistogram, OpticalFlow, flow_features
 from edgevid.embedders.motion_region import MotionRegion
 from edgevid.embedders.opening import entries_for, open_cnn
-from edgevid.embedders.region import HEIGHT, WHOLE, WIDTH, Region, RegionTracker, camera_shift, cropped, grey_picture
+from edgevid.embedders.region import HEIGHT, WIDTH, RegionTracker, camera_shift, cropped, grey_picture
 from edgevid.embedders.stream import StreamEmbedder, cut_windows, embed_as_stream
-from edgevid.frames import Frame
+from edgevid.frames import WHOLE, Frame, Region
 from edgevid.sampling import Sample
 from edgevid.teach import TeachOptions, teach
 
@@ -178,6 +179,22 @@ class TestInStreams:
         first.embed(Sample(1.2, (scene(200, 180), scene(220, 180)), (1.1, 1.2)))
         np.testing.assert_array_equal(second.embed(sample), expected)
 
+    def test_a_stream_tells_the_region_of_the_first_that_chooses_one(self, embedders: list):
+        brightness = Brightness(lambda: None)
+        for chosen, chooses in (([brightness, embedders[2]], True), ([brightness, FlowHistogram("whole")], False)):
+            stream, regions = StreamEmbedder(chosen, spec_for(chosen, 10, 2.0)), []
+            for k in range(40):
+                frame = scene(80 + 6 * np.sin(k), 160)
+                stream.take(stream.make(frame, k / 25), frame, k / 25)
+                regions.append(stream.region)
+            assert regions[0] is None  # nothing has moved yet: the whole frame
+            if chooses:
+                assert regions[-1].left < 80 / 320 < regions[-1].right < 0.6
+            else:
+                assert set(regions) == {None}
+            stream.reset()
+            assert stream.region is None
+
     def test_windows_of_a_stream_end_with_its_newest_sample(self):
         numbered = list(range(13))
         assert [window.steps for window in cut_windows(numbered, 5, 4)] == [
@@ -282,6 +299,9 @@ class TestShipped:
         assert predictions[0].timestamp == pytest.approx(1.8, abs=0.1)
         for prediction in predictions:
             assert prediction.probabilities.sum() == pytest.approx(1, abs=1e-5)
+            x, y = (part / size for part, size in zip(PATHS["circle"](round(prediction.timestamp * 25)), (320, 240)))
+            assert prediction.region.left < x < prediction.region.right
+            assert prediction.region.top < y < prediction.region.bottom
 
     def test_it_is_right_about_most_clips(self, name: str, shared: Path):
         folder = shared / "data" / "ucf101_core10"

@@ -207,14 +207,30 @@ class TestPrediction:
             "label": "b",
             "score": 0.75,
             "accepted": False,
+            "none": 0.0,
             "top": [["b", 0.75]],
             "window_filled": 0.4,
+            "region": None,
         }
+        region = edgevid.Region(np.float64(1 / 3), 0.0, 1.0, 0.5)
+        assert json.loads(json.dumps(prediction(1.0, region=region).as_dict()))["region"] == [0.3333, 0.0, 1.0, 0.5]
         assert prediction(1.0).as_dict()["timestamp"] is None
 
     def test_as_text_it_says_when_what_and_how_sure(self):
         assert str(prediction(0.25, 0.75)) == "b 0.75"
-        assert str(prediction(0.25, 0.75, timestamp=2.5, threshold=0.8)) == "    2.50 s  b 0.75  (below 0.80)"
+        assert str(prediction(0.25, 0.75, timestamp=2.5, threshold=0.8)) == "    2.50 s  none of these (b 0.75)"
+
+    def test_what_is_not_accepted_reads_none_of_these_and_then_the_best_guess(self):
+        accepted, low = prediction(0.25, 0.75), prediction(0.25, 0.75, threshold=0.8)
+        assert (accepted.verdict, accepted.answer(), accepted.answer("b 75 %")) == ("b", "b", "b 75 %")
+        assert (low.verdict, low.answer()) == ("none of these", "none of these (b)")
+        assert low.answer("b 75 %") == "none of these (b 75 %)"
+
+    @pytest.mark.parametrize(("none", "accepted"), [(0.0, True), (0.5, True), (0.6, False)])
+    def test_it_is_not_accepted_where_none_of_these_is_likelier(self, none: float, accepted: bool):
+        answer = prediction(0.0, 0.5, none=none, threshold=0.25)
+        assert answer.accepted is accepted
+        assert answer.as_dict()["none"] == none
 
     def test_probabilities_of_a_real_clip_sum_to_1(self, recognizer: edgevid.Recognizer, frames: np.ndarray):
         answer = recognizer.classify(frames[:1])

@@ -22,8 +22,8 @@ output:
   NAME.annotated.mp4: the video with, on each frame, the label, its score, the next classes and a running timeline.
   NAME.timeline.png: the class probabilities over time, with pictures of the video.
   Where a bundle looks at a part of the picture, that part is framed.
-  What is grey is none of the bundle's actions: the score is below --threshold (0.5 here, unless it is given), or that it is
-  another action is likelier. What is hatched or dimmed is unsure: the window is still filling.
+  What is grey is none of the bundle's actions: the score is below --threshold (0.5 here, unless it is given), or another
+  action is likelier. What is hatched or dimmed is unsure: the window is still filling.
   At the end it says what was recognised for how long, and for how long nothing was.
   Without FILE the demo fetches a clip in a package of 9 MB once, with pip, and keeps it in your cache folder.
 

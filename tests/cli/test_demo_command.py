@@ -44,6 +44,35 @@ def test_it_writes_a_video_and_a_timeline_and_says_where(call, clip, tmp_path):
     assert "Sports2D" not in outcome.out
 
 
+def test_where_nothing_is_recognised_it_says_so_and_what_to_try(call, clip, tmp_path):
+    outcome = call("demo", clip, "-o", tmp_path / "out", "--threshold", 1.0)
+    assert outcome.out.startswith("Most of the time: none of the 10 actions that exercises10 knows, ")
+    assert "(100%); best guess " in outcome.out
+    for piece in (
+        "exercises10 knows: BodyWeightSquats, ",
+        "edgevid stream 0 --serve",
+        "edgevid demo FILE",
+        "edgevid teach",
+    ):
+        assert piece in outcome.out
+    outcome = call("demo", clip, "-o", tmp_path / "out", "--threshold", 0.0)
+    assert outcome.code == 0
+    assert "none of the 10 actions that exercises10 knows, 0.0 s of the " in outcome.out
+    assert "edgevid teach" not in outcome.out
+
+
+def test_on_its_own_clip_it_says_what_the_clip_does_not_show(call, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr("edgevid.cli.demo.demo_clip", lambda: clip)
+    outcome = call("demo", "-o", tmp_path / "out", "--threshold", 0.0)
+    for piece in (
+        "Sports2D",
+        "It shows none of the actions that the shipped models know.",
+        "exercises10 knows: ",
+        "teach",
+    ):
+        assert piece in outcome.out
+
+
 @pytest.mark.parametrize(
     ("width", "height", "number", "fps"),
     [(64, 48, 1, 25.0), (90, 160, 4, 12.5), (1300, 100, 3, 29.97), (36, 34, 3, 60.0)],

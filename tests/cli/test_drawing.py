@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from support.videos import moving_frames
 
+from edgevid.frames import Region
+from edgevid.outputs.drawing.annotate import Annotated, describe
 from edgevid.outputs.drawing.overlay import Overlay
-from edgevid.outputs.drawing.style import Palette, fitted, text_width, ticks
-from edgevid.outputs.drawing.summary import moments, segments, summarise
+from edgevid.outputs.drawing.style import UNSURE, Canvas, Palette, fitted, mixed, text_width, ticks
+from edgevid.outputs.drawing.summary import moments, segments, summarise, verdicts
 from edgevid.outputs.drawing.timeline_picture import Thumbnails, TimelineText, draw_timeline
 from edgevid.prediction import Prediction
 
@@ -41,16 +45,93 @@ def test_segments_join_what_is_the_same():
 def test_the_summary_leaves_out_the_filling_window():
     run, walk = summarise(moments(HISTORY, 6.0))
     assert (run.label, run.seconds, run.peak_time) == ("run", 3.0, 3.0)
-    assert (walk.label, walk.seconds, walk.sure_seconds) == ("walk", 2.0, 2.0)
-    assert walk.mean_when_first == pytest.approx(0.85)
+    assert (walk.label, walk.seconds) == ("walk", 2.0)
     assert walk.mean == pytest.approx((0.9 + 0.8 + 0.2 + 0.4) / 4)
     (only, _) = summarise(moments(HISTORY[:1], 1.0))
     assert only.label == "walk"
 
 
+def none_of_the_time(*seconds: int) -> list[Prediction]:
+    """HISTORY, with a best guess that is too weak at these seconds."""
+    return [predicted(p.timestamp, 0.6, p.window_filled, 0.7) if p.timestamp in seconds else p for p in HISTORY]
+
+
+def test_segments_of_what_is_not_accepted_are_none_of_these():
+    found = segments(moments(none_of_the_time(2, 3), 6.0))
+    assert [(s.start, s.end, s.label, s.sure) for s in found] == [
+        (0, 1, "walk", False), (1, 2, "walk", True), (2, 4, "none of these", False), (4, 6, "run", True),
+    ]  # fmt: skip
+
+
+def test_a_verdict_says_for_how_long_nothing_was_recognised():
+    none, run = verdicts(moments(none_of_the_time(1, 2, 3), 6.0))
+    assert (none.label, none.seconds, none.judged_seconds, none.share, none.guess) == (
+        "none of these",
+        3,
+        5,
+        0.6,
+        "walk",
+    )
+    assert none.mean_score == pytest.approx(0.6)
+    assert (run.label, run.seconds, run.guess) == ("run", 2, "run")
+    assert [(v.label, v.seconds) for v in verdicts(moments(HISTORY, 6.0))][-1] == ("none of these", 0)
+    assert verdicts([]) == []
+
+
+def test_the_description_says_none_of_these_first_where_that_was_longest():
+    lines = describe(Annotated(moments(none_of_the_time(1, 2, 3), 6.0), 6.0, "mine"))
+    assert lines == [
+        "Most of the time: none of the 2 actions that mine knows, 3.0 s of the 5.0 s judged (60%); "
+        "best guess walk, mean score 0.60",
+        "Also:             run, 2.0 s of the 5.0 s judged (40%), mean score 0.60",
+        "Surest moments:   walk 0.60 at 1.0 s, run 0.60 at 4.0 s",
+        "Not judged:       the first 1.0 s, in which the window filled",
+    ]
+    lines = describe(Annotated(moments(HISTORY[1:], 6.0), 6.0, "mine"))
+    assert lines[0].startswith("Most of the time: run, 3.0 s of the 5.0 s judged (60%)")
+    assert lines[2] == "Also:             none of the 2 actions that mine knows, 0.0 s of the 5.0 s judged (0%)"
+    assert describe(Annotated([], 6.0, "mine")) == ["No prediction was made."]
+
+
+def make_overlay(width: int, height: int, seconds: float = 6.0) -> tuple[Overlay, Palette]:
+    palette = Palette()
+    return Overlay(width, height, seconds=seconds, window_seconds=1.0, palette=palette, model="mine"), palette
+
+
+def test_what_is_none_of_these_is_grey_and_in_words(monkeypatch):
+    frame = moving_frames(1, 320, 240)[0]
+    overlay, _ = make_overlay(320, 240)
+    said = []
+    monkeypatch.setattr(Canvas, "text", lambda self, x, y, text, *more: said.append(text))
+    drawn = overlay.draw(frame, 1.0, predicted(1, 0.9, threshold=0.95))
+    assert said[:3] == ["none of these", "2 actions that mine knows", "best guess walk 90%"]
+    assert tuple(drawn[2, 300]) != Palette().colour("walk")
+    assert np.ptp(drawn[2, 300]) < 20
+    assert Palette().colour("none of these") == UNSURE
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (120, 320), (1600, 900)])
+def test_the_region_is_framed_where_it_is(width: int, height: int):
+    frame = np.full((height, width, 3), 90, np.uint8)
+    overlay, _ = make_overlay(width, height)
+    whole = overlay.draw(frame, 1.0, predicted(1, 0.9))
+    framed = overlay.draw(frame, 1.0, dataclasses.replace(predicted(1, 0.9), region=Region(0.25, 0.5, 0.75, 1.0)))
+    rows, columns = np.nonzero((whole != framed).any(axis=2))
+    scale = min(960 / width, 640 / height)
+    scale = scale if scale <= 1 else min(scale, max(1.0, 640 / width))
+    left = (overlay.width - width * scale) / 2
+    assert columns.min() == pytest.approx(left + 0.25 * width * scale, abs=5)
+    assert columns.max() == pytest.approx(left + 0.75 * width * scale, abs=5)
+    assert rows.min() == pytest.approx(0.5 * height * scale, abs=5)
+    assert rows.max() == pytest.approx(height * scale, abs=12)  # inside the border
+    middle = framed[round(0.75 * height * scale), round(left + 0.5 * width * scale)]
+    assert tuple(middle) == (90, 90, 90)
+    assert frame.min() == frame.max() == 90  # what was given is not drawn on
+
+
 def test_a_frame_shows_sure_and_unsure_differently():
     frame = moving_frames(1, 320, 240)[0]
-    overlay = Overlay(320, 240, seconds=6.0, window_seconds=1.0, palette=(palette := Palette()))
+    overlay, palette = make_overlay(320, 240)
     before = overlay.draw(frame, 0.0, None, window_filled=0.0)
     unsure = overlay.draw(frame, 0.0, HISTORY[0], window_filled=0.1)
     sure = overlay.draw(frame, 1.0, HISTORY[1])
@@ -62,7 +143,7 @@ def test_a_frame_shows_sure_and_unsure_differently():
 
 def test_the_strip_grows_with_a_video_that_is_longer_than_it_said():
     frame = moving_frames(1, 64, 48)[0]
-    overlay = Overlay(64, 48, seconds=0.0, window_seconds=1.0, palette=(palette := Palette()))
+    overlay, palette = make_overlay(64, 48, seconds=0.0)
     overlay.draw(frame, 0.0, HISTORY[1])
     for time in range(1, 20):
         picture = overlay.draw(frame, float(time), HISTORY[1])
@@ -77,9 +158,17 @@ def test_the_timeline_has_the_winners_colours_in_its_band():
     palette = Palette()
     text = TimelineText("clip.mp4", "mine", 1.0, 25, 0.5)
     picture = np.asarray(draw_timeline(moments(HISTORY, 6.0), 6.0, thumbnails, text, palette))
+    assert not (picture[:, 900] == mixed(UNSURE, (255, 255, 255), 0.5)).all(axis=1)[:500].any()
     band = picture[:, 900]  # at about 3.4 s, where "run" wins
     assert (band == palette.colour("run")).all(axis=1).any()
     assert (picture[:, 600] == palette.colour("walk")).all(axis=1).any()
+
+
+def test_the_timeline_has_grey_in_its_band_for_none_of_these():
+    text = TimelineText("clip.mp4", "mine", 1.0, 25, 0.7)
+    picture = np.asarray(draw_timeline(moments(none_of_the_time(3), 6.0), 6.0, Thumbnails(6.0), text, Palette()))
+    grey = (picture[:, 820] == mixed(UNSURE, (255, 255, 255), 0.5)).all(axis=1)
+    assert grey[:500].sum() > 30
 
 
 def test_a_timeline_without_predictions_can_be_drawn():

@@ -6,8 +6,9 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterator
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
+import numpy as np
 import pytest
 from support.telling import Counted, Told
 from support.videos import moving_frames
@@ -15,6 +16,7 @@ from web_feed import LABELS, observation, prediction, status
 from web_waiting import wait_until
 
 from edgevid.events import Began, Ended
+from edgevid.frames import Region
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 By = pytest.importorskip("selenium.webdriver.common.by").By
@@ -142,12 +144,15 @@ class TestAction:
         assert page.text("h2") == "camera 0"
         assert page.text(".state") == "Running"
 
-    def test_prediction_that_is_not_accepted_is_unsure(self, serve: Serve, page: Page):
+    def test_prediction_that_is_not_accepted_is_none_of_these(self, serve: Serve, page: Page):
         server = serve()
         show(server, 1, 0.41, 1.0)
         page.open(server.url)
-        page.shows(".action", "Unsure")
-        assert page.text(".detail") == "PushUps 41 %, needs 50 %"
+        page.shows(".action", "None of these")
+        assert page.text(".detail") == "Best guess PushUps 41 %, needs 50 %"
+        likelier = prediction(1, 0.41, timestamp=2.0, threshold=0.25, none=0.52)
+        server.observe(observation(timestamp=2.0, predicted=likelier))
+        page.shows(".detail", "Best guess PushUps 41 %, none of these 52 %")
         assert page.one(".bars li").get_attribute("data-kind") == "unsure"
 
     def test_how_long_it_goes_on(self, serve: Serve, page: Page):
@@ -187,6 +192,42 @@ class TestAction:
         wait_until(lambda: page.run("return told.length"))
         assert page.run("return told") == ["PullUps"]
         assert page.one("img").get_attribute("alt") == "Live picture of camera 0: PullUps"
+
+
+class TestRegion:
+    REGION = Region(0.25, 0.5, 0.75, 0.9)
+
+    def show(self, server: Told, at: float, region: Optional[Region], width: int = 320, height: int = 240) -> None:
+        predicted = prediction(0, 0.9, timestamp=at, region=region)
+        server.observe(observation(timestamp=at, predicted=predicted, image=np.full((height, width, 3), 200, np.uint8)))
+
+    @pytest.mark.parametrize(("screen", "size"), [(DESK, (320, 240)), (DESK, (160, 400)), (PHONE, (640, 360))])
+    def test_it_is_framed_in_the_picture_and_scaled_with_it(
+        self, serve: Serve, page: Page, screen: tuple[int, int], size: tuple[int, int]
+    ):
+        server = serve()
+        self.show(server, 1.0, self.REGION, *size)
+        page.look(*screen).open(server.url)
+        page.shows(".action", "JumpingJack")
+        left, top, right, bottom = page.run(
+            # where object-fit puts the picture in its element
+            "const image = document.querySelector('img'), out = image.getBoundingClientRect();"
+            "const scale = Math.min(out.width / arguments[0], out.height / arguments[1]);"
+            "const [w, h] = [arguments[0] * scale, arguments[1] * scale];"
+            "const [x, y] = [out.left + (out.width - w) / 2, out.top + (out.height - h) / 2];"
+            "const box = document.querySelector('.region rect').getBoundingClientRect();"
+            "return [(box.left - x) / w, (box.top - y) / h, (box.right - x) / w, (box.bottom - y) / h]",
+            *size,
+        )
+        assert (left, top, right, bottom) == pytest.approx(self.REGION, abs=0.02)
+
+    def test_where_all_of_the_picture_counts_there_is_none(self, serve: Serve, page: Page):
+        server = serve()
+        self.show(server, 1.0, self.REGION)
+        page.open(server.url)
+        wait_until(lambda: page.one(".region").is_displayed())
+        self.show(server, 2.0, None)
+        wait_until(lambda: not page.one(".region").is_displayed())
 
 
 class TestScores:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 from support.telling import Seen, Told
@@ -44,9 +44,10 @@ def prediction(
     threshold: float = 0.5,
     labels: Sequence[str] = LABELS,
     window_filled: float = 1.0,
+    **more: Any,
 ) -> Prediction:
     probabilities = scores(best, score, labels)
-    return Prediction(tuple(labels), probabilities, threshold, timestamp, timestamp - 5, window_filled)
+    return Prediction(tuple(labels), probabilities, threshold, timestamp, timestamp - 5, window_filled, **more)
 
 
 def observation(

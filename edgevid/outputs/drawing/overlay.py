@@ -222,8 +222,10 @@ def _with_region(picture: Frame, region: Region, colour: Colour) -> Frame:
     import cv2
 
     height, width = picture.shape[:2]
+    inset = _BORDER + 2  # what lies at the edge would be hidden by the border
     corner, other = (
-        (min(round(x * width), width - 1), min(round(y * height), height - 1)) for x, y in (region[:2], region[2:])
+        (min(max(round(x * width), inset), width - 1 - inset), min(max(round(y * height), inset), height - 1 - inset))
+        for x, y in (region[:2], region[2:])
     )
     drawn: Frame = np.array(picture)
     for shade, thickness in (((0, 0, 0), 6), (mixed(colour, (255, 255, 255), 0.4), 2)):

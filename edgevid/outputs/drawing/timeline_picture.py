@@ -155,7 +155,7 @@ class _Timeline:
         is_none = segment.label == NONE_OF_THESE
         label = segment.label if segment.sure or is_none else f"{segment.label} ?"
         text, size = fitted(label, 21, right - left - 12, smallest=12)
-        if text.endswith("...") and len(text) < 7:  # nothing that could be read
+        if text.endswith("...") and (is_none or len(text) < 7):  # nothing that could be read
             return
         middle = (left + right) / 2
         for line, y, line_size in (
@@ -222,5 +222,6 @@ class _Timeline:
         self.canvas.text(_LEFT + 44, y - 8, note, 17, _FAINT_INK)
         left = _LEFT + 44 + text_width(note, 17) + 40
         self._draw.rectangle((left, y - 18, left + 34, y + 2), fill=mixed(UNSURE, _WHITE, 0.5))
-        note = f"{NONE_OF_THESE}: the score is below {threshold:.0%} (dashed line), or that it is another action is likelier"
+        low_score = f"the score is below {threshold:.0%} (dashed line), or " if threshold > 0 else ""
+        note = f"{NONE_OF_THESE}: {low_score}another action is likelier than the best label"
         self.canvas.text(left + 44, y - 8, note, 17, _FAINT_INK)

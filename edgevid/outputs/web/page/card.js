@@ -80,12 +80,12 @@ export class Card {
     this.region.toggleAttribute("hidden", !shown);
     if (!shown) return;
     const { width, height } = this.region.viewBox.baseVal;
-    const [left, top, right, bottom] = region;
+    const inset = width / 160; // the whole line is seen at the edges too
+    const inside = (part, size) => Math.min(Math.max(part * size, inset), size - inset);
+    const [left, right] = [inside(region[0], width), inside(region[2], width)];
+    const [top, bottom] = [inside(region[1], height), inside(region[3], height)];
     for (const box of this.region.children) {
-      box.setAttribute("x", left * width);
-      box.setAttribute("y", top * height);
-      box.setAttribute("width", (right - left) * width);
-      box.setAttribute("height", (bottom - top) * height);
+      for (const [name, value] of Object.entries({ x: left, y: top, width: right - left, height: bottom - top })) box.setAttribute(name, value);
     }
   }
 
