@@ -11,10 +11,14 @@ import edgevid
 from edgevid import StreamOptions
 
 WIDTH = 40
+EARLY = StreamOptions(min_filled=0)  # from the first frame on, before the window is full
 
 
 def draw(prediction: edgevid.Prediction) -> str:
-    lines = [f"{prediction.timestamp:8.2f} s   window {prediction.window_filled:4.0%} filled"]
+    left, top, right, bottom = prediction.region or (0, 0, 1, 1)  # where a bundle looks at a part of the picture
+    where = f"looks at {left:4.0%} to {right:4.0%} across, {top:4.0%} to {bottom:4.0%} down"
+    when = f"{prediction.timestamp:8.2f} s   window {prediction.window_filled:4.0%} filled"
+    lines = [f"{when}   {prediction.verdict:<20}", where]
     for label, score in prediction.top(5):
         lines.append(f"{label:>20}  {'█' * round(score * WIDTH):{WIDTH}}  {score:4.0%}")
     return "\n".join(lines)
@@ -22,20 +26,17 @@ def draw(prediction: edgevid.Prediction) -> str:
 
 def in_the_terminal(recognizer: edgevid.Recognizer, source: str) -> None:
     drawn = 0
-    # min_filled=0: show something from the first frame on, before the window is full
-    for prediction in recognizer.stream(source, StreamOptions(min_filled=0)):
+    for prediction in recognizer.stream(source, EARLY):
         if drawn and sys.stdout.isatty():
             print(f"\x1b[{drawn}A", end="")  # back to the top of the last picture
-        text = draw(prediction)
+        print(text := draw(prediction), flush=True)
         drawn = text.count("\n") + 1
-        print(text, flush=True)
 
 
 def on_a_page(recognizer: edgevid.Recognizer, source: str) -> None:
     from edgevid.outputs.web import WebServer  # pip install 'edgevid[web]'
 
-    early = StreamOptions(min_filled=0)
-    with WebServer(recognizer.labels) as page, recognizer.start(source, outputs=[page], stream=early) as runner:
+    with WebServer(recognizer.labels) as page, recognizer.start(source, outputs=[page], stream=EARLY) as runner:
         print(f"Open {page.url} in a browser. Ctrl-C ends it.", flush=True)
         runner.wait()
 

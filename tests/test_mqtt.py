@@ -15,6 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -26,6 +27,7 @@ from support.telling import Counted, Seen, Told
 
 from edgevid import ExtraNotInstalledError, OptionError, Prediction
 from edgevid.events import Began, Ended, Event
+from edgevid.frames import Region
 from edgevid.outputs.mqtt import MqttPublisher
 from edgevid.outputs.mqtt import publisher as publisher_module
 from edgevid.outputs.mqtt.broker_address import parse_broker_address
@@ -342,6 +344,21 @@ class TestOutbox:
         sent = self.drain(outbox)
         assert (sent["state"]["action"], sent["stats"]["status"]) == ("none", "reopened")
 
+    def test_the_state_has_the_prediction_in_words_and_the_region(self):
+        outbox = self.make()
+        outbox.observe(observation())
+        state = self.drain(outbox)["state"]
+        assert (state["action"], state["prediction"], state["region"]) == ("none", "walk 0.80", None)
+        weak = observation(timestamp=101.0)
+        predicted = replace(weak.sampled.prediction, threshold=0.9, region=Region(0.25, 0.0, 0.75, 1.0))
+        outbox.observe(weak._replace(sampled=replace(weak.sampled, prediction=predicted)))
+        state = self.drain(outbox)["state"]
+        assert (state["action"], state["prediction"]) == ("none", "none of these (walk 0.80)")
+        assert state["region"] == [0.25, 0.0, 0.75, 1.0]
+        outbox.status(status("lost"))
+        state = self.drain(outbox)["state"]
+        assert (state["prediction"], state["region"]) == (None, None)
+
     def test_a_state_that_does_not_change_is_not_sent_again(self):
         outbox = self.make()
         outbox.observe(observation())
@@ -446,7 +463,7 @@ class TestPublishing:
         kept = retained(broker.port)
         assert kept["edgevid/node/availability"] == "online"
         state = json.loads(kept["edgevid/node/camera_0/state"])
-        assert state.keys() == {"action", "score", "since", "time", "seconds"}
+        assert state.keys() == {"action", "score", "since", "time", "seconds", "prediction", "region"}
         assert (state["action"], state["score"]) == ("walk", 0.8)
         assert json.loads(kept["edgevid/node/camera_0/stats"])["status"] == "opened"
 

@@ -23,6 +23,7 @@ from web_waiting import wait_until, web_threads
 
 from edgevid import EdgevidError, ExtraNotInstalledError, OptionError
 from edgevid.events import Began
+from edgevid.frames import Region
 from edgevid.outputs.web import WebServer
 
 pytest.importorskip("aiohttp", reason="the extra 'web' is not installed")
@@ -92,10 +93,9 @@ class TestPageAndFiles:
 class TestEndpoints:
     def test_state_for_programs(self, serve: Serve):
         server = serve(title="Hall")
+        predicted = prediction(2, 0.9, timestamp=7.0, region=Region(0.25, 0.5, 0.75, 1.0))
         server.status(status("opened", "Opened."))
-        server.observe(
-            observation(timestamp=7.0, predicted=prediction(2, 0.9, timestamp=7.0), events=[Began(LABELS[2], 7.0, 0.9)])
-        )
+        server.observe(observation(timestamp=7.0, predicted=predicted, events=[Began(LABELS[2], 7.0, 0.9)]))
         state = get(server.url, "/api/state").json()
         (source,) = state["sources"]
         assert (state["title"], state["labels"]) == ("Hall", list(LABELS))
@@ -103,6 +103,7 @@ class TestEndpoints:
         assert (source["name"], source["state"]) == ("camera 0", "running")
         assert source["prediction"]["label"] == LABELS[2]
         assert source["prediction"]["accepted"] is True
+        assert source["prediction"]["region"] == [0.25, 0.5, 0.75, 1.0]
         assert len(source["prediction"]["top"]) == 5
         assert [event["label"] for event in source["events"]] == [LABELS[2]]
         assert get(server.url, source["picture"]).headers["Content-Type"] == "image/jpeg"

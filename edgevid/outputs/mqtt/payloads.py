@@ -32,7 +32,7 @@ class SourcePayloads:
         self._since = 0.0  # the same, time.time()
 
     def update(self, message: Message, state: SourceState, events_dropped: int) -> bool:
-        """Follow a message. Returns whether the action, its score or its beginning has changed."""
+        """Follow a message. Returns whether the action, its score, its beginning or the prediction in words has changed."""
         wall = time.time() if isinstance(message, SourceStatus) else _wall(state, state.timestamp)
         if isinstance(message, SourceStatus):
             self._status = message.state
@@ -72,7 +72,7 @@ class SourcePayloads:
             "events_dropped": events_dropped,
             "time": _iso(wall),
         }
-        return any(before.get(name) != self.state[name] for name in ("action", "score", "since"))
+        return any(before.get(name) != self.state[name] for name in ("action", "score", "since", "prediction"))
 
     def event(self, event: Event, state: SourceState) -> dict[str, Any]:
         """An event of any kind: what all kinds have, and what its own has beside that."""
