@@ -17,10 +17,11 @@ from edgevid.bundles import find_extractor
 from edgevid.cli import main
 from edgevid.datasets.clips import Clip
 from edgevid.embedders import spec_for
-from edgevid.embedders.flow_histogram import DIM, FlowHistogram, OpticalFlow, flow_features
+from edgevid.embedders.flow_histogram import DIM, FlowHistogram, flow_features
+from edgevid.embedders.motion import Motion, fresh_embedders
 from edgevid.embedders.motion_region import MotionRegion
 from edgevid.embedders.opening import entries_for, open_cnn
-from edgevid.embedders.region import HEIGHT, WIDTH, RegionTracker, camera_shift, cropped, grey_picture
+from edgevid.embedders.region import RegionTracker, cropped, grey_picture
 from edgevid.embedders.stream import StreamEmbedder, cut_windows, embed_as_stream
 from edgevid.frames import WHOLE, Frame, Region
 from edgevid.sampling import Sample
@@ -80,13 +81,14 @@ class TestRegion:
     def test_a_camera_that_pans_moves_nothing(self):
         wall = np.random.default_rng(1).integers(60, 160, (30, 80, 3), dtype=np.uint8)
         wall = np.kron(wall, np.ones((8, 8, 1), np.uint8)).astype(np.uint8)
-        tracker, flow = RegionTracker(), OpticalFlow()
+        motion = Motion(0.1)
         for k in range(12):
             pair = [wall[:, 4 * i : 4 * i + 320].copy() for i in (k, k + 1)]
             for i, frame in zip((k, k + 1), pair):  # one person moves in front of it
                 frame[140:200, 200 + 8 * (i % 2) : 240 + 8 * (i % 2)] = 255
-            before, now = map(grey_picture, pair)
-            region = tracker.update(before, now, k * 0.1, 320 / 240, camera_shift(flow(before, now)))
+            moved = motion.follow(Sample(k * 0.1, tuple(pair), ((k - 1) * 0.1, k * 0.1)))
+        region = moved.region
+        assert moved.shift == pytest.approx((-4 / 320, 0), abs=2e-3)
         assert region.left < 215 / 320 < region.right
         assert region.top < 170 / 240 < region.bottom
         assert region.right - region.left < 0.6
@@ -106,29 +108,55 @@ class TestRegion:
     def test_a_crop_has_a_pixel_at_least(self):
         assert cropped(scene(1, 1)[:3, :3], Region(0.99, 0.99, 1.0, 1.0)).shape == (1, 1, 3)
 
+    def test_a_crop_looks_where_the_region_was_before_the_camera_moved(self):
+        frame, region = scene(160, 120), Region(0.25, 0.25, 0.5, 0.5)
+        assert np.array_equal(cropped(frame, region, (0.1, -0.05)), frame[48:108, 112:192])
+        # not beyond the edge, and as large as ever
+        assert np.array_equal(cropped(frame, region, (-0.9, 0.9)), frame[180:240, 0:80])
+
 
 def uniform_flow(x: float, y: float) -> np.ndarray:
-    flow = np.zeros((HEIGHT, WIDTH, 2), np.float32)
+    flow = np.zeros((128, 128, 2), np.float32)
     flow[..., 0], flow[..., 1] = x, y
     return flow
 
 
+_NO_SHIFT = np.zeros(2, np.float32)
+
+
 class TestFlowHistogram:
-    def test_what_the_whole_picture_does_is_the_cameras_own_motion(self):
-        still, panned = (flow_features(uniform_flow(*v)) for v in ((0, 0), (3, -2)))
+    def test_the_cameras_own_motion_is_subtracted(self):
+        shift = np.array([3, -2], np.float32)
+        still, panned = flow_features(uniform_flow(0, 0), _NO_SHIFT), flow_features(uniform_flow(3, -2), shift)
         np.testing.assert_allclose(panned[2:], still[2:], atol=1e-3)
         np.testing.assert_allclose(panned[:2], [np.sqrt(3), -np.sqrt(2)], rtol=1e-5)
 
     @pytest.mark.parametrize(("direction", "bin_"), [((2, 0), 0), ((0, 2), 2), ((-2, 0), 4), ((0, -2), 6), ((2, 2), 1)])
     def test_directions_have_bins_and_places_have_cells(self, direction: tuple[int, int], bin_: int):
         flow = uniform_flow(0, 0)
-        flow[:30, :40] = direction
-        features = flow_features(flow)
+        flow[:32, :32] = direction
+        features = flow_features(flow, _NO_SHIFT)
         assert features.shape == (DIM,)
         whole, quarters, fine = features[2:10], features[10:42].reshape(4, 8), features[42:170].reshape(16, 8)
         assert whole.argmax() == quarters[0].argmax() == fine[0].argmax() == bin_
         assert quarters[1:].max() == 0
         assert fine[1:].max() == 0
+
+    def test_a_person_far_away_counts_as_one_who_is_near(self):
+        # The square is the same part of its region; so it is of the frame that is half as large.
+        near = [scene(100 + 8 * (k % 2), 120, 80, width=320, height=240) for k in range(8)]
+        far = [
+            np.ascontiguousarray(np.pad(frame[::2, ::2], ((60, 60), (80, 80), (0, 0)), constant_values=90))
+            for frame in near
+        ]
+        rows = []
+        for frames in (near, far):
+            embedder = FlowHistogram("region")
+            pairs = enumerate(zip(frames, frames[1:]), start=1)
+            rows.append([embedder.embed(Sample(k / 10, pair, ((k - 1) / 10, k / 10))) for k, pair in pairs][-1])
+        cosine = rows[0] @ rows[1] / np.linalg.norm(rows[0]) / np.linalg.norm(rows[1])
+        assert cosine > 0.8
+        assert 0.7 < np.linalg.norm(rows[0]) / np.linalg.norm(rows[1]) < 1.4
 
     def test_it_scales_with_the_time_that_lies_between(self):
         embedder = FlowHistogram("whole")
@@ -169,7 +197,16 @@ class TestInStreams:
             assert one.timestamp == other.timestamp
             for a, b in zip(one.rows, other.rows):
                 np.testing.assert_array_equal(a, b)
-        assert [len(step.rows[2]) for step in again[1:5]] == [2, 3, 2, 3]
+        assert [len(step.rows[2]) for step in again[1:5]] == [2, 2, 2, 2]
+
+    def test_those_side_by_side_share_what_moves(self, embedders: list):
+        region, difference, flow = fresh_embedders(embedders)
+        assert region._seen is difference._seen is flow._seen
+        assert region._seen is not embedders[0]._seen
+        sample = Sample(1.0, (scene(60, 60), scene(70, 60)), (0.9, 1.0))
+        apart = [embedder.fresh().embed(sample) for embedder in embedders]
+        for embedder, expected in zip((region, difference, flow), apart):
+            np.testing.assert_array_equal(embedder.embed(sample), expected)
 
     def test_fresh_ones_share_the_network_and_remember_nothing(self, embedders: list):
         region = embedders[0]

@@ -10,6 +10,7 @@ import numpy as np
 from ..sampling import Clip, ClipSample, SampleSpec, sample_clip
 from ..sampling.clip import ClipTimes, Misjudged
 from .base import Array, Embedder, embed_checked
+from .motion import fresh_embedders
 from .window import Embedding, Window
 
 
@@ -48,7 +49,7 @@ class _Made:
     """
 
     def __init__(self, embedders: Sequence[Embedder], known: dict[tuple[int, tuple[int, ...]], Array]) -> None:
-        self._embedders = [embedder.fresh() for embedder in embedders]
+        self._embedders = fresh_embedders(embedders)
         self._remembers = [fresh is not embedder for fresh, embedder in zip(self._embedders, embedders)]
         self._known = {key: row for key, row in known.items() if not self._remembers[key[0]]}
         self._all = known

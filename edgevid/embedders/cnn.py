@@ -8,7 +8,7 @@ from typing import Any, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelError
+from ..errors import ModelError, OptionError
 from ..frames import Frame, check_frame, resize
 from ..sampling import Sample
 from ..tflite.interpreter import TensorSpec, TfliteModel
@@ -76,16 +76,31 @@ class CnnEmbedder(Embedder):
     def embed(self, sample: Sample) -> Array:
         return self.embed_picture(sample.frames[-1])
 
-    def embed_picture(self, picture: Frame) -> Array:
-        """The embedding, float32 ``[dim]``, of a picture, uint8 ``[H, W, 3]`` RGB of any size.
+    def embed_picture(self, picture: Frame, bands: int = 1) -> Array:
+        """The embedding, float32 ``[bands * dim]``, of a picture, uint8 ``[H, W, 3]`` RGB of any size.
+
+        Args:
+            bands: 1: the mean over all positions of the feature map; more: over each of so many horizontal bands, from the top,
+                so that what is above is told from what is below.
 
         Raises:
-            FrameError: not a frame.
+            FrameError: not a frame. OptionError: more bands than the map has rows.
         """
         pixels: NDArray[Any] = resize(check_frame(picture), self.width, self.height)
         if self._takes_float:
             pixels = pixels * self._scale + self._offset
         feature_map = self.model.run(pixels[np.newaxis])[0]
+        if bands == 1:
+            return self._mean(feature_map)
+        rows = 1 if feature_map.ndim < 4 else feature_map.shape[1]
+        if bands > rows:
+            raise OptionError(
+                f"bands={bands!r} was given; the network's feature map has {rows} rows: expected at most so many."
+            )
+        ends = [round(k * rows / bands) for k in range(bands + 1)]
+        return np.concatenate([self._mean(feature_map[:, a:b]) for a, b in zip(ends, ends[1:])])
+
+    def _mean(self, feature_map: NDArray[Any]) -> Array:
         positions = feature_map.reshape(-1, self.dim)
         # Of integers the sum is exact in any order; in 16 bits, where it fits, NumPy adds fastest.
         total = np.add.reduce(positions, axis=0, dtype=self._sum_dtype)

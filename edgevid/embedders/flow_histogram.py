@@ -9,49 +9,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
-from ..frames import WHOLE, Region
+from ..frames import WHOLE, Frame, Region
 from ..sampling import Sample
-from ..support.checks import check_number
-from .base import Array, Embedder
-from .region import HEIGHT, WIDTH, Grey, RegionTracker, camera_shift, grey_picture
+from ..support.checks import check_int, check_number
+from .base import Array
+from .motion import MotionEmbedder, OpticalFlow
+from .region import Grey, cropped
 
+# Flow is looked at on a grid of so many points in each direction.
+_GRID = 32
 _BINS = 8
-# Cells of the finest grid in each direction; the coarser ones are sums of it
+# Cells of the finest grid of histograms in each direction; the coarser ones are sums of it
 _CELLS = 4
 _GRIDS = (1, 2, 4)
-# Flow is looked at on every other pixel: neighbours say the same
-_W, _H = WIDTH // 2, HEIGHT // 2
-# Two frames nearer than this, in seconds, are one.
-_TOGETHER = 1e-3
 _FIELDS = 3  # flow, gradient of its x component, gradient of its y component
 DIM = 2 + _FIELDS * _BINS * sum(n * n for n in _GRIDS)
 
 
-class FlowHistogram(Embedder):
+class FlowHistogram(MotionEmbedder):
     """HOF and MBH of DIS optical flow between two frames.
 
-    Grey pictures of 160x120, OpenCV's dense inverse search (Kroeger et al. 2016, arXiv:1603.03590), minus its median: the
-    camera's own motion. Histograms of direction weighted by magnitude, 8 bins, over 1x1, 2x2 and 4x4 cells, of the flow (HOF,
-    Laptev et al. 2008) and of the gradients of its two components (MBH, Dalal et al. 2006), square roots; and the median itself.
+    The region where things move is resized to a grey square, so that a person far away counts as one who is near, and flow
+    is found there; the camera's own motion is subtracted. Histograms of direction weighted by magnitude, 8 bins, over 1x1, 2x2
+    and 4x4 cells, of the flow (HOF, Laptev et al. 2008) and of the gradients of its two components (MBH, Dalal et al. 2006),
+    square roots; and the camera's motion itself. Magnitudes are in parts of the region, at the nominal time between frames.
 
     Args:
-        where: "whole": the cells divide the picture; "region": they divide the moving region.
+        where: "region": the moving region, see :class:`~edgevid.embedders.region.RegionTracker`; "whole": the picture.
         seconds: between the two frames.
         samples_per_second: its rate.
+        pixels: of the square's side, 32 or more.
     """
 
     kind = "flow-histogram"
 
-    def __init__(self, where: str = "region", *, seconds: float = 0.08, samples_per_second: float = 12.5) -> None:
+    def __init__(
+        self, where: str = "region", *, seconds: float = 0.1, samples_per_second: float = 10.0, pixels: int = 128
+    ) -> None:
         if where not in ("whole", "region"):
             raise OptionError(f"where={where!r} was given; expected 'whole' or 'region'.")
+        super().__init__(seconds)
         self.where = where
-        self.seconds = check_number("seconds", seconds, 0, 10, above_low=True, unit="seconds")
-        self.samples_per_second = check_number("samples_per_second", samples_per_second, 0, 1000, above_low=True)
-        self.frame_offsets = (-self.seconds, 0.0)
+        self.samples_per_second: float = check_number("samples_per_second", samples_per_second, 0, 1000, above_low=True)
+        self.pixels = check_int("pixels", pixels, _GRID)
         self.dim = DIM
-        self._tracker = RegionTracker()
-        self._last: tuple[Any, Any] = (None, None)
         self._flow = OpticalFlow()
 
     @property
@@ -61,68 +62,50 @@ class FlowHistogram(Embedder):
             "where": self.where,
             "seconds": self.seconds,
             "samples_per_second": self.samples_per_second,
+            "pixels": self.pixels,
         }
 
     @property
     def region(self) -> Optional[Region]:
-        return self._tracker.region if self.where == "region" else None
+        region = self._seen.region
+        return None if self.where == "whole" or region == WHOLE else region
 
     def fresh(self) -> FlowHistogram:
-        return FlowHistogram(
-            self.where, seconds=self.seconds, samples_per_second=float(self.samples_per_second or 12.5)
-        )
+        rate = self.samples_per_second
+        return FlowHistogram(self.where, seconds=self.seconds, samples_per_second=rate, pixels=self.pixels)
 
     def embed(self, sample: Sample) -> Array:
-        before, now = sample.frames
-        # the newest frame of one sample is, as a rule, the older one of the next
-        old = self._last[1] if self._last[0] is before else grey_picture(before)
-        new = grey_picture(now)
-        self._last = (now, new)
-        flow = self._flow(old, new)
-        region = WHOLE
-        if self.where == "region":
-            aspect = now.shape[1] / now.shape[0]
-            region = self._tracker.update(old, new, sample.timestamp, aspect, camera_shift(flow))
-        apart = sample.timestamps[1] - sample.timestamps[0]
-        return flow_features(flow * np.float32(self.seconds / apart if apart > _TOGETHER else 0.0), region)
+        moved = self._seen.follow(sample)
+        region = moved.region if self.where == "region" else WHOLE
+        before, now = (_grey(cropped(frame, region), self.pixels) for frame in sample.frames)
+        scale = self.pixels * moved.pace
+        x, y = moved.shift
+        shift = np.array(
+            [x * scale / (region.right - region.left), y * scale / (region.bottom - region.top)], np.float32
+        )
+        return flow_features(self._flow(before, now) * np.float32(moved.pace), shift)
 
 
-class OpticalFlow:
-    """OpenCV's DIS optical flow, float32 ``[H, W, 2]`` in pixels, between two grey pictures; made when first asked for."""
-
-    def __init__(self) -> None:
-        self._dis: Any = None
-
-    def __call__(self, before: Grey, now: Grey) -> NDArray[np.float32]:
-        if self._dis is None:
-            import cv2
-
-            self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        return np.asarray(self._dis.calc(before, now, None))
-
-
-def flow_features(flow: NDArray[np.float32], region: Region = WHOLE) -> Array:
-    """float32 ``[506]`` of a flow field, float32 ``[120, 160, 2]`` in pixels."""
+def _grey(picture: Frame, size: int) -> Grey:
+    """uint8 ``[size, size]``."""
     import cv2
 
-    small = cv2.resize(flow, (_W, _H), interpolation=cv2.INTER_AREA)
-    median = np.median(small.reshape(-1, 2)[::4], axis=0).astype(np.float32)
-    small -= median
-    u, v = small[..., 0], small[..., 1]
-    if region != WHOLE:
-        box = (round(region.left * _W), round(region.top * _H), round(region.right * _W), round(region.bottom * _H))
-        x0, y0 = min(box[0], _W - 4), min(box[1], _H - 4)
-        x1, y1 = max(box[2], x0 + 4), max(box[3], y0 + 4)
-    else:
-        x0, y0, x1, y1 = 0, 0, _W, _H
+    how = cv2.INTER_AREA if picture.shape[0] > size else cv2.INTER_LINEAR
+    return np.asarray(cv2.cvtColor(cv2.resize(picture, (size, size), interpolation=how), cv2.COLOR_RGB2GRAY))
+
+
+def flow_features(flow: NDArray[np.float32], shift: NDArray[np.float32]) -> Array:
+    """float32 ``[506]`` of a flow field, float32 ``[N, N, 2]`` in pixels, and of the camera's part of it, float32 ``[2]``."""
+    import cv2
+
+    u, v = cv2.split(cv2.resize(flow, (_GRID, _GRID), interpolation=cv2.INTER_AREA) - shift)
+    x, y = np.empty((2, _FIELDS, _GRID, _GRID), np.float32)
+    x[0], y[0] = u, v
     kernel = np.array([[-0.5, 0, 0.5]], np.float32)
-    fields: list[tuple[Any, Any]] = [
-        (u, v),
-        (cv2.filter2D(u, -1, kernel), cv2.filter2D(u, -1, kernel.T)),
-        (cv2.filter2D(v, -1, kernel), cv2.filter2D(v, -1, kernel.T)),
-    ]
-    x, y = (np.stack([field[axis][y0:y1, x0:x1] for field in fields]) for axis in (0, 1))
-    return np.concatenate([np.sign(median) * np.sqrt(np.abs(median)), _histograms(x, y)]).astype(np.float32)
+    for field, component in ((1, u), (2, v)):
+        cv2.filter2D(component, -1, kernel, dst=x[field])
+        cv2.filter2D(component, -1, kernel.T, dst=y[field])
+    return np.concatenate([np.sign(shift) * np.sqrt(np.abs(shift)), _histograms(x, y)]).astype(np.float32)
 
 
 def _histograms(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[Any]:

@@ -2,62 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
-from ..frames import Region
+import numpy as np
+
+from ..frames import WHOLE, Frame, Region
 from ..sampling import Sample
-from ..support.checks import check_number
-from .base import Array, Embedder
+from ..support.checks import check_int, check_number
+from .base import Array
 from .cnn import CnnEmbedder
-from .flow_histogram import OpticalFlow
 from .frame_difference import difference_picture
-from .region import RegionTracker, camera_shift, cropped, grey_picture
+from .motion import MotionEmbedder
+from .region import cropped
 
 
-class MotionRegion(Embedder):
+class MotionRegion(MotionEmbedder):
     """The part of the newest frame where things move, through a network; or the difference of two frames there.
 
-    Where that is follows from the frames so far, see :class:`~edgevid.embedders.region.RegionTracker`.
+    Where that is follows from the frames so far, see :class:`~edgevid.embedders.region.RegionTracker`. Of a difference the
+    camera's own motion is taken out: the older frame is looked at where the region was then.
 
     Args:
         cnn: the network's embedder; it is shared.
         seconds: between the two frames, above 0.
         difference: embed 128 + gain * (newest - older) of the region, as :class:`FrameDifference` does of the whole.
         gain: what a difference is multiplied by.
+        bands: of the network's feature map, see :meth:`CnnEmbedder.embed_picture`.
     """
 
     kind = "motion-region"
 
-    def __init__(self, cnn: CnnEmbedder, *, seconds: float = 0.1, difference: bool = False, gain: float = 2.0) -> None:
+    def __init__(
+        self, cnn: CnnEmbedder, *, seconds: float = 0.1, difference: bool = False, gain: float = 2.0, bands: int = 3
+    ) -> None:
+        super().__init__(seconds)
         self._cnn, self.difference = cnn, difference
-        self.seconds = check_number("seconds", seconds, 0, 10, above_low=True, unit="seconds")
         self.gain = check_number("gain", gain, 0, 100, above_low=True)
-        self.dim = cnn.dim
-        self.frame_offsets = (-self.seconds, 0.0)
-        self._tracker = RegionTracker()
-        self._flow = OpticalFlow()
+        self.bands = check_int("bands", bands, 1)
+        self.dim = cnn.dim * self.bands
 
     @property
     def identity(self) -> dict[str, Any]:
         network = {key: value for key, value in self._cnn.identity.items() if key != "kind"}
-        return {"kind": self.kind, **network, "seconds": self.seconds, "difference": self.difference, "gain": self.gain}
+        return {
+            "kind": self.kind,
+            **network,
+            "seconds": self.seconds,
+            "difference": self.difference,
+            "gain": self.gain,
+            "bands": self.bands,
+        }
 
     @property
-    def region(self) -> Region:
-        return self._tracker.region
+    def region(self) -> Optional[Region]:
+        region = self._seen.region
+        return None if region == WHOLE else region
 
     def fresh(self) -> MotionRegion:
-        return MotionRegion(self._cnn, seconds=self.seconds, difference=self.difference, gain=self.gain)
+        return MotionRegion(
+            self._cnn, seconds=self.seconds, difference=self.difference, gain=self.gain, bands=self.bands
+        )
 
     def embed(self, sample: Sample) -> Array:
         before, now = sample.frames
-        old, new = grey_picture(before), grey_picture(now)
-        shift = camera_shift(self._flow(old, new))
-        region = self._tracker.update(old, new, sample.timestamp, now.shape[1] / now.shape[0], shift)
-        part = cropped(now, region)
+        moved = self._seen.follow(sample)
+        part = cropped(now, moved.region)
         if self.difference:
-            part = difference_picture(cropped(before, region), part, self.gain)
-        return self._cnn.embed_picture(part)
+            shift = (-moved.shift[0], -moved.shift[1])
+            part = difference_picture(cropped(before, moved.region, shift), part, self.gain)
+        return self._cnn.embed_picture(self._resized(part), self.bands)
+
+    def _resized(self, picture: Frame) -> Frame:
+        """As large as the network takes it. By OpenCV: a region is mostly small, and a seventh of the time counts."""
+        import cv2
+
+        larger = picture.shape[0] > self._cnn.height and picture.shape[1] > self._cnn.width
+        how = cv2.INTER_AREA if larger else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(picture, (self._cnn.width, self._cnn.height), interpolation=how))
 
     def close(self) -> None:
         self._cnn.close()

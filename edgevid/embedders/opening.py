@@ -16,8 +16,8 @@ from .frame_difference import FrameDifference
 from .motion_region import MotionRegion
 
 # What may be chosen by name; the options are those that were measured to be good.
-_REGION = {"seconds": 0.1, "difference": False, "gain": 2.0}
-_FLOW = {"where": "region", "seconds": 0.08, "samples_per_second": 12.5}
+_REGION = {"seconds": 0.1, "difference": False, "gain": 2.0, "bands": 3}
+_FLOW = {"where": "region", "seconds": 0.1, "samples_per_second": 10.0, "pixels": 128}
 _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "cnn": (CnnEmbedder.kind, {}),
     "frame-difference": (FrameDifference.kind, {"seconds": 0.1, "gain": 2.0}),
@@ -29,6 +29,8 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 KINDS = tuple(_OPTIONS)
 DEFAULT_KINDS = ("cnn",)
 _WITHOUT_NETWORK = (FlowHistogram.kind,)
+# Regions are looked at by the first part of the network: its feature map of 14x14 still tells where in the region something is.
+_REGION_EXTRACTOR = "mobilenet_v2_1.0_224_block13_uint8"
 
 
 def entries_for(kinds: Sequence[str] = DEFAULT_KINDS, extractor: Optional[str] = None) -> list[EmbedderEntry]:
@@ -36,7 +38,7 @@ def entries_for(kinds: Sequence[str] = DEFAULT_KINDS, extractor: Optional[str] =
 
     Args:
         kinds: of :data:`KINDS`; none: no entries.
-        extractor: name of the network that they run; default: the shipped bundle's.
+        extractor: name of the network that they run; default: MobileNetV2, of a region the part up to its block 13.
 
     Raises:
         OptionError: an unknown kind. BundleError: no such extractor, or it is damaged.
@@ -47,7 +49,8 @@ def entries_for(kinds: Sequence[str] = DEFAULT_KINDS, extractor: Optional[str] =
     entries = []
     for name in kinds:
         kind, options = _OPTIONS[name]
-        network = None if kind in _WITHOUT_NETWORK else find_extractor(extractor)
+        default = _REGION_EXTRACTOR if kind == MotionRegion.kind else None
+        network = None if kind in _WITHOUT_NETWORK else find_extractor(extractor or default)
         entries.append(EmbedderEntry(kind, network, dict(options)))
     return entries
 

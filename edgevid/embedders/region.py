@@ -91,12 +91,6 @@ class RegionTracker:
         return self.region
 
 
-def camera_shift(flow: NDArray[np.float32]) -> tuple[float, float]:
-    """How far the camera's motion moved the picture, pixels right and down: the median of a flow ``[120, 160, 2]``."""
-    x, y = np.median(flow[::4, ::4].reshape(-1, 2), axis=0)
-    return float(x), float(y)
-
-
 def _box(energy: NDArray[np.float32], aspect: float) -> Region:
     (left, right), (top, bottom) = _middle(energy.sum(axis=0)), _middle(energy.sum(axis=1))
     # in parts of the height, so that a square is one in pixels
@@ -121,9 +115,21 @@ def _span(centre: float, length: float) -> tuple[float, float]:
     return begin, begin + length
 
 
-def cropped(frame: Frame, region: Region) -> Frame:
-    """The region's part of a frame, uint8 ``[h, w, 3]``, at least one pixel."""
+def cropped(frame: Frame, region: Region, shift: tuple[float, float] = (0.0, 0.0)) -> Frame:
+    """The region's part of a frame, uint8 ``[h, w, 3]``, at least one pixel.
+
+    Args:
+        shift: look so far from the region, in parts of the frame's width and height; no farther than its edges.
+    """
     height, width = frame.shape[:2]
-    left, top = min(int(region.left * width), width - 1), min(int(region.top * height), height - 1)
-    right, bottom = max(round(region.right * width), left + 1), max(round(region.bottom * height), top + 1)
+    left, right = _pixels(region.left, region.right, shift[0], width)
+    top, bottom = _pixels(region.top, region.bottom, shift[1], height)
     return frame[top:bottom, left:right]
+
+
+def _pixels(begin: float, end: float, shift: float, size: int) -> tuple[int, int]:
+    """Where a span of pixels begins and ends; its length does not depend on the shift."""
+    first = min(int(begin * size), size - 1)
+    last = max(round(end * size), first + 1)
+    moved = min(max(round(shift * size), -first), size - last)
+    return first + moved, last + moved

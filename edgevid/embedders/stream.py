@@ -13,6 +13,7 @@ from ..sampling import Clip, SampleSpec, StreamSampler
 from ..sampling.clip import count_frames
 from ..sources import VideoFile
 from .base import Array, Embedder, embed_checked
+from .motion import fresh_embedders
 from .window import Embedding, Window
 
 
@@ -41,7 +42,7 @@ class StreamEmbedder:
 
     def __init__(self, embedders: Sequence[Embedder], spec: SampleSpec) -> None:
         self._sampler = StreamSampler(spec)
-        self._embedders = [embedder.fresh() for embedder in embedders]
+        self._embedders = fresh_embedders(embedders)
         self._between: list[tuple[Array, ...]] = [() for _ in embedders]
 
     @property
@@ -86,7 +87,7 @@ class StreamEmbedder:
     def reset(self) -> None:
         """A new scene begins: forget everything."""
         self._sampler.reset()
-        self._embedders = [embedder.fresh() for embedder in self._embedders]
+        self._embedders = fresh_embedders(self._embedders)
         self._between = [() for _ in self._between]
 
     def _by_sample(self, k: int, rows: tuple[Array, ...], ticks: int) -> list[Array]:

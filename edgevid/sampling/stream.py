@@ -60,8 +60,9 @@ class StreamSampler:
 
     def advance(self, frame: Frame, timestamp: float) -> None:
         """Take the frame: the clocks move to ``timestamp``, and it is kept where a later sample needs it."""
+        copies: list[Frame] = []  # one for all tracks
         for track in self._tracks:
-            track.advance(frame, timestamp)
+            track.advance(frame, timestamp, copies)
         self._clock.advance(timestamp)
         self._last = timestamp
 
@@ -114,12 +115,15 @@ class _TrackSampler:
         kept = [self._frame_for(k, timestamp) or newest for k in range(len(self._offsets))]
         return Due(Sample(timestamp, tuple(k.frame for k in kept), tuple(k.timestamp for k in kept)), ticks)
 
-    def advance(self, frame: Frame, timestamp: float) -> None:
+    def advance(self, frame: Frame, timestamp: float, copies: list[Frame]) -> None:
+        """Take the frame. ``copies``: its copy, if one was made already; else the one that is made here is added."""
         used = self.wants(timestamp)
         self.clock.advance(timestamp)
         if not (self._keeps and used):
             return
-        kept = _Kept(frame.copy(), timestamp)
+        if not copies:
+            copies.append(frame.copy())
+        kept = _Kept(copies[0], timestamp)
         done = self.clock.passed(timestamp)
         for k, offset in enumerate(self._offsets):
             if offset == 0:
