@@ -10,6 +10,9 @@ from typing import Any, Optional
 
 from ..bundles import EmbedderEntry, find_extractor, sha256_of
 from ..embedders import Embedder
+from ..embedders.flow_histogram import FlowHistogram
+from ..embedders.motion import MotionEmbedder
+from ..embedders.motion_region import MotionRegion
 from ..embedders.opening import card_identity, open_embedders
 from ..errors import ModelError, OptionError
 from ..sampling import SAMPLES_PER_CLIP
@@ -118,4 +121,14 @@ def track_key(config: EmbeddingConfig, embedder: Embedder) -> dict[str, Any]:
     samples = config.num_samples if config.interval_seconds is None else {"seconds_apart": config.interval_seconds}
     if config.mirrored:
         identity["mirrored"] = True
+    if isinstance(embedder, MotionEmbedder):
+        # it shares what it sees of the motion with those beside it: how often they look matters
+        identity["looked_at"] = _rates_of_motion(config, embedder.seconds)
     return {"embedder": identity, "samples": samples, "frame_offsets": offsets, "samples_per_second": rate}
+
+
+def _rates_of_motion(config: EmbeddingConfig, seconds: float) -> list[float]:
+    """The rates at which a configuration's embedders look at motion over so many seconds; 0: that of the samples."""
+    kinds = {MotionRegion.kind, FlowHistogram.kind}
+    alike = [e for e in config.entries if e.kind in kinds and e.options.get("seconds", seconds) == seconds]
+    return sorted({float(entry.options.get("samples_per_second") or 0) for entry in alike})
