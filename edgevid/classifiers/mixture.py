@@ -31,7 +31,7 @@ class MixtureClassifier(Classifier):
         checked = [check_number("weight", weight, 0) for weight in weights]
         if not parts or len(parts) != len(checked) or sum(checked) <= 0:
             raise OptionError(
-                f"{len(parts)} classifiers with the weights {list(weights)} were given; expected one or more, each with a weight, "
+                f"{len(parts)} classifiers with weights {list(weights)} were given; expected one or more, each with a weight, "
                 "not all of them 0."
             )
         forms = [(part.num_samples, part.num_classes) for part in parts]

@@ -34,7 +34,7 @@ def open_classifier(bundle: Bundle, *, num_threads: Optional[int] = None, runtim
             mixture = MixtureClassifier(parts, [part.weight for part in entry.parts], temperature)
         except OptionError as error:
             raise BundleError(
-                f"The parts of the classifier of {bundle.folder} do not fit together: {error} Restore the card that belongs to them."
+                f"The parts of the classifier of {bundle.folder} do not fit together: {error} Restore its own card."
             ) from error
         opened.pop_all()
         return mixture

@@ -75,7 +75,10 @@ def _print_tables(bundles: Sequence[Bundle], extractors: Sequence[ExtractorFile]
         size, embedders = size_text(bundle.classifier.size), ", ".join(map(_embedder_text, bundle.embedders))
         window, accuracy = f"{bundle.window_seconds:g} s", _accuracy_text(bundle.card)
         rows.append((bundle.name, str(len(bundle.labels)), accuracy, window, size, embedders))
-    files = [("EXTRACTOR", "SIZE", "FILE"), *((e.name, size_text(e.path.stat().st_size), str(e.path)) for e in extractors)]
+    files = [
+        ("EXTRACTOR", "SIZE", "FILE"),
+        *((e.name, size_text(e.path.stat().st_size), str(e.path)) for e in extractors),
+    ]
     print(*table(rows, right=(1, 3, 4), width=width), "", *table(files, right=(1,), width=width), sep="\n")
     print("\n`edgevid models NAME` shows a card.")
 
