@@ -60,7 +60,8 @@ def main() -> int:
         print(_peak_growth(args.memory_of, args.classifier, args.threads, args.runtime))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        path, keras_path = args.classifier or open_bundle().classifier.path, None
+        networks = [file for file in open_bundle().classifier.files if file.suffix == ".tflite"]
+        path, keras_path = args.classifier or networks[0], None
         if args.units:
             path, keras_path = _random_classifiers(args.architecture, args.units, args.dtype, Path(folder))
         classifier = open_recurrent(path, args.threads, args.runtime)

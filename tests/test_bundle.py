@@ -201,7 +201,7 @@ def test_bundle_opens_by_folder_card_string_and_relative_path(copy: Copy, monkey
     for where in (copy.folder, str(copy.folder), copy.card, "mine", "mine/card.json", Path("mine")):
         opened = open_bundle(where)
         assert opened.name == "exercises10"
-        assert opened.classifier.path.samefile(copy.classifier)
+        assert opened.classifier.files[0].samefile(copy.classifier)
         assert opened.networks[0].path.samefile(copy.extractor)
 
 

@@ -316,7 +316,8 @@ def test_a_step_that_fails_changes_nothing(classifier, reference, monkeypatch, h
 def interrupt_at_line(nth):
     """Ctrl-C as the ``nth`` line of the rolling form's own code is about to run, wherever that is: between two copies too."""
     left = nth
-    codes = {RollingStates.push.__code__, RollingStates.after.__code__}
+    own = (RollingStates.push, RollingStates.advance, RollingStates.classify, RollingStates.after)
+    codes = {method.__code__ for method in own}
 
     def trace(frame, event, arg):
         nonlocal left

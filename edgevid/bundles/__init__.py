@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .bundle import DEFAULT_BUNDLE as DEFAULT_BUNDLE
+from .bundle import MIXTURE as MIXTURE
 from .bundle import UNIFORM as UNIFORM
 from .bundle import WINDOWS as WINDOWS
 from .bundle import Bundle as Bundle

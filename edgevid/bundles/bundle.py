@@ -7,7 +7,7 @@ the networks that they were trained with, by SHA-256, and the classifier.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -18,6 +18,7 @@ from .networks import ExtractorFile, find_network, models_folder, user_models_fo
 
 DEFAULT_BUNDLE = "exercises10"
 UNIFORM, WINDOWS = "uniform", "windows"
+MIXTURE = "mixture"
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,23 @@ class ClassifierEntry:
     """What a card says of the classifier.
 
     Attributes:
-        kind: "recurrent", "windows" or "statistics".
-        path: its file, verified.
+        kind: "recurrent", "windows", "statistics", or "mixture" of some of these.
+        files: its file, verified; of a mixture those of its parts.
+        parts: of a mixture.
+        weight: of a part, 0 or more.
+        min_samples: of the shortest window that a recurrent network reads as it is; None: a full one.
     """
 
     kind: str
-    path: Path
+    files: tuple[Path, ...]
+    parts: tuple[ClassifierEntry, ...] = ()
+    weight: float = 1.0
+    min_samples: Optional[int] = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files."""
+        return sum(file.stat().st_size for file in self.files)
 
 
 @dataclass(frozen=True)
@@ -133,7 +145,7 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
         num_samples=int(num_samples),
         window_seconds=window_seconds,
         embedders=tuple(_embedder(entry, path) for entry in entries),
-        classifier=ClassifierEntry(card_field(classifier, path, "kind", str), verified_file(folder, classifier, path)),
+        classifier=_classifier(classifier, path, int(num_samples)),
         card=card,
         calibration=_calibration(card, path),
         clips=_clips(sampling, path),
@@ -156,6 +168,26 @@ def _in_format_2(card: dict[str, Any], path: Path) -> dict[str, Any]:
         "embedders": [{"kind": "cnn", "network": card_field(card, path, "extractor", dict)}],
         "classifier": {"kind": kind, **classifier},
     }
+
+
+def _classifier(entry: dict[str, Any], path: Path, num_samples: int) -> ClassifierEntry:
+    kind = card_field(entry, path, "kind", str)
+    if kind == MIXTURE:
+        parts = card_field(entry, path, "parts", list)
+        if not parts or not all(isinstance(part, dict) and part.get("kind") != MIXTURE for part in parts):
+            raise BundleError(f"{path}: 'parts' of a mixture must be one or more classifiers; got {parts!r}.")
+        opened = tuple(
+            replace(_classifier(part, path, num_samples), weight=card_number(part, path, "weight")) for part in parts
+        )
+        return ClassifierEntry(kind, tuple(file for part in opened for file in part.files), opened)
+    least = None
+    if "min_samples" in entry:
+        least = card_number(entry, path, "min_samples")
+        if least != int(least) or least > num_samples:
+            raise BundleError(f"{path}: 'min_samples' must be a whole number, {num_samples} at most; got {least!r}.")
+    return ClassifierEntry(
+        kind, (verified_file(path.parent, entry, path),), min_samples=None if least is None else int(least)
+    )
 
 
 def _clips(sampling: dict[str, Any], path: Path) -> str:

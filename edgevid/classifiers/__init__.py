@@ -1,14 +1,16 @@
-"""Window of embeddings -> class probabilities: recurrent networks, networks of windows, statistics with a linear head."""
+"""Window of embeddings -> class probabilities: recurrent networks, of windows, statistics with a linear head, mixtures."""
 
 from __future__ import annotations
 
 from .base import Classifier, Rolling, RollingWindow
+from .mixture import MixtureClassifier
 from .network import RecurrentClassifier, WindowClassifier, open_network
 from .ridge import fit_head, fit_statistics
 from .statistics import Statistics, StatisticsClassifier
 
 __all__ = [
     "Classifier",
+    "MixtureClassifier",
     "RecurrentClassifier",
     "Rolling",
     "RollingWindow",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple, Optional, Protocol
+from typing import Any, NamedTuple, Optional, Protocol
 
 from ..embedders.base import Array
 from ..embedders.window import Embedding, Window
@@ -68,23 +68,28 @@ class Classifier(ABC):
         """Free what it holds. A second call does nothing."""
 
 
-class _Now(NamedTuple):
-    """A stream's state. It is replaced as a whole, in one step: an interrupt finds the old one or the new one."""
+class Now(NamedTuple):
+    """A stream's state. It is replaced as a whole, in one step: an interrupt finds the old one or the new one.
+
+    Attributes:
+        carried: what the classifier itself keeps from sample to sample.
+    """
 
     steps: tuple[Embedding, ...] = ()
     samples: int = 0
     predicted: bool = False
+    carried: Any = None
 
 
 class RollingWindow:
-    """Classifies the whole window, for each prediction that is due."""
+    """Classifies the whole window, for each prediction that is due. Classifiers with a state of their own derive from it."""
 
     def __init__(self, classifier: Classifier, hop: int, min_filled: float) -> None:
         self._classifier = classifier
         self._size = classifier.num_samples
         self._hop = check_int("hop", hop, 1)
         self._min_filled = check_number("min_filled", min_filled, 0, 1)
-        self._now = _Now()
+        self._now = self.begin()
 
     @property
     def steps(self) -> tuple[Embedding, ...]:
@@ -95,17 +100,28 @@ class RollingWindow:
         return len(self._now.steps) / self._size
 
     def reset(self) -> None:
-        self._now = _Now()
+        self._now = self.begin()
 
     def push(self, *embeddings: Embedding) -> Optional[Array]:
-        now = self._now
-        due = self.newest_due(now.samples, len(embeddings), now.predicted)
-        probabilities = None
-        if due:
-            probabilities = self._classifier.predict(Window(self.after(now.steps, embeddings[:due])))
-        steps = self.after(now.steps, embeddings)
-        self._now = _Now(steps, now.samples + len(embeddings), now.predicted or bool(due))
+        probabilities, now = self.advance(self._now, embeddings)
+        self._now = now
         return probabilities
+
+    def begin(self) -> Now:
+        """The state of a stream that has seen nothing."""
+        return Now()
+
+    def advance(self, now: Now, embeddings: tuple[Embedding, ...]) -> tuple[Optional[Array], Now]:
+        """What a push gives, and the state after it. ``now`` stays as it is."""
+        due = self.newest_due(now.samples, len(embeddings), now.predicted)
+        probabilities, carried = self.classify(now, embeddings, due)
+        steps = self.after(now.steps, embeddings)
+        return probabilities, Now(steps, now.samples + len(embeddings), now.predicted or bool(due), carried)
+
+    def classify(self, now: Now, embeddings: tuple[Embedding, ...], due: int) -> tuple[Optional[Array], Any]:
+        """The prediction that is due with sample ``due`` of those pushed (0: none is), and what is carried on."""
+        window = Window(self.after(now.steps, embeddings[:due]))
+        return self._classifier.predict(window) if due else None, None
 
     def after(self, steps: tuple[Embedding, ...], embeddings: tuple[Embedding, ...]) -> tuple[Embedding, ...]:
         """The ring buffer's content after more samples."""

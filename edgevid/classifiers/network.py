@@ -12,8 +12,9 @@ from ..embedders.base import Array
 from ..embedders.window import Embedding, Window, aligned_row
 from ..errors import FrameError, ModelError
 from ..sampling import SAMPLES_PER_CLIP
+from ..support.checks import check_int
 from ..tflite.interpreter import TensorSpec, TfliteModel
-from .base import Classifier, Rolling, RollingWindow
+from .base import Classifier, Now, Rolling, RollingWindow
 
 
 class WindowClassifier(Classifier):
@@ -58,21 +59,31 @@ class RecurrentClassifier(Classifier):
         model: the network.
         num_samples: embeddings in a window.
         temperature: as of :class:`WindowClassifier`.
+        min_samples: of the shortest window that it was trained on: one that is not full is read as it is from so many samples
+            on; of fewer, some are repeated. Default: ``num_samples``.
 
     Attributes:
         units: size of the state. num_states: arrays of states.
     """
 
-    def __init__(self, model: TfliteModel, num_samples: int = SAMPLES_PER_CLIP, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        model: TfliteModel,
+        num_samples: int = SAMPLES_PER_CLIP,
+        temperature: float = 1.0,
+        min_samples: Optional[int] = None,
+    ) -> None:
         self.model, self.num_samples, self.temperature = model, num_samples, temperature
+        self.min_samples = num_samples if min_samples is None else check_int("min_samples", min_samples, 1, num_samples)
         self.dim = model.inputs[0].shape[-1]
         self.num_classes = model.outputs[0].shape[1]
         self.units, self.num_states = model.inputs[1].shape[1], len(model.inputs) - 1
 
     def predict(self, window: Window) -> Array:
-        """As :meth:`WindowClassifier.predict`."""
-        embeddings = window.stretched(self.num_samples).aligned
-        check_embeddings(embeddings, self.num_samples, self.dim)
+        """As :meth:`WindowClassifier.predict`; see ``min_samples``."""
+        count = min(max(len(window), self.min_samples), self.num_samples)
+        embeddings = window.stretched(count).aligned
+        check_embeddings(embeddings, count, self.dim)
         return self._run(embeddings, self.zero_states(1))[0]
 
     def step(self, embedding: Array, states: list[Array]) -> tuple[Array, list[Array]]:
@@ -102,13 +113,10 @@ class RecurrentClassifier(Classifier):
         return probabilities_of(self.model, output, self.temperature), after
 
 
-class _Now(NamedTuple):
-    """A stream's state, replaced as a whole: an interrupt finds the old one or the new one."""
+class _Carried(NamedTuple):
+    """The newest row of embeddings, and the states of the windows in flight."""
 
-    steps: tuple[Embedding, ...]
     row: Optional[Array]
-    samples: int
-    predicted: bool
     states: list[Array]
 
 
@@ -124,30 +132,21 @@ class RollingStates(RollingWindow):
     """
 
     def __init__(self, classifier: RecurrentClassifier, hop: int, min_filled: float) -> None:
-        super().__init__(classifier, hop, min_filled)
         self._network = classifier
-        self._rows = -(-classifier.num_samples // hop)
+        self._rows = -(-classifier.num_samples // check_int("hop", hop, 1))
         # One row more than there are windows: the first is always zero, so that the states of a window that enters and of
         # those that have moved down by one lie side by side, and need not be moved. Two sets of them: the next states are
         # written into the one that is not in use, so that a step that fails leaves the states as they were.
         self._sets = [classifier.zero_states(self._rows + 1) for _ in range(2)]
-        self._state = self._begin()
+        super().__init__(classifier, hop, min_filled)
 
-    @property
-    def steps(self) -> tuple[Embedding, ...]:
-        return self._state.steps
+    def begin(self) -> Now:
+        # not a used set: it holds old states
+        return Now(carried=_Carried(None, self._network.zero_states(self._rows + 1)))
 
-    @property
-    def filled(self) -> float:
-        return len(self._state.steps) / self._size
-
-    def reset(self) -> None:
-        self._state = self._begin()
-
-    def push(self, *embeddings: Embedding) -> Optional[Array]:
-        now = self._state
-        due = self.newest_due(now.samples, len(embeddings), now.predicted)
-        probabilities, row, states = None, now.row, now.states
+    def classify(self, now: Now, embeddings: tuple[Embedding, ...], due: int) -> tuple[Optional[Array], _Carried]:
+        before: _Carried = now.carried
+        probabilities, (row, states) = None, before
         for number, embedding in enumerate(embeddings, start=1):
             row = aligned_row(embedding, row)
             # At a hop's end the oldest window's row leaves, the others move down by one, and a new window enters at zero.
@@ -155,20 +154,14 @@ class RollingStates(RollingWindow):
             rolled, after = self._network.step(row, [state[first : first + self._rows] for state in states])
             if number == due:
                 probabilities = rolled
-            unused = self._sets[self._sets[0] is now.states]
+            unused = self._sets[self._sets[0] is before.states]
             states = unused if number == 1 else self._network.zero_states(self._rows + 1)
             for state, new in zip(states, after):
                 state[1:] = new
-        if due and now.samples + due < self._size:  # no window in flight is a part-filled one
+        # Until the first window is full, the last row has seen all samples: it gives the window as it is.
+        if due and now.samples + due < self._network.min_samples:
             probabilities = self._network.predict(Window(self.after(now.steps, embeddings[:due])))
-        steps = self.after(now.steps, embeddings)
-        self._state = _Now(steps, row, now.samples + len(embeddings), now.predicted or bool(due), states)
-        return probabilities
-
-    def _begin(self) -> _Now:
-        return _Now(
-            (), None, 0, False, self._network.zero_states(self._rows + 1)
-        )  # not a used set: it holds old states
+        return probabilities, _Carried(row, states)
 
 
 def check_embeddings(embeddings: Array, num_samples: int, dim: Optional[int]) -> None:
@@ -197,6 +190,7 @@ def open_network(
     path: Union[str, Path],
     *,
     num_samples: int = SAMPLES_PER_CLIP,
+    min_samples: Optional[int] = None,
     temperature: float = 1.0,
     num_threads: Optional[int] = None,
     runtime: Optional[str] = None,
@@ -205,6 +199,7 @@ def open_network(
 
     Args:
         num_samples: embeddings in a window, of a recurrent network; one of windows says it itself.
+        min_samples: as of :class:`RecurrentClassifier`.
         num_threads: threads of the interpreter; default: the CPUs available, at most 4.
         runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one present.
 
@@ -215,7 +210,7 @@ def open_network(
     if _of_windows(model.inputs, model.outputs):
         return WindowClassifier(model, temperature)
     if _of_steps(model.inputs, model.outputs):
-        return RecurrentClassifier(model, num_samples, temperature)
+        return RecurrentClassifier(model, num_samples, temperature, min_samples)
     raise ModelError(
         f"{model.path} has inputs {[str(t) for t in model.inputs]} and outputs {[str(t) for t in model.outputs]}; a "
         "classifier takes one float32 [1, samples, dim] and gives float32 [1, classes], or is a network of steps: "

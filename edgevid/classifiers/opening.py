@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Optional
 
-from ..bundles import Bundle
-from ..errors import BundleError
+from ..bundles import MIXTURE, Bundle, ClassifierEntry
+from ..errors import BundleError, OptionError
 from .base import Classifier
+from .mixture import MixtureClassifier
 from .network import RecurrentClassifier, open_network
 from .statistics import StatisticsClassifier
 
 RECURRENT, WINDOWS, STATISTICS = "recurrent", "windows", "statistics"
-KINDS = (RECURRENT, WINDOWS, STATISTICS)
+KINDS = (RECURRENT, WINDOWS, STATISTICS, MIXTURE)
 
 
 def open_classifier(bundle: Bundle, *, num_threads: Optional[int] = None, runtime: Optional[str] = None) -> Classifier:
@@ -21,20 +23,46 @@ def open_classifier(bundle: Bundle, *, num_threads: Optional[int] = None, runtim
         BundleError: a kind that edgevid does not know, or another than the file's. ModelError: the file is damaged.
     """
     entry, temperature = bundle.classifier, bundle.calibration.temperature
-    if entry.kind not in KINDS:
+    if entry.kind != MIXTURE:
+        return _open(bundle, entry, temperature, num_threads, runtime)
+    with ExitStack() as opened:
+        parts = []
+        for part in entry.parts:
+            parts.append(_open(bundle, part, 1.0, num_threads, runtime))
+            opened.callback(parts[-1].close)
+        try:
+            mixture = MixtureClassifier(parts, [part.weight for part in entry.parts], temperature)
+        except OptionError as error:
+            raise BundleError(
+                f"The parts of the classifier of {bundle.folder} do not fit together: {error} Restore its own card."
+            ) from error
+        opened.pop_all()
+        return mixture
+
+
+def _open(
+    bundle: Bundle, entry: ClassifierEntry, temperature: float, num_threads: Optional[int], runtime: Optional[str]
+) -> Classifier:
+    if entry.kind not in (RECURRENT, WINDOWS, STATISTICS):
         raise BundleError(
             f"The bundle {bundle.folder} has a classifier of kind {entry.kind!r}; this edgevid knows {', '.join(KINDS)}. Upgrade "
             "edgevid, or give one of your own: edgevid.load(bundle, classifier=...)."
         )
+    (path,) = entry.files
     if entry.kind == STATISTICS:
-        return StatisticsClassifier.load(entry.path, temperature)
+        return StatisticsClassifier.load(path, temperature)
     classifier = open_network(
-        entry.path, num_samples=bundle.num_samples, temperature=temperature, num_threads=num_threads, runtime=runtime
+        path,
+        num_samples=bundle.num_samples,
+        min_samples=entry.min_samples,
+        temperature=temperature,
+        num_threads=num_threads,
+        runtime=runtime,
     )
     if isinstance(classifier, RecurrentClassifier) != (entry.kind == RECURRENT):
         classifier.close()
         raise BundleError(
-            f"{entry.path} is not the {entry.kind!r} network that the card of {bundle.folder} says; restore the card that "
+            f"{path} is not the {entry.kind!r} network that the card of {bundle.folder} says; restore the card that "
             "belongs to it."
         )
     return classifier

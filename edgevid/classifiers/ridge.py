@@ -108,7 +108,7 @@ def fit_head(
         )
     features = np.ascontiguousarray(features, np.float32)
     targets = np.eye(count)[truth]
-    folds = _folds(list(range(len(truth))) if groups is None else groups, truth, num_folds)
+    folds = folds_of(list(range(len(truth))) if groups is None else groups, truth, num_folds)
     held_out = _cross_validate(features, sizes, targets, folds, penalties)
     if held_out is None:
         best, accuracy, probabilities, sharpness = float(np.median(penalties)), None, None, _USUAL_SHARPNESS
@@ -139,6 +139,9 @@ def _solve(
     """Dual weights ``[N, K]`` for each penalty, and the bias ``[K]``. A penalty is in parts of the kernel's mean diagonal."""
     middle = targets.mean(axis=0)
     level = max(float(np.trace(kernel)) / len(kernel), 1e-12)
+    if len(penalties) == 1:  # many times faster than all eigenvectors
+        regularised = kernel + penalties[0] * level * np.eye(len(kernel))
+        return [np.linalg.solve(regularised, targets - middle)], middle
     values, vectors = np.linalg.eigh(kernel)
     projected = vectors.T @ (targets - middle)
     return [vectors @ (projected / (np.maximum(values, 0) + p * level)[:, np.newaxis]) for p in penalties], middle
@@ -166,7 +169,7 @@ def _cross_validate(
     return scores
 
 
-def _folds(groups: Sequence[Hashable], classes: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+def folds_of(groups: Sequence[Hashable], classes: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
     """Windows to hold out together, whole groups: the largest are dealt first, each to the fold that has least of its classes."""
     members: dict[Hashable, list[int]] = {}
     for index, group in enumerate(groups):

@@ -72,10 +72,13 @@ def _print_tables(bundles: Sequence[Bundle], extractors: Sequence[ExtractorFile]
     width = terminal_width() if is_terminal(sys.stdout) else None
     rows = [("BUNDLE", "CLASSES", "ACCURACY [95 % interval]", "WINDOW", "SIZE", "EMBEDDERS")]
     for bundle in bundles:
-        size, embedders = size_text(bundle.classifier.path), ", ".join(map(_embedder_text, bundle.embedders))
+        size, embedders = size_text(bundle.classifier.size), ", ".join(map(_embedder_text, bundle.embedders))
         window, accuracy = f"{bundle.window_seconds:g} s", _accuracy_text(bundle.card)
         rows.append((bundle.name, str(len(bundle.labels)), accuracy, window, size, embedders))
-    files = [("EXTRACTOR", "SIZE", "FILE"), *((e.name, size_text(e.path), str(e.path)) for e in extractors)]
+    files = [
+        ("EXTRACTOR", "SIZE", "FILE"),
+        *((e.name, size_text(e.path.stat().st_size), str(e.path)) for e in extractors),
+    ]
     print(*table(rows, right=(1, 3, 4), width=width), "", *table(files, right=(1,), width=width), sep="\n")
     print("\n`edgevid models NAME` shows a card.")
 
@@ -123,7 +126,7 @@ def _bundle_record(bundle: Bundle) -> dict[str, Any]:
         "path": str(bundle.folder),
         "labels": list(bundle.labels),
         "window_seconds": bundle.window_seconds,
-        "bytes": bundle.classifier.path.stat().st_size,
+        "bytes": bundle.classifier.size,
         "embedders": [_embedder_text(entry) for entry in bundle.embedders],
         "accuracy": None if accuracy is None else {"measured_on": accuracy[0], **accuracy[1]},
     }
@@ -178,9 +181,8 @@ def share_text(share: Mapping[str, Any]) -> str:
     return f"{share['value'] * 100:.1f} % [{low * 100:.1f}, {high * 100:.1f}] of {share['n']}"
 
 
-def size_text(path: Path) -> str:
-    """A file's size as people read it."""
-    size = path.stat().st_size
+def size_text(size: int) -> str:
+    """A size in bytes as people read it."""
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 

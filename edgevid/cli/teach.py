@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import Optional
 
 from ..datasets.reading import open_dataset
 from ..embedders.opening import KINDS
@@ -11,14 +13,25 @@ from ..errors import OptionError
 from ..extraction import default_cache
 from ..support.shares import Share
 from ..teach import Taught, TeachOptions, teach
+from ..teach.lesson import NetworkTrainer
 from .interrupts import interruptible
-from .options import DATA_HELP, add_ucf101_options, positive_int, positive_seconds, repeatable_command, without_place
+from .options import (
+    DATA_HELP,
+    add_ucf101_options,
+    positive_int,
+    positive_seconds,
+    prepare_keras,
+    repeatable_command,
+    seed,
+    without_place,
+)
 from .output import Progress, print_error, table
 
 _EPILOG = """\
 Statistics of the last seconds (of the moving region through a convolutional network, and of optical flow) go into a linear
-classifier, which is fitted in seconds once the clips are embedded. It needs neither Keras nor TensorFlow. `edgevid train`
-trains the thesis's recurrent networks; it pays with thousands of clips.
+classifier, which is fitted in seconds once the clips are embedded. It needs neither Keras nor TensorFlow. With --gru, a GRU
+that the statistics have taught stands beside them (it needs both). `edgevid train` trains the thesis's recurrent networks; it
+pays with thousands of clips.
 
 The accuracy that is printed is of clips whose whole group (people, place) was held out in turn; the bundle is then fitted
 on all clips that are not test clips.
@@ -46,6 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mirror", action="store_true",
         help="learn from mirror images too: more to learn from, but left and right become one",
     )  # fmt: skip
+    parser.add_argument(
+        "--gru", action="store_true",
+        help="train a recurrent network (a GRU) beside the statistics and mix both: minutes more, and needs the extra 'train'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--epochs",
+        type=positive_int,
+        metavar="N",
+        help="with --gru: at most so many epochs; held-out groups choose (default: 40)",
+    )
+    parser.add_argument("--seed", type=seed, metavar="N", help="with --gru: of all that is random (default: 0)")
     parser.add_argument(
         "--window-seconds", type=positive_seconds, default=default.window_seconds, metavar="S",
         help="what a window of a stream spans (default: %(default)g)",
@@ -93,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
         extractor=args.extractor,
         window_seconds=args.window_seconds,
         mirror=args.mirror,
+        network=_gru(args),
         cache=args.cache,
         jobs=args.jobs,
         test=test if args.evaluate_test else (),
@@ -109,6 +134,23 @@ def run(args: argparse.Namespace) -> int:
         )
     _print(taught)
     return 0
+
+
+def _gru(args: argparse.Namespace) -> Optional[NetworkTrainer]:
+    given = {name: getattr(args, name) for name in ("epochs", "seed") if getattr(args, name) is not None}
+    if not args.gru:
+        if given:
+            raise OptionError(
+                f"--{next(iter(given))} was given without --gru; give both: the statistics take no epochs."
+            )
+        return None
+    prepare_keras()
+    from ..training.networks import load_keras
+    from ..training.streamed import StreamedOptions, train_streamed
+
+    load_keras()
+    options = StreamedOptions(**given)
+    return lambda lesson: train_streamed(lesson, options, lambda text: print(text, file=sys.stderr, flush=True))
 
 
 def _print(taught: Taught) -> None:

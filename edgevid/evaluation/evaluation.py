@@ -151,14 +151,14 @@ def describe_bundle(recognizer: Recognizer) -> dict[str, Any]:
     embedders = [e.network.name if e.kind == "cnn" and e.network else e.kind for e in bundle.embedders]
     return {
         "name": bundle.name,
-        "classifier_sha256": classifier["sha256"],
+        "classifier_sha256": ", ".join(part["sha256"] for part in classifier.get("parts", [classifier])),
         "architecture": classifier.get("architecture", "unknown"),
         "units": classifier.get("units"),
         "parameters": classifier.get("parameters"),
         "extractor": " + ".join(embedders),
         "extractor_sha256": networks[0].sha256 if networks else "",
         "extractor_bytes": sum(network.path.stat().st_size for network in networks),
-        "classifier_bytes": bundle.classifier.path.stat().st_size,
+        "classifier_bytes": bundle.classifier.size,
         "window_seconds": bundle.window_seconds,
         "samples": bundle.num_samples,
         "runtime": recognizer.runtime,

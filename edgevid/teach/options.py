@@ -10,6 +10,7 @@ from typing import Optional
 from ..datasets.clips import Clip
 from ..embedders import Embedder
 from ..extraction import default_cache
+from .lesson import NetworkTrainer
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class TeachOptions:
         mirror: learn from the mirror image of each clip too; not where left and right mean something.
         cache: folder for embeddings.
         jobs: processes that make them; default: CPUs.
+        network: trains a network that is mixed with the statistics; None: statistics alone.
         test: clips to measure the finished bundle on, once, for the card.
         outside: clips of other actions, to measure how many of them it rejects; only with ``test``.
         name, description, licence, command: for the card.
@@ -39,6 +41,7 @@ class TeachOptions:
     mirror: bool = False
     cache: Path = field(default_factory=default_cache)
     jobs: Optional[int] = None
+    network: Optional[NetworkTrainer] = None
     test: Sequence[Clip] = ()
     outside: Sequence[Clip] = ()
     name: Optional[str] = None

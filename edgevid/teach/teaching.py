@@ -14,23 +14,19 @@ from ..bundles.writing import check_output, copy_networks, new_bundle, write_car
 from ..calibration import acceptance_threshold
 from ..classifiers import Statistics, StatisticsClassifier
 from ..classifiers.ridge import fit_head
-from ..classifiers.statistics import features_of
 from ..datasets.clips import Clip, DatasetError, check_classes
-from ..embedders import Array, Window
 from ..embedders.opening import entries_for
-from ..embedders.stream import cut_windows
 from ..extraction import EmbeddedClips, EmbeddingConfig, embed_clips, local_executor
 from ..recognizer import load
 from ..support.hardware import usable_cpus
 from ..support.shares import confusion_matrix
 from .card import accuracy_entry, make_card, measure_clips, outside_entry
+from .examples import Examples
+from .mixing import add_network
 from .options import TeachOptions
 
 # Starting worker processes takes a second or two.
 _WORTH_WORKERS = 20
-# A stream answers before its window is full: the classifier is fitted on the beginnings of clips too.
-_EARLY = 12
-_HOPS = 5  # windows that are cut out of the time of one
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ def teach(
     if options.mirror:
         mirrored = _embed(embedded.clips, replace(config, mirrored=True), options, progress)
         learned = EmbeddedClips(embedded.clips + mirrored.clips, embedded.windows + mirrored.windows, [])
-    data = _Examples.of(learned, labels, statistics, options)
+    data = Examples.of(learned, labels, statistics, options)
     fitted = fit_head(
         data.features,
         data.classes.tolist(),
@@ -103,7 +99,11 @@ def teach(
         groups=data.groups,
         weights=data.weights,
     )
-    held_out = None if fitted.probabilities is None else data.by_clip(fitted.probabilities)[: len(embedded.clips)]
+    mixed = None
+    if options.network is not None:
+        mixed = add_network(options.network, learned, data, fitted, len(embedded.clips), options)
+    probabilities = fitted.probabilities if mixed is None else mixed.probabilities
+    held_out = None if probabilities is None else data.by_clip(probabilities)[: len(embedded.clips)]
     threshold = 0.0 if held_out is None else acceptance_threshold(held_out.max(axis=1))
     truth = np.array([labels.index(clip.label) for clip in embedded.clips])
     if held_out is None:
@@ -115,6 +115,8 @@ def teach(
         classifier.save(folder / "classifier.npz")
         copy_networks(config.entries, folder)
         card = make_card(options, output, config, labels, embedded, fitted, threshold, confusion, folder)
+        if mixed is not None:
+            mixed.write(folder, card)
         write_card(folder, card)
         if options.test:
             _measure(card, folder, options, progress)
@@ -146,64 +148,6 @@ def _embed(
     if not embedded.clips:
         raise DatasetError(f"None of the {len(clips)} clips can be read: {embedded.skipped[0][1]}")
     return embedded
-
-
-@dataclass(frozen=True)
-class _Examples:
-    """Windows of clips as features.
-
-    Attributes:
-        features: float32 ``[N, F]``. sizes: of its blocks. classes, groups, owners: of each window; owners are clips' numbers.
-    """
-
-    features: Array
-    sizes: list[int]
-    classes: NDArray[np.int64]
-    groups: list[str]
-    owners: NDArray[np.int64]
-
-    @classmethod
-    def of(
-        cls,
-        embedded: EmbeddedClips,
-        labels: Sequence[str],
-        statistics: Sequence[Statistics],
-        options: TeachOptions,
-    ) -> _Examples:
-        rows, owners, sizes = [], [], [0]
-        for number, window in enumerate(embedded.windows):
-            for part in _windows(window, options):
-                blocks = features_of(part, statistics)
-                sizes = [len(block) for block in blocks]
-                rows.append(np.concatenate(blocks))
-                owners.append(number)
-        clips = embedded.clips
-        return cls(
-            np.stack(rows),
-            sizes,
-            np.array([labels.index(clips[k].label) for k in owners]),
-            [clips[k].group for k in owners],
-            np.array(owners),
-        )
-
-    @property
-    def weights(self) -> Array:
-        """Of each window, so that clips count alike."""
-        weights: Array = (1.0 / np.bincount(self.owners)[self.owners]).astype(np.float32)
-        return weights
-
-    def by_clip(self, probabilities: Array) -> Array:
-        """The mean over each clip's windows, float32 ``[clips, K]``."""
-        sums = np.zeros((int(self.owners.max()) + 1, probabilities.shape[1]))
-        np.add.at(sums, self.owners, probabilities)
-        means: Array = (sums / np.bincount(self.owners)[:, np.newaxis]).astype(np.float32)
-        return means
-
-
-def _windows(stream: Window, options: TeachOptions) -> list[Window]:
-    windows = cut_windows(stream.steps, options.num_samples, max(1, options.num_samples // _HOPS))
-    early = round(_EARLY * options.num_samples / 25)
-    return [*windows, Window(stream.steps[:early])] if len(stream) > early else windows
 
 
 def _measure(card: dict[str, Any], folder: Path, options: TeachOptions, progress: Callable[[int, int], None]) -> None:

@@ -7,7 +7,7 @@ import platform
 import statistics
 import time
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,11 @@ def to_tflite(network: Any, num_frames: int = SAMPLES_PER_CLIP, dtype: str = FLO
 
 
 def check_parity(
-    path: Path, embeddings: NDArray[np.float32], expected: NDArray[np.float32], dtype: str = FLOAT32
+    path: Path,
+    embeddings: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    dtype: str = FLOAT32,
+    limit: Optional[float] = None,
 ) -> Parity:
     """Run a TFLite file, as a clip and frame by frame, and compare it with the Keras network it was made from.
 
@@ -80,10 +84,12 @@ def check_parity(
         embeddings: real ones, float32 ``[N, frames, dim]``.
         expected: what :func:`predict` gives for them, float32 ``[N, classes]``.
         dtype: of the file's weights.
+        limit: what the largest difference of a probability must stay below; default: that of the dtype.
 
     Raises:
-        ModelError: the largest difference of a probability reaches the limit of the dtype, or is not a number.
+        ModelError: the largest difference reaches the limit, or is not a number.
     """
+    limit = PARITY_LIMITS[dtype] if limit is None else limit
     classifier = open_network(path, num_samples=embeddings.shape[1])
     try:
         exported = np.stack([classifier.predict(Window.of(clip)) for clip in embeddings])
@@ -93,10 +99,10 @@ def check_parity(
             difference = max(difference, float(np.max(np.abs(rolled - expected))))
     finally:
         classifier.close()
-    if not difference < PARITY_LIMITS[dtype]:
+    if not difference < limit:
         raise ModelError(
             f"{path.name} and the Keras network differ by {difference:.2g} in a probability; expected less than "
-            f"{PARITY_LIMITS[dtype]:g}. The conversion is wrong: train with the versions of the extra 'train'."
+            f"{limit:g}. The conversion is wrong: train with the versions of the extra 'train'."
         )
     return Parity(exported, difference)
 

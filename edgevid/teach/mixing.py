@@ -1,0 +1,128 @@
+"""A network beside the statistics: trained, and mixed with them as clips of held-out groups prefer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundles import MIXTURE, sha256_of
+from ..calibration import calibrated, fit_temperature, log_probabilities
+from ..classifiers.mixture import mix
+from ..classifiers.ridge import Fitted, fit_head
+from ..datasets.clips import DatasetError
+from ..embedders import Array
+from ..extraction import EmbeddedClips
+from .examples import Examples, mean_by
+from .lesson import Lesson, NetworkTrainer, TrainedNetwork
+from .options import TeachOptions
+
+_FILE = "classifier.tflite"
+# Of the network; both take part.
+_WEIGHTS = tuple(k / 10 for k in range(1, 10))
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A network, and how it is mixed with the statistics.
+
+    Attributes:
+        weight: of the network; that of the statistics is the rest to 1.
+        probabilities: of each window of the clips by parts that did not know its group, float32 ``[N, K]``, calibrated.
+        tried: accuracy and negative log-likelihood (nats) of clips whose group was held out, for each weight of the network.
+    """
+
+    network: TrainedNetwork
+    weight: float
+    temperature: float
+    probabilities: Array
+    tried: list[dict[str, float]]
+
+    def write(self, folder: Path, card: dict[str, Any]) -> None:
+        """Put the network's file into a bundle's folder, and make its card, which is that of the statistics, one of both."""
+        path = folder / _FILE
+        path.write_bytes(self.network.content)
+        file = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size}
+        parts = [
+            {**self.network.entry, **file, "weight": self.weight},
+            {**card["classifier"], "weight": round(1 - self.weight, 6)},
+        ]
+        card["classifier"] = {
+            "kind": MIXTURE,
+            "architecture": " + ".join(part["architecture"] for part in parts),
+            "parameters": sum(part["parameters"] for part in parts),
+            "parts": parts,
+        }
+        card["calibration"]["temperature"] = self.temperature
+        card["training"]["network"] = self.network.training
+        card["training"]["weights_tried"] = self.tried
+
+
+def add_network(
+    train: NetworkTrainer,
+    learned: EmbeddedClips,
+    data: Examples,
+    fitted: Fitted,
+    num_clips: int,
+    options: TeachOptions,
+) -> Mixed:
+    """Train a network on the clips that the statistics were fitted on, and mix both.
+
+    Args:
+        learned: the clips, and after the first ``num_clips`` their mirror images.
+        data, fitted: their windows, and the head that was fitted on these.
+
+    Raises:
+        DatasetError: no group can be held out.
+    """
+    held_out = fitted.probabilities
+    if held_out is None:
+        raise DatasetError("All clips are of one group: nothing can be held out to choose the network's training by.")
+    count = int(np.searchsorted(data.owners, num_clips))
+    owners, of_head = data.owners[:count], held_out[:count]
+    classes, groups = data.classes[np.searchsorted(owners, np.arange(num_clips))], data.groups
+
+    def teacher(clips: Optional[NDArray[Any]] = None) -> Array:
+        if clips is None:
+            return mean_by(owners, of_head)
+        known = np.flatnonzero(np.isin(owners, clips))
+        inner = fit_head(
+            data.features[known],
+            data.classes[known].tolist(),
+            data.sizes,
+            num_classes=of_head.shape[1],
+            groups=[groups[k] for k in known],
+            weights=data.weights[known],
+            penalties=(fitted.penalty,),
+        )
+        labels = np.eye(of_head.shape[1], dtype=np.float32)[data.classes[known]]
+        numbers = np.searchsorted(clips, owners[known])
+        return mean_by(numbers, labels if inner.probabilities is None else inner.probabilities)
+
+    network = train(
+        Lesson(
+            learned.windows,
+            classes,
+            [clip.group for clip in learned.clips[:num_clips]],
+            of_head.shape[1],
+            data.windows[:count],
+            owners,
+            options.num_samples,
+            max(1, round(options.min_filled * options.num_samples)),
+            teacher,
+        )
+    )
+    tried, found = [], {}
+    for weight in (0.0, *_WEIGHTS, 1.0):
+        both = mix((network.probabilities, of_head), (weight, 1 - weight))
+        temperature = fit_temperature(both, data.classes[:count]) or 1.0
+        found[weight] = (temperature, calibrated(both, temperature))
+        of_clips = mean_by(owners, found[weight][1])
+        loss = float(-log_probabilities(of_clips)[np.arange(num_clips), classes].mean())
+        accuracy = float((of_clips.argmax(axis=1) == classes).mean())
+        tried.append({"weight": weight, "accuracy": round(accuracy, 4), "nll": round(loss, 4)})
+    best = min(tried[1:-1], key=lambda one: one["nll"])["weight"]
+    return Mixed(network, best, *found[best], tried)
