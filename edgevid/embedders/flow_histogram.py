@@ -14,7 +14,7 @@ from ..sampling import Sample
 from ..support.checks import check_int, check_number
 from .base import Array
 from .motion import MotionEmbedder, OpticalFlow
-from .region import Grey, cropped
+from .region import Grey, cropped, resized
 
 # Flow is looked at on a grid of so many points in each direction.
 _GRID = 32
@@ -44,7 +44,7 @@ class FlowHistogram(MotionEmbedder):
     kind = "flow-histogram"
 
     def __init__(
-        self, where: str = "region", *, seconds: float = 0.1, samples_per_second: float = 10.0, pixels: int = 128
+        self, where: str = "region", *, seconds: float = 0.1, samples_per_second: float = 10.0, pixels: int = 96
     ) -> None:
         if where not in ("whole", "region"):
             raise OptionError(f"where={where!r} was given; expected 'whole' or 'region'.")
@@ -90,8 +90,7 @@ def _grey(picture: Frame, size: int) -> Grey:
     """uint8 ``[size, size]``."""
     import cv2
 
-    how = cv2.INTER_AREA if picture.shape[0] > size else cv2.INTER_LINEAR
-    return np.asarray(cv2.cvtColor(cv2.resize(picture, (size, size), interpolation=how), cv2.COLOR_RGB2GRAY))
+    return resized(np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)), size, size)
 
 
 def flow_features(flow: NDArray[np.float32], shift: NDArray[np.float32]) -> Array:

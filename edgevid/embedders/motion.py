@@ -8,14 +8,16 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frames import Frame, Region
+from ..frames import Region
 from ..sampling import Sample
 from ..support.checks import check_number
 from .base import Embedder
-from .region import HEIGHT, WIDTH, Grey, RegionTracker, grey_picture
+from .region import HEIGHT, WIDTH, Grey, RegionTracker, grey_picture, shifted
 
-# The camera's shift is the median of a flow over so small a picture.
-_SMALL = (WIDTH // 2, HEIGHT // 2)
+# The camera is taken to stand still unless more than this part of the pixels changed by more than so many grey levels, and
+# shifting the picture back leaves less than this part of the change. Flow alone cannot tell: it fills bare walls with the motion
+# of whoever moves before them.
+_MUCH, _CHANGED, _LEFT = 0.15, 8, 0.8
 # Two frames nearer than this, in seconds, are one.
 _TOGETHER = 1e-3
 
@@ -64,7 +66,7 @@ class Motion:
         self._tracker = RegionTracker()
         self._flow = OpticalFlow()
         self._last: Optional[tuple[tuple[float, ...], Moved]] = None
-        self._newest: Optional[tuple[float, Grey, Grey]] = None
+        self._newest: Optional[tuple[float, Grey]] = None
 
     @property
     def region(self) -> Region:
@@ -81,15 +83,27 @@ class Motion:
         (before, now), (then, newest) = sample.frames, sample.timestamps
         # the newest frame of one sample is, as a rule, the older one of the next
         kept = self._newest
-        old, small_old = kept[1:] if kept is not None and kept[0] == then else _pictures(before)
-        new, small_new = _pictures(now)
-        self._newest = (newest, new, small_new)
-        shift = _median(self._flow(small_old, small_new))
-        pixels = (shift[0] * WIDTH / _SMALL[0], shift[1] * HEIGHT / _SMALL[1])
-        region = self._tracker.update(old, new, sample.timestamp, now.shape[1] / now.shape[0], pixels)
+        old = kept[1] if kept is not None and kept[0] == then else grey_picture(before)
+        new = grey_picture(now)
+        self._newest = (newest, new)
+        shift = self._camera_shift(old, new)
+        region = self._tracker.update(old, new, sample.timestamp, now.shape[1] / now.shape[0], shift)
         apart = newest - then
         pace = self._seconds / apart if apart > _TOGETHER else 0.0
-        return Moved(region, (shift[0] / _SMALL[0], shift[1] / _SMALL[1]), pace)
+        return Moved(region, (shift[0] / WIDTH, shift[1] / HEIGHT), pace)
+
+    def _camera_shift(self, before: Grey, now: Grey) -> tuple[float, float]:
+        """How far the camera's motion moved the picture, pixels right and down."""
+        import cv2
+
+        change = cv2.absdiff(before, now)
+        if np.count_nonzero(change > _CHANGED) < _MUCH * change.size:
+            return 0.0, 0.0
+        # the median over every fourth pixel, for neighbours move alike
+        parts = (np.sort(self._flow(before, now)[::4, ::4, axis], axis=None) for axis in (0, 1))
+        x, y = (float(part[len(part) // 2]) for part in parts)
+        back = cv2.absdiff(shifted(before, (x, y)), now)
+        return (x, y) if cv2.mean(back)[0] < _LEFT * cv2.mean(change)[0] else (0.0, 0.0)
 
 
 class MotionEmbedder(Embedder):
@@ -117,18 +131,3 @@ def fresh_embedders(embedders: Sequence[Embedder]) -> list[Embedder]:
         if isinstance(new, MotionEmbedder) and new is not old:
             new.share(motions.setdefault(new.seconds, Motion(new.seconds)))
     return fresh
-
-
-def _pictures(frame: Frame) -> tuple[Grey, Grey]:
-    import cv2
-
-    grey = grey_picture(frame)
-    return grey, np.asarray(cv2.resize(grey, _SMALL, interpolation=cv2.INTER_AREA))
-
-
-def _median(flow: NDArray[np.float32]) -> tuple[float, float]:
-    """The median motion, pixels right and down; of every fourth pixel, for neighbours move alike."""
-    parts = flow[::2, ::2].reshape(-1, 2).T
-    middle = parts.shape[1] // 2
-    x, y = np.partition(parts, middle, axis=1)[:, middle]
-    return float(x), float(y)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-import numpy as np
-
-from ..frames import WHOLE, Frame, Region
+from ..frames import WHOLE, Region
 from ..sampling import Sample
 from ..support.checks import check_int, check_number
 from .base import Array
 from .cnn import CnnEmbedder
 from .frame_difference import difference_picture
 from .motion import MotionEmbedder
-from .region import cropped
+from .region import cropped, resized
 
 
 class MotionRegion(MotionEmbedder):
@@ -70,15 +68,7 @@ class MotionRegion(MotionEmbedder):
         if self.difference:
             shift = (-moved.shift[0], -moved.shift[1])
             part = difference_picture(cropped(before, moved.region, shift), part, self.gain)
-        return self._cnn.embed_picture(self._resized(part), self.bands)
-
-    def _resized(self, picture: Frame) -> Frame:
-        """As large as the network takes it. By OpenCV: a region is mostly small, and a seventh of the time counts."""
-        import cv2
-
-        larger = picture.shape[0] > self._cnn.height and picture.shape[1] > self._cnn.width
-        how = cv2.INTER_AREA if larger else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(picture, (self._cnn.width, self._cnn.height), interpolation=how))
+        return self._cnn.embed_picture(resized(part, self._cnn.width, self._cnn.height), self.bands)
 
     def close(self) -> None:
         self._cnn.close()

@@ -72,8 +72,7 @@ class RegionTracker:
         """
         cv2 = _cv2()
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:
-            moved = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
-            before = cv2.warpAffine(before, moved, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+            before = shifted(before, shift)
         difference = cv2.min(cv2.subtract(cv2.absdiff(before, now), _NOISE), _MOST - _NOISE)
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:  # what came into the picture at its edges has not moved
             x, y = (min(math.ceil(abs(part)) + 1, 40) for part in shift)
@@ -89,6 +88,12 @@ class RegionTracker:
             self._energy[:] = 0
             self.region = WHOLE
         return self.region
+
+
+def shifted(picture: Grey, shift: tuple[float, float]) -> Grey:
+    """A grey picture moved by so many pixels, right and down; at the edges the outermost pixels are repeated."""
+    moved = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+    return np.asarray(_cv2().warpAffine(picture, moved, (WIDTH, HEIGHT), borderMode=_cv2().BORDER_REPLICATE))
 
 
 def _box(energy: NDArray[np.float32], aspect: float) -> Region:
@@ -113,6 +118,20 @@ def _span(centre: float, length: float) -> tuple[float, float]:
     """A span of this length about the centre, moved into 0 to 1."""
     begin = min(max(centre - length / 2, 0.0), 1.0 - length)
     return begin, begin + length
+
+
+def resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """A picture, uint8 ``[H, W]`` or ``[H, W, 3]``, as large as this: halved while it is more than twice as large, then bilinear.
+
+    Averaging over areas of any size takes up to ten times as long; bilinear alone would pass over pixels.
+    """
+    import cv2
+
+    while picture.shape[1] >= 2 * width and picture.shape[0] >= 2 * height:
+        half = (picture.shape[1] // 2, picture.shape[0] // 2)
+        even = picture[: 2 * half[1], : 2 * half[0]]
+        picture = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def cropped(frame: Frame, region: Region, shift: tuple[float, float] = (0.0, 0.0)) -> Frame:
