@@ -30,7 +30,7 @@ from .output import Progress, print_error, table
 _EPILOG = """\
 Statistics of the last seconds (of the moving region through a convolutional network, and of optical flow) go into a linear
 classifier, which is fitted in seconds once the clips are embedded. It needs neither Keras nor TensorFlow. With --gru, a GRU
-that the statistics have taught stands beside them (it needs both). `edgevid train` trains the thesis's recurrent networks; it
+stands beside them (it needs both). `edgevid train` trains the thesis's recurrent networks; it
 pays with thousands of clips.
 
 The accuracy that is printed is of clips whose whole group (people, place) was held out in turn; the bundle is then fitted
