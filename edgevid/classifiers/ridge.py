@@ -2,8 +2,7 @@
 
 One target a class, 1 for its windows and 0 for the others. Each feature is standardised, each block of features (a statistic of
 an embedder) divided by the root of its size, so that a large block does not drown a small one. With more features than
-windows the dual form is the small one: N windows, an N x N kernel, whose eigenvectors give the solution for every penalty at
-once (Hastie, Tibshirani and Friedman 2009, "The Elements of Statistical Learning", 3.4.1 and 18.3.5).
+windows the dual form is the small one: N windows, an N x N kernel (Hastie, Tibshirani and Friedman 2009, "The Elements of Statistical Learning", 3.4.1 and 18.3.5).
 """
 
 from __future__ import annotations
@@ -109,20 +108,18 @@ def fit_head(
     features = np.ascontiguousarray(features, np.float32)
     targets = np.eye(count)[truth]
     folds = folds_of(list(range(len(truth))) if groups is None else groups, truth, num_folds)
-    held_out = _cross_validate(features, sizes, targets, folds, penalties)
-    if held_out is None:
+    chosen = _choose(_held_out(features, sizes, targets, folds), targets, weights, sorted(penalties))
+    if chosen is None:
         best, accuracy, probabilities, sharpness = float(np.median(penalties)), None, None, _USUAL_SHARPNESS
     else:
-        hits = [(scores.argmax(axis=1) == truth).mean() for scores in held_out]
-        errors = [float(np.average(((scores - targets) ** 2).mean(axis=1), weights=weights)) for scores in held_out]
-        chosen = min(range(len(penalties)), key=lambda i: errors[i])
-        best, accuracy = float(penalties[chosen]), float(hits[chosen])
-        sharpness = _sharpness(held_out[chosen], truth)
-        probabilities = _softmax(held_out[chosen] * sharpness)
+        best, scores = chosen
+        accuracy = float((scores.argmax(axis=1) == truth).mean())
+        sharpness = _sharpness(scores, truth)
+        probabilities = _softmax(scores * sharpness)
     mean, scale = _standardisation(features, sizes)
     scaled = (features - mean) * scale
-    dual, bias = _solve((scaled @ scaled.T).astype(np.float64), targets, [best])
-    head = LinearHead(mean, scale, scaled.T @ dual[0].astype(np.float32), bias.astype(np.float32), sharpness)
+    dual, bias = _solve((scaled @ scaled.T).astype(np.float64), targets, best)
+    head = LinearHead(mean, scale, scaled.T @ dual.astype(np.float32), bias.astype(np.float32), sharpness)
     return Fitted(head, best, accuracy, probabilities)
 
 
@@ -134,39 +131,65 @@ def _standardisation(features: Array, sizes: Sequence[int]) -> tuple[Array, Arra
 
 
 def _solve(
-    kernel: NDArray[np.float64], targets: NDArray[np.float64], penalties: Sequence[float]
-) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-    """Dual weights ``[N, K]`` for each penalty, and the bias ``[K]``. A penalty is in parts of the kernel's mean diagonal."""
+    kernel: NDArray[np.float64], targets: NDArray[np.float64], penalty: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Dual weights ``[N, K]``, and the bias ``[K]``. The penalty is in parts of the kernel's mean diagonal."""
     middle = targets.mean(axis=0)
     level = max(float(np.trace(kernel)) / len(kernel), 1e-12)
-    if len(penalties) == 1:  # many times faster than all eigenvectors
-        regularised = kernel + penalties[0] * level * np.eye(len(kernel))
-        return [np.linalg.solve(regularised, targets - middle)], middle
-    values, vectors = np.linalg.eigh(kernel)
-    projected = vectors.T @ (targets - middle)
-    return [vectors @ (projected / (np.maximum(values, 0) + p * level)[:, np.newaxis]) for p in penalties], middle
+    regularised = kernel.copy()
+    regularised.flat[:: len(kernel) + 1] += penalty * level
+    return np.linalg.solve(regularised, targets - middle), middle
 
 
-def _cross_validate(
-    features: Array,
-    sizes: Sequence[int],
-    targets: NDArray[np.float64],
-    folds: Sequence[NDArray[np.int64]],
-    penalties: Sequence[float],
-) -> Optional[NDArray[np.float64]]:
-    """Scores of each window by a head fitted without its fold, ``[penalties, N, K]``; None: nothing can be held out."""
-    if len(folds) < 2:
-        return None
-    scores = np.zeros((len(penalties), *targets.shape))
-    for fold in folds:
+class _HeldOut(NamedTuple):
+    """A fold, and the kernels of a head that is fitted without it: among the windows it is fitted on, and from the fold to them."""
+
+    fold: NDArray[np.int64]
+    rest: NDArray[np.int64]
+    kernel: NDArray[np.float64]
+    across: NDArray[np.float64]
+
+
+def _held_out(
+    features: Array, sizes: Sequence[int], targets: NDArray[np.float64], folds: Sequence[NDArray[np.int64]]
+) -> list[_HeldOut]:
+    """Each fold; none where there are too few to hold one out."""
+    parts = []
+    for fold in folds if len(folds) > 1 else ():
         rest = np.setdiff1d(np.arange(len(features)), fold)
         mean, scale = _standardisation(features[rest], sizes)
         known, unknown = ((features[part] - mean) * scale for part in (rest, fold))
-        duals, bias = _solve((known @ known.T).astype(np.float64), targets[rest], penalties)
-        across = (unknown @ known.T).astype(np.float64)
-        for i, dual in enumerate(duals):
-            scores[i][fold] = across @ dual + bias
-    return scores
+        kernel, across = ((part @ known.T).astype(np.float64) for part in (known, unknown))
+        parts.append(_HeldOut(fold, rest, kernel, across))
+    return parts
+
+
+def _choose(
+    parts: Sequence[_HeldOut], targets: NDArray[np.float64], weights: Optional[Array], penalties: Sequence[float]
+) -> Optional[tuple[float, NDArray[np.float64]]]:
+    """The penalty of the least squared error of what is held out, and the scores ``[N, K]`` with it; None: nothing is.
+
+    The error has one valley, in practice: from the middle penalty on it is followed down.
+    """
+    if not parts:
+        return None
+    known: dict[int, tuple[float, NDArray[np.float64]]] = {}
+
+    def error(number: int) -> float:
+        if number not in known:
+            scores = np.zeros(targets.shape)
+            for part in parts:
+                dual, bias = _solve(part.kernel, targets[part.rest], penalties[number])
+                scores[part.fold] = part.across @ dual + bias
+            known[number] = (float(np.average(((scores - targets) ** 2).mean(axis=1), weights=weights)), scores)
+        return known[number][0]
+
+    best = len(penalties) // 2
+    for step in (1, -1):
+        while 0 <= best + step < len(penalties) and error(best + step) < error(best):
+            best += step
+    error(best)
+    return float(penalties[best]), known[best][1]
 
 
 def folds_of(groups: Sequence[Hashable], classes: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
