@@ -48,6 +48,12 @@ class Prediction:
     none: float = 0.0
     region: Optional[Region] = None
 
+    @classmethod
+    def of_outputs(cls, labels: tuple[str, ...], outputs: NDArray[np.float32], **fields: Any) -> Prediction:
+        """Of a classifier's outputs, float32 ``[len(labels)]``, or one more where the last is :attr:`none`."""
+        none = float(outputs[len(labels)]) if len(outputs) > len(labels) else 0.0
+        return cls(labels, outputs[: len(labels)].copy(), none=none, **fields)
+
     def __post_init__(self) -> None:
         self.probabilities.flags.writeable = False
 

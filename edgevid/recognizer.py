@@ -79,9 +79,10 @@ class Recognizer:
         name = "The recogniser" if self.bundle is None else f"The bundle {self.bundle.folder}"
         if not self.embedders:
             raise OptionError("A recogniser without embedders was asked for; give one or more.")
-        if self.classifier.num_classes != len(self.labels):
+        none = self.bundle is not None and self.bundle.none
+        if self.classifier.num_classes != len(self.labels) + none:
             raise BundleError(
-                f"{name} names {len(self.labels)} labels, but its classifier has {self.classifier.num_classes} outputs; restore "
+                f"{name} names {len(self.labels)} labels{' and none' if none else ''}, but its classifier has {self.classifier.num_classes} outputs; restore "
                 "the card that belongs to it."
             )
         dim, wanted = sum(embedder.dim for embedder in self.embedders), self.classifier.dim
@@ -122,9 +123,10 @@ class Recognizer:
         else:
             steps = embed_as_stream(self.embedders, clip, self.spec)
             windows = cut_windows(steps, self.num_samples, max(1, self.num_samples // 5))
-        return Prediction(
-            labels=self.labels,
-            probabilities=np.mean([self.classifier.predict(window) for window in windows], axis=0, dtype=np.float32),
+        outputs = np.stack([self.classifier.predict(window) for window in windows]).mean(axis=0, dtype=np.float32)
+        return Prediction.of_outputs(
+            self.labels,
+            outputs,
             threshold=self.threshold,
             timestamp=windows[-1].steps[-1].timestamp,
             start_timestamp=windows[0].steps[0].timestamp,

@@ -154,9 +154,9 @@ class Stream:
     def _prediction(self, probabilities: Optional[Array], timestamp: float) -> Optional[Prediction]:
         if probabilities is None:
             return None
-        return Prediction(
-            labels=self._labels,
-            probabilities=probabilities,
+        return Prediction.of_outputs(
+            self._labels,
+            probabilities,
             threshold=self._threshold,
             timestamp=timestamp,
             start_timestamp=self._rolling.steps[0].timestamp,

@@ -79,6 +79,7 @@ class Bundle:
         embedders: side by side, in the order of the classifier's inputs.
         card: the whole card: training data, measured accuracy, licence and the rest.
         calibration: of its scores; the defaults where the card says nothing of it.
+        none: whether the classifier has one output more, the last: none of the labels.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Bundle:
     calibration: Calibration = field(default_factory=Calibration)
     clips: str = UNIFORM
     min_filled: float = 1.0
+    none: bool = False
 
     @property
     def networks(self) -> list[ExtractorFile]:
@@ -150,6 +152,7 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
         calibration=_calibration(card, path),
         clips=_clips(sampling, path),
         min_filled=min(card_number(sampling, path, "min_filled"), 1.0) if "min_filled" in sampling else 1.0,
+        none="none" in card and bool(card_field(card, path, "none", bool)),
     )
 
 

@@ -2,7 +2,8 @@
 
 One target a class, 1 for its windows and 0 for the others. Each feature is standardised, each block of features (a statistic of
 an embedder) divided by the root of its size, so that a large block does not drown a small one. With more features than
-windows the dual form is the small one: N windows, an N x N kernel (Hastie, Tibshirani and Friedman 2009, "The Elements of Statistical Learning", 3.4.1 and 18.3.5).
+windows the dual form is the small one: N windows, an N x N kernel (Hastie, Tibshirani and Friedman 2009, "The Elements of
+Statistical Learning", 3.4.1 and 18.3.5).
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def _solve(
 
 
 class _HeldOut(NamedTuple):
-    """A fold, and the kernels of a head that is fitted without it: among the windows it is fitted on, and from the fold to them."""
+    """A fold, and the kernels of a head that is fitted on the rest: among its windows, and from the fold to them."""
 
     fold: NDArray[np.int64]
     rest: NDArray[np.int64]

@@ -80,7 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--outside", type=Path, metavar="FOLDER",
-        help="with --evaluate-test: clips of other actions, to measure how many of them the bundle rejects",
+        help="clips of other actions: from them, and from a class called none, is learned what counts as none of these; how well is "
+        "measured on classes of them held out whole",
     )  # fmt: skip
     parser.add_argument("--classes", type=_names, metavar="A,B,...", help="learn these classes only (default: all)")
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
@@ -95,10 +96,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.outside and not args.evaluate_test:
-        raise OptionError(
-            "--outside was given without --evaluate-test; give both: rejection is measured beside the test clips."
-        )
     dataset = open_dataset(args.data, list_number=args.split_list, lists_folder=args.splits)
     known = {clip.label for clip in dataset.clips}
     unknown = [name for name in args.classes or () if name not in known]
@@ -110,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     clips = [clip for clip in dataset.clips if clip.split != "test" and clip.label in chosen]
     test = [clip for clip in dataset.clips if clip.split == "test" and clip.label in chosen]
     others = open_dataset(args.outside, ignore_splits=True).clips if args.outside else []
-    outside = [clip for clip in others if clip.label not in chosen]
+    none = [clip for clip in others if clip.label not in chosen]
     words = ["teach", args.data.resolve().name, "-o", without_place(args.output)]
     options = TeachOptions(
         embedders=args.embedders,
@@ -120,14 +117,14 @@ def run(args: argparse.Namespace) -> int:
         network=_gru(args),
         cache=args.cache,
         jobs=args.jobs,
+        none=none,
         test=test if args.evaluate_test else (),
-        outside=outside if args.evaluate_test else (),
         name=args.name,
         description=args.description or args.data.resolve().name,
         licence=args.licence,
         command=repeatable_command(words, args, add_arguments, _OF_THIS_PLACE),
     )
-    total = len(clips) * (2 if args.mirror else 1) + len(options.test) + len(options.outside)
+    total = (len(clips) + len(none)) * (2 if args.mirror else 1) + len(options.test)
     with interruptible(), Progress(total, "clips") as progress:
         taught = teach(
             clips, args.output, options, overwrite=args.overwrite, progress=lambda done, total: progress.advance()
@@ -157,20 +154,25 @@ def _print(taught: Taught) -> None:
     for clip, reason in taught.skipped:
         print_error("teach", f"skipped {clip.path}: {reason}")
     print(f"{taught.folder}: {len(taught.labels)} classes of {taught.clips} clips in {taught.groups} groups")
-    if taught.accuracy is None:
+    if taught.held_out is None:
         print("not measured: all clips are of one group; record some with other people or in other places")
         return
-    low, high = Share(int(taught.confusion.trace()), int(taught.confusion.sum())).interval
-    print(
-        f"accuracy, groups held out in turn: {taught.accuracy:.1%} [{100 * low:.1f}, {100 * high:.1f}] (95 % Wilson interval)"
-    )
+    print(f"accuracy, groups held out in turn: {_percent(taught.held_out.accuracy)} (95 % Wilson interval)")
+    if len(taught.held_out.others):
+        rejected = Share.of(taught.held_out.others < taught.held_out.threshold)
+        print(f"other actions told as none of these, each held out in turn: {_percent(rejected)}")
     rows = [("class", "clips", "right", "most often taken for")]
-    for k, (label, row) in enumerate(zip(taught.labels, taught.confusion)):
+    for k, (label, row) in enumerate(zip(taught.labels, taught.held_out.confusion)):
         others = row.copy()
         others[k] = 0
         wrong = f"{taught.labels[int(others.argmax())]} ({others.max()})" if others.any() else ""
         rows.append((label, str(row.sum()), str(row[k]), wrong))
     print("\n".join(table(rows, right=(1, 2))))
+
+
+def _percent(share: Share) -> str:
+    low, high = share.interval
+    return f"{share.value:.1%} [{100 * low:.1f}, {100 * high:.1f}] of {share.n} clips"
 
 
 def _kinds(text: str) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class FlowHistogram(MotionEmbedder):
     kind = "flow-histogram"
 
     def __init__(
-        self, where: str = "region", *, seconds: float = 0.1, samples_per_second: float = 10.0, pixels: int = 96
+        self, where: str = "region", *, seconds: float = 0.1, samples_per_second: float = 10.0, pixels: int = 128
     ) -> None:
         if where not in ("whole", "region"):
             raise OptionError(f"where={where!r} was given; expected 'whole' or 'region'.")

@@ -17,7 +17,7 @@ from .motion_region import MotionRegion
 
 # What may be chosen by name; the options are those that were measured to be good.
 _REGION = {"seconds": 0.1, "difference": False, "gain": 2.0, "bands": 3}
-_FLOW = {"where": "region", "seconds": 0.1, "samples_per_second": 10.0, "pixels": 96}
+_FLOW = {"where": "region", "seconds": 0.1, "samples_per_second": 10.0, "pixels": 128}
 _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "cnn": (CnnEmbedder.kind, {}),
     "frame-difference": (FrameDifference.kind, {"seconds": 0.1, "gain": 2.0}),

@@ -27,8 +27,9 @@ class TeachOptions:
         cache: folder for embeddings.
         jobs: processes that make them; default: CPUs.
         network: trains a network that is mixed with the statistics; None: statistics alone.
+        none: clips of other actions, whatever their labels, from which "none of these" is learned, beside the clips that are
+            labelled ``none``. Those of one label are held out together.
         test: clips to measure the finished bundle on, once, for the card.
-        outside: clips of other actions, to measure how many of them it rejects; only with ``test``.
         name, description, licence, command: for the card.
     """
 
@@ -42,8 +43,8 @@ class TeachOptions:
     cache: Path = field(default_factory=default_cache)
     jobs: Optional[int] = None
     network: Optional[NetworkTrainer] = None
+    none: Sequence[Clip] = ()
     test: Sequence[Clip] = ()
-    outside: Sequence[Clip] = ()
     name: Optional[str] = None
     description: str = ""
     licence: str = "not stated"

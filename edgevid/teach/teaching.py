@@ -7,11 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..bundles.writing import check_output, copy_networks, new_bundle, write_card
-from ..calibration import acceptance_threshold
 from ..classifiers import Statistics, StatisticsClassifier
 from ..classifiers.ridge import fit_head
 from ..datasets.clips import Clip, DatasetError, check_classes
@@ -19,8 +15,7 @@ from ..embedders.opening import entries_for
 from ..extraction import EmbeddedClips, EmbeddingConfig, embed_clips, local_executor
 from ..recognizer import load
 from ..support.hardware import usable_cpus
-from ..support.shares import confusion_matrix
-from .card import accuracy_entry, make_card, measure_clips, outside_entry
+from .card import NONE, HeldOut, accuracy_entry, make_card, measure_clips
 from .examples import Examples
 from .mixing import add_network
 from .options import TeachOptions
@@ -35,7 +30,7 @@ class Taught:
 
     Attributes:
         labels: its classes.
-        confusion: ``[K, K]`` of clips whose group was held out, each once: row = true class. All 0 if there were too few groups.
+        held_out: what was measured on clips whose group was held out; None: there were too few groups.
         skipped: clips that could not be read, and why.
     """
 
@@ -43,13 +38,8 @@ class Taught:
     labels: list[str]
     clips: int
     groups: int
-    confusion: NDArray[np.int64]
+    held_out: Optional[HeldOut]
     skipped: list[tuple[Clip, str]]
-
-    @property
-    def accuracy(self) -> Optional[float]:
-        """Of these clips; None of none."""
-        return float(self.confusion.trace() / self.confusion.sum()) if self.confusion.any() else None
 
 
 def teach(
@@ -64,10 +54,12 @@ def teach(
 
     Clips are embedded as a stream over them would be, and windows of the stream's length are cut out of them. The penalty is
     chosen, the scores are calibrated and the threshold below which an action counts as none of these is fitted on groups that
-    were held out in turn; the classifier that is written is fitted on all clips.
+    were held out in turn; the classifier that is written is fitted on all clips. From clips that show none of the actions one
+    class more is learned; how well unknown actions are told is measured on labels of these that were held out whole.
 
     Args:
-        clips: those to learn from; their ``split`` is passed over.
+        clips: those to learn from; their ``split`` is passed over. Those labelled ``none``, in small or capital letters, show none
+            of the actions.
         output: the bundle's folder.
         progress: told how many clips are embedded, of how many.
 
@@ -76,26 +68,30 @@ def teach(
     """
     options = TeachOptions() if options is None else options
     check_output(output, overwrite)
-    check_classes(clips)
+    others = [clip for clip in clips if is_none(clip.label)]
+    others += [replace(clip, group=f"{NONE} {clip.label}") for clip in options.none]
+    known = [clip for clip in clips if not is_none(clip.label)]
+    check_classes(known)
     config = EmbeddingConfig.of(
         entries_for(options.embedders, options.extractor) if options.embedders else [],
         options.own_embedders,
         num_samples=options.num_samples,
         interval_seconds=options.window_seconds / options.num_samples,
     )
-    embedded = _embed(clips, config, options, progress)
-    labels = check_classes(embedded.clips)
+    embedded = _embed([*known, *(replace(clip, label=NONE) for clip in others)], config, options, progress)
+    labels = check_classes(clip for clip in embedded.clips if clip.label != NONE)
+    outputs = [*labels, NONE] if any(clip.label == NONE for clip in embedded.clips) else labels
     statistics = statistics_for(config)
     learned = embedded
     if options.mirror:
         mirrored = _embed(embedded.clips, replace(config, mirrored=True), options, progress)
         learned = EmbeddedClips(embedded.clips + mirrored.clips, embedded.windows + mirrored.windows, [])
-    data = Examples.of(learned, labels, statistics, options)
+    data = Examples.of(learned, outputs, statistics, options)
     fitted = fit_head(
         data.features,
         data.classes.tolist(),
         data.sizes,
-        num_classes=len(labels),
+        num_classes=len(outputs),
         groups=data.groups,
         weights=data.weights,
     )
@@ -103,18 +99,14 @@ def teach(
     if options.network is not None:
         mixed = add_network(options.network, learned, data, fitted, len(embedded.clips), options)
     probabilities = fitted.probabilities if mixed is None else mixed.probabilities
-    held_out = None if probabilities is None else data.by_clip(probabilities)[: len(embedded.clips)]
-    threshold = 0.0 if held_out is None else acceptance_threshold(held_out.max(axis=1))
-    truth = np.array([labels.index(clip.label) for clip in embedded.clips])
-    if held_out is None:
-        confusion = np.zeros((len(labels), len(labels)), np.int64)
-    else:
-        confusion = confusion_matrix(truth, held_out.argmax(axis=1), len(labels))
+    held_out = None
+    if probabilities is not None:
+        held_out = HeldOut.of(labels, embedded.clips, data.by_clip(probabilities)[: len(embedded.clips)])
     with new_bundle(output) as folder:
         classifier = StatisticsClassifier(fitted.head, statistics, options.num_samples)
         classifier.save(folder / "classifier.npz")
         copy_networks(config.entries, folder)
-        card = make_card(options, output, config, labels, embedded, fitted, threshold, confusion, folder)
+        card = make_card(options, output, config, outputs, embedded, fitted, held_out, folder)
         if mixed is not None:
             mixed.write(folder, card)
         write_card(folder, card)
@@ -122,7 +114,12 @@ def teach(
             _measure(card, folder, options, progress)
             write_card(folder, card)
     groups = len({(clip.label, clip.group) for clip in embedded.clips})
-    return Taught(output, labels, len(embedded.clips), groups, confusion, embedded.skipped)
+    return Taught(output, labels, len(embedded.clips), groups, held_out, embedded.skipped)
+
+
+def is_none(label: str) -> bool:
+    """Whether clips of this label show none of the actions."""
+    return label.casefold() == NONE
 
 
 def statistics_for(config: EmbeddingConfig) -> list[Statistics]:
@@ -152,11 +149,7 @@ def _embed(
 
 def _measure(card: dict[str, Any], folder: Path, options: TeachOptions, progress: Callable[[int, int], None]) -> None:
     """Measure the bundle as it ships, and put that into its card."""
-    total = len(options.test) + len(options.outside)
-    done = iter(range(1, total + 1))
+    done = iter(range(1, len(options.test) + 1))
     with load(folder, embedders=options.own_embedders) as recognizer:
-        confusion, known = measure_clips(recognizer, options.test, lambda: progress(next(done), total))
+        confusion = measure_clips(recognizer, options.test, lambda: progress(next(done), len(options.test)))
         card["accuracy"]["test"] = accuracy_entry(recognizer.labels, confusion)
-        if options.outside:
-            _, others = measure_clips(recognizer, options.outside, lambda: progress(next(done), total))
-            card["unknown"] = outside_entry(known, others, recognizer.threshold)
