@@ -31,6 +31,8 @@ class Prediction:
         start_timestamp: the same of the oldest frame.
         window_filled: how much of the window holds frames, in (0, 1]; below 1 only at the start of a stream that was
             asked for early predictions.
+        cycles: how often the motion was repeated since the stream's scene began, in halves or quarters; an estimate, which may
+            fall a little when more is seen. :class:`~edgevid.EventDetector` makes counts of it. None of a clip.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +41,7 @@ class Prediction:
     timestamp: Optional[float] = None
     start_timestamp: Optional[float] = None
     window_filled: float = 1.0
+    cycles: Optional[float] = None
 
     def __post_init__(self) -> None:
         self.probabilities.flags.writeable = False

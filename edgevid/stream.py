@@ -11,6 +11,7 @@ from typing import Callable, Optional
 
 from .classifiers import Classifier, Rolling, RollingWindow
 from .embedders import Array, Embedder, Embedding
+from .embedders.repetitions import EmbedderCounter
 from .embedders.scene_cut import SceneCutDetector
 from .embedders.stream import StreamEmbedder
 from .errors import OptionError
@@ -89,6 +90,7 @@ class Stream:
         )
         self._rolling = self._new_rolling()
         self._cuts = _Cuts(embedders) if options.reset_on_cut else None
+        self._repetitions = EmbedderCounter(embedders, 1.0 / self._embedder.spec.interval_seconds)
         self._threshold = 0.0 if options.threshold is None else options.threshold
         self.scenes = 1
         self.samples = 0
@@ -128,16 +130,19 @@ class Stream:
         made = self._embedder.make(frame, timestamp)
         prediction = None
         if made.embeddings:
-            cuts = copy.copy(self._cuts)
+            cuts, repetitions = copy.copy(self._cuts), copy.copy(self._repetitions)
             rolling = self._rolling
             if cuts is not None and cuts.lies_before(made.embeddings[0]):
                 rolling = self._new_rolling()
+                repetitions.reset()
+            for embedding in made.embeddings:
+                repetitions.take(embedding.rows)
             # It counts once it has succeeded: if it raises, also Ctrl-C, the stream is as it was before the frame.
             probabilities = rolling.push(*made.embeddings)
             if rolling is not self._rolling:
                 self._rolling = rolling
                 self.scenes += 1
-            self._cuts = cuts
+            self._cuts, self._repetitions = cuts, repetitions
             prediction = self._prediction(probabilities, float(timestamp))
             self.samples += len(made.embeddings)
         self._embedder.take(made, frame, timestamp)
@@ -149,6 +154,7 @@ class Stream:
         if self._cuts is not None:
             self._cuts.reset()
         self._rolling.reset()
+        self._repetitions.reset()
         self.scenes += 1
 
     def _prediction(self, probabilities: Optional[Array], timestamp: float) -> Optional[Prediction]:
@@ -161,6 +167,7 @@ class Stream:
             timestamp=timestamp,
             start_timestamp=self._rolling.steps[0].timestamp,
             window_filled=self._rolling.filled,
+            cycles=self._repetitions.cycles,
         )
 
 

@@ -41,6 +41,13 @@ class Embedder(ABC):
     def embed(self, sample: Sample) -> Array:
         """The embedding, float32 ``[dim]``, of a sample with a frame for each of :attr:`frame_offsets`."""
 
+    def motion(self, rows: Array) -> Optional[Array]:
+        """How things move, of embeddings ``[n, dim]``: float32 ``[n, any]`` that changes sign with the direction.
+
+        None, the default: they show how things look. Repetitions are counted in either.
+        """
+        return None
+
     def fresh(self) -> Embedder:
         """An embedder that has seen nothing yet, for one stream or clip.
 

@@ -81,6 +81,7 @@ export class Card {
         const since = this.timeline.goingOn(label);
         [kind, action] = ["sure", label];
         detail = percent(score) + (since ? ` · for ${span(source.timestamp - since.begin, 0)}` : "");
+        if (since?.repetitions) detail += ` · ${count(since.repetitions)}×`;
       } else {
         [kind, action] = ["unsure", "Unsure"];
         detail = `${label} ${percent(score)}, needs ${percent(prediction.threshold)}`;
