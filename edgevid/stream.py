@@ -105,6 +105,11 @@ class Stream:
         """How much of the window holds samples, in [0, 1]."""
         return self._rolling.filled
 
+    @property
+    def cycles(self) -> float:
+        """How often the motion was repeated since the scene began; see :class:`~edgevid.Prediction`."""
+        return self._repetitions.cycles
+
     def wants(self, timestamp: float) -> bool:
         """Whether a frame taken at ``timestamp`` (seconds) would be used, for a sample now or later. Changes nothing.
 
@@ -167,7 +172,7 @@ class Stream:
             timestamp=timestamp,
             start_timestamp=self._rolling.steps[0].timestamp,
             window_filled=self._rolling.filled,
-            cycles=self._repetitions.cycles,
+            cycles=self.cycles,
         )
 
 

@@ -18,8 +18,8 @@ _SECONDS = 5.0
 _PART = 0.35
 # From so many strokes on a period can be checked: two whole cycles.
 _STROKES_TO_CHECK = 5
-# Rows a period apart must be so alike (cosine): motion without a period stays below 0.15, a period shows 0.3 and more.
-_ALIKE = 0.2
+# Rows a period apart must be so alike (cosine) for a period to be found, and to last: motion without one stays below 0.2 mostly.
+_ALIKE, _STILL_ALIKE = 0.25, 0.1
 # Where rows two periods apart are more alike by this, two periods are one: the bounces of a jumping jack. Once found, half of it.
 _DOUBLE = 0.15
 # Steps of the power iteration that follows the principal direction, at the first row and at each further one
@@ -36,6 +36,7 @@ class _Recent(NamedTuple):
     before: float  # cycles that have left the rows
     cycles: float  # in all
     strokes_a_cycle: int  # 2, or 4; 0: the motion has no period
+    periodic: bool  # whether a period was found
 
 
 class RepetitionCounter:
@@ -73,7 +74,7 @@ class RepetitionCounter:
         """:attr:`cycles` after the next row, float32 ``[dim]``."""
         if self._recent is None:
             none = np.zeros(1, np.int8)
-            self._recent = _Recent(row[np.newaxis], np.zeros_like(row), none, 0, 0.0, 0.0, 2)
+            self._recent = _Recent(row[np.newaxis], np.zeros_like(row), none, 0, 0.0, 0.0, 2, False)
             return 0.0
         old = self._leave(self._recent) if len(self._recent.rows) == self._most else self._recent
         rows = np.concatenate([old.rows, row[np.newaxis]])
@@ -85,9 +86,12 @@ class RepetitionCounter:
         begins = _beginnings(signs, old.sign)
         # Appearances begin somewhere: there the first stroke is the first change.
         strokes = len(begins) - (not self._of_motion and old.sign == 0 and len(begins) > 0)
-        a_cycle = _strokes_a_cycle(moved, begins, old.strokes_a_cycle)
+        a_cycle, periodic = old.strokes_a_cycle or 2, old.periodic
+        if len(begins) >= _STROKES_TO_CHECK:
+            a_cycle = _strokes_a_cycle(moved, begins, a_cycle, _STILL_ALIKE if periodic else _ALIKE)
+            periodic = a_cycle > 0
         cycles = old.before + (strokes / a_cycle if a_cycle else 0.0)
-        self._recent = _Recent(rows, direction, signs, old.sign, old.before, cycles, a_cycle)
+        self._recent = _Recent(rows, direction, signs, old.sign, old.before, cycles, a_cycle, periodic)
         return cycles
 
     def _leave(self, recent: _Recent) -> _Recent:
@@ -156,18 +160,16 @@ def _beginnings(signs: NDArray[Any], before: int) -> NDArray[np.intp]:
     return places[np.flatnonzero(np.diff(signs[places], prepend=before))]
 
 
-def _strokes_a_cycle(rows: Array, begins: NDArray[np.intp], before: int) -> int:
-    """How many strokes are a repetition; 0: rows have no period."""
-    if len(begins) < _STROKES_TO_CHECK:
-        return before or 2
+def _strokes_a_cycle(rows: Array, begins: NDArray[np.intp], before: int, least: float) -> int:
+    """How many strokes are a repetition, 2 or 4; 0: rows a period apart are less alike than ``least``."""
     # the first stroke may be cut off
     period = 2 * (begins[-1] - begins[1]) / (len(begins) - 2)
     lengths = np.einsum("ij,ij->i", rows, rows)
     alike = _likeness(rows, lengths, period)
     if 2 * period > 0.6 * len(rows):  # too few rows to compare
-        return 0 if alike < _ALIKE else before or 2
+        return 0 if alike < least else before
     alike_two = _likeness(rows, lengths, 2 * period)
-    if max(alike, alike_two) < _ALIKE:
+    if max(alike, alike_two) < least:
         return 0
     return 4 if alike_two > alike + _DOUBLE * (0.5 if before == 4 else 1.0) else 2
 
