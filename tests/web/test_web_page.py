@@ -310,7 +310,14 @@ class TestTimeline:
         page.shows("tbody", "Lunges")
         rows = [" ".join(row.text.split()) for row in page.all("tbody tr")]
         assert rows == ["Lunges 0:20.0 goes on \u2013 \u2013 80 %", "JumpingJack 0:10.0 0:14.5 4.5 s \u2013 97 %"]
-        assert [head.text for head in page.all("thead th")] == ["Action", "Began", "Ended", "Lasted", "Peak score"]
+        assert [head.text for head in page.all("thead th")] == [
+            "Action",
+            "Began",
+            "Ended",
+            "Lasted",
+            "Times",
+            "Peak score",
+        ]
 
     def test_event_that_leaves_takes_no_focus_with_it(self, server: Told, page: Page):
         page.open(server.url)
