@@ -27,12 +27,12 @@ from .stream_summary import Summary
 _EPILOG = """\
 output:
   One line a prediction: seconds since the first frame, label, score, then the next classes. A label followed by " ?"
-  has a score below --threshold. With --events also a line when an action begins, when it was
-  repeated once more, and when it ends. With several sources each line names its own.
+  has a score below --threshold. With --events also a line when an action begins, when it was repeated once more, and when
+  it ends. With several sources each line names its own.
   With --json: one JSON object a line. A prediction has at least source, timestamp, label, score, accepted, top (a list of
   [label, score]) and latency_ms (from the newest frame's arrival to the prediction); an event has source, event ("began",
-  "counted" or "ended"), label, timestamp, and score, or count, or duration_seconds, peak_score and count. timestamp is in seconds: from the start of
-  a file, and of the system's monotonic clock for a camera or URL.
+  "counted" or "ended"), label, timestamp, and score, or count, or duration_seconds, peak_score and count. timestamp is in
+  seconds: from the start of a file, and of the system's monotonic clock for a camera or URL.
   A file is read as fast as it can be, and each prediction is printed. Of a camera the newest frame is used; where
   the output is slow, the newest prediction is printed, and every event.
   A camera that is lost is opened again; this, the page's address and a summary at the end are on stderr.

@@ -137,7 +137,7 @@ class ActiveAction:
 
 
 class EventDetector:
-    """Follows the predictions of one stream and says what began or ended with each.
+    """Follows the predictions of one stream and says what began, was repeated or ended with each.
 
     The classes exclude one another, for their probabilities sum to 1: one action at most goes on at a time. Only the most
     probable class can begin, and only with a prediction that is :attr:`~edgevid.Prediction.accepted`. An action ends when its
