@@ -26,7 +26,7 @@ def find_events(
     stream: Optional[StreamOptions] = None,
     fps: float = 25.0,
 ) -> list[Event]:
-    """The actions in a finished video: what began and what ended, in time order.
+    """The actions in a finished video: what began, how often it was repeated and what ended, in time order.
 
     What an :class:`~edgevid.EventDetector` says that follows ``recognizer.stream(video)``. An action that goes on at
     the end of the video ends with its last prediction. The memory that it takes does not grow with the video.

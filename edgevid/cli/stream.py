@@ -28,12 +28,12 @@ _EPILOG = """\
 output:
   One line a prediction: seconds since the first frame, label, score, then the next classes. "none of these (LABEL)" is
   none of the bundle's actions: the score of the best guess, LABEL, is below --threshold. With --events also a line when
-  an action begins and when it ends. With several sources each line names its own.
+  an action begins, when it was repeated once more, and when it ends. With several sources each line names its own.
   With --json: one JSON object a line. A prediction has at least source, timestamp, label, score, accepted, top (a list of
   [label, score]), region (the part of the frame that was looked at: left, top, right, bottom, 0 to 1; null: all of it) and
-  latency_ms (from the newest frame's arrival to the prediction); an event has source, event ("began" or "ended"), label,
-  timestamp, and score, or duration_seconds and peak_score. timestamp is in seconds: from the start of a file, and of the
-  system's monotonic clock for a camera or URL.
+  latency_ms (from the newest frame's arrival to the prediction); an event has source, event ("began", "counted" or
+  "ended"), label, timestamp, and score, or count, or duration_seconds, peak_score and count. timestamp is in seconds: from
+  the start of a file, and of the system's monotonic clock for a camera or URL.
   A file is read as fast as it can be, and each prediction is printed. Of a camera the newest frame is used; where
   the output is slow, the newest prediction is printed, and every event.
   A camera that is lost is opened again; this, the page's address and a summary at the end are on stderr.
@@ -72,7 +72,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "--reset-on-cut": "start a new window where the scene is cut",
     },
     "events": {
-        "--events": "print also when an action begins and when it ends",
+        "--events": "print also when an action begins, is repeated and ends",
         "--events-only": "print nothing but that",
         "--enter P": (part, EventOptions.enter, "score from which on an action can begin (default: %(default)s)"),
         "--exit P": (part, None, "score below which it ends (default: 0.15 below --enter)"),

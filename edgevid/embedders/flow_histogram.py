@@ -86,6 +86,12 @@ class FlowHistogram(Embedder):
         apart = sample.timestamps[1] - sample.timestamps[0]
         return flow_features(flow * np.float32(self.seconds / apart if apart > _TOGETHER else 0.0), region)
 
+    def motion(self, rows: Array) -> Array:
+        """The flow in each of the finest cells along each of the 4 axes: what goes one way less what goes the other."""
+        cells = sum(n * n for n in _GRIDS)
+        flow = np.square(rows[:, 2 : 2 + cells * _BINS].reshape(len(rows), cells, _BINS)[:, -_CELLS * _CELLS :])
+        return np.subtract(flow[..., : _BINS // 2], flow[..., _BINS // 2 :]).reshape(len(rows), -1)
+
 
 class OpticalFlow:
     """OpenCV's DIS optical flow, float32 ``[H, W, 2]`` in pixels, between two grey pictures; made when first asked for."""

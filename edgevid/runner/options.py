@@ -22,7 +22,7 @@ class RunOptions(TypedDict, total=False):
 
     Attributes:
         on_prediction: told each :class:`~edgevid.Prediction`.
-        on_event: told each :class:`~edgevid.events.Event`: an action that began or ended.
+        on_event: told each :class:`~edgevid.events.Event`: an action that began, was repeated or ended.
         on_status: told a :class:`~edgevid.SourceStatus` when the source is opened, lost, reopened, has ended or failed.
         on_sampled: told, with ``on_prediction``, the :class:`~edgevid.Sampled` frame with its latency and the source's counts.
         outputs: told everything, in a further thread; they stay open. See :class:`~edgevid.Output`.

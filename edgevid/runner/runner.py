@@ -37,7 +37,7 @@ class RunnerStats:
 
     Attributes:
         predictions: predictions that were made.
-        events: events, those that began and those that ended.
+        events: events of all kinds.
         passed_over: predictions of a camera that the caller's function was not told, because it was busy until a newer came.
         source: what became of the source's frames.
     """

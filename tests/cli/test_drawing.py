@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Optional
 
 import numpy as np
 import pytest
 from support.videos import moving_frames
 
+from edgevid.events import ActiveAction
 from edgevid.frames import Region
 from edgevid.outputs.drawing.annotate import Annotated, describe
 from edgevid.outputs.drawing.overlay import Overlay
@@ -139,6 +141,18 @@ def test_a_frame_shows_sure_and_unsure_differently():
     assert tuple(sure[2, 300]) == palette.colour("walk")
     assert tuple(unsure[2, 300]) != palette.colour("walk")
     assert not np.array_equal(before, unsure)
+
+
+def test_a_frame_says_how_often_the_action_was_repeated():
+    frame = moving_frames(1, 320, 240)[0]
+
+    def drawn(action: Optional[ActiveAction]) -> np.ndarray:
+        return make_overlay(320, 240)[0].draw(frame, 1.0, HISTORY[1], action=action)
+
+    without = drawn(None)
+    assert not np.array_equal(drawn(ActiveAction("walk", 0.5, 0.9, 3)), without)
+    assert np.array_equal(drawn(ActiveAction("walk", 0.5, 0.9, 0)), without)
+    assert np.array_equal(drawn(ActiveAction("run", 0.5, 0.9, 3)), without)  # the prediction is another one
 
 
 def test_the_strip_grows_with_a_video_that_is_longer_than_it_said():

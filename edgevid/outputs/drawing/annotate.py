@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from ...errors import SourceError
+from ...events import EventDetector
 from ...prediction import NONE_OF_THESE, Prediction
 from ...recognizer import Recognizer
 from ...sources import VideoFile
@@ -62,6 +63,7 @@ def annotate(
     palette, thumbnails = Palette(), Thumbnails(expected_seconds or 10.0)
     model = "a model of your own" if recognizer.bundle is None else recognizer.name
     predictions: list[Prediction] = []
+    events = EventDetector()
     writer: Optional[VideoWriter] = None
     with ExitStack() as files:
         for timestamp, frame in video.frames():
@@ -76,8 +78,11 @@ def annotate(
             prediction = stream.push(frame, timestamp)
             if prediction is not None:
                 predictions.append(prediction)
+                events.update(prediction)
             newest = predictions[-1] if predictions else None
-            writer.write(overlay.draw(frame, timestamp, newest, window_filled=stream.window_filled))
+            writer.write(
+                overlay.draw(frame, timestamp, newest, window_filled=stream.window_filled, action=events.active)
+            )
             thumbnails.offer(frame, timestamp)
             on_frame()
         if writer is None:
