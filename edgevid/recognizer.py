@@ -18,7 +18,7 @@ from .embedders import Embedder, embed_clip, spec_for
 from .embedders.opening import open_embedders
 from .embedders.stream import cut_windows, embed_as_stream
 from .errors import BundleError, OptionError
-from .events import Smoothing, fresh_smoothing
+from .events import EventDefaults, Smoothing, fresh_smoothing
 from .following import StreamSource, follow, open_stream_source
 from .prediction import Prediction, check_threshold
 from .sampling import Clip
@@ -50,6 +50,8 @@ class Recognizer:
 
     Attributes:
         spec: the samples that a window is made of.
+        events: how :meth:`start` and :func:`edgevid.find_events` tell events unless the caller says otherwise: as the bundle's
+            card says.
 
     Raises:
         BundleError: the parts do not fit together.
@@ -71,6 +73,7 @@ class Recognizer:
         self.labels = tuple(labels)
         self.threshold = check_threshold(threshold)
         self.bundle, self.runtime = bundle, runtime
+        self.events = EventDefaults() if bundle is None else EventDefaults.of_card(bundle.card)
         self._opened = ExitStack()  # what is this recogniser's to close
         self.spec = spec_for(self.embedders, classifier.num_samples, window_seconds)
         self._check_fit()

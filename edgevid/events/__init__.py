@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .defaults import EventDefaults
 from .detector import ActiveAction, Began, Ended, Event, EventDetector, EventOptions
 from .smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing, fresh_smoothing, open_smoothing
 
@@ -10,6 +11,7 @@ __all__ = [
     "Began",
     "Ended",
     "Event",
+    "EventDefaults",
     "EventDetector",
     "EventOptions",
     "ExponentialSmoothing",
