@@ -141,8 +141,10 @@ class Recognizer:
         )
         if options.threshold is None:
             options = replace(options, threshold=self.threshold)
-        if options.min_filled is None and self.bundle is not None:
-            options = replace(options, min_filled=self.bundle.min_filled)
+        if self.bundle is not None:
+            early = self.bundle.min_filled if options.min_filled is None else options.min_filled
+            cuts = self.bundle.reset_on_cut if options.reset_on_cut is None else options.reset_on_cut
+            options = replace(options, min_filled=early, reset_on_cut=cuts)
         return Stream(self.embedders, self.classifier, self.labels, spec, options)
 
     def stream(

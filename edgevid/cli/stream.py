@@ -69,7 +69,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
             "part of the window, 0 to 1, that must hold frames before the first prediction (default: the bundle's)"),
         "--smoothing HOW": (str, None,
             "exponential:S (time constant, seconds), mean:N (of so many predictions) or none (default: the bundle's, else none)"),
-        "--reset-on-cut": "start a new window where the scene is cut",
+        "--reset-on-cut": "start a new window where the scene is cut (default: as the bundle says)",
+        "--no-reset-on-cut": "do not",
     },
     "events": {
         "--events": "print also when an action begins and when it ends",
@@ -209,7 +210,8 @@ def _lines(args: argparse.Namespace, names: list[str], recognizer: Recognizer) -
 
 def stream_options(args: argparse.Namespace) -> StreamOptions:
     """How the options on the command line say that a stream is classified."""
-    return StreamOptions(args.window_seconds, args.hop, args.min_filled, reset_on_cut=args.reset_on_cut)
+    cuts = True if args.reset_on_cut else False if args.no_reset_on_cut else None
+    return StreamOptions(args.window_seconds, args.hop, args.min_filled, reset_on_cut=cuts)
 
 
 def event_options(args: argparse.Namespace, defaults: EventOptions) -> EventOptions:
