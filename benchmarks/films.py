@@ -48,7 +48,7 @@ KNOWN_PER_UNKNOWN = 2
 GRID = {
     "smoothing": ("none", "exponential:0.5", "exponential:1", "exponential:2"),
     "enter": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
-    "min_seconds": (0.0, 0.5, 1.0, 1.5),
+    "min_seconds": (0.0, 0.5, 1.0, 1.5, 2.0),
 }
 
 Film = list[tuple[Optional[str], Path]]
