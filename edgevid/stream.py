@@ -30,7 +30,7 @@ class StreamOptions:
         hop: samples between two predictions, 1 or more; 1 = a prediction at each.
         min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction; None: the bundle's.
         threshold: the score from which on a prediction counts as accepted, 0 to 1; None: the recogniser's.
-        reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut.
+        reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut; None: the bundle's.
         rolling: classify windows side by side, one step a sample, where the classifier is recurrent; False runs it over the whole
             window for each prediction, with the same results.
 
@@ -42,7 +42,7 @@ class StreamOptions:
     hop: int = 1
     min_filled: Optional[float] = None
     threshold: Optional[float] = None
-    reset_on_cut: bool = False
+    reset_on_cut: Optional[bool] = None
     rolling: bool = True
 
     def __post_init__(self) -> None:

@@ -34,6 +34,8 @@ class MotionRegion(Embedder):
         self.gain = check_number("gain", gain, 0, 100, above_low=True)
         self.dim = cnn.dim
         self.frame_offsets = (-self.seconds, 0.0)
+        # Differences are alike before and after a cut; regions are not, and tell it as well as whole frames do.
+        self.scene_cut_threshold = None if difference else cnn.scene_cut_threshold
         self._tracker = RegionTracker()
         self._flow = OpticalFlow()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .defaults import EventDefaults
 from .detector import ActiveAction, Began, Counted, Ended, Event, EventDetector, EventOptions
 from .smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing, fresh_smoothing, open_smoothing
 
@@ -11,6 +12,7 @@ __all__ = [
     "Counted",
     "Ended",
     "Event",
+    "EventDefaults",
     "EventDetector",
     "EventOptions",
     "ExponentialSmoothing",
