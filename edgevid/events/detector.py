@@ -139,7 +139,7 @@ class ActiveAction:
 class EventDetector:
     """Follows the predictions of one stream and says what began, was repeated or ended with each.
 
-    The classes exclude one another, for their probabilities sum to 1: one action at most goes on at a time. Only the most
+    The classes exclude one another, for their probabilities sum to 1 at most: one action at most goes on at a time. Only the most
     probable class can begin, and only with a prediction that is :attr:`~edgevid.Prediction.accepted`. An action ends when its
     score falls below ``exit``; also when another one is due to begin and leads it by ``enter`` - ``exit`` or more,
     which can only be where ``enter`` + ``exit`` is 1 or less. Then the one ends and the other begins with the same
@@ -192,7 +192,8 @@ class EventDetector:
         """
         now, scores = self._order.advance(prediction)
         labels, options = prediction.labels, self.options
-        above = [labels[k] for k in (scores >= max(options.enter, prediction.threshold)).nonzero()[0]]
+        least = max(options.enter, prediction.threshold, prediction.none)
+        above = [labels[k] for k in (scores >= least).nonzero()[0]]
         self._above_since = {label: self._above_since.get(label, now) for label in above}
         self._cycles.add(prediction, now)
         self._risen = {label: self._risen.get(label, self._cycles.before_window) for label in above}
