@@ -24,7 +24,7 @@ from measure import environment, save
 import edgevid
 from edgevid.bundles import DEFAULT_BUNDLE
 from edgevid.errors import EdgevidError
-from edgevid.events import Ended, EventDetector
+from edgevid.events import Ended, EventDetector, fresh_smoothing
 
 COUNTS = Path(__file__).parent / "counts.csv"
 
@@ -70,13 +70,14 @@ def main() -> int:
 
 
 def measure(recognizer: edgevid.Recognizer, dataset: Path, path: str, label: str, by_eye: float) -> Measured:
-    """Run a clip through a stream."""
-    stream, events, ends = recognizer.open_stream(), EventDetector(), []
+    """Run a clip, which is one scene, through a stream."""
+    stream, ends = recognizer.open_stream(edgevid.StreamOptions(reset_on_cut=False)), []
+    events, smoothing = EventDetector(recognizer.events.options), fresh_smoothing(recognizer.events.smoothing)
     with edgevid.VideoFile(dataset / path) as video:
         for timestamp, frame in video.frames(stream.wants):
             prediction = stream.push(frame, timestamp)
             if prediction is not None:
-                ends += events.update(prediction)
+                ends += events.update(prediction if smoothing is None else smoothing.update(prediction))
     ends += events.finish()
     own = [event.count or 0 for event in ends if isinstance(event, Ended) and event.label == label]
     return Measured(path, label, by_eye, stream.cycles, sum(own) if own else None)
