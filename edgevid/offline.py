@@ -26,7 +26,7 @@ def find_events(
     stream: Optional[StreamOptions] = None,
     fps: float = 25.0,
 ) -> list[Event]:
-    """The actions in a finished video: what began and what ended, in time order.
+    """The actions in a finished video: what began, how often it was repeated and what ended, in time order.
 
     What an :class:`~edgevid.EventDetector` says that follows ``recognizer.stream(video)``. An action that goes on at
     the end of the video ends with its last prediction. The memory that it takes does not grow with the video.
@@ -34,15 +34,17 @@ def find_events(
     Args:
         recognizer: classifies each window.
         video: a video file, or whatever else :func:`edgevid.open_source` takes that ends by itself.
-        options: when an action counts as begun and as ended; default: ``EventOptions()``.
-        smoothing: applied to the predictions first; see :func:`edgevid.events.open_smoothing`. Default: none.
+        options: when an action counts as begun and as ended; default: as the bundle's card says, else ``EventOptions()``.
+        smoothing: applied to the predictions first; see :func:`edgevid.events.open_smoothing`. Default: as the
+            bundle's card says, else none.
         stream: how the video is classified; default: ``StreamOptions()``.
         fps: frames a second, of frames that come without timestamps.
 
     Raises:
         SourceError: the video cannot be read. OptionError: an option outside its range, or a camera instead of a video.
     """
-    detector, smoother = EventDetector(options), fresh_smoothing(smoothing)
+    detector = EventDetector(recognizer.events.options if options is None else options)
+    smoother = fresh_smoothing(recognizer.events.smoothing if smoothing is None else smoothing)
     rate = check_number("fps", fps, 0, 1000, above_low=True)
     source = open_source(video)
     if isinstance(source, FrameIterable) and source is not video:

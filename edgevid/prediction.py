@@ -37,6 +37,8 @@ class Prediction:
             asked for early predictions.
         none: the probability that it is none of the labels, in [0, 1]; 0 where the classifier does not tell.
         region: the part of the newest frame that the embedders looked at, of a stream; None: the whole frame.
+        cycles: how often the motion was repeated since the stream's scene began, in halves or quarters; an estimate, which may
+            fall a little when more is seen. :class:`~edgevid.EventDetector` makes counts of it. None of a clip.
     """
 
     labels: tuple[str, ...]
@@ -47,6 +49,7 @@ class Prediction:
     window_filled: float = 1.0
     none: float = 0.0
     region: Optional[Region] = None
+    cycles: Optional[float] = None
 
     @classmethod
     def of_outputs(cls, labels: tuple[str, ...], outputs: NDArray[np.float32], **fields: Any) -> Prediction:

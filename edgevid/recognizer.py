@@ -18,7 +18,7 @@ from .embedders import Embedder, embed_clip, spec_for
 from .embedders.opening import open_embedders
 from .embedders.stream import cut_windows, embed_as_stream
 from .errors import BundleError, OptionError
-from .events import Smoothing, fresh_smoothing
+from .events import EventDefaults, Smoothing, fresh_smoothing
 from .following import StreamSource, follow, open_stream_source
 from .prediction import Prediction, check_threshold
 from .sampling import Clip
@@ -50,6 +50,8 @@ class Recognizer:
 
     Attributes:
         spec: the samples that a window is made of.
+        events: how :meth:`start` and :func:`edgevid.find_events` tell events unless the caller says otherwise: as the bundle's
+            card says.
 
     Raises:
         BundleError: the parts do not fit together.
@@ -71,6 +73,7 @@ class Recognizer:
         self.labels = tuple(labels)
         self.threshold = check_threshold(threshold)
         self.bundle, self.runtime = bundle, runtime
+        self.events = EventDefaults() if bundle is None else EventDefaults.of_card(bundle.card)
         self._opened = ExitStack()  # what is this recogniser's to close
         self.spec = spec_for(self.embedders, classifier.num_samples, window_seconds)
         self._check_fit()
@@ -82,8 +85,8 @@ class Recognizer:
         none = self.bundle is not None and self.bundle.none
         if self.classifier.num_classes != len(self.labels) + none:
             raise BundleError(
-                f"{name} names {len(self.labels)} labels{' and none' if none else ''}, but its classifier has {self.classifier.num_classes} outputs; restore "
-                "the card that belongs to it."
+                f"{name} names {len(self.labels)} labels{' and none' if none else ''}, but its classifier has "
+                f"{self.classifier.num_classes} outputs; restore the card that belongs to it."
             )
         dim, wanted = sum(embedder.dim for embedder in self.embedders), self.classifier.dim
         samples = self.classifier.num_samples if self.bundle is None else self.bundle.num_samples
@@ -140,8 +143,10 @@ class Recognizer:
         )
         if options.threshold is None:
             options = replace(options, threshold=self.threshold)
-        if options.min_filled is None and self.bundle is not None:
-            options = replace(options, min_filled=self.bundle.min_filled)
+        if self.bundle is not None:
+            early = self.bundle.min_filled if options.min_filled is None else options.min_filled
+            cuts = self.bundle.reset_on_cut if options.reset_on_cut is None else options.reset_on_cut
+            options = replace(options, min_filled=early, reset_on_cut=cuts)
         return Stream(self.embedders, self.classifier, self.labels, spec, options)
 
     def stream(

@@ -11,6 +11,7 @@ from typing import Callable, Optional
 
 from .classifiers import Classifier, Rolling, RollingWindow
 from .embedders import Array, Embedder, Embedding
+from .embedders.repetitions import EmbedderCounter
 from .embedders.scene_cut import SceneCutDetector
 from .embedders.stream import StreamEmbedder
 from .errors import OptionError
@@ -29,7 +30,7 @@ class StreamOptions:
         hop: samples between two predictions, 1 or more; 1 = a prediction at each.
         min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction; None: the bundle's.
         threshold: the score from which on a prediction counts as accepted, 0 to 1; None: the recogniser's.
-        reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut.
+        reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut; None: the bundle's.
         rolling: classify windows side by side, one step a sample, where the classifier is recurrent; False runs it over the whole
             window for each prediction, with the same results.
 
@@ -41,7 +42,7 @@ class StreamOptions:
     hop: int = 1
     min_filled: Optional[float] = None
     threshold: Optional[float] = None
-    reset_on_cut: bool = False
+    reset_on_cut: Optional[bool] = None
     rolling: bool = True
 
     def __post_init__(self) -> None:
@@ -89,6 +90,7 @@ class Stream:
         )
         self._rolling = self._new_rolling()
         self._cuts = _Cuts(embedders) if options.reset_on_cut else None
+        self._repetitions = EmbedderCounter(embedders, 1.0 / self._embedder.spec.interval_seconds)
         self._threshold = 0.0 if options.threshold is None else options.threshold
         self.scenes = 1
         self.samples = 0
@@ -102,6 +104,11 @@ class Stream:
     def window_filled(self) -> float:
         """How much of the window holds samples, in [0, 1]."""
         return self._rolling.filled
+
+    @property
+    def cycles(self) -> float:
+        """How often the motion was repeated since the scene began; see :class:`~edgevid.Prediction`."""
+        return self._repetitions.cycles
 
     def wants(self, timestamp: float) -> bool:
         """Whether a frame taken at ``timestamp`` (seconds) would be used, for a sample now or later. Changes nothing.
@@ -128,16 +135,19 @@ class Stream:
         made = self._embedder.make(frame, timestamp)
         prediction = None
         if made.embeddings:
-            cuts = copy.copy(self._cuts)
+            cuts, repetitions = copy.copy(self._cuts), copy.copy(self._repetitions)
             rolling = self._rolling
             if cuts is not None and cuts.lies_before(made.embeddings[0]):
                 rolling = self._new_rolling()
+                repetitions.reset()
+            for embedding in made.embeddings:
+                repetitions.take(embedding.rows)
             # It counts once it has succeeded: if it raises, also Ctrl-C, the stream is as it was before the frame.
             probabilities = rolling.push(*made.embeddings)
             if rolling is not self._rolling:
                 self._rolling = rolling
                 self.scenes += 1
-            self._cuts = cuts
+            self._cuts, self._repetitions = cuts, repetitions
             prediction = self._prediction(probabilities, float(timestamp))
             self.samples += len(made.embeddings)
         self._embedder.take(made, frame, timestamp)
@@ -149,6 +159,7 @@ class Stream:
         if self._cuts is not None:
             self._cuts.reset()
         self._rolling.reset()
+        self._repetitions.reset()
         self.scenes += 1
 
     def _prediction(self, probabilities: Optional[Array], timestamp: float) -> Optional[Prediction]:
@@ -162,6 +173,7 @@ class Stream:
             start_timestamp=self._rolling.steps[0].timestamp,
             window_filled=self._rolling.filled,
             region=self._embedder.region,
+            cycles=self.cycles,
         )
 
 

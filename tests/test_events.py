@@ -19,11 +19,11 @@ LABELS = ("a", "b", "c")
 AT_ONCE = EventOptions(enter=0.75, exit=0.5, min_seconds=0.0)
 
 
-def prediction(timestamp: Optional[float], *scores: float, threshold: float = 0.0) -> Prediction:
+def prediction(timestamp: Optional[float], *scores: float, threshold: float = 0.0, none: float = 0.0) -> Prediction:
     """Scores of the first classes; the others share what is left to 1."""
     rest = (1.0 - sum(scores)) / (len(LABELS) - len(scores)) if len(scores) < len(LABELS) else 0.0
     padded = (*scores, *[rest] * (len(LABELS) - len(scores)))
-    return Prediction(LABELS, np.array(padded, np.float32), threshold, timestamp)
+    return Prediction(LABELS, np.array(padded, np.float32), threshold, timestamp, none=none)
 
 
 def series(scores: Iterable[float], step: float = 1.0, start: float = 0.0) -> list[Prediction]:
@@ -174,6 +174,20 @@ class TestOneActionAtATime:
     def test_what_is_not_accepted_does_not_begin(self):
         predictions = [prediction(0.0, 0.8125, threshold=0.875), prediction(1.0, 0.875, threshold=0.875)]
         assert events_of(predictions, AT_ONCE) == [Began("a", 1.0, 0.875)]
+
+    def test_what_is_less_likely_than_none_of_them_does_not_begin(self):
+        options = EventOptions(enter=0.375, exit=0.25, min_seconds=1.0)
+        predictions = [prediction(t, 0.4375, 0.0, 0.0625, none=0.5) for t in (0.0, 1.0, 2.0)]
+        assert events_of(predictions, options) == []
+        predictions += [prediction(t, 0.5, 0.0, 0.0, none=0.5) for t in (3.0, 4.0)]
+        assert events_of(predictions, options) == [Began("a", 4.0, 0.5)]
+
+    def test_what_has_begun_goes_on_where_none_of_them_is_likelier_until_it_falls_below_exit(self):
+        options = EventOptions(enter=0.375, exit=0.25, min_seconds=0.0)
+        predictions = [prediction(0.0, 0.75, 0.0, 0.0, none=0.25), prediction(1.0, 0.25, 0.0, 0.0, none=0.75)]
+        assert events_of(predictions, options) == [Began("a", 0.0, 0.75)]
+        predictions.append(prediction(2.0, 0.125, 0.0, 0.0, none=0.875))
+        assert events_of(predictions, options)[1:] == [Ended("a", 2.0, 2.0, 0.75)]
 
     def test_what_has_begun_goes_on_below_the_threshold_of_acceptance(self):
         predictions = [prediction(t, score, threshold=0.875) for t, score in enumerate([0.9375, 0.5, 0.9375])]
@@ -414,6 +428,7 @@ def test_events_for_json():
     assert json.loads(json.dumps(began.as_dict())) == {"event": "began", "label": "a", "timestamp": 0.0, "score": 0.75}
     assert json.loads(json.dumps(ended.as_dict())) == {
         "event": "ended", "label": "a", "timestamp": 1.0, "duration_seconds": 1.0, "peak_score": 0.75,
+        "count": None,
     }  # fmt: skip
 
 

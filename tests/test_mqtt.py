@@ -23,10 +23,10 @@ from typing import Any, Callable, Optional
 import numpy as np
 import pytest
 from support.mosquitto import MOSQUITTO, Gate, Listener, Mosquitto, free_port, retained, wait_for
-from support.telling import Counted, Seen, Told
+from support.telling import Paced, Seen, Told
 
 from edgevid import ExtraNotInstalledError, OptionError, Prediction
-from edgevid.events import Began, Ended, Event
+from edgevid.events import Began, Counted, Ended, Event
 from edgevid.frames import Region
 from edgevid.outputs.mqtt import MqttPublisher
 from edgevid.outputs.mqtt import publisher as publisher_module
@@ -438,18 +438,30 @@ class TestOutbox:
         outbox._trackers.clear()  # the runner's
         assert picture() is None
 
+    def test_a_count_is_an_event_and_part_of_the_state(self):
+        outbox = self.make(interval_seconds=0.0)
+        outbox.observe(observation(events=[began()]))
+        assert self.drain(outbox)["state"]["count"] is None
+        outbox.events("camera 0", [Counted("walk", 7.0, 12)])
+        sent = self.drain(outbox)
+        assert sent["state"]["count"] == 12
+        (event,) = sent["events"]
+        assert (event["event_type"], event["label"], event["seconds"], event["count"]) == ("counted", "walk", 7.0, 12)
+
     def test_an_event_of_a_kind_that_is_not_known_is_sent_with_all_that_it_has(self):
         outbox = self.make(discovery_prefix="homeassistant")
         outbox.observe(observation(events=[began()]))
         self.drain(outbox)
-        outbox.events("camera 0", [Counted("walk", 7.0, 12, 31.25)])
+        outbox.events("camera 0", [Paced("walk", 7.0, 12, 31.25)])
         sent = self.drain(outbox)
         (event,) = sent["events"]
-        assert (event["event_type"], event["label"], event["seconds"]) == ("counted", "walk", 7.0)
+        assert (event["event_type"], event["label"], event["seconds"]) == ("paced", "walk", 7.0)
         assert (event["repetitions"], event["per_minute"]) == (12, 31.25)
         assert "state" not in sent  # walking goes on
         entities = sent["config"]["components"].values()
-        assert [e["event_types"] for e in entities if e["platform"] == "event"] == [["began", "ended", "counted"]]
+        assert [e["event_types"] for e in entities if e["platform"] == "event"] == [
+            ["began", "counted", "ended", "paced"]
+        ]
 
 
 @needs_broker
@@ -463,7 +475,7 @@ class TestPublishing:
         kept = retained(broker.port)
         assert kept["edgevid/node/availability"] == "online"
         state = json.loads(kept["edgevid/node/camera_0/state"])
-        assert state.keys() == {"action", "score", "since", "time", "seconds", "prediction", "region"}
+        assert state.keys() == {"action", "score", "count", "since", "time", "seconds", "prediction", "region"}
         assert (state["action"], state["score"]) == ("walk", 0.8)
         assert json.loads(kept["edgevid/node/camera_0/stats"])["status"] == "opened"
 
@@ -581,7 +593,7 @@ class TestDiscovery:
         publisher = publish(broker.port, name="Front door", node_id="node")
         publisher.observe(observation("camera 0"))
         publisher.observe(observation("camera 1"))
-        listener.wait(CONFIG, lambda message: len(message.json["components"]) == 12)
+        listener.wait(CONFIG, lambda message: len(message.json["components"]) == 14)
         config = self.config(broker)
         assert config["device"]["name"] == "Front door"
         assert config["device"]["identifiers"] == ["edgevid_node"]
@@ -594,7 +606,7 @@ class TestDiscovery:
         assert action["options"] == [*LABELS, "none"]
         assert action["state_topic"] == "edgevid/node/camera_1/state"
         event = components["edgevid_node_camera_0_event"]
-        assert (event["platform"], event["event_types"]) == ("event", ["began", "ended"])
+        assert (event["platform"], event["event_types"]) == ("event", ["began", "counted", "ended"])
         assert event["state_topic"] == "edgevid/node/camera_0/event"
         for name in ("frames_per_second", "latency", "dropped", "status"):
             assert components[f"edgevid_node_camera_0_{name}"]["entity_category"] == "diagnostic"
@@ -606,7 +618,7 @@ class TestDiscovery:
         listener.wait("edgevid/node/camera_0/event")
         listener.wait("edgevid/node/camera_0/stats", lambda message: message.json["latency_ms"] is not None)
         entities = self.config(broker)["components"].values()
-        assert len(entities) == 6
+        assert len(entities) == 7
         for entity in entities:
             payload = listener.of(entity["state_topic"])[-1].json
             if entity["platform"] == "event":

@@ -193,11 +193,11 @@ class TestOrder:
 
 
 @dataclass(frozen=True)
-class Counted(Event):
+class Paced(Event):
     """A kind of event that nobody knows."""
 
     count: int
-    kind: ClassVar[str] = "counted"
+    kind: ClassVar[str] = "paced"
 
 
 class CountingDetector(EventDetector):
@@ -207,7 +207,7 @@ class CountingDetector(EventDetector):
 
     def update(self, prediction: Prediction) -> list[Event]:
         self.count += 1
-        return [Counted("jump", prediction.timestamp or 0.0, self.count), *super().update(prediction)]
+        return [Paced("jump", prediction.timestamp or 0.0, self.count), *super().update(prediction)]
 
 
 def test_a_further_kind_of_event_is_told_as_the_others_are(stand_in: StandInRecognizer, monkeypatch):
@@ -215,9 +215,9 @@ def test_a_further_kind_of_event_is_told_as_the_others_are(stand_in: StandInReco
     keeping, got = Keeping(), []
     with stand_in.start(Scripted(video([0, 0, 1])), outputs=[keeping], on_event=got.append, events=AT_ONCE) as runner:
         assert runner.wait(60)
-    assert words(keeping)[3:] == ["counted jump", "began idle", "0.50", "counted jump", "ended idle", "ended"]
-    assert [type(event) for event in got] == [Counted, Began, Counted, Ended]
-    assert got[2].as_dict() == {"event": "counted", "label": "jump", "timestamp": pytest.approx(0.2), "count": 2}
+    assert words(keeping)[3:] == ["paced jump", "began idle", "0.50", "paced jump", "ended idle", "ended"]
+    assert [type(event) for event in got] == [Paced, Began, Paced, Ended]
+    assert got[2].as_dict() == {"event": "paced", "label": "jump", "timestamp": pytest.approx(0.2), "count": 2}
     assert runner.stats().events == 4
     assert [state.action and state.action.label for state in keeping.states] == [
         None, None, None, None, "idle", "idle", "idle", None, None,

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import math
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import edgevid
 from edgevid import BundleError, FrameError, OptionError, StreamOptions, VideoFile
 from edgevid.embedders import CnnEmbedder
+from edgevid.embedders.motion_region import MotionRegion
 from edgevid.embedders.scene_cut import SceneCutDetector
 from edgevid.sampling import StreamSampler
 
@@ -150,6 +152,26 @@ def test_the_threshold_is_the_cards_of_the_network(recognizer: edgevid.Recognize
     assert recognizer.embedders[0].scene_cut_threshold == told["threshold"] == 0.29
     # what was measured holds for samples about as far apart
     assert recognizer.spec.interval_seconds == pytest.approx(told["seconds_apart"], abs=0.01)
+
+
+@pytest.mark.parametrize(("asked", "scenes"), [(None, 2), (True, 2), (False, 1)])
+def test_a_bundle_may_ask_for_it(recognizer: edgevid.Recognizer, asked: Optional[bool], scenes: int):
+    bundle = dataclasses.replace(recognizer.bundle, reset_on_cut=True)
+    parts = recognizer.embedders, recognizer.classifier, recognizer.labels
+    wanting = edgevid.Recognizer(*parts, window_seconds=5.0, bundle=bundle)
+    stream = wanting.open_stream(StreamOptions(reset_on_cut=asked))
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    for number, frame in enumerate([noise, noise, np.zeros_like(noise), np.zeros_like(noise)]):
+        stream.push(frame, number * 0.3)
+    assert stream.scenes == scenes
+
+
+def test_the_moving_region_tells_cuts_as_the_whole_frame_does_and_its_difference_does_not(
+    recognizer: edgevid.Recognizer,
+):
+    cnn = recognizer.embedders[0]
+    assert MotionRegion(cnn).scene_cut_threshold == cnn.scene_cut_threshold
+    assert MotionRegion(cnn, difference=True).scene_cut_threshold is None
 
 
 def test_without_a_threshold_on_the_card_no_cut_can_be_told(recognizer: edgevid.Recognizer):

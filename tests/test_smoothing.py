@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Callable, Optional
 
@@ -116,6 +117,14 @@ class TestBoth:
             assert got.sum() == pytest.approx(1.0, abs=1e-5)
             assert got.min() >= 0
 
+    def test_none_of_the_labels_is_smoothed_as_they_are(self, make: Callable[[], Smoothing]):
+        smoothing, as_a_label = make(), make()
+        for k, row in enumerate(np.random.default_rng(0).dirichlet((0.3, 0.3, 0.3), 30).astype(np.float32)):
+            got = smoothing.update(Prediction(LABELS, row[:2], timestamp=k / 5, none=float(row[2])))
+            expected = as_a_label.update(Prediction((*LABELS, "none"), row, timestamp=k / 5)).probabilities
+            np.testing.assert_allclose([*got.probabilities, got.none], expected, atol=1e-6)
+            assert got.probabilities.sum() + got.none == pytest.approx(1.0, abs=1e-6)
+
     def test_reset_forgets_the_scene_the_clock_and_the_labels(self, make: Callable[[], Smoothing]):
         smoothing = make()
         for t in range(5):
@@ -133,6 +142,8 @@ class TestBoth:
                 smoothing.update(prediction(-1.0, 0.5))
             with pytest.raises(OptionError, match=r"labels x, y came after one with a, b"):
                 smoothing.update(Prediction(("x", "y"), np.array([0.5, 0.5], np.float32), timestamp=99.0))
+            with pytest.raises(OptionError, match="none=nan was given"):
+                smoothing.update(dataclasses.replace(prediction(99.0, 0.5), none=math.nan))
 
 
 class TestOpenSmoothing:

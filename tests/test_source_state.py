@@ -11,7 +11,7 @@ import pytest
 from support.stand_ins import Endless, StandInRecognizer, reached
 
 from edgevid import SourceStats, SourceStatus
-from edgevid.events import Began, Ended
+from edgevid.events import Began, Counted, Ended
 from edgevid.prediction import Prediction
 from edgevid.runner import state as state_module
 from edgevid.runner.messages import Sampled, SourceEvent
@@ -81,6 +81,13 @@ class TestStates:
         assert (state.frames, state.predictions, state.events) == (3, 2, 1)
         assert (state.first_timestamp, state.timestamp) == (3.0, 3.4)
         assert state.mean_latency_seconds == state.latency_seconds == pytest.approx(0.02)
+
+    def test_an_action_s_repetitions(self, tracker: StateTracker):
+        for message in (sampled(3.0, 0.7), event(Began("jump", 3.0, 0.7)), event(Counted("jump", 3.0, 2))):
+            state = tracker.take(message)
+        assert (state.action.label, state.action.count, state.action.since, state.events) == ("jump", 2, 3.0, 2)
+        assert tracker.take(event(Counted("idle", 3.1, 7))).action == state.action  # that does not go on
+        assert tracker.take(sampled(3.2, 0.9)).action.count == 2
 
     def test_a_runner_has_one(self):
         with StandInRecognizer().start(Endless(jump=1.0), name="door") as runner:

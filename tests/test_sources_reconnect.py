@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from support.cameras import BlockingCamera, FakeCamera, Statuses, camera_threads, plugging, wait_until
-from support.stand_ins import StandInRecognizer
+from support.stand_ins import StandInRecognizer, picture
 from support.videos import number_of
 
 from edgevid import Camera, OptionError, SourceError, TimedFrame, VideoFile
@@ -138,6 +138,7 @@ class TestUnplugged:
 
     def test_what_goes_on_ends_when_the_camera_is_lost(self, plug):
         fake, events, ended = plug(FakeCamera()), [], threading.Event()
+        fake.retrieve = lambda: (True, picture(1.0))  # always the same, so that nothing but the loss ends it
 
         def note(event: Event) -> None:
             events.append(event)

@@ -76,6 +76,7 @@ class Bundle:
         clips: how a finished clip is classified: "uniform", by samples spread over it; or "windows", as a stream over it would
             be, and the mean of its windows.
         min_filled: the part of a stream's window, 0 to 1, that must hold samples before the first prediction.
+        reset_on_cut: whether a stream starts a new scene where the picture is cut, unless the caller says otherwise.
         embedders: side by side, in the order of the classifier's inputs.
         card: the whole card: training data, measured accuracy, licence and the rest.
         calibration: of its scores; the defaults where the card says nothing of it.
@@ -94,6 +95,7 @@ class Bundle:
     clips: str = UNIFORM
     min_filled: float = 1.0
     none: bool = False
+    reset_on_cut: bool = False
 
     @property
     def networks(self) -> list[ExtractorFile]:
@@ -153,6 +155,7 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
         clips=_clips(sampling, path),
         min_filled=min(card_number(sampling, path, "min_filled"), 1.0) if "min_filled" in sampling else 1.0,
         none="none" in card and bool(card_field(card, path, "none", bool)),
+        reset_on_cut="reset_on_cut" in sampling and card_field(sampling, path, "reset_on_cut", bool),
     )
 
 

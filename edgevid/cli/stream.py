@@ -6,6 +6,7 @@ import argparse
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Union
@@ -28,12 +29,12 @@ _EPILOG = """\
 output:
   One line a prediction: seconds since the first frame, label, score, then the next classes. "none of these (LABEL)" is
   none of the bundle's actions: the score of the best guess, LABEL, is below --threshold. With --events also a line when
-  an action begins and when it ends. With several sources each line names its own.
+  an action begins, when it was repeated once more, and when it ends. With several sources each line names its own.
   With --json: one JSON object a line. A prediction has at least source, timestamp, label, score, accepted, top (a list of
   [label, score]), region (the part of the frame that was looked at: left, top, right, bottom, 0 to 1; null: all of it) and
-  latency_ms (from the newest frame's arrival to the prediction); an event has source, event ("began" or "ended"), label,
-  timestamp, and score, or duration_seconds and peak_score. timestamp is in seconds: from the start of a file, and of the
-  system's monotonic clock for a camera or URL.
+  latency_ms (from the newest frame's arrival to the prediction); an event has source, event ("began", "counted" or
+  "ended"), label, timestamp, and score, or count, or duration_seconds, peak_score and count. timestamp is in seconds: from
+  the start of a file, and of the system's monotonic clock for a camera or URL.
   A file is read as fast as it can be, and each prediction is printed. Of a camera the newest frame is used; where
   the output is slow, the newest prediction is printed, and every event.
   A camera that is lost is opened again; this, the page's address and a summary at the end are on stderr.
@@ -65,21 +66,25 @@ _OPTIONS: dict[str, dict[str, Any]] = {
             "seconds of video that one prediction is made of (default: what the bundle was trained for)"),
         "--hop N": (positive_int, 1,
             "sampled frames from one prediction to the next (default: %(default)s, a prediction at each)"),
-        "--min-filled P": (part, 1.0,
-            "part of the window, 0 to 1, that must hold frames before the first prediction (default: %(default)s)"),
-        "--smoothing HOW": (str, "none",
-            "exponential:S (time constant, seconds), mean:N (of so many predictions) or none (default: %(default)s)"),
-        "--reset-on-cut": "start a new window where the scene is cut",
+        "--min-filled P": (part, None,
+            "part of the window, 0 to 1, that must hold frames before the first prediction (default: the bundle's)"),
+        "--smoothing HOW": (str, None,
+            "exponential:S (time constant, seconds), mean:N (of so many predictions) or none (default: the bundle's, else none)"),
+        "--reset-on-cut": "start a new window where the scene is cut (default: as the bundle says)",
+        "--no-reset-on-cut": "do not",
     },
     "events": {
-        "--events": "print also when an action begins and when it ends",
+        "--events": "print also when an action begins, is repeated and ends",
         "--events-only": "print nothing but that",
-        "--enter P": (part, EventOptions.enter, "score from which on an action can begin (default: %(default)s)"),
-        "--exit P": (part, None, "score below which it ends (default: 0.15 below --enter)"),
-        "--min-seconds S": (_seconds, EventOptions.min_seconds,
-            "for so long all predictions must reach --enter before it begins (default: %(default)s)"),
-        "--cooldown S": (_seconds, EventOptions.cooldown_seconds,
-            "for so long after its end the same action does not begin again (default: %(default)s)"),
+        "--enter P": (part, None,
+            f"score from which on an action can begin (default: the bundle's, else {EventOptions.enter})"),
+        "--exit P": (part, None, "score below which it ends (default: the bundle's, else 0.15 below --enter)"),
+        "--min-seconds S": (_seconds, None,
+            "for so long all predictions must reach --enter before it begins "
+            f"(default: the bundle's, else {EventOptions.min_seconds})"),
+        "--cooldown S": (_seconds, None,
+            "for so long after its end the same action does not begin again "
+            f"(default: the bundle's, else {EventOptions.cooldown_seconds:g})"),
     },
     "watching": {
         "--token TOKEN": (str, None, "what the page wants to be told, 8 characters or more (default: one is made)"),
@@ -161,8 +166,9 @@ def _check(args: argparse.Namespace) -> None:
         raise OptionError("--token is for the page; give --serve too.")
     if args.mqtt is None and (args.mqtt_name or args.mqtt_ca):
         raise OptionError("--mqtt-name and --mqtt-ca are for a broker; give --mqtt URL too.")
-    open_smoothing(args.smoothing)
-    _event_options(args)
+    if args.smoothing is not None:
+        open_smoothing(args.smoothing)
+    event_options(args, EventOptions())
 
 
 def _is_source(text: str, has_others: bool) -> bool:
@@ -184,10 +190,10 @@ def _stream(args: argparse.Namespace, summary: Summary) -> None:
             on_status=partial(_print_status, several),
             outputs=[summary, *outputs],
             smoothing=args.smoothing,
-            events=_event_options(args),
+            events=event_options(args, recognizer.events.options),
             max_seconds=args.max_seconds,
             max_predictions=args.max_predictions,
-            stream=StreamOptions(args.window_seconds, args.hop, args.min_filled, reset_on_cut=args.reset_on_cut),
+            stream=stream_options(args),
         ) as group:
             summary.group = group
             try:
@@ -203,8 +209,18 @@ def _lines(args: argparse.Namespace, names: list[str], recognizer: Recognizer) -
     return TextOutput(write, names, recognizer.labels, args.top, predictions=not args.events_only)
 
 
-def _event_options(args: argparse.Namespace) -> EventOptions:
-    return EventOptions(args.enter, args.exit, args.min_seconds, args.cooldown)
+def stream_options(args: argparse.Namespace) -> StreamOptions:
+    """How the options on the command line say that a stream is classified."""
+    cuts = True if args.reset_on_cut else False if args.no_reset_on_cut else None
+    return StreamOptions(args.window_seconds, args.hop, args.min_filled, reset_on_cut=cuts)
+
+
+def event_options(args: argparse.Namespace, defaults: EventOptions) -> EventOptions:
+    """What the options on the command line say of events, and ``defaults`` where they say nothing."""
+    named = {"enter": args.enter, "exit": args.exit, "min_seconds": args.min_seconds, "cooldown_seconds": args.cooldown}
+    given = {name: value for name, value in named.items() if value is not None}
+    # the bundle's exit goes with its own enter
+    return replace(defaults, **({"exit": None, **given} if "enter" in given else given))
 
 
 def _print_status(several: bool, name: str, status: SourceStatus) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from ..errors import EdgevidError
-from ..events import Began, Ended, Event
+from ..events import Began, Counted, Ended, Event
 from ..runner.messages import Sampled
 from .output import answer_width
 
@@ -60,7 +60,12 @@ class TextOutput:
         if isinstance(event, Began):
             what = f"began {event.label}, score {event.score:.2f}"
         elif isinstance(event, Ended):
-            what = f"ended {event.label} after {event.duration_seconds:.1f} s, peak score {event.peak_score:.2f}"
+            counted = f", {event.count} times" if event.count else ""
+            what = (
+                f"ended {event.label} after {event.duration_seconds:.1f} s{counted}, peak score {event.peak_score:.2f}"
+            )
+        elif isinstance(event, Counted):
+            what = f"counted {event.count} {event.label}"
         else:
             more = (f", {key} {value}" for key, value in _rounded(event).items() if key not in _COMMON)
             what = f"{event.kind} {event.label}{''.join(more)}"

@@ -47,6 +47,13 @@ class Embedder(ABC):
         """The part of the newest frame that its last embedding is of; None: of an embedder that does not choose one."""
         return None
 
+    def motion(self, rows: Array) -> Optional[Array]:
+        """How things move, of embeddings ``[n, dim]``: float32 ``[n, any]`` that changes sign with the direction.
+
+        None, the default: they show how things look. Repetitions are counted in either.
+        """
+        return None
+
     def fresh(self) -> Embedder:
         """An embedder that has seen nothing yet, for one stream or clip.
 

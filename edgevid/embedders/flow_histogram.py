@@ -85,6 +85,12 @@ class FlowHistogram(MotionEmbedder):
         )
         return flow_features(self._flow(before, now) * np.float32(moved.pace), shift)
 
+    def motion(self, rows: Array) -> Array:
+        """The flow in each of the finest cells along each of the 4 axes: what goes one way less what goes the other."""
+        cells = sum(n * n for n in _GRIDS)
+        flow = np.square(rows[:, 2 : 2 + cells * _BINS].reshape(len(rows), cells, _BINS)[:, -_CELLS * _CELLS :])
+        return np.subtract(flow[..., : _BINS // 2], flow[..., _BINS // 2 :]).reshape(len(rows), -1)
+
 
 def _grey(picture: Frame, size: int) -> Grey:
     """uint8 ``[size, size]``."""

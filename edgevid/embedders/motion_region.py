@@ -38,6 +38,8 @@ class MotionRegion(MotionEmbedder):
         self.gain = check_number("gain", gain, 0, 100, above_low=True)
         self.bands = check_int("bands", bands, 1)
         self.dim = cnn.dim * self.bands
+        # Differences are alike before and after a cut; regions are not, and tell it as well as whole frames do.
+        self.scene_cut_threshold = None if difference else cnn.scene_cut_threshold
 
     @property
     def identity(self) -> dict[str, Any]:

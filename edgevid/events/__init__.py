@@ -1,15 +1,18 @@
-"""Probabilities over time -> what began and what ended."""
+"""Probabilities over time -> what began, how often it was repeated, and what ended."""
 
 from __future__ import annotations
 
-from .detector import ActiveAction, Began, Ended, Event, EventDetector, EventOptions
+from .defaults import EventDefaults
+from .detector import ActiveAction, Began, Counted, Ended, Event, EventDetector, EventOptions
 from .smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing, fresh_smoothing, open_smoothing
 
 __all__ = [
     "ActiveAction",
     "Began",
+    "Counted",
     "Ended",
     "Event",
+    "EventDefaults",
     "EventDetector",
     "EventOptions",
     "ExponentialSmoothing",

@@ -1,4 +1,4 @@
-"""Probabilities over time -> "this action began", "this action ended"."""
+"""Probabilities over time -> "this action began", "it was repeated so often", "this action ended"."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..prediction import Prediction
 from ..support.checks import check_number
+from .cycles import CycleHistory
 from .order import PredictionOrder
 
 # How far below the score that begins an action the score that ends it lies, unless told otherwise.
@@ -27,7 +28,7 @@ class Event:
     Attributes:
         label: the class that it is about.
         timestamp: seconds on the stream's clock, when it counted as happened.
-        kind: what happened, in a word: "began", "ended".
+        kind: what happened, in a word: "began", "counted", "ended".
     """
 
     label: str
@@ -54,6 +55,20 @@ class Began(Event):
 
 
 @dataclass(frozen=True)
+class Counted(Event):
+    """The action that goes on was repeated once more, or several times more.
+
+    Attributes:
+        label: its class.
+        timestamp: seconds on the stream's clock, when that was noticed.
+        count: how often in all, 1 or more.
+    """
+
+    count: int
+    kind: ClassVar[str] = "counted"
+
+
+@dataclass(frozen=True)
 class Ended(Event):
     """An action ended.
 
@@ -62,10 +77,12 @@ class Ended(Event):
         timestamp: seconds on the stream's clock, when it counted as ended.
         duration_seconds: from its :class:`Began` to this.
         peak_score: its highest probability between, in [0, 1].
+        count: how often it was repeated; None where the predictions do not say.
     """
 
     duration_seconds: float
     peak_score: float
+    count: Optional[int] = None
     kind: ClassVar[str] = "ended"
 
 
@@ -110,24 +127,27 @@ class ActiveAction:
         label: its class.
         since: seconds on the stream's clock, when it counted as begun.
         peak_score: its highest probability since then, in [0, 1].
+        count: how often it was repeated so far; None where the predictions do not say.
     """
 
     label: str
     since: float
     peak_score: float
+    count: Optional[int] = None
 
 
 class EventDetector:
-    """Follows the predictions of one stream and says what began or ended with each.
+    """Follows the predictions of one stream and says what began, was repeated or ended with each.
 
-    The classes exclude one another, for their probabilities sum to 1: one action at most goes on at a time. Only the most
+    The classes exclude one another, for their probabilities sum to 1 at most: one action at most goes on at a time. Only the most
     probable class can begin, and only with a prediction that is :attr:`~edgevid.Prediction.accepted`. An action ends when its
     score falls below ``exit``; also when another one is due to begin and leads it by ``enter`` - ``exit`` or more,
     which can only be where ``enter`` + ``exit`` is 1 or less. Then the one ends and the other begins with the same
     prediction.
 
     Events carry the timestamp of the prediction that decided, so that they come in time order and none in hindsight. A
-    prediction is made of a whole window: an action counts as begun, and as ended, some time after it did.
+    prediction is made of a whole window: an action counts as begun, and as ended, some time after it did. Its repetitions
+    count from where that window began, or from where another action ended in it.
 
     The same predictions give the same events, live or from a file. Takes the same memory however long the stream is.
 
@@ -150,6 +170,13 @@ class EventDetector:
         self._active: Optional[ActiveAction] = None
         self._above_since: dict[str, float] = {}  # of the classes that are above ``enter`` now
         self._ended_at: dict[str, float] = {}
+        self._new_scene()
+
+    def _new_scene(self) -> None:
+        self._cycles = CycleHistory()
+        # At how many cycles the classes that are above ``enter`` rose above it, the action that goes on began, the last one ended
+        self._risen: dict[str, float] = {}
+        self._begun = self._ended = 0.0
 
     @property
     def active(self) -> Optional[ActiveAction]:
@@ -157,7 +184,7 @@ class EventDetector:
         return self._active
 
     def update(self, prediction: Prediction) -> list[Event]:
-        """What ended and then what began with the next prediction; mostly nothing.
+        """What ended, what began and what was counted with the next prediction, in this order; mostly nothing.
 
         Raises:
             TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before. The detector
@@ -165,8 +192,11 @@ class EventDetector:
         """
         now, scores = self._order.advance(prediction)
         labels, options = prediction.labels, self.options
-        above = [labels[k] for k in (scores >= max(options.enter, prediction.threshold)).nonzero()[0]]
+        least = max(options.enter, prediction.threshold, prediction.none)
+        above = [labels[k] for k in (scores >= least).nonzero()[0]]
         self._above_since = {label: self._above_since.get(label, now) for label in above}
+        self._cycles.add(prediction, now)
+        self._risen = {label: self._risen.get(label, self._cycles.before_window) for label in above}
         top = int(np.argmax(scores))
         label, score = labels[top], float(scores[top])
         due = self._is_due(label, now)
@@ -181,9 +211,10 @@ class EventDetector:
             elif own > active.peak_score:
                 self._active = replace(active, peak_score=own)
         if self._active is None and due:
+            self._begun = max(self._risen[label], self._ended)
             self._active = ActiveAction(label, now, score)
             events.append(Began(label, now, score))
-        return events
+        return events + self._count(now)
 
     def finish(self, timestamp: Optional[float] = None) -> list[Event]:
         """The stream ended, or its scene was cut: what goes on ends.
@@ -199,9 +230,10 @@ class EventDetector:
         if timestamp is not None:
             self._order.last = self._order.check_time(timestamp)
         self._above_since = {}
-        if self._active is None or self._order.last is None:
-            return []
-        return [self._end(self._active, self._order.last)]
+        active, last = self._active, self._order.last
+        events: list[Event] = [] if active is None or last is None else [self._end(active, last)]
+        self._new_scene()
+        return events
 
     def _is_due(self, label: str, now: float) -> bool:
         """Whether an action has held for long enough, and cooled down since its last end."""
@@ -209,7 +241,16 @@ class EventDetector:
         cooled = now - self._ended_at.get(label, -math.inf)
         return min(held - self.options.min_seconds, cooled - self.options.cooldown_seconds) >= -_SECONDS_TOLERANCE
 
+    def _count(self, now: float) -> list[Event]:
+        """Whether the action that goes on was repeated more often than was told."""
+        active, count = self._active, self._cycles.count(self._begun)
+        if active is None or count is None or (active.count is not None and count <= active.count):
+            return []
+        self._active = replace(active, count=count)
+        return [Counted(active.label, now, count)] if count else []
+
     def _end(self, action: ActiveAction, now: float) -> Ended:
         self._active = None
         self._ended_at[action.label] = now
-        return Ended(action.label, now, now - action.since, action.peak_score)
+        self._ended = self._cycles.newest
+        return Ended(action.label, now, now - action.since, action.peak_score, action.count)

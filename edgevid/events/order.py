@@ -28,7 +28,7 @@ class PredictionOrder:
 
         Raises:
             TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before, or not a
-                finite probability for each. Nothing is changed.
+                finite probability for each and for none of them. Nothing is changed.
         """
         timestamp, labels = self.check_time(prediction.timestamp), prediction.labels
         probabilities = np.array(prediction.probabilities, dtype=np.float64)
@@ -36,6 +36,8 @@ class PredictionOrder:
             raise OptionError(
                 f"Probabilities {probabilities} were given for {len(labels)} labels; expected a finite number for each."
             )
+        if not math.isfinite(prediction.none):
+            raise OptionError(f"none={prediction.none!r} was given; expected a probability from 0 to 1.")
         if self._labels not in (None, labels):
             raise OptionError(
                 f"A prediction with the labels {_names(labels)} came after one with {_names(self._labels or ())}; use one "

@@ -21,7 +21,7 @@ class Smoothing(Protocol):
     """Follows the predictions of one stream and gives a smoothed one for each."""
 
     def update(self, prediction: Prediction) -> Prediction:
-        """The next prediction, smoothed: a new one with other probabilities, everything else kept.
+        """The next prediction, smoothed: a new one with other probabilities and ``none``, everything else kept.
 
         Raises:
             TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before.
@@ -55,10 +55,11 @@ class ExponentialSmoothing(Smoothing):
     def update(self, prediction: Prediction) -> Prediction:
         last = self._order.last
         timestamp, probabilities = self._order.advance(prediction)
+        values = np.append(probabilities, prediction.none)
         if self._smoothed is None or last is None:
-            self._smoothed = probabilities
+            self._smoothed = values
         else:
-            self._smoothed += -math.expm1((last - timestamp) / self.seconds) * (probabilities - self._smoothed)
+            self._smoothed += -math.expm1((last - timestamp) / self.seconds) * (values - self._smoothed)
         return _replaced(prediction, self._smoothed)
 
 
@@ -82,7 +83,7 @@ class MeanSmoothing(Smoothing):
 
     def update(self, prediction: Prediction) -> Prediction:
         _, probabilities = self._order.advance(prediction)
-        self._latest.append(probabilities)
+        self._latest.append(np.append(probabilities, prediction.none))
         # Summed anew each time: a running sum would gather rounding errors for as long as the stream lives.
         return _replaced(prediction, np.mean(self._latest, axis=0))
 
@@ -125,5 +126,6 @@ def fresh_smoothing(smoothing: Optional[Union[str, Smoothing]]) -> Optional[Smoo
     return fresh
 
 
-def _replaced(prediction: Prediction, probabilities: NDArray[np.float64]) -> Prediction:
-    return dataclasses.replace(prediction, probabilities=probabilities.astype(np.float32))
+def _replaced(prediction: Prediction, values: NDArray[np.float64]) -> Prediction:
+    """With other probabilities, float64 ``[K + 1]``: of the labels, and that it is none of them."""
+    return dataclasses.replace(prediction, probabilities=values[:-1].astype(np.float32), none=float(values[-1]))

@@ -22,12 +22,13 @@ class RunOptions(TypedDict, total=False):
 
     Attributes:
         on_prediction: told each :class:`~edgevid.Prediction`.
-        on_event: told each :class:`~edgevid.events.Event`: an action that began or ended.
+        on_event: told each :class:`~edgevid.events.Event`: an action that began, was repeated or ended.
         on_status: told a :class:`~edgevid.SourceStatus` when the source is opened, lost, reopened, has ended or failed.
         on_sampled: told, with ``on_prediction``, the :class:`~edgevid.Sampled` frame with its latency and the source's counts.
         outputs: told everything, in a further thread; they stay open. See :class:`~edgevid.Output`.
-        smoothing: see :func:`edgevid.events.open_smoothing`; default: none. Several sources need it in words.
-        events: when an action counts as begun and ended; default: ``EventOptions()``.
+        smoothing: see :func:`edgevid.events.open_smoothing`; default: as the bundle's card says, else none. Several
+            sources need it in words.
+        events: when an action counts as begun and ended; default: as the bundle's card says, else ``EventOptions()``.
         stream: how frames are sampled and classified; default: ``StreamOptions()``.
         max_seconds: end after so many seconds of video; default: at the source's end.
         max_predictions: end after so many predictions.

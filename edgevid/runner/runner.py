@@ -37,7 +37,7 @@ class RunnerStats:
 
     Attributes:
         predictions: predictions that were made.
-        events: events, those that began and those that ended.
+        events: events of all kinds.
         passed_over: predictions of a camera that the caller's function was not told, because it was busy until a newer came.
         source: what became of the source's frames.
     """
@@ -90,7 +90,9 @@ class Runner(Running):
         self.consumer_failed = False
         self._given, self._ended = source, ended
         self._stream = recognizer.open_stream(options.get("stream"))
-        self._smoothing, self._events = fresh_smoothing(options.get("smoothing")), EventDetector(options.get("events"))
+        smoothing, events = options.get("smoothing"), options.get("events")
+        self._smoothing = fresh_smoothing(recognizer.events.smoothing if smoothing is None else smoothing)
+        self._events = EventDetector(recognizer.events.options if events is None else events)
         self._max_seconds, self._max_predictions = options.get("max_seconds"), options.get("max_predictions")
         self._functions, self._outputs = callbacks(options), list(options.get("outputs", ()))
         self._source: Optional[Source] = None

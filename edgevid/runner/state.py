@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
-from ..events import ActiveAction, Began, Ended, Event
+from ..events import ActiveAction, Began, Counted, Ended, Event
 from ..prediction import Prediction
 from ..sources.base import SourceStats, SourceStatus
 from ..support.credentials import without_credentials
@@ -173,6 +173,9 @@ class StateTracker:
         others = tuple(action for action in actions if action.label != event.label)
         if isinstance(event, Began) and self.state.state not in GONE:
             return {"events": events, "actions": (*others, ActiveAction(event.label, event.timestamp, event.score))}
+        if isinstance(event, Counted):
+            counted = (replace(a, count=event.count) if a.label == event.label else a for a in actions)
+            return {"events": events, "actions": tuple(counted)}
         if isinstance(event, Ended) and others != actions:
             return {"events": events, "actions": others, "quiet_since": event.timestamp}
         return {"events": events}

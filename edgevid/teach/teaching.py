@@ -58,8 +58,8 @@ def teach(
     class more is learned; how well unknown actions are told is measured on labels of these that were held out whole.
 
     Args:
-        clips: those to learn from; their ``split`` is passed over. Those labelled ``none``, in small or capital letters, show none
-            of the actions.
+        clips: those to learn from; their ``split`` is passed over. Those labelled ``none``, in any letters, show none of the
+            actions.
         output: the bundle's folder.
         progress: told how many clips are embedded, of how many.
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, Callable, Optional
 
 import numpy as np
 import pytest
+from support.stand_ins import StandInRecognizer
 from support.videos import moving_frames
 
+from edgevid import VideoFile
+from edgevid.events import ActiveAction, EventDefaults, EventOptions
 from edgevid.frames import Region
-from edgevid.outputs.drawing.annotate import Annotated, describe
+from edgevid.outputs.drawing.annotate import Annotated, annotate, describe
 from edgevid.outputs.drawing.overlay import Overlay
 from edgevid.outputs.drawing.style import UNSURE, Canvas, Palette, fitted, mixed, text_width, ticks
 from edgevid.outputs.drawing.summary import moments, segments, summarise, verdicts
@@ -139,6 +143,45 @@ def test_a_frame_shows_sure_and_unsure_differently():
     assert tuple(sure[2, 300]) == palette.colour("walk")
     assert tuple(unsure[2, 300]) != palette.colour("walk")
     assert not np.array_equal(before, unsure)
+
+
+def test_a_frame_says_how_often_the_action_was_repeated():
+    frame = moving_frames(1, 320, 240)[0]
+
+    def drawn(action: Optional[ActiveAction]) -> np.ndarray:
+        return make_overlay(320, 240)[0].draw(frame, 1.0, HISTORY[1], action=action)
+
+    without = drawn(None)
+    assert not np.array_equal(drawn(ActiveAction("walk", 0.5, 0.9, 3)), without)
+    assert np.array_equal(drawn(ActiveAction("walk", 0.5, 0.9, 0)), without)
+    assert np.array_equal(drawn(ActiveAction("run", 0.5, 0.9, 3)), without)  # the prediction is another one
+
+
+@pytest.mark.parametrize(("smoothing", "begins"), [("none", [0.5, 1.3]), ("mean:3", [0.6, 1.3])])
+def test_actions_begin_as_the_bundle_says_and_end_at_a_cut(
+    make_video: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, smoothing: str, begins: list[float]
+):
+    scores = [0.62] + [0.7] * 9 + [0.95] * 5
+    path = make_video("cut.avi", [np.full((48, 64, 3), round(200 * score), np.uint8) for score in scores], 10.0, "MJPG")
+    recognizer, drawn = StandInRecognizer(), []
+    recognizer.events = EventDefaults(EventOptions(enter=0.675, exit=0.4, min_seconds=0.3), smoothing)
+    recognizer.brightness.scene_cut_threshold = 0.05
+    open_stream = recognizer.open_stream
+    monkeypatch.setattr(
+        recognizer, "open_stream", lambda options: open_stream(dataclasses.replace(options, reset_on_cut=True))
+    )
+    draw = Overlay.draw
+
+    def note(overlay: Overlay, *args: Any, action: Optional[ActiveAction], **more: Any) -> np.ndarray:
+        drawn.append(action)
+        return draw(overlay, *args, action=action, **more)
+
+    monkeypatch.setattr(Overlay, "draw", note)
+    with VideoFile(path) as video:
+        annotate(recognizer, video, path.with_name("a.mp4"), path.with_name("a.png"))
+    assert list(dict.fromkeys((a.label, round(a.since, 3)) for a in drawn if a)) == [("jump", at) for at in begins]
+    assert drawn[9] is not None
+    assert drawn[10] is None
 
 
 def test_the_strip_grows_with_a_video_that_is_longer_than_it_said():

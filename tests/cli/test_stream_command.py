@@ -27,7 +27,7 @@ from edgevid.cli import stream as stream_command
 from edgevid.cli import stream_output
 from edgevid.cli.stream_output import JsonOutput, Lines, TextOutput
 from edgevid.errors import SourceError
-from edgevid.events import Event
+from edgevid.events import Counted, Ended, Event
 from edgevid.runner import runner_group
 from edgevid.sources import VideoFile
 
@@ -177,19 +177,31 @@ class TestEvents:
         assert ended.split()[1:3] == ["s", "ended"]
         assert "peak score" in ended
 
+    def test_text_has_a_line_for_each_count_and_the_last_one_where_the_action_ends(self):
+        text: list[str] = []
+        output = TextOutput(text.append, ["door"], ["PullUps"], 3)
+        output.event("door", Counted("PullUps", 7.25, 12))
+        output.event("door", Ended("PullUps", 9.5, 8.0, 0.9, 12))
+        output.event("door", Ended("PullUps", 9.5, 8.0, 0.9, 0))
+        assert text == [
+            "    7.25 s  counted 12 PullUps",
+            "    9.50 s  ended PullUps after 8.0 s, 12 times, peak score 0.90",
+            "    9.50 s  ended PullUps after 8.0 s, peak score 0.90",
+        ]
+
     def test_a_further_kind_of_event_is_printed_with_all_that_it_says(self):
         @dataclass(frozen=True)
-        class Counted(Event):
+        class Paced(Event):
             count: int
-            kind: ClassVar[str] = "counted"
+            kind: ClassVar[str] = "paced"
 
         text, objects = [], []
-        event = Counted("JumpingJack", 7.25, 12)
+        event = Paced("JumpingJack", 7.25, 12)
         TextOutput(text.append, ["door"], ["JumpingJack"], 3).event("door", event)
         JsonOutput(objects.append, 3).event("door", event)
-        assert text == ["    7.25 s  counted JumpingJack, count 12"]
+        assert text == ["    7.25 s  paced JumpingJack, count 12"]
         assert json.loads(objects[0]) == {
-            "source": "door", "event": "counted", "label": "JumpingJack", "timestamp": 7.25, "count": 12,
+            "source": "door", "event": "paced", "label": "JumpingJack", "timestamp": 7.25, "count": 12,
         }  # fmt: skip
 
     def test_without_the_option_none_is_printed(self, call, clip):

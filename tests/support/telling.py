@@ -19,12 +19,12 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Counted(Event):
+class Paced(Event):
     """An event of a kind that no output knows."""
 
     repetitions: int
     per_minute: float
-    kind: ClassVar[str] = "counted"
+    kind: ClassVar[str] = "paced"
 
 
 class Told:

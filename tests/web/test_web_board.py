@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.telling import Counted, Seen, Told
+from support.telling import Paced, Seen, Told
 from web_feed import LABELS, observation, prediction, status
 
 from edgevid import OptionError
-from edgevid.events import Began, Ended
+from edgevid.events import Began, Counted, Ended
 from edgevid.outputs.web import sensors
 from edgevid.outputs.web.board import Board
 from edgevid.outputs.web.history import History
@@ -30,30 +30,44 @@ class TestHistory:
         history = History(600)
         history.advance(1.0)
         history.add_event(Began("Wave", 1.0, 0.8))
-        assert intervals(history) == [[0, "Wave", 1.0, None, 0.8, None]]
+        assert intervals(history) == [[0, "Wave", 1.0, None, 0.8, None, None]]
         history.advance(3.5)
         history.add_event(Ended("Wave", 3.5, 2.5, 0.93))
-        assert intervals(history) == [[0, "Wave", 1.0, 3.5, 0.93, None]]
+        assert intervals(history) == [[0, "Wave", 1.0, 3.5, 0.93, None, None]]
 
     def test_end_of_an_action_that_began_unseen_is_kept(self):
         history = History(600)
         history.add_event(Ended("Wave", 10.0, 4.0, 0.9))
-        assert intervals(history) == [[0, "Wave", 6.0, 10.0, 0.9, None]]
+        assert intervals(history) == [[0, "Wave", 6.0, 10.0, 0.9, None, None]]
 
     def test_source_that_is_lost_ends_what_goes_on_and_its_own_end_counts_when_it_comes(self):
         history = History(600)
         history.add_event(Began("Wave", 1.0, 0.8))
         history.advance(5.0)
         history.end_all()
-        assert intervals(history) == [[0, "Wave", 1.0, 5.0, 0.8, None]]
+        assert intervals(history) == [[0, "Wave", 1.0, 5.0, 0.8, None, None]]
         history.add_event(Ended("Wave", 4.5, 3.5, 0.95))
-        assert intervals(history) == [[0, "Wave", 1.0, 4.5, 0.95, None]]
+        assert intervals(history) == [[0, "Wave", 1.0, 4.5, 0.95, None, None]]
 
     def test_event_of_a_kind_that_is_not_known_ends_nothing(self):
         history = History(600)
         history.add_event(Began("Wave", 1.0, 0.8))
-        history.add_event(Counted("Wave", 2.0, 12, 31.25))
-        assert intervals(history) == [[0, "Wave", 1.0, None, 0.8, None], [1, "Wave", 2.0, 2.0, None, "counted"]]
+        history.add_event(Paced("Wave", 2.0, 12, 31.25))
+        assert intervals(history) == [
+            [0, "Wave", 1.0, None, 0.8, None, None],
+            [1, "Wave", 2.0, 2.0, None, "paced", None],
+        ]
+
+    def test_an_action_s_count_is_told_with_it_and_is_no_event_of_its_own(self):
+        history = History(600)
+        history.add_event(Began("Wave", 1.0, 0.8))
+        seen = history.version
+        history.add_event(Counted("Wave", 2.0, 3))
+        assert history.news(seen)["intervals"] == [[0, "Wave", 1.0, None, 0.8, None, 3]]
+        history.add_event(Counted("Clap", 2.5, 1))  # it began before anyone listened
+        history.add_event(Ended("Wave", 4.0, 3.0, 0.9, 5))
+        history.add_event(Ended("Clap", 4.0, 3.0, 0.9, 2))
+        assert intervals(history) == [[0, "Wave", 1.0, 4.0, 0.9, None, 5], [1, "Clap", 1.0, 4.0, 0.9, None, 2]]
 
     def test_a_browser_gets_each_thing_once(self):
         history = History(600)
@@ -66,7 +80,7 @@ class TestHistory:
         history.add_point(2.0, 2, 0.5, False)
         assert history.news(seen) == {
             **first,
-            "intervals": [[0, "Wave", 1.0, 2.0, 0.9, None]],
+            "intervals": [[0, "Wave", 1.0, 2.0, 0.9, None, None]],
             "points": [[2.0, 2, 0.5, False]],
         }
 
@@ -166,7 +180,9 @@ class TestBoard:
         board = Told(Board(LABELS, 600))
         board.observe(observation(timestamp=1.0, events=[Began("Lunges", 1.0, 0.7)]))
         board.observe(observation(timestamp=4.0))
-        assert board.state()[0]["events"] == [{"label": "Lunges", "timestamp": 1.0, "seconds": 3.0, "peak_score": 0.7}]
+        assert board.state()[0]["events"] == [
+            {"label": "Lunges", "timestamp": 1.0, "seconds": 3.0, "peak_score": 0.7, "count": None}
+        ]
         board.status(status("ended"))
         assert board.state()[0]["events"] == []
 

@@ -10,12 +10,12 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 import pytest
-from support.telling import Counted, Told
+from support.telling import Paced, Told
 from support.videos import moving_frames
 from web_feed import LABELS, observation, prediction, status
 from web_waiting import wait_until
 
-from edgevid.events import Began, Ended
+from edgevid.events import Began, Counted, Ended
 from edgevid.frames import Region
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -351,8 +351,15 @@ class TestTimeline:
         page.click("summary")
         page.shows("tbody", "Lunges")
         rows = [" ".join(row.text.split()) for row in page.all("tbody tr")]
-        assert rows == ["Lunges 0:20.0 goes on \u2013 80 %", "JumpingJack 0:10.0 0:14.5 4.5 s 97 %"]
-        assert [head.text for head in page.all("thead th")] == ["Action", "Began", "Ended", "Lasted", "Peak score"]
+        assert rows == ["Lunges 0:20.0 goes on \u2013 \u2013 80 %", "JumpingJack 0:10.0 0:14.5 4.5 s \u2013 97 %"]
+        assert [head.text for head in page.all("thead th")] == [
+            "Action",
+            "Began",
+            "Ended",
+            "Lasted",
+            "Times",
+            "Peak score",
+        ]
 
     def test_event_that_leaves_takes_no_focus_with_it(self, server: Told, page: Page):
         page.open(server.url)
@@ -447,19 +454,30 @@ class TestTrouble:
         first.close()
         page.shows("#connection", "Live")
 
+    def test_repetitions_are_shown_beside_the_action_and_in_its_event(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 1.0, events=[Began("JumpingJack", 1.0, 0.9), Counted("JumpingJack", 1.0, 2)])
+        show(server, 0, 0.9, 2.0, events=[Counted("JumpingJack", 2.0, 3)])
+        page.open(server.url)
+        page.click("summary")
+        page.shows(".detail", "90 % · for 1 s · 3\u00d7")
+        (button,) = page.driver.find_elements("css selector", ".lanes button")
+        assert ", going on, 3 times, peak 90" in button.get_attribute("aria-label")
+        page.shows("tbody", "goes on \u2013 3 90 %")
+
     def test_event_of_a_kind_that_is_not_known_is_named(self, serve: Serve, page: Page):
         server = serve()
         show(server, 0, 0.9, 1.0, events=[Began("JumpingJack", 1.0, 0.9)])
-        server.events("camera 0", [Counted("JumpingJack", 1.5, 12, 31.25)])
+        server.events("camera 0", [Paced("JumpingJack", 1.5, 12, 31.25)])
         show(server, 0, 0.9, 2.0)
         page.open(server.url)
         page.click("summary")
-        page.shows("tbody", "JumpingJack counted")
+        page.shows("tbody", "JumpingJack paced")
         page.shows(".detail", "90 % · for 1 s")  # the action goes on
         spoken = [
             button.get_attribute("aria-label") for button in page.driver.find_elements("css selector", ".lanes button")
         ]
-        assert any(words.startswith("JumpingJack counted, ") for words in spoken)
+        assert any(words.startswith("JumpingJack paced, ") for words in spoken)
 
     def test_hostile_names_and_labels_are_text(self, serve: Serve, page: Page):
         labels = (

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 import pytest
-from support.telling import Counted, Told
+from support.telling import Paced, Told
 from web_client import Watching, connect, get
 from web_feed import LABELS, observation, prediction, status
 from web_waiting import wait_until, web_threads
@@ -210,7 +210,7 @@ class TestUpdates:
         assert (state["title"], state["labels"], state["history_seconds"]) == ("Hall", list(LABELS), 300)
         assert source["prediction"]["best"] == 1
         assert source["prediction"]["scores"][1] == pytest.approx(0.8)
-        assert source["timeline"]["intervals"] == [[0, LABELS[1], 3.0, None, 0.8, None]]
+        assert source["timeline"]["intervals"] == [[0, LABELS[1], 3.0, None, 0.8, None, None]]
         assert source["timeline"]["points"] == [[3.0, 1, 0.8, True]]
         assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1).shape == (48, 64, 3)
         assert source["picture_size"] == [64, 48]
@@ -263,10 +263,10 @@ class TestUpdates:
     def test_event_of_a_kind_that_is_not_known_is_shown_by_its_kind(self, serve: Serve):
         server = serve()
         server.observe(observation(timestamp=3.0, predicted=prediction(1, 0.8), events=[Began(LABELS[1], 3.0, 0.8)]))
-        server.events("camera 0", [Counted(LABELS[1], 3.0, 12, 31.25)])
+        server.events("camera 0", [Paced(LABELS[1], 3.0, 12, 31.25)])
         (source,) = Watching(server.url).next()[0]["sources"]
         assert source["timeline"]["intervals"] == [
-            [0, LABELS[1], 3.0, None, 0.8, None], [1, LABELS[1], 3.0, 3.0, None, "counted"],
+            [0, LABELS[1], 3.0, None, 0.8, None, None], [1, LABELS[1], 3.0, 3.0, None, "paced", None],
         ]  # fmt: skip
         assert [event["label"] for event in get(server.url, "/api/state").json()["sources"][0]["events"]] == [LABELS[1]]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from ...errors import SourceError
+from ...events import EventDetector, fresh_smoothing
 from ...prediction import NONE_OF_THESE, Prediction
 from ...recognizer import Recognizer
 from ...sources import VideoFile
@@ -62,6 +63,7 @@ def annotate(
     palette, thumbnails = Palette(), Thumbnails(expected_seconds or 10.0)
     model = "a model of your own" if recognizer.bundle is None else recognizer.name
     predictions: list[Prediction] = []
+    events, smoothing = EventDetector(recognizer.events.options), fresh_smoothing(recognizer.events.smoothing)
     writer: Optional[VideoWriter] = None
     with ExitStack() as files:
         for timestamp, frame in video.frames():
@@ -73,11 +75,18 @@ def annotate(
                 )  # fmt: skip
                 partial = files.enter_context(whole(video_path))
                 writer = files.enter_context(VideoWriter(partial, overlay.width, overlay.height, video.fps))
-            prediction = stream.push(frame, timestamp)
+            scenes, prediction = stream.scenes, stream.push(frame, timestamp)
+            if stream.scenes != scenes:
+                events.finish()
+                if smoothing is not None:
+                    smoothing.reset()
             if prediction is not None:
                 predictions.append(prediction)
+                events.update(prediction if smoothing is None else smoothing.update(prediction))
             newest = predictions[-1] if predictions else None
-            writer.write(overlay.draw(frame, timestamp, newest, window_filled=stream.window_filled))
+            writer.write(
+                overlay.draw(frame, timestamp, newest, window_filled=stream.window_filled, action=events.active)
+            )
             thumbnails.offer(frame, timestamp)
             on_frame()
         if writer is None:

@@ -7,6 +7,7 @@ from typing import Optional
 import numpy as np
 from PIL import Image
 
+from ...events import ActiveAction
 from ...frames import Frame, Region
 from ...prediction import Prediction
 from .style import UNSURE, Canvas, Colour, Palette, fitted, mixed, span, text_width, ticks
@@ -62,7 +63,13 @@ class Overlay:
         self._bars: list[tuple[int, Colour, Colour]] = []
 
     def draw(
-        self, frame: Frame, timestamp: float, prediction: Optional[Prediction], *, window_filled: float = 1.0
+        self,
+        frame: Frame,
+        timestamp: float,
+        prediction: Optional[Prediction],
+        *,
+        window_filled: float = 1.0,
+        action: Optional[ActiveAction] = None,
     ) -> Frame:
         """The annotated frame.
 
@@ -71,6 +78,7 @@ class Overlay:
             timestamp: its time in seconds.
             prediction: the one that stands now, the newest; None where there was none yet.
             window_filled: how much of the window holds frames now, 0 to 1.
+            action: the one that goes on; how often it was repeated is written where it is the prediction's.
 
         Returns:
             uint8 ``[self.height, self.width, 3]``, RGB.
@@ -83,7 +91,8 @@ class Overlay:
             self._bars.append(self._bar(prediction))
         panel = Canvas(self.width, _PANEL_HEIGHT, _PANEL)
         middle = round(self.width * 0.47)
-        self._draw_verdict(panel, middle, prediction)
+        count = None if action is None or prediction is None or action.label != prediction.label else action.count
+        self._draw_verdict(panel, middle, prediction, f"{count} times" if count else "")
         self._draw_window(panel, middle, window_filled)
         if prediction is not None:
             self._draw_bars(panel, middle + 2 * _MARGIN, prediction)
@@ -110,7 +119,7 @@ class Overlay:
         colour = self._palette.colour(prediction.verdict)
         return colour if is_sure(prediction) else mixed(colour, _LINES, 0.65)
 
-    def _draw_verdict(self, panel: Canvas, right: int, prediction: Optional[Prediction]) -> None:
+    def _draw_verdict(self, panel: Canvas, right: int, prediction: Optional[Prediction], counted: str) -> None:
         chip = (_MARGIN, 16, _MARGIN + 12, 88)
         left = _MARGIN + 26
         if prediction is None:
@@ -131,7 +140,7 @@ class Overlay:
             return
         if is_sure(prediction):
             panel.draw.rectangle(chip, fill=self._palette.colour(prediction.label))
-            label, status, fill = prediction.label, "", _TEXT
+            label, status, fill = prediction.label, counted, _TEXT
         else:
             panel.hatch(chip, self._palette.colour(prediction.label))
             label, status, fill = f"{prediction.label} ?", "unsure: window filling", _DIM_TEXT

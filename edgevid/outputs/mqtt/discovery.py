@@ -11,7 +11,7 @@ from .topics import Topics
 NONE = "none"
 UNKNOWN = "unknown"
 
-EVENT_TYPES = ("began", "ended")
+EVENT_TYPES = ("began", "counted", "ended")
 STATUSES = ("opened", "lost", "reopened", "ended", "failed")
 
 
@@ -79,6 +79,7 @@ def _entities(
         "action": sensor(
             "action", "state", "action", device_class="enum", options=options, value_template=known, icon="mdi:run"
         ),
+        "count": sensor("repetitions", "state", "count", state_class="measurement", icon="mdi:counter"),
         "event": {
             "platform": "event", "name": f"{source} event", "event_types": event_types, "qos": 1,
             "state_topic": topics.of_source(slug, "event"),

@@ -32,7 +32,7 @@ class SourcePayloads:
         self._since = 0.0  # the same, time.time()
 
     def update(self, message: Message, state: SourceState, events_dropped: int) -> bool:
-        """Follow a message. Returns whether the action, its score, its beginning or the prediction in words has changed."""
+        """Follow a message. Returns whether the action, its score, count or beginning, or the prediction in words has changed."""
         wall = time.time() if isinstance(message, SourceStatus) else _wall(state, state.timestamp)
         if isinstance(message, SourceStatus):
             self._status = message.state
@@ -50,6 +50,7 @@ class SourcePayloads:
         self.state = {
             "action": action,
             "score": score,
+            "count": None if gone or state.action is None else state.action.count,
             "since": _iso(self._since),
             "time": _iso(wall),
             "seconds": _rounded(state.timestamp or 0.0, 3),
@@ -72,7 +73,7 @@ class SourcePayloads:
             "events_dropped": events_dropped,
             "time": _iso(wall),
         }
-        return any(before.get(name) != self.state[name] for name in ("action", "score", "since", "prediction"))
+        return any(before.get(name) != self.state[name] for name in ("action", "score", "count", "since", "prediction"))
 
     def event(self, event: Event, state: SourceState) -> dict[str, Any]:
         """An event of any kind: what all kinds have, and what its own has beside that."""

@@ -125,7 +125,7 @@ def _state(slot: _Slot, top: int) -> dict[str, Any]:
         "events": [
             {
                 "label": action.label, "timestamp": _number(action.since), "seconds": _number(newest - action.since),
-                "peak_score": _number(action.peak_score),
+                "peak_score": _number(action.peak_score), "count": action.count,
             }
             for action in state.actions
         ],

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ...events import Began, Ended, Event
+from ...events import Began, Counted, Ended, Event
 
 _MAX_INTERVALS = 500
 _MAX_POINTS = 1200
@@ -33,12 +33,13 @@ class Interval:
     peak: Optional[float]
     kind: Optional[str] = None
     version: int = 0  # of the history, when it last changed
+    count: Optional[int] = None  # how often it was repeated, where that is known
 
     def as_list(self) -> list[Any]:
         """For the page."""
         end = None if self.end is None else round(self.end, 3)
         peak = None if self.peak is None else round(self.peak, 4)
-        return [self.number, self.label, round(self.begin, 3), end, peak, self.kind]
+        return [self.number, self.label, round(self.begin, 3), end, peak, self.kind, self.count]
 
 
 class History:
@@ -83,7 +84,7 @@ class History:
             self._points.append((self.version, round(timestamp, 3), label, round(score, 4), accepted))
 
     def add_event(self, event: Event) -> None:
-        """An action began or ended, or something else happened."""
+        """An action began, was repeated or ended, or something else happened."""
         if isinstance(event, Began):
             for interval in self._open(event.label):
                 self._end(interval, event.timestamp)
@@ -93,9 +94,14 @@ class History:
             known = next(self._open(event.label), None) or self._find(event.label, begin)
             if known is None:  # it began before anyone listened
                 self._add(event.label, begin, event.timestamp, event.peak_score)
+                self._intervals[-1].count = event.count
             else:
-                known.peak = max(known.peak or 0.0, event.peak_score)
+                known.peak, known.count = max(known.peak or 0.0, event.peak_score), event.count
                 self._end(known, event.timestamp)
+        elif isinstance(event, Counted):
+            for interval in self._open(event.label):
+                self.version += 1
+                interval.count, interval.version = event.count, self.version
         else:
             self._add(event.label, event.timestamp, event.timestamp, None, event.kind)
 

@@ -99,6 +99,7 @@ export class Card {
         const since = this.timeline.goingOn(label);
         [kind, action] = ["sure", label];
         detail = percent(score) + (since ? ` · for ${span(source.timestamp - since.begin, 0)}` : "");
+        if (since?.repetitions) detail += ` · ${count(since.repetitions)}×`;
       } else {
         [kind, action] = ["unsure", "None of these"];
         const why = prediction.none > score ? `none of these ${percent(prediction.none)}` : `needs ${percent(prediction.threshold)}`;

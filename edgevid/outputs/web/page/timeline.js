@@ -66,8 +66,8 @@ export class Timeline {
     this.now = source.timestamp ?? this.now;
     this.points.push(...source.timeline.points);
     // An interval with a kind is an event that is neither a beginning nor an end: it lasts no time.
-    for (const [number, label, begin, end, peak, kind] of source.timeline.intervals) {
-      this.intervals.set(number, { number, label, begin, end, peak, kind });
+    for (const [number, label, begin, end, peak, kind, repetitions] of source.timeline.intervals) {
+      this.intervals.set(number, { number, label, begin, end, peak, kind, repetitions });
       this.changed = true;
     }
     const oldest = this.now - historySeconds;
@@ -210,22 +210,22 @@ export class Timeline {
   }
 
   describe(interval, lasted) {
-    const { label, begin, end, peak, kind } = interval;
+    const { label, begin, end, peak, kind, repetitions } = interval;
     if (kind != null) return `${label} ${kind}, ${moment(begin, this.clockZero)}`;
     const times = end == null ? `since ${moment(begin, this.clockZero)}` : `${moment(begin, this.clockZero)} to ${moment(end, this.clockZero)}`;
-    return `${label}, ${times}, ${lasted ?? span((end ?? this.now) - begin)}, peak ${percent(peak)}`;
+    return `${label}, ${times}, ${lasted ?? span((end ?? this.now) - begin)}${repetitions ? `, ${repetitions} times` : ""}, peak ${percent(peak)}`;
   }
 
   table() {
     if (!this.details.open) return;
     this.changed = false;
     const newest = [...this.intervals.values()].sort((a, b) => b.begin - a.begin).slice(0, MAX_ROWS);
-    this.rows.replaceChildren(...newest.map(({ label, begin, end, peak, kind }) => {
+    this.rows.replaceChildren(...newest.map(({ label, begin, end, peak, kind, repetitions }) => {
       const row = document.createElement("tr");
       const ended = end == null ? "goes on" : moment(end, this.clockZero);
       const texts = kind != null
-        ? [`${label} ${kind}`, moment(begin, this.clockZero), "–", "–", "–"]
-        : [label, moment(begin, this.clockZero), ended, end == null ? "–" : span(end - begin), percent(peak)];
+        ? [`${label} ${kind}`, moment(begin, this.clockZero), "–", "–", "–", "–"]
+        : [label, moment(begin, this.clockZero), ended, end == null ? "–" : span(end - begin), repetitions ? String(repetitions) : "–", percent(peak)];
       texts.forEach((text, i) => {
         const cell = document.createElement(i ? "td" : "th");
         if (!i) cell.scope = "row";

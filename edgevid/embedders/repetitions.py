@@ -1,0 +1,184 @@
+"""How often a motion was repeated, from the embeddings of a stream."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .base import Array, Embedder
+
+# The constants were chosen on clips of the training part only; benchmarks/counting.py measures what they give.
+# What is looked back on
+_SECONDS = 5.0
+# A stroke is one when it rises above this part of the mean amplitude (root of the mean square).
+_PART = 0.35
+# From so many strokes on a period can be checked: two whole cycles.
+_STROKES_TO_CHECK = 5
+# Rows a period apart must be so alike (cosine) for a period to be found, and to last: motion without one stays below 0.2 mostly.
+_ALIKE, _STILL_ALIKE = 0.25, 0.1
+# Where rows two periods apart are more alike by this, two periods are one: the bounces of a jumping jack. Once found, half of it.
+_DOUBLE = 0.15
+# Steps of the power iteration that follows the principal direction, at the first row and at each further one
+_FIRST_STEPS, _STEPS = 8, 2
+
+
+class _Recent(NamedTuple):
+    """What a counter remembers. Never written to."""
+
+    rows: Array  # [n, dim], oldest first
+    direction: NDArray[Any]  # of the strokes, [dim]
+    signs: NDArray[Any]  # of the rows' strokes, [n]: 1 and -1, 0 between two
+    sign: int  # of the last stroke that has left the rows; 0: none has
+    before: float  # cycles that have left the rows
+    cycles: float  # in all
+    strokes_a_cycle: int  # 2, or 4; 0: the motion has no period
+    periodic: bool  # whether a period was found
+
+
+class RepetitionCounter:
+    """Counts how often a motion went and came back, causally and at constant cost.
+
+    The rows of the last 5 s are projected on the direction in which they vary most. There a repetition is two strokes, one each
+    way; a stroke that is small beside the others is none. Where the rows hold two cycles or more, they must be alike from one
+    period to the next: else nothing is counted. Where they are more alike two periods apart, two of them are one repetition.
+
+    An update changes nothing that a copy (``copy.copy``) shares.
+
+    Args:
+        samples_per_second: how many rows come in a second, above 0.
+        of_motion: whether rows are velocities, which change sign with the direction, rather than appearances.
+
+    Attributes:
+        cycles: repetitions so far, in halves (a quarter where two periods are one). An estimate that may fall a little when more
+            is seen.
+    """
+
+    def __init__(self, samples_per_second: float, *, of_motion: bool) -> None:
+        self._most = max(round(_SECONDS * samples_per_second), 3)
+        self._of_motion = of_motion
+        self.reset()
+
+    @property
+    def cycles(self) -> float:
+        return 0.0 if self._recent is None else self._recent.cycles
+
+    def reset(self) -> None:
+        """A new scene begins: count from 0."""
+        self._recent: Optional[_Recent] = None
+
+    def update(self, row: Array) -> float:
+        """:attr:`cycles` after the next row, float32 ``[dim]``."""
+        if self._recent is None:
+            none = np.zeros(1, np.int8)
+            self._recent = _Recent(row[np.newaxis], np.zeros_like(row), none, 0, 0.0, 0.0, 2, False)
+            return 0.0
+        old = self._leave(self._recent) if len(self._recent.rows) == self._most else self._recent
+        rows = np.concatenate([old.rows, row[np.newaxis]])
+        moved = rows if self._of_motion else rows - rows.mean(axis=0)
+        direction = _principal(moved, old.direction)
+        along = moved @ direction
+        least = _PART * float(np.sqrt(along @ along / len(along)))
+        signs = (along > least).astype(np.int8) - (along < -least)
+        begins = _beginnings(signs, old.sign)
+        # Appearances begin somewhere: there the first stroke is the first change.
+        strokes = len(begins) - (not self._of_motion and old.sign == 0 and len(begins) > 0)
+        a_cycle, periodic = old.strokes_a_cycle or 2, old.periodic
+        if len(begins) >= _STROKES_TO_CHECK:
+            a_cycle = _strokes_a_cycle(moved, begins, a_cycle, _STILL_ALIKE if periodic else _ALIKE)
+            periodic = a_cycle > 0
+        cycles = old.before + (strokes / a_cycle if a_cycle else 0.0)
+        self._recent = _Recent(rows, direction, signs, old.sign, old.before, cycles, a_cycle, periodic)
+        return cycles
+
+    def _leave(self, recent: _Recent) -> _Recent:
+        """Without the oldest row, whose stroke stays counted."""
+        sign, before = int(recent.signs[0]), recent.before
+        if sign and sign != recent.sign and recent.strokes_a_cycle and (self._of_motion or recent.sign):
+            before += 1 / recent.strokes_a_cycle
+        return recent._replace(rows=recent.rows[1:], sign=sign or recent.sign, before=before)
+
+
+class EmbedderCounter:
+    """Counts in what one of several embedders side by side gives: the densest, of several such the first.
+
+    Args:
+        embedders: side by side.
+        samples_per_second: of the embedders that have no rate of their own.
+    """
+
+    def __init__(self, embedders: Sequence[Embedder], samples_per_second: float) -> None:
+        rates = [embedder.samples_per_second or samples_per_second for embedder in embedders]
+        self._number = int(np.argmax(rates))
+        self._motion = embedders[self._number].motion
+        self._rate = rates[self._number]
+        self._counter: Optional[RepetitionCounter] = None
+
+    @property
+    def cycles(self) -> float:
+        """Repetitions since the scene began, see :class:`RepetitionCounter`."""
+        return 0.0 if self._counter is None else self._counter.cycles
+
+    def take(self, rows: Sequence[Array]) -> None:
+        """Each embedder's next rows, float32 ``[n, dim]``."""
+        own = rows[self._number]
+        motion = self._motion(own)
+        if self._counter is None:
+            self._counter = RepetitionCounter(self._rate, of_motion=motion is not None)
+        for row in own if motion is None else motion:
+            self._counter.update(row)
+
+    def __copy__(self) -> EmbedderCounter:
+        new = object.__new__(EmbedderCounter)
+        new.__dict__.update(self.__dict__, _counter=copy.copy(self._counter))
+        return new
+
+    def reset(self) -> None:
+        self._counter = None
+
+
+def _principal(rows: Array, before: NDArray[Any]) -> NDArray[Any]:
+    """The direction in which rows vary most, of length 1; the same way round as ``before``. Zeros where nothing varies."""
+    direction, steps = before, _STEPS
+    if not before.any():
+        direction, steps = rows[int(np.argmax((rows * rows).sum(axis=1)))], _FIRST_STEPS
+    for _ in range(steps):
+        direction = rows.T @ (rows @ direction)
+        length = float(np.sqrt(direction @ direction))
+        if length == 0.0:
+            return np.zeros_like(before)
+        direction = direction / length
+    return direction
+
+
+def _beginnings(signs: NDArray[Any], before: int) -> NDArray[np.intp]:
+    """Where strokes begin that the one ``before`` (0: none) is not."""
+    places = np.flatnonzero(signs)
+    return places[np.flatnonzero(np.diff(signs[places], prepend=before))]
+
+
+def _strokes_a_cycle(rows: Array, begins: NDArray[np.intp], before: int, least: float) -> int:
+    """How many strokes are a repetition, 2 or 4; 0: rows a period apart are less alike than ``least``."""
+    # the first stroke may be cut off
+    period = 2 * (begins[-1] - begins[1]) / (len(begins) - 2)
+    lengths = np.einsum("ij,ij->i", rows, rows)
+    alike = _likeness(rows, lengths, period)
+    if 2 * period > 0.6 * len(rows):  # too few rows to compare
+        return 0 if alike < least else before
+    alike_two = _likeness(rows, lengths, 2 * period)
+    if max(alike, alike_two) < least:
+        return 0
+    return 4 if alike_two > alike + _DOUBLE * (0.5 if before == 4 else 1.0) else 2
+
+
+def _likeness(rows: Array, lengths: Array, apart: float) -> float:
+    """The cosine of the rows and those ``apart`` rows later, the best of the whole numbers about it."""
+    best = -1.0
+    for k in range(max(int(apart) - 1, 1), min(int(apart) + 3, len(rows))):
+        size = float(np.sqrt(lengths[k:].sum() * lengths[:-k].sum()))
+        if size > 0:
+            best = max(best, float(np.einsum("ij,ij->", rows[k:], rows[:-k])) / size)
+    return best
