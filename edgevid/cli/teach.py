@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--outside", type=Path, metavar="FOLDER",
-        help="clips of other actions: from them, and from a class called none, is learned what counts as none of these; measured on "
+        help="clips of other actions: they, and a class called none, teach what counts as none of these; measured on "
         "classes of them that are held out whole",
     )  # fmt: skip
     parser.add_argument("--classes", type=_names, metavar="A,B,...", help="learn these classes only (default: all)")
