@@ -271,17 +271,48 @@ class TestTeach:
         options = TeachOptions(embedders, window_seconds=2.0, cache=tmp_path / "cache", jobs=1)
         taught = teach(clips, tmp_path / "mine", options)
         assert taught.labels == sorted(PATHS)
-        assert taught.accuracy is not None
-        assert taught.accuracy >= 0.75
+        assert taught.held_out is not None
+        assert taught.held_out.accuracy.value >= 0.75
         card = json.loads((tmp_path / "mine" / "card.json").read_text())
         assert card["accuracy"]["cross-validation"]["accuracy"]["n"] == len(clips)
-        assert card["accuracy"]["cross-validation"]["accuracy"]["hits"] == np.trace(taught.confusion)
+        assert card["accuracy"]["cross-validation"]["accuracy"]["hits"] == np.trace(taught.held_out.confusion)
         with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
             right = [recognizer.classify(clip.path).label == clip.label for clip in clips]
             assert sum(right) >= 11
             predictions = list(recognizer.stream(clips[0].path))
         assert predictions[0].window_filled == pytest.approx(0.4)
         assert {prediction.label for prediction in predictions[5:]} == {clips[0].label}
+
+    def test_what_shows_none_of_the_actions_is_learnt(self, clips: list[Clip], tmp_path: Path):
+        def write(name: str, at: Callable[[int], tuple[float, float]]) -> Path:
+            return write_video(tmp_path / f"{name}.avi", [scene(*at(k)) for k in range(70)], 25.0)
+
+        left = [Clip(write(f"l{n}", lambda k, n=n: (290 - (3 + n) * (k % 60), 120)), "left", f"g{n}") for n in range(3)]
+        down = [Clip(write(f"d{n}", lambda k, n=n: (160, 20 + (2 + n) * (k % 60))), "down", f"g{n}") for n in range(3)]
+        still = Clip(write("still", lambda k: (100, 100)), "None", "g")
+        unseen = write("slanted", lambda k: (290 - 4 * (k % 60), 20 + 3 * (k % 60)))
+        options = TeachOptions(
+            ("region-flow",), window_seconds=2.0, cache=tmp_path / "cache", jobs=1, none=[*left, *down]
+        )
+        taught = teach([*clips, still], tmp_path / "mine", options)
+        assert taught.labels == sorted(PATHS)
+        assert taught.held_out is not None
+        assert len(taught.held_out.known) == len(clips)
+        assert len(taught.held_out.others) == 7
+        card = json.loads((tmp_path / "mine" / "card.json").read_text())
+        assert card["none"] is True
+        assert card["labels"] == sorted(PATHS)
+        assert card["unknown"]["outside"]["rejected"]["n"] == 7
+        with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
+            known, other, none = (recognizer.classify(path) for path in (clips[0].path, left[0].path, unseen))
+            assert (known.label, known.verdict) == (clips[0].label, clips[0].label)
+            assert (other.accepted, other.verdict) == (False, "none of these")
+            for prediction in (known, other, none):
+                assert prediction.probabilities.sum() + prediction.none == pytest.approx(1, abs=1e-5)
+            assert known.none < 0.5 < other.none
+            assert none.none > known.none
+            streamed = list(recognizer.stream(left[0].path))[-1]
+        assert streamed.none > 0.5
 
     def test_the_last_window_of_a_stream_is_that_of_the_clip(self, clips: list[Clip], tmp_path: Path):
         options = TeachOptions(("region-flow",), window_seconds=2.8, cache=tmp_path / "cache", jobs=1)
@@ -312,13 +343,19 @@ class TestTeach:
         assert json.loads((tmp_path / "mine" / "card.json").read_text())["training"]["mirrored_too"] is True
 
     @pytest.mark.parametrize(
-        ("arguments", "words"),
-        [(["--classes", "up,jump"], "--classes names jump"), (["--outside", "."], "--outside was given without")],
+        ("arguments", "words", "code"),
+        [(["--classes", "up,jump"], "--classes names jump", 2), (["--outside", "nowhere"], "nowhere", 1)],
     )
     def test_what_would_be_passed_over_is_refused(
-        self, clips: list[Clip], tmp_path: Path, capsys: pytest.CaptureFixture, arguments: list[str], words: str
+        self,
+        clips: list[Clip],
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture,
+        arguments: list[str],
+        words: str,
+        code: int,
     ):
-        assert main(["teach", str(clips[0].path.parents[1]), "-o", str(tmp_path / "mine"), *arguments]) == 2
+        assert main(["teach", str(clips[0].path.parents[1]), "-o", str(tmp_path / "mine"), *arguments]) == code
         assert words in capsys.readouterr().err
         assert not (tmp_path / "mine").exists()
 

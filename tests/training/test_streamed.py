@@ -68,8 +68,8 @@ def options_for(tmp_path: Path, said: list[str]) -> TeachOptions:
 def test_a_bundle_of_both_is_trained_mixed_and_streams_as_it_classifies(clips: list[Clip], tmp_path: Path):
     said: list[str] = []
     taught = teach(clips, tmp_path / "mine", options_for(tmp_path, said))
-    assert taught.accuracy is not None
-    assert taught.accuracy > 0.6
+    assert taught.held_out is not None
+    assert taught.held_out.accuracy.value > 0.6
     assert any("chosen: " in line for line in said)
     card = json.loads((tmp_path / "mine" / "card.json").read_text())
     network, statistics = card["classifier"]["parts"]
