@@ -12,7 +12,7 @@ from ..embedders.base import Array
 from ..embedders.window import Embedding, Window
 from ..errors import ModelError
 from .base import Now, RollingWindow
-from .statistics import Statistics, StatisticsClassifier, band_means, fourier
+from .statistics import Statistics, StatisticsClassifier, band_means, fourier, waves_of
 
 # After so many samples all is computed from the window's rows again, so that rounding does not add up.
 _ANEW = 500
@@ -85,9 +85,7 @@ class RollingStatistics(RollingWindow):
         known = []
         for k, (sums, statistics) in enumerate(zip(carried.sums, self._statistics.statistics)):
             if "bands" in statistics.names and sums.waves is None:
-                turns, _ = fourier(sums.length, statistics.rows_per_second)
-                rows = _rows(steps, k)
-                sums = sums._replace(waves=turns @ (rows - rows.mean(axis=0)))
+                sums = sums._replace(waves=waves_of(_rows(steps, k), statistics.rows_per_second))
             known.append(sums)
             blocks += [_block(name, statistics, sums, steps, k) for name in statistics.names]
         features = np.concatenate(blocks, dtype=np.float32, casting="same_kind")

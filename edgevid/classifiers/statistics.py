@@ -25,6 +25,9 @@ FORMAT = 1
 BANDS_HZ = ((0.15, 0.6), (0.6, 1.2), (1.2, 2.4), (2.4, 6.3))
 # and in parts of the highest frequency where it is not
 BANDS = ((0.0, 0.15), (0.15, 0.3), (0.3, 0.6), (0.6, 1.0))
+# For a product of matrices of more multiplications OpenBLAS starts threads, which for a few more costs more than it saves: where
+# other programs run too, a thousand times as much.
+_MOST_PRODUCTS = 2**18
 
 
 @dataclass(frozen=True)
@@ -231,9 +234,17 @@ def _thirds(rows: Array, rate: Optional[float]) -> NDArray[Any]:
 
 
 def _bands(rows: Array, rate: Optional[float]) -> NDArray[Any]:
-    turns, of_band = fourier(len(rows), rate)
-    # As a product of matrices: for a few dozen rows faster than a fast transform.
-    return band_means(turns @ (rows - rows.mean(axis=0)), of_band)
+    return band_means(waves_of(rows, rate), fourier(len(rows), rate)[1])
+
+
+def waves_of(rows: Array, rate: Optional[float]) -> Array:
+    """The Fourier transform of rows ``[n, dim]``: float32 ``[2 * F, dim]``, cosines above sines; see :func:`fourier`."""
+    turns, _ = fourier(len(rows), rate)
+    centred = rows - rows.mean(axis=0)
+    # As products of matrices: for a few dozen rows faster than a fast transform.
+    width = max(_MOST_PRODUCTS // max(turns.size, 1), 1)
+    parts = [turns @ centred[:, first : first + width] for first in range(0, rows.shape[1], width)]
+    return np.concatenate(parts, axis=1)
 
 
 def band_means(waves: Array, of_band: Array) -> Array:
