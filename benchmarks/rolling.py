@@ -1,13 +1,15 @@
-"""What a prediction at each sampled frame costs: the rolling form against running the classifier over the window each time.
+"""What a sample of a stream costs: in bare runs of the network, and the rolling form against the whole window each time.
 
-    python benchmarks/rolling.py                    # the shipped bundle
+    python benchmarks/rolling.py exercises10 exercises10-light exercises10-motion
+    python benchmarks/rolling.py                    # the default bundle
     python benchmarks/rolling.py --units 1280       # a network of the thesis's size, random weights (needs the extra 'train')
-    python benchmarks/rolling.py --classifier FILE
+    python benchmarks/rolling.py --classifier FILE  # of embeddings of the default extractor
 
-Both forms run the same file on the same runtime, in turn, in one process; their memory is measured in a process each. With
---units there is a third: Keras's own graph of the same network, converted as it is and run over the window each time. The
-whole stream (check, resize, embed, classify) is compared, with each form, with the interpreter's bare invoke() of the extractor,
-and its time for each sampled frame is followed over many frames.
+The whole stream: all that a camera of 25 frames a second, which sees something move, needs between two samples: sampling,
+embedders (those with a rate of their own too), classifier, counting. It takes turns with the bare invoke() of the default
+extractor, so that each finds the caches as the other left them; then it is followed over many samples. The classifier by itself:
+its rolling form and the window each time take turns; their memory is measured in a process each. With --units there is a third:
+Keras's own graph of the same network, converted as it is and run over the window each time.
 """
 
 from __future__ import annotations
@@ -18,150 +20,158 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
+import cv2
 import numpy as np
 from measure import environment, latency_fields, peak_bytes, save, time_in_turn
 
 import edgevid
-from edgevid.bundles import open_bundle
-from edgevid.classifiers import RecurrentClassifier, RollingWindow, open_network
+from edgevid.bundles import DEFAULT_BUNDLE, find_extractor, open_bundle
+from edgevid.classifiers import Classifier, RollingWindow, open_network
+from edgevid.classifiers.opening import open_classifier
 from edgevid.embedders import Embedding, Window
+from edgevid.embedders.opening import open_cnn
 from edgevid.errors import EdgevidError
 from edgevid.stream import Stream, StreamOptions
 from edgevid.tflite.interpreter import TfliteModel
 
 ROLLING, WINDOW, KERAS = "rolling", "window", "keras"
+FPS = 25.0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--classifier", type=Path, metavar="FILE", help="a classifier (default: the shipped bundle's)")
+    parser.add_argument("bundles", nargs="*", metavar="BUNDLE", help=f"names or folders (default: {DEFAULT_BUNDLE})")
+    parser.add_argument("--classifier", type=Path, metavar="FILE", help="a network, instead of a bundle")
     parser.add_argument("--units", type=int, metavar="N", help="make one of random weights instead")
     parser.add_argument("--architecture", choices=("gru", "lstm"), default="gru", help="of it (default: %(default)s)")
     parser.add_argument("--dtype", choices=("float32", "float16", "int8"), default="float32", help="of its weights")
     parser.add_argument("--threads", type=int, default=1, help="interpreter threads (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=200, help="timed runs of each (default: %(default)s)")
-    parser.add_argument("--frames", type=int, default=10_000, help="sampled frames to follow (default: %(default)s)")
-    parser.add_argument(
-        "--frame-size",
-        type=_size,
-        default=(320, 240),
-        metavar="WxH",
-        help="of the whole stream's frames (default: 320x240)",
-    )
+    parser.add_argument("--frames", type=int, default=10_000, help="samples to follow (default: %(default)s)")
+    parser.add_argument("--frame-size", type=_size, default=(320, 240), metavar="WxH", help="default: 320x240")
     parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
-    parser.add_argument("--memory-of", choices=(ROLLING, WINDOW), help=argparse.SUPPRESS)
+    parser.add_argument("--memory-of", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.memory_of:
-        print(_peak_growth(args.memory_of, args.classifier, args.threads, args.runtime))
+        form, rows = args.memory_of
+        print(_peak_growth(form, rows, args))
         return 0
+    cv2.setNumThreads(args.threads)
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
-        networks = [file for file in open_bundle().classifier.files if file.suffix == ".tflite"]
-        path, keras_path = args.classifier or networks[0], None
+        keras_path = None
         if args.units:
-            path, keras_path = _random_classifiers(args.architecture, args.units, args.dtype, Path(folder))
-        classifier = open_recurrent(path, args.threads, args.runtime)
-        result = {
-            "benchmark": "rolling", "environment": environment(args.runtime), "threads": args.threads,
-            "classifier": _described(classifier), **_compare(classifier, keras_path, args), **_whole_stream(classifier, args),
-        }  # fmt: skip
-        classifier.close()
-    save(result, args.json)
+            args.classifier, keras_path = _random_classifiers(args.architecture, args.units, args.dtype, Path(folder))
+        names = [str(args.classifier)] if args.classifier else args.bundles or [DEFAULT_BUNDLE]
+        for name in names:
+            with _recognizer(name, args) as recognizer, _recognizer(name, args) as reference:
+                about = _described(recognizer.classifier)
+                print(f"{name}: {about}, {args.threads} thread(s)")
+                results[name] = {
+                    "classifier": about,
+                    **_whole_stream(recognizer, args),
+                    **_compare(recognizer, reference, name, keras_path, args),
+                }
+    fields = {"benchmark": "rolling", "environment": environment(args.runtime), "threads": args.threads}
+    save({**fields, "frame_size": list(args.frame_size), "fps": FPS, "bundles": results}, args.json)
     return 0
 
 
-def _compare(classifier: RecurrentClassifier, keras_path: Optional[Path], args: argparse.Namespace) -> dict[str, Any]:
-    embeddings = embeddings_of(classifier, 64)
-    reference = open_recurrent(classifier.model.path, args.threads, args.runtime)
-    rolling, window = classifier.rolling(), RollingWindow(reference, 1, 1.0)
-    state = {ROLLING: 0, WINDOW: 0}
+def _recognizer(name: str, args: argparse.Namespace) -> edgevid.Recognizer:
+    options = {"num_threads": args.threads, "runtime": args.runtime}
+    if not args.classifier:
+        return edgevid.load(name, **options)
+    classifier = open_network(Path(name), **options)
+    labels = [str(i) for i in range(classifier.num_classes)]
+    return edgevid.Recognizer([open_cnn(find_extractor(), **options)], classifier, labels, window_seconds=5.0)
 
-    def roll() -> Any:
-        state[ROLLING] += 1
-        return rolling.push(embeddings[state[ROLLING] % 64])
 
-    def rerun() -> Any:
-        state[WINDOW] += 1
-        return window.push(embeddings[state[WINDOW] % 64])
+def _whole_stream(recognizer: edgevid.Recognizer, args: argparse.Namespace) -> dict[str, Any]:
+    cnn = open_cnn(find_extractor(), num_threads=args.threads, runtime=args.runtime)
+    frames = moving_scene(*args.frame_size)
+    cnn.embed_picture(frames[0])
+    streams = {form: recognizer.open_stream(StreamOptions(rolling=form == ROLLING)) for form in (ROLLING, WINDOW)}
+    calls: dict[str, Callable[[], Any]] = {form: _sampler(stream, frames) for form, stream in streams.items()}
+    times = time_in_turn(
+        {"invoke": cnn.model._interpreter.invoke, **calls}, args.runs, warmup=recognizer.num_samples + 5
+    )
+    cnn.close()
+    latency = {name: latency_fields(values) for name, values in times.items()}
+    invokes = {form: latency[form]["median_ms"] / latency["invoke"]["median_ms"] for form in streams}
+    streams[ROLLING].reset()
+    filling = _followed(calls[ROLLING], recognizer.num_samples - 1)
+    followed = _followed(calls[ROLLING], args.frames)
+    followed["filling_to_full"] = filling["median_ms"] / followed["median_ms"]
+    print(
+        f"  a sample of the whole stream: {latency[ROLLING]['median_ms']:.3f} ms = {invokes[ROLLING]:.2f} bare invoke() of "
+        f"{latency['invoke']['median_ms']:.3f} ms (medians, in turn); with the window each time {invokes[WINDOW]:.2f}"
+    )
+    print(
+        f"  over {args.frames} samples: median {followed['median_ms']:.3f} ms, p99 {followed['p99_ms']:.3f} ms = "
+        f"{followed['p99_to_median']:.2f} times the median; before the window is full / after: "
+        f"{followed['filling_to_full']:.2f}"
+    )
+    return {"whole_stream": {"latency": latency, "invokes": invokes, "flatness": followed}}
 
-    for _ in range(classifier.num_samples):
-        rerun()
-        roll()
-    difference = float(np.abs(roll() - rerun()).max())
-    calls = {ROLLING: roll, WINDOW: rerun}
+
+def _compare(
+    recognizer: edgevid.Recognizer,
+    reference: edgevid.Recognizer,
+    name: str,
+    keras_path: Optional[Path],
+    args: argparse.Namespace,
+) -> dict[str, Any]:
+    interval = recognizer.window_seconds / recognizer.num_samples
+    # rows that come of a sample, as of 2x506: two of 506 numbers
+    rows = ",".join(f"{max(round(interval * (e.samples_per_second or 0)), 1)}x{e.dim}" for e in recognizer.embedders)
+    embeddings = embeddings_of(rows, 64)
+    # a network opened for each form: to change sizes costs tflite-runtime much
+    rolling = recognizer.classifier.rolling()
+    window = RollingWindow(reference.classifier, 1, 1.0)
+    calls: dict[str, Callable[[], Any]] = {
+        form: partial(_push_next, state, itertools.cycle(embeddings))
+        for form, state in ((ROLLING, rolling), (WINDOW, window))
+    }
+    for _ in range(recognizer.num_samples):
+        answers = [call() for call in calls.values()]
+    difference = float(np.abs(answers[0] - answers[1]).max())
     if keras_path is not None:
         keras = TfliteModel(keras_path, num_threads=args.threads, runtime=args.runtime)
         calls[KERAS] = lambda: keras.run(Window(window.steps).aligned[np.newaxis])
-    times = time_in_turn(calls, runs=args.runs)
-    latency = {name: latency_fields(values) for name, values in times.items()}
+    latency = {form: latency_fields(values) for form, values in time_in_turn(calls, runs=args.runs).items()}
     # Each by itself, too: then nothing pushes its weights out of the processor's caches.
-    alone = {name: latency_fields(time_in_turn({name: call}, runs=args.runs)[name]) for name, call in calls.items()}
-    reference.close()
-    memory = {form: _memory(form, classifier.model.path, args) for form in (ROLLING, WINDOW)}
-    ratios, ratios_alone = (
-        {name: fields["median_ms"] / timed[ROLLING]["median_ms"] for name, fields in timed.items()}
-        for timed in (latency, alone)
-    )
-    print(f"{_described(classifier)}, {args.threads} thread(s)")
-    for name, fields in latency.items():
-        memory_added = f"   peak memory +{memory[name]:.1f} MB" if memory.get(name) else ""
+    alone = {form: latency_fields(time_in_turn({form: call}, runs=args.runs)[form]) for form, call in calls.items()}
+    memory = {form: _memory(form, rows, name, args) for form in (ROLLING, WINDOW)}
+    for form, fields in latency.items():
+        memory_added = f"   peak memory +{memory[form]:.1f} MB" if memory.get(form) else ""
         print(
-            f"{name:8} median {fields['median_ms']:7.3f} ms in turn, {alone[name]['median_ms']:7.3f} ms alone:"
-            f"{ratios[name]:6.2f} and {ratios_alone[name]:5.2f} times rolling{memory_added}"
+            f"  classifier, {form:8} median {fields['median_ms']:7.3f} ms in turn, {alone[form]['median_ms']:7.3f} ms alone"
+            f"{memory_added}"
         )
-    print(f"largest difference of a probability, window and rolling: {difference:.1e}")
+    print(f"  largest difference of a probability, window and rolling: {difference:.1e}")
     return {
-        "latency": latency, "latency_alone": alone, "ratio_to_rolling": ratios, "ratio_to_rolling_alone": ratios_alone,
-        "max_abs_difference": difference, "peak_memory_mb": memory,
+        "latency": latency, "latency_alone": alone, "max_abs_difference": difference, "peak_memory_mb": memory,
     }  # fmt: skip
 
 
-def _whole_stream(classifier: RecurrentClassifier, args: argparse.Namespace) -> dict[str, Any]:
-    """The stream with this classifier; skipped where the shipped extractor does not fit it."""
-    with edgevid.load(num_threads=args.threads, runtime=args.runtime) as recognizer:
-        (cnn,) = recognizer.embedders
-        if cnn.dim != classifier.dim:
-            return {}
-        labels = [str(i) for i in range(classifier.num_classes)]
-        own = edgevid.Recognizer([cnn], classifier, labels, window_seconds=5.0)
-        width, height = args.frame_size
-        frames = np.random.default_rng(0).integers(0, 256, (16, height, width, 3), dtype=np.uint8)
-        latency, ratios = {}, {}
-        # The rolling stream last: it is the one that is followed below.
-        for form in (WINDOW, ROLLING):
-            stream = own.open_stream(StreamOptions(rolling=form == ROLLING))
-            push = _pusher(stream, frames, stream.window_seconds / classifier.num_samples)
-            # A window's classifier runs from the first full window on.
-            for _ in range(classifier.num_samples):
-                push()
-            times = time_in_turn({"stream": push, "invoke": cnn.model._interpreter.invoke}, runs=args.runs)
-            latency[form] = {name: latency_fields(values) for name, values in times.items()}
-            ratios[form] = latency[form]["stream"]["median_ms"] / latency[form]["invoke"]["median_ms"]
-        print(
-            f"whole stream, {width}x{height} frames, times the extractor's bare invoke() (medians): "
-            f"rolling {ratios[ROLLING]:.3f}, window {ratios[WINDOW]:.3f}"
-        )
-        stream.reset()
-        filling = _followed(push, classifier.num_samples - 1)
-        followed = _followed(push, args.frames)
-        followed["filling_to_full"] = filling["median_ms"] / followed["median_ms"]
-        print(
-            f"over {args.frames} sampled frames: median {followed['median_ms']:.3f} ms, p99 {followed['p99_ms']:.3f} ms = "
-            f"{followed['p99_to_median']:.2f} times the median; before the window is full / after: "
-            f"{followed['filling_to_full']:.2f}"
-        )
-    return {
-        "whole_stream": {
-            "frame_size": [width, height],
-            "latency": latency,
-            "ratio_stream_to_invoke": ratios,
-            "flatness": followed,
-        }
-    }
+def moving_scene(width: int, height: int, count: int = 50) -> list[np.ndarray]:
+    """Frames in which a textured square goes to and fro before a textured wall."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(40, 200, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    wall = np.kron(coarse, np.ones((8, 8, 1), np.uint8))[:height, :width]
+    square = rng.integers(0, 255, (height // 3, height // 3, 3), dtype=np.uint8)
+    frames = []
+    for k in range(count):
+        frame, x = wall.copy(), round((width - height // 3) * (0.5 + 0.4 * np.sin(k / 5)))
+        frame[height // 3 : 2 * (height // 3), x : x + height // 3] = square
+        frames.append(frame)
+    return frames
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -169,33 +179,39 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _pusher(stream: Stream, frames: np.ndarray, interval_seconds: float) -> Callable[[], Any]:
-    """A call that pushes the next of the frames, over and over, each when a sample is due."""
-    pushed = itertools.count()
+def _sampler(stream: Stream, frames: Sequence[np.ndarray]) -> Callable[[], None]:
+    """A call that pushes the next of the frames, over and over, until one completes a sample."""
+    numbers = itertools.count()
 
-    def push() -> Any:
-        at = next(pushed)
-        return stream.push(frames[at % len(frames)], at * interval_seconds)
+    def next_sample() -> None:
+        samples = stream.samples
+        while stream.samples == samples:
+            number = next(numbers)
+            if stream.wants(number / FPS):
+                stream.push(frames[number % len(frames)], number / FPS)
 
-    return push
+    return next_sample
 
 
-def _followed(push: Callable[[], Any], count: int) -> dict[str, float]:
-    """Time for each sampled frame."""
+def _push_next(state: Any, embeddings: Any) -> Any:
+    return state.push(next(embeddings))
+
+
+def _followed(call: Callable[[], Any], count: int) -> dict[str, float]:
+    """Time for each sample."""
     milliseconds = []
     for _ in range(count):
         started = time.perf_counter()
-        push()
+        call()
         milliseconds.append((time.perf_counter() - started) * 1000)
-    median = float(np.median(milliseconds))
+    median, p99 = float(np.median(milliseconds)), float(np.percentile(milliseconds, 99))
     return {
-        "frames": count, "median_ms": median, "p99_ms": float(np.percentile(milliseconds, 99)),
-        "p99_to_median": float(np.percentile(milliseconds, 99)) / median, "max_ms": max(milliseconds),
+        "frames": count, "median_ms": median, "p99_ms": p99, "p99_to_median": p99 / median, "max_ms": max(milliseconds),
     }  # fmt: skip
 
 
 def _random_classifiers(architecture: str, units: int, dtype: str, folder: Path) -> tuple[Path, Path]:
-    """A classifier of the thesis's form for the shipped extractor, of random weights; and Keras's own graph of it, float32."""
+    """A classifier of the thesis's form for the default extractor, of random weights; and Keras's own graph of it, float32."""
     from edgevid.training.export import to_tflite
     from edgevid.training.networks import NetworkOptions, load_keras, make_network
 
@@ -215,36 +231,37 @@ def _random_classifiers(architecture: str, units: int, dtype: str, folder: Path)
     return paths
 
 
-def open_recurrent(path: Path, threads: int, runtime: Optional[str]) -> RecurrentClassifier:
-    classifier = open_network(path, num_threads=threads, runtime=runtime)
-    if not isinstance(classifier, RecurrentClassifier):
-        sys.exit(f"{path} is no recurrent classifier; only these have a rolling form of their own.")
-    return classifier
+def embeddings_of(rows: str, count: int) -> list[Embedding]:
+    """What would come of so many samples; ``rows``: of a sample, as in "1x1728,2x506"."""
+    random = np.random.default_rng(0)
+    shapes = [tuple(map(int, part.split("x"))) for part in rows.split(",")]
+    return [Embedding(tuple(random.random(shape, np.float32) for shape in shapes)) for _ in range(count)]
 
 
-def embeddings_of(classifier: RecurrentClassifier, count: int) -> list[Embedding]:
-    """What would come of so many samples."""
-    rows = np.random.default_rng(0).random((count, 1, classifier.dim), np.float32)
-    return [Embedding((row,)) for row in rows]
+def _described(classifier: Classifier) -> str:
+    parts = getattr(classifier, "parts", (classifier,))
+    return " + ".join(
+        f"{type(part).__name__}{f' of {part.units} units' if hasattr(part, 'units') else ''}" for part in parts
+    )
 
 
-def _described(classifier: RecurrentClassifier) -> str:
-    kind = {1: "GRU", 2: "LSTM"}[classifier.num_states]
-    return f"{kind}, {classifier.units} units, {classifier.model.path.stat().st_size:,} bytes"
-
-
-def _memory(form: str, path: Path, args: argparse.Namespace) -> Optional[float]:
+def _memory(form: str, rows: str, name: str, args: argparse.Namespace) -> Optional[float]:
     """What a form adds to the peak memory of a new process, in 10^6 bytes; None where the system does not say."""
-    command = [sys.executable, __file__, "--memory-of", form, "--classifier", str(path), "--threads", str(args.threads)]
-    command += ["--runtime", args.runtime] if args.runtime else []
+    command = [sys.executable, __file__, "--memory-of", form, rows, "--threads", str(args.threads)]
+    command += ["--classifier", name] if args.classifier else ["--", name]
+    command[2:2] = ["--runtime", args.runtime] if args.runtime else []
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return None if said.strip() == "None" else float(said)
 
 
-def _peak_growth(form: str, path: Path, threads: int, runtime: Optional[str]) -> Optional[float]:
+def _peak_growth(form: str, rows: str, args: argparse.Namespace) -> Optional[float]:
     before = peak_bytes()
-    classifier = open_recurrent(path, threads, runtime)
-    embeddings = embeddings_of(classifier, classifier.num_samples)
+    options = {"num_threads": args.threads, "runtime": args.runtime}
+    if args.classifier:
+        classifier: Classifier = open_network(args.classifier, **options)
+    else:
+        classifier = open_classifier(open_bundle(args.bundles[0]), **options)
+    embeddings = embeddings_of(rows, classifier.num_samples)
     rolling = classifier.rolling()
     for _ in range(4):
         for embedding in embeddings if form == ROLLING else ():

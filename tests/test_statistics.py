@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from edgevid.classifiers import (
     fit_statistics,
     open_network,
 )
+from edgevid.classifiers.rolling_statistics import RollingStatistics
 from edgevid.classifiers.statistics import features_of
 from edgevid.embedders import Array, Embedder, Embedding, Window
 from edgevid.sampling import Sample
@@ -349,5 +352,71 @@ def test_a_stream_equals_a_clip_of_the_same_samples(kind: str, runtime: str, hop
     recognizer.close()
 
 
-def test_statistics_classify_the_whole_window_each_time(fitted: StatisticsClassifier):
-    assert type(fitted.rolling(2)) is RollingWindow
+def steps_of(random: np.random.Generator, count: int, rows: Sequence[int]) -> list[Embedding]:
+    """Two embedders, 6 and 4 numbers; of the second one of so many rows a sample, at random."""
+    numbers = random.choice(rows, count)
+    return [
+        Embedding((random.normal(3, 0.1, (1, 6)).astype(np.float32), random.random((n, 4), np.float32)))
+        for n in numbers
+    ]
+
+
+@pytest.fixture(scope="module")
+def of_all() -> StatisticsClassifier:
+    """Of all statistics of both, of bands in hertz and in parts."""
+    windows = [window_of(np.random.default_rng(k), k % 2, samples=25) for k in range(8)]
+    return fit_statistics(windows, [k % 2 for k in range(8)], [Statistics(ALL), Statistics(ALL, 10.0)])
+
+
+class TestRolling:
+    @pytest.mark.parametrize("rows", [[2], [1, 2, 3], [0, 2, 2, 2]], ids=["even", "uneven", "gaps"])
+    @pytest.mark.parametrize(("hop", "min_filled"), [(1, 0.0), (3, 0.4), (40, 1.0)])
+    def test_equals_the_whole_window(self, of_all, rows: list[int], hop: int, min_filled: float):
+        """Over more samples than it takes until all is computed anew, with resets, and frames that stand for several samples."""
+        random = np.random.default_rng(0)
+        rolling, whole = of_all.rolling(hop, min_filled), RollingWindow(of_all, hop, min_filled)
+        assert isinstance(rolling, RollingStatistics)
+        steps, predictions = steps_of(random, 1400, rows), 0
+        steps[0] = window_of(random).steps[0]  # a stream's first sample has rows of all embedders
+        while steps:
+            if random.random() < 0.001:
+                rolling.reset()
+                whole.reset()
+            together = 1 if random.random() < 0.9 else int(random.integers(2, 30))
+            pushed, steps = steps[:together], steps[together:]
+            answer, expected = rolling.push(*pushed), whole.push(*pushed)
+            assert (answer is None) == (expected is None)
+            assert (rolling.steps, rolling.filled) == (whole.steps, whole.filled)
+            if expected is not None:
+                predictions += 1
+                np.testing.assert_allclose(answer, expected, atol=1e-5)
+        assert predictions >= 400 / hop
+
+    def test_large_numbers_that_have_left_leave_nothing_behind_for_long(self, of_all):
+        random = np.random.default_rng(1)
+        rolling, steps = of_all.rolling(), steps_of(random, 560, [2])
+        rolling.push(*[Embedding(tuple(rows * 1e6 for rows in step.rows)) for step in steps[:30]])
+        for step in steps:
+            answer = rolling.push(step)
+        np.testing.assert_allclose(answer, of_all.predict(Window(rolling.steps)), atol=1e-5)
+
+    @pytest.mark.parametrize("before", [0, 10, 25, 40])
+    def test_a_push_that_fails_changes_nothing(self, of_all, monkeypatch, before: int):
+        steps = steps_of(np.random.default_rng(2), 60, [2])
+        disturbed, undisturbed = (of_all.rolling(min_filled=0.0) for _ in range(2))
+        for step in steps[:before]:
+            disturbed.push(step), undisturbed.push(step)
+        good, (first, second) = steps[before], steps[before].rows
+        with pytest.raises(ModelError, match="not finite"):
+            disturbed.push(good, Embedding((first * np.float32(np.nan), second)))
+        with pytest.raises(FrameError, match="Use the embedders that it was fitted with"):
+            disturbed.push(good, Embedding((first[:, :5], second)))
+        with pytest.raises(FrameError, match="expected 2, one for each"):
+            disturbed.push(Embedding((first,)))
+        with monkeypatch.context() as patch:
+            patch.setattr(of_all, "predict_features", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                disturbed.push(good)
+        assert disturbed.steps == undisturbed.steps
+        for step in steps[before:]:
+            np.testing.assert_array_equal(disturbed.push(step), undisturbed.push(step))

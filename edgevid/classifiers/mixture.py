@@ -13,6 +13,7 @@ from ..embedders.window import Embedding, Window
 from ..errors import OptionError
 from ..support.checks import check_number
 from .base import Classifier, Now, Rolling, RollingWindow
+from .statistics import softmax
 
 
 class MixtureClassifier(Classifier):
@@ -88,6 +89,4 @@ class RollingMixture(RollingWindow):
 def mix(probabilities: Sequence[Array], weights: Sequence[float]) -> Array:
     """The weighted geometric mean, normalised, float32 ``[..., K]``, of probabilities ``[..., K]``; weights of sum 1."""
     logits = sum(weight * log_probabilities(one) for weight, one in zip(weights, probabilities))
-    powers = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
-    result: Array = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return result
+    return softmax(np.asarray(logits))

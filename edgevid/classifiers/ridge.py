@@ -18,7 +18,7 @@ from ..calibration import MAX_TEMPERATURE, fit_temperature
 from ..embedders.base import Array
 from ..embedders.window import Window
 from ..errors import OptionError
-from .statistics import LinearHead, Statistics, StatisticsClassifier, features_of
+from .statistics import LinearHead, Statistics, StatisticsClassifier, features_of, softmax
 
 PENALTIES = tuple(float(p) for p in np.logspace(-3, 2, 11))
 _FOLDS = 6
@@ -116,7 +116,7 @@ def fit_head(
         best, scores = chosen
         accuracy = float((scores.argmax(axis=1) == truth).mean())
         sharpness = _sharpness(scores, truth)
-        probabilities = _softmax(scores * sharpness)
+        probabilities = softmax(scores * sharpness)
     mean, scale = _standardisation(features, sizes)
     scaled = (features - mean) * scale
     dual, bias = _solve((scaled @ scaled.T).astype(np.float64), targets, best)
@@ -216,15 +216,9 @@ def _sharpness(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
     a usual value, and the dullest.
     """
     for start in (_USUAL_SHARPNESS, 1.0):
-        temperature = fit_temperature(_softmax(scores * start), truth)
+        temperature = fit_temperature(softmax(scores * start), truth)
         if temperature is None:
             return _USUAL_SHARPNESS
         if temperature < MAX_TEMPERATURE:
             return start / temperature
     return 1.0 / MAX_TEMPERATURE
-
-
-def _softmax(logits: NDArray[np.float64]) -> Array:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: Array = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return result

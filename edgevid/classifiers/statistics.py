@@ -18,13 +18,16 @@ from ..embedders.base import Array
 from ..embedders.window import Window
 from ..errors import FrameError, ModelError, OptionError
 from ..support.files import whole
-from .base import Classifier
+from .base import Classifier, Rolling
 
 FORMAT = 1
 # Bands of the Fourier transform over a window, in hertz where the rate of the rows is known: in the last ones repetition shows.
 BANDS_HZ = ((0.15, 0.6), (0.6, 1.2), (1.2, 2.4), (2.4, 6.3))
 # and in parts of the highest frequency where it is not
 BANDS = ((0.0, 0.15), (0.15, 0.3), (0.3, 0.6), (0.6, 1.0))
+# For a product of matrices of more multiplications OpenBLAS starts threads, which for a few more costs more than it saves: where
+# other programs run too, a thousand times as much.
+_MOST_PRODUCTS = 2**18
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ class Statistics:
         """Each statistic, float32 ``[k * dim]``, of rows ``[n, dim]``, n of 1 or more."""
         return [_OF_ROWS[name](rows, self.rows_per_second).astype(np.float32).reshape(-1) for name in self.names]
 
+    def size_of(self, dim: int) -> int:
+        """How many numbers they are, of rows ``[n, dim]``."""
+        return dim * sum({"thirds": 3, "bands": len(BANDS)}.get(name, 1) for name in self.names)
+
 
 def features_of(window: Window, statistics: Sequence[Statistics]) -> list[Array]:
     """The statistics of a window, block by block, for all embedders.
@@ -59,11 +66,16 @@ def features_of(window: Window, statistics: Sequence[Statistics]) -> list[Array]
     Raises:
         FrameError: the window has another number of embedders than there are statistics for.
     """
-    if len(window.rows) != len(statistics):
-        raise FrameError(
-            f"A window of {len(window.rows)} embedders was given; expected {len(statistics)}, one for each entry of statistics."
-        )
+    check_embedders(window.rows, statistics)
     return [block for one, rows in zip(statistics, window.rows) for block in one.of(rows)]
+
+
+def check_embedders(rows: Sequence[Array], statistics: Sequence[Statistics]) -> None:
+    """Raises: FrameError: there are not as many as there are statistics for."""
+    if len(rows) != len(statistics):
+        raise FrameError(
+            f"A window of {len(rows)} embedders was given; expected {len(statistics)}, one for each entry of statistics."
+        )
 
 
 @dataclass(frozen=True)
@@ -88,10 +100,14 @@ class LinearHead:
 
     def probabilities(self, features: Array) -> Array:
         """float32 ``[..., K]``, each row of sum 1."""
-        logits = self.scores(features).astype(np.float64) * self.sharpness
-        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        result: Array = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
-        return result
+        return softmax(self.scores(features).astype(np.float64) * self.sharpness)
+
+
+def softmax(logits: NDArray[np.float64]) -> Array:
+    """float32 ``[..., K]``, each row of sum 1, of logits ``[..., K]``."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: Array = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return result
 
 
 class StatisticsClassifier(Classifier):
@@ -110,6 +126,8 @@ class StatisticsClassifier(Classifier):
         self.head, self.statistics = head, tuple(statistics)
         self.num_samples, self.temperature = num_samples, temperature
         self.num_classes = len(head.bias)
+        self._dims: Optional[tuple[int, ...]] = None  # of embedders that were found to fit
+        self._weights = np.ascontiguousarray((head.weights * head.scale[:, np.newaxis]).T)
 
     def predict(self, window: Window) -> Array:
         """Class probabilities, float32 ``[num_classes]``, of a window of any number of samples.
@@ -117,15 +135,43 @@ class StatisticsClassifier(Classifier):
         Raises:
             FrameError: the window's embeddings are not those that it was fitted on.
         """
-        features = np.concatenate(features_of(window, self.statistics))
-        if features.shape != self.head.mean.shape:
-            raise FrameError(
-                f"A window of {[list(rows.shape) for rows in window.rows]} gives {features.size} statistics; this classifier was "
-                f"fitted on {self.head.mean.size}. Use the embedders that it was fitted with."
-            )
+        self.check(window.rows)
+        return self.predict_features(np.concatenate(features_of(window, self.statistics)))
+
+    def predict_features(self, features: Array) -> Array:
+        """Class probabilities, float32 ``[num_classes]``, of a window's statistics, float32 ``[F]``.
+
+        Raises:
+            ModelError: they are not finite numbers.
+        """
         if not np.isfinite(features.sum()):
             raise ModelError("The embeddings of the window are not finite numbers.")
-        return calibrated(self.head.probabilities(features), self.temperature)
+        # Not a matrix product: for one of this size some libraries start threads, which costs more than it saves.
+        scores = np.einsum("f,kf->k", features - self.head.mean, self._weights) + self.head.bias
+        return calibrated(softmax(scores.astype(np.float64) * self.head.sharpness), self.temperature)
+
+    def check(self, rows: Sequence[Array]) -> None:
+        """Whether the embedders are those that it was fitted on, by their rows ``[n, dim]``.
+
+        Raises:
+            FrameError: they are not.
+        """
+        dims = tuple(part.shape[1] for part in rows)
+        if dims == self._dims:
+            return
+        check_embedders(rows, self.statistics)
+        size = sum(one.size_of(dim) for one, dim in zip(self.statistics, dims))
+        if size != self.head.mean.size:
+            raise FrameError(
+                f"Embeddings {[list(part.shape) for part in rows]} give {size} statistics; this classifier was "
+                f"fitted on {self.head.mean.size}. Use the embedders that it was fitted with."
+            )
+        self._dims = dims
+
+    def rolling(self, hop: int = 1, min_filled: float = 1.0) -> Rolling:
+        from .rolling_statistics import RollingStatistics
+
+        return RollingStatistics(self, hop, min_filled)
 
     def save(self, path: Union[str, Path]) -> None:
         """Write an ``.npz`` file of plain arrays, whole or not at all."""
@@ -188,24 +234,41 @@ def _thirds(rows: Array, rate: Optional[float]) -> NDArray[Any]:
 
 
 def _bands(rows: Array, rate: Optional[float]) -> NDArray[Any]:
-    cosines, sines, of_band = _fourier(len(rows), rate)
+    return band_means(waves_of(rows, rate), fourier(len(rows), rate)[1])
+
+
+def waves_of(rows: Array, rate: Optional[float]) -> Array:
+    """The Fourier transform of rows ``[n, dim]``: float32 ``[2 * F, dim]``, cosines above sines; see :func:`fourier`."""
+    turns, _ = fourier(len(rows), rate)
     centred = rows - rows.mean(axis=0)
-    # As a product of matrices: for a few dozen rows faster than a fast transform.
-    return np.asarray(of_band @ np.hypot(cosines @ centred, sines @ centred))
+    # As products of matrices: for a few dozen rows faster than a fast transform.
+    width = max(_MOST_PRODUCTS // max(turns.size, 1), 1)
+    parts = [turns @ centred[:, first : first + width] for first in range(0, rows.shape[1], width)]
+    return np.concatenate(parts, axis=1)
+
+
+def band_means(waves: Array, of_band: Array) -> Array:
+    """Mean magnitudes in bands, float32 ``[4, dim]``, of waves ``[2 * F, dim]``, cosines above sines; see :func:`fourier`."""
+    squares = waves * waves
+    half = len(waves) // 2
+    result: Array = of_band @ np.sqrt(squares[:half] + squares[half:])
+    return result
 
 
 @lru_cache(maxsize=64)
-def _fourier(count: int, rate: Optional[float]) -> tuple[Array, Array, Array]:
-    """A Fourier transform of ``count`` rows: cosines and sines ``[F, count]``; and the means over bands ``[4, F]``."""
-    angles = 2 * np.pi * np.outer(np.arange(count // 2 + 1), np.arange(count)) / count
+def fourier(count: int, rate: Optional[float]) -> tuple[Array, Array]:
+    """A Fourier transform of ``count`` rows: cosines above sines ``[2 * F, count]``; and the means over bands ``[4, F]``.
+
+    Of the F frequencies that lie in a band.
+    """
     frequencies = np.fft.rfftfreq(count, 0.5 if rate is None else 1.0 / rate)
     bands = BANDS if rate is None else BANDS_HZ
-    inside = np.array([(frequencies > low) & (frequencies <= high) for low, high in bands], np.float64)
-    of_band = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1)
-    cosines, sines, means = (
-        array.astype(np.float32) for array in (np.cos(angles) / count, np.sin(angles) / count, of_band)
-    )
-    return cosines, sines, means
+    inside = np.array([(frequencies > low) & (frequencies <= high) for low, high in bands])
+    (used,) = np.nonzero(inside.any(axis=0))
+    angles = 2 * np.pi * np.outer(used, np.arange(count)) / count
+    turns = np.concatenate([np.cos(angles), np.sin(angles)]) / count
+    of_band = inside[:, used] / np.maximum(inside.sum(axis=1, keepdims=True), 1)
+    return turns.astype(np.float32), of_band.astype(np.float32)
 
 
 _OF_ROWS = {"mean": _mean, "std": _std, "change": _change, "thirds": _thirds, "bands": _bands}

@@ -105,11 +105,12 @@ def flow_features(flow: NDArray[np.float32], shift: NDArray[np.float32]) -> Arra
     """float32 ``[506]`` of a flow field, float32 ``[N, N, 2]`` in pixels, and of the camera's part of it, float32 ``[2]``."""
     import cv2
 
-    u, v = cv2.split(cv2.resize(flow, (_GRID, _GRID), interpolation=cv2.INTER_AREA) - shift)
+    coarse = cv2.resize(flow, (_GRID, _GRID), interpolation=cv2.INTER_AREA)
     x, y = np.empty((2, _FIELDS, _GRID, _GRID), np.float32)
-    x[0], y[0] = u, v
+    np.subtract(coarse[..., 0], shift[0], out=x[0])
+    np.subtract(coarse[..., 1], shift[1], out=y[0])
     kernel = np.array([[-0.5, 0, 0.5]], np.float32)
-    for field, component in ((1, u), (2, v)):
+    for field, component in ((1, x[0]), (2, y[0])):
         cv2.filter2D(component, -1, kernel, dst=x[field])
         cv2.filter2D(component, -1, kernel.T, dst=y[field])
     return np.concatenate([np.sign(shift) * np.sqrt(np.abs(shift)), _histograms(x, y)]).astype(np.float32)

@@ -73,7 +73,7 @@ class RegionTracker:
         cv2 = _cv2()
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:
             before = shifted(before, shift)
-        difference = cv2.min(cv2.subtract(cv2.absdiff(before, now), _NOISE), _MOST - _NOISE)
+        difference = cv2.subtract(cv2.threshold(cv2.absdiff(before, now), _MOST, 0, cv2.THRESH_TRUNC)[1], _NOISE)
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:  # what came into the picture at its edges has not moved
             x, y = (min(math.ceil(abs(part)) + 1, 40) for part in shift)
             difference[:y], difference[HEIGHT - y :], difference[:, :x], difference[:, WIDTH - x :] = 0, 0, 0, 0
@@ -81,7 +81,7 @@ class RegionTracker:
         self._last = timestamp
         self._energy *= np.float32(kept)
         cv2.accumulate(difference, self._energy)
-        if float(difference.mean()) >= _STILL:
+        if cv2.sumElems(difference)[0] / difference.size >= _STILL:
             self._moved = timestamp
             self.region = _box(self._energy, aspect)
         elif timestamp - self._moved > _HOLD_SECONDS:
@@ -107,10 +107,10 @@ def _box(energy: NDArray[np.float32], aspect: float) -> Region:
 
 def _middle(profile: NDArray[np.float32]) -> tuple[float, float]:
     """Where the middle part of a profile begins and ends, in parts of its length."""
-    sums = np.cumsum(profile, dtype=np.float64)
+    sums = profile.cumsum(dtype=np.float64)
     sums /= sums[-1]
     rest = (1 - _MIDDLE) / 2
-    begin, end = np.searchsorted(sums, [rest, 1 - rest])
+    begin, end = sums.searchsorted((rest, 1 - rest)).tolist()
     return begin / len(profile), (end + 1) / len(profile)
 
 

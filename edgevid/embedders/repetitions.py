@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
@@ -31,7 +32,7 @@ class _Recent(NamedTuple):
 
     rows: Array  # [n, dim], oldest first
     direction: NDArray[Any]  # of the strokes, [dim]
-    signs: NDArray[Any]  # of the rows' strokes, [n]: 1 and -1, 0 between two
+    signs: list[int]  # of the rows' strokes, [n]: 1 and -1, 0 between two
     sign: int  # of the last stroke that has left the rows; 0: none has
     before: float  # cycles that have left the rows
     cycles: float  # in all
@@ -73,16 +74,15 @@ class RepetitionCounter:
     def update(self, row: Array) -> float:
         """:attr:`cycles` after the next row, float32 ``[dim]``."""
         if self._recent is None:
-            none = np.zeros(1, np.int8)
-            self._recent = _Recent(row[np.newaxis], np.zeros_like(row), none, 0, 0.0, 0.0, 2, False)
+            self._recent = _Recent(row[np.newaxis], np.zeros_like(row), [0], 0, 0.0, 0.0, 2, False)
             return 0.0
         old = self._leave(self._recent) if len(self._recent.rows) == self._most else self._recent
         rows = np.concatenate([old.rows, row[np.newaxis]])
         moved = rows if self._of_motion else rows - rows.mean(axis=0)
         direction = _principal(moved, old.direction)
         along = moved @ direction
-        least = _PART * float(np.sqrt(along @ along / len(along)))
-        signs = (along > least).astype(np.int8) - (along < -least)
+        least = _PART * math.sqrt(float(along @ along) / len(along))
+        signs = ((along > least).astype(np.int8) - (along < -least)).tolist()
         begins = _beginnings(signs, old.sign)
         # Appearances begin somewhere: there the first stroke is the first change.
         strokes = len(begins) - (not self._of_motion and old.sign == 0 and len(begins) > 0)
@@ -96,7 +96,7 @@ class RepetitionCounter:
 
     def _leave(self, recent: _Recent) -> _Recent:
         """Without the oldest row, whose stroke stays counted."""
-        sign, before = int(recent.signs[0]), recent.before
+        sign, before = recent.signs[0], recent.before
         if sign and sign != recent.sign and recent.strokes_a_cycle and (self._of_motion or recent.sign):
             before += 1 / recent.strokes_a_cycle
         return recent._replace(rows=recent.rows[1:], sign=sign or recent.sign, before=before)
@@ -147,38 +147,46 @@ def _principal(rows: Array, before: NDArray[Any]) -> NDArray[Any]:
         direction, steps = rows[int(np.argmax((rows * rows).sum(axis=1)))], _FIRST_STEPS
     for _ in range(steps):
         direction = rows.T @ (rows @ direction)
-        length = float(np.sqrt(direction @ direction))
+        length = math.sqrt(float(direction @ direction))
         if length == 0.0:
             return np.zeros_like(before)
         direction = direction / length
     return direction
 
 
-def _beginnings(signs: NDArray[Any], before: int) -> NDArray[np.intp]:
+def _beginnings(signs: Sequence[int], before: int) -> list[int]:
     """Where strokes begin that the one ``before`` (0: none) is not."""
-    places = np.flatnonzero(signs)
-    return places[np.flatnonzero(np.diff(signs[places], prepend=before))]
+    begins = []
+    for place, sign in enumerate(signs):
+        if sign and sign != before:
+            begins.append(place)
+            before = sign
+    return begins
 
 
-def _strokes_a_cycle(rows: Array, begins: NDArray[np.intp], before: int, least: float) -> int:
+def _strokes_a_cycle(rows: Array, begins: Sequence[int], before: int, least: float) -> int:
     """How many strokes are a repetition, 2 or 4; 0: rows a period apart are less alike than ``least``."""
     # the first stroke may be cut off
     period = 2 * (begins[-1] - begins[1]) / (len(begins) - 2)
-    lengths = np.einsum("ij,ij->i", rows, rows)
-    alike = _likeness(rows, lengths, period)
+    sums = [0.0, *np.cumsum(np.einsum("ij,ij->i", rows, rows), dtype=np.float64).tolist()]
+    alike = _likeness(rows, sums, period)
     if 2 * period > 0.6 * len(rows):  # too few rows to compare
         return 0 if alike < least else before
-    alike_two = _likeness(rows, lengths, 2 * period)
+    alike_two = _likeness(rows, sums, 2 * period)
     if max(alike, alike_two) < least:
         return 0
     return 4 if alike_two > alike + _DOUBLE * (0.5 if before == 4 else 1.0) else 2
 
 
-def _likeness(rows: Array, lengths: Array, apart: float) -> float:
-    """The cosine of the rows and those ``apart`` rows later, the best of the whole numbers about it."""
+def _likeness(rows: Array, sums: Sequence[float], apart: float) -> float:
+    """The cosine of the rows and those ``apart`` rows later, the best of the whole numbers about it.
+
+    Args:
+        sums: of the squares of the first rows, of as many as the index says.
+    """
     best = -1.0
     for k in range(max(int(apart) - 1, 1), min(int(apart) + 3, len(rows))):
-        size = float(np.sqrt(lengths[k:].sum() * lengths[:-k].sum()))
+        size = math.sqrt((sums[-1] - sums[k]) * sums[-1 - k])
         if size > 0:
             best = max(best, float(np.einsum("ij,ij->", rows[k:], rows[:-k])) / size)
     return best
