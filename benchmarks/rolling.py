@@ -1,19 +1,20 @@
 """What a prediction at each sampled frame costs: the rolling form against running the classifier over the window each time.
 
-    python benchmarks/rolling.py                    # the shipped bundle
+    python benchmarks/rolling.py                    # the default bundle
+    python benchmarks/rolling.py --bundle exercises10-thesis
     python benchmarks/rolling.py --units 1280       # a network of the thesis's size, random weights (needs the extra 'train')
     python benchmarks/rolling.py --classifier FILE
 
-Both forms run the same file on the same runtime, in turn, in one process; their memory is measured in a process each. With
---units there is a third: Keras's own graph of the same network, converted as it is and run over the window each time. The
-whole stream (check, resize, embed, classify) is compared, with each form, with the interpreter's bare invoke() of the extractor,
-and its time for each sampled frame is followed over many frames.
+Both forms of a recurrent network run the same file on the same runtime, in turn, in one process; their memory is measured in a
+process each. With --units there is a third: Keras's own graph of the same network, converted as it is and run over the window
+each time. The whole stream (all that a camera of 25 frames a second needs from one sample to the next: check, resize, embed,
+classify) is compared, with each form, with the interpreter's bare invoke() of the whole extractor, and its time for each sample
+is followed over many of them.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import subprocess
 import sys
 import tempfile
@@ -22,15 +23,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional
 
+import cv2
 import numpy as np
 from measure import environment, latency_fields, peak_bytes, save, time_in_turn
+from stream import moving_scene, sample_pusher
 
 import edgevid
-from edgevid.bundles import open_bundle
+from edgevid.bundles import DEFAULT_BUNDLE, find_extractor, open_bundle
 from edgevid.classifiers import RecurrentClassifier, RollingWindow, open_network
-from edgevid.embedders import Embedding, Window
+from edgevid.embedders import CnnEmbedder, Embedding, Window
+from edgevid.embedders.opening import open_cnn
 from edgevid.errors import EdgevidError
-from edgevid.stream import Stream, StreamOptions
+from edgevid.stream import StreamOptions
 from edgevid.tflite.interpreter import TfliteModel
 
 ROLLING, WINDOW, KERAS = "rolling", "window", "keras"
@@ -38,13 +42,14 @@ ROLLING, WINDOW, KERAS = "rolling", "window", "keras"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--classifier", type=Path, metavar="FILE", help="a classifier (default: the shipped bundle's)")
+    parser.add_argument("--bundle", default=DEFAULT_BUNDLE, metavar="NAME", help="default: %(default)s")
+    parser.add_argument("--classifier", type=Path, metavar="FILE", help="a classifier (default: the bundle's)")
     parser.add_argument("--units", type=int, metavar="N", help="make one of random weights instead")
     parser.add_argument("--architecture", choices=("gru", "lstm"), default="gru", help="of it (default: %(default)s)")
     parser.add_argument("--dtype", choices=("float32", "float16", "int8"), default="float32", help="of its weights")
     parser.add_argument("--threads", type=int, default=1, help="interpreter threads (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=200, help="timed runs of each (default: %(default)s)")
-    parser.add_argument("--frames", type=int, default=10_000, help="sampled frames to follow (default: %(default)s)")
+    parser.add_argument("--frames", type=int, default=10_000, help="samples to follow (default: %(default)s)")
     parser.add_argument(
         "--frame-size",
         type=_size,
@@ -60,16 +65,21 @@ def main() -> int:
         print(_peak_growth(args.memory_of, args.classifier, args.threads, args.runtime))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        networks = [file for file in open_bundle().classifier.files if file.suffix == ".tflite"]
-        path, keras_path = args.classifier or networks[0], None
+        networks = [file for file in open_bundle(args.bundle).classifier.files if file.suffix == ".tflite"]
+        path, keras_path = args.classifier or next(iter(networks), None), None
         if args.units:
             path, keras_path = _random_classifiers(args.architecture, args.units, args.dtype, Path(folder))
-        classifier = open_recurrent(path, args.threads, args.runtime)
-        result = {
-            "benchmark": "rolling", "environment": environment(args.runtime), "threads": args.threads,
-            "classifier": _described(classifier), **_compare(classifier, keras_path, args), **_whole_stream(classifier, args),
-        }  # fmt: skip
-        classifier.close()
+        result = {"benchmark": "rolling", "environment": environment(args.runtime), "threads": args.threads}
+        cnn = open_cnn(find_extractor(), num_threads=args.threads, runtime=args.runtime)
+        classifier = None if path is None else open_recurrent(path, args.threads, args.runtime)
+        if classifier is not None:
+            result |= {"classifier": _described(classifier), **_compare(classifier, keras_path, args)}
+        if args.classifier is None and not args.units:
+            with edgevid.load(args.bundle, num_threads=args.threads, runtime=args.runtime) as recognizer:
+                result |= {"bundle": recognizer.name, **_whole_stream(recognizer, cnn, args)}
+        elif classifier is not None and cnn.dim == classifier.dim:
+            labels = [str(i) for i in range(classifier.num_classes)]
+            result |= _whole_stream(edgevid.Recognizer([cnn], classifier, labels, window_seconds=5.0), cnn, args)
     save(result, args.json)
     return 0
 
@@ -120,40 +130,37 @@ def _compare(classifier: RecurrentClassifier, keras_path: Optional[Path], args: 
     }  # fmt: skip
 
 
-def _whole_stream(classifier: RecurrentClassifier, args: argparse.Namespace) -> dict[str, Any]:
-    """The stream with this classifier; skipped where the shipped extractor does not fit it."""
-    with edgevid.load(num_threads=args.threads, runtime=args.runtime) as recognizer:
-        (cnn,) = recognizer.embedders
-        if cnn.dim != classifier.dim:
-            return {}
-        labels = [str(i) for i in range(classifier.num_classes)]
-        own = edgevid.Recognizer([cnn], classifier, labels, window_seconds=5.0)
-        width, height = args.frame_size
-        frames = np.random.default_rng(0).integers(0, 256, (16, height, width, 3), dtype=np.uint8)
-        latency, ratios = {}, {}
-        # The rolling stream last: it is the one that is followed below.
-        for form in (WINDOW, ROLLING):
-            stream = own.open_stream(StreamOptions(rolling=form == ROLLING))
-            push = _pusher(stream, frames, stream.window_seconds / classifier.num_samples)
-            # A window's classifier runs from the first full window on.
-            for _ in range(classifier.num_samples):
-                push()
-            times = time_in_turn({"stream": push, "invoke": cnn.model._interpreter.invoke}, runs=args.runs)
-            latency[form] = {name: latency_fields(values) for name, values in times.items()}
-            ratios[form] = latency[form]["stream"]["median_ms"] / latency[form]["invoke"]["median_ms"]
-        print(
-            f"whole stream, {width}x{height} frames, times the extractor's bare invoke() (medians): "
-            f"rolling {ratios[ROLLING]:.3f}, window {ratios[WINDOW]:.3f}"
-        )
-        stream.reset()
-        filling = _followed(push, classifier.num_samples - 1)
-        followed = _followed(push, args.frames)
-        followed["filling_to_full"] = filling["median_ms"] / followed["median_ms"]
-        print(
-            f"over {args.frames} sampled frames: median {followed['median_ms']:.3f} ms, p99 {followed['p99_ms']:.3f} ms = "
-            f"{followed['p99_to_median']:.2f} times the median; before the window is full / after: "
-            f"{followed['filling_to_full']:.2f}"
-        )
+def _whole_stream(recognizer: edgevid.Recognizer, cnn: CnnEmbedder, args: argparse.Namespace) -> dict[str, Any]:
+    """The stream with each form, beside the bare network ``cnn``."""
+    width, height = args.frame_size
+    cv2.setNumThreads(args.threads)
+    frames = moving_scene(width, height)
+    cnn.embed_picture(frames[0])
+    latency, ratios = {}, {}
+    # The rolling stream last: it is the one that is followed below.
+    for form in (WINDOW, ROLLING):
+        stream = recognizer.open_stream(StreamOptions(rolling=form == ROLLING))
+        push = sample_pusher(stream, frames)
+        # A window's classifier runs from the first full window on.
+        for _ in range(recognizer.num_samples):
+            push()
+        times = time_in_turn({"stream": push, "invoke": cnn.model._interpreter.invoke}, runs=args.runs)
+        latency[form] = {name: latency_fields(values) for name, values in times.items()}
+        ratios[form] = latency[form]["stream"]["median_ms"] / latency[form]["invoke"]["median_ms"]
+    print(
+        f"whole stream of {recognizer.name}, {width}x{height} frames, times the extractor's bare invoke() (medians): "
+        f"rolling {ratios[ROLLING]:.3f}, window {ratios[WINDOW]:.3f}"
+    )
+    stream.reset()
+    push = sample_pusher(stream, frames)
+    filling = _followed(push, recognizer.num_samples - 1)
+    followed = _followed(push, args.frames)
+    followed["filling_to_full"] = filling["median_ms"] / followed["median_ms"]
+    print(
+        f"over {args.frames} samples: median {followed['median_ms']:.3f} ms, p99 {followed['p99_ms']:.3f} ms = "
+        f"{followed['p99_to_median']:.2f} times the median; before the window is full / after: "
+        f"{followed['filling_to_full']:.2f}"
+    )
     return {
         "whole_stream": {
             "frame_size": [width, height],
@@ -169,19 +176,8 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _pusher(stream: Stream, frames: np.ndarray, interval_seconds: float) -> Callable[[], Any]:
-    """A call that pushes the next of the frames, over and over, each when a sample is due."""
-    pushed = itertools.count()
-
-    def push() -> Any:
-        at = next(pushed)
-        return stream.push(frames[at % len(frames)], at * interval_seconds)
-
-    return push
-
-
 def _followed(push: Callable[[], Any], count: int) -> dict[str, float]:
-    """Time for each sampled frame."""
+    """Time for each sample."""
     milliseconds = []
     for _ in range(count):
         started = time.perf_counter()

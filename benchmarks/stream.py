@@ -10,9 +10,10 @@ them.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 from measure import environment, latency_fields, save, time_in_turn
@@ -21,6 +22,7 @@ import edgevid
 from edgevid.bundles import find_extractor
 from edgevid.embedders.opening import open_cnn
 from edgevid.errors import EdgevidError
+from edgevid.stream import Stream
 
 FPS = 25.0
 
@@ -39,22 +41,18 @@ def moving_scene(width: int, height: int, count: int = 50) -> list[np.ndarray]:
     return frames
 
 
-class Costs:
-    """A stream with a bundle, a sample at a time."""
+def sample_pusher(stream: Stream, frames: Sequence[np.ndarray]) -> Callable[[], None]:
+    """A call that pushes the next frames, over and over, until one completes a sample."""
+    numbers = itertools.count()
 
-    def __init__(self, name: str, frames: list[np.ndarray], threads: int, runtime: Optional[str]) -> None:
-        self.recognizer = edgevid.load(name, num_threads=threads, runtime=runtime)
-        self.name = self.recognizer.name
-        self._stream, self._frames, self._number = self.recognizer.open_stream(), frames, 0
+    def push() -> None:
+        samples = stream.samples
+        while stream.samples == samples:
+            number = next(numbers)
+            if stream.wants(number / FPS):
+                stream.push(frames[number % len(frames)], number / FPS)
 
-    def next_sample(self) -> None:
-        """Push frames until one completes a sample."""
-        samples = self._stream.samples
-        while self._stream.samples == samples:
-            now = self._number / FPS
-            if self._stream.wants(now):
-                self._stream.push(self._frames[self._number % len(self._frames)], now)
-            self._number += 1
+    return push
 
 
 def main() -> int:
@@ -72,23 +70,24 @@ def main() -> int:
 
     cv2.setNumThreads(args.threads)
     frames = moving_scene(args.width, args.height)
-    costs = [Costs(name, frames, args.threads, args.runtime) for name in args.bundles]
+    bundles = [edgevid.load(name, num_threads=args.threads, runtime=args.runtime) for name in args.bundles]
     cnn = open_cnn(find_extractor(), num_threads=args.threads, runtime=args.runtime)
     cnn.embed_picture(frames[0])
-    calls = {"invoke": cnn.model._interpreter.invoke, **{cost.name: cost.next_sample for cost in costs}}
-    warmup = 2 * max(cost.recognizer.num_samples for cost in costs)
+    pushers = {bundle.name: sample_pusher(bundle.open_stream(), frames) for bundle in bundles}
+    calls = {"invoke": cnn.model._interpreter.invoke, **pushers}
+    warmup = 2 * max(bundle.num_samples for bundle in bundles)
     times = time_in_turn(calls, args.samples, warmup)
     invoke = latency_fields(times["invoke"])
     print(f"{'bare invoke()':22} median {invoke['median_ms']:7.3f} ms")
     result = {}
-    for cost in costs:
-        fields = latency_fields(times[cost.name])
+    for name in pushers:
+        fields = latency_fields(times[name])
         ratio = fields["median_ms"] / invoke["median_ms"]
         steadiness = fields["p95_ms"] / fields["median_ms"]
         print(
-            f"{cost.name:22} median {fields['median_ms']:7.3f} ms, {ratio:5.2f} invokes; 95th percentile {steadiness:.2f} medians"
+            f"{name:22} median {fields['median_ms']:7.3f} ms, {ratio:5.2f} invokes; 95th percentile {steadiness:.2f} medians"
         )
-        result[cost.name] = {"latency": fields, "invokes": round(ratio, 3)}
+        result[name] = {"latency": fields, "invokes": round(ratio, 3)}
     frame_size = [args.width, args.height]
     save(
         {

@@ -137,9 +137,7 @@ class TestDefaultBundle:
         )
         answer = motion_recognizer.classify(np.repeat(moving_frames(38, 64, 48), 5, axis=0))  # 38 samples
         assert len(answers) == 3
-        np.testing.assert_allclose(
-            [*answer.probabilities, answer.none], np.mean(answers, axis=0), atol=1e-6
-        )
+        np.testing.assert_allclose([*answer.probabilities, answer.none], np.mean(answers, axis=0), atol=1e-6)
         assert np.ptp(answers, axis=0).max() > 1e-4, "the windows are not told apart: the test shows nothing"
 
     def test_threads_get_what_one_thread_gets(self, default_recognizer: edgevid.Recognizer):

@@ -19,6 +19,7 @@ from edgevid.tflite.interpreter import runtimes
 
 THESIS = "exercises10-thesis"
 
+
 @pytest.fixture
 def copied_models(tmp_path, monkeypatch):
     """The shipped models in a folder that a test may damage."""
