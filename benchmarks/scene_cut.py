@@ -34,7 +34,7 @@ from edgevid.errors import EdgevidError
 from edgevid.sampling import SampleSpec, StreamSampler
 from edgevid.sources import VideoFile
 
-THRESHOLDS = [round(0.2 + 0.01 * k, 2) for k in range(26)]
+THRESHOLDS = [round(0.005 * k, 3) for k in range(4, 92)]
 RESAMPLES = 2000
 # More than the detector remembers: what lay before changes nothing.
 TAIL = 8

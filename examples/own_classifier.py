@@ -1,4 +1,4 @@
-"""A classifier of your own on the shipped embedder: the nearest mean of the classes, learned from one clip of each.
+"""A classifier of your own on a shipped bundle's embedder: the nearest mean of the classes, learned from one clip of each.
 
     python examples/own_classifier.py FOLDER CLIP
 
@@ -35,7 +35,7 @@ class NearestMean(Classifier):
 
 def main(folder: Path, clip: Path) -> None:
     labels = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    with edgevid.load() as shipped:
+    with edgevid.load("exercises10-thesis") as shipped:  # it looks at whole frames, one by one
         means = []
         for label in labels:
             windows = [embed_clip(shipped.embedders, path, shipped.spec) for path in sorted((folder / label).iterdir())]

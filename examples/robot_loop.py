@@ -23,7 +23,7 @@ def main(source: str) -> int:
         print(f"cannot open {source}", file=sys.stderr)
         return 1
     is_file = not source.isdigit()
-    stream = edgevid.load(threshold=0.6).open_stream()
+    stream = edgevid.load().open_stream()
     while capture.grab():
         # Any clock that does not run backwards will do: the file's own, or the monotonic one.
         now = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 if is_file else time.monotonic()

@@ -46,8 +46,22 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def recognizer() -> Iterator[edgevid.Recognizer]:
-    """The shipped bundle, opened once for all tests, on one thread."""
+    """The bundle of the thesis's form, opened once for all tests, on one thread: a network of the frame and a GRU."""
+    with edgevid.load("exercises10-thesis", num_threads=1) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def default_recognizer() -> Iterator[edgevid.Recognizer]:
+    """The default bundle, on one thread."""
     with edgevid.load(num_threads=1) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def motion_recognizer() -> Iterator[edgevid.Recognizer]:
+    """The cheapest of the bundles taught on motion: it runs no network on the frames."""
+    with edgevid.load("exercises10-motion", num_threads=1) as opened:
         yield opened
 
 

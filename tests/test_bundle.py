@@ -14,7 +14,16 @@ from support.videos import moving_frames
 
 import edgevid
 from edgevid import BundleError, open_bundle
-from edgevid.bundles import bundle, find_extractor, models_folder, networks, sha256_of, shipped_bundles
+from edgevid.bundles import (
+    UNIFORM,
+    WINDOWS,
+    bundle,
+    find_extractor,
+    models_folder,
+    networks,
+    sha256_of,
+    shipped_bundles,
+)
 from edgevid.calibration import Calibration
 from edgevid.classifiers import Classifier, RecurrentClassifier, Statistics, StatisticsClassifier
 from edgevid.classifiers.ridge import fit_statistics
@@ -22,14 +31,15 @@ from edgevid.embedders import Array, CnnEmbedder, Embedder, Embedding, FrameDiff
 from edgevid.sampling import Sample, Track
 
 EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
+THESIS = "exercises10-thesis"
 
 
 class Copy:
-    """A copy of the shipped bundle, with its extractor inside, to damage."""
+    """A copy of the thesis's bundle, with its extractor inside, to damage."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.copytree(models_folder() / "exercises10", folder)
+        shutil.copytree(models_folder() / THESIS, folder)
         for suffix in (".tflite", ".json"):
             shutil.copy(models_folder() / (EXTRACTOR + suffix), folder)
         self.card, self.extractor_card = folder / "card.json", folder / f"{EXTRACTOR}.json"
@@ -174,6 +184,28 @@ def test_labels_that_do_not_match_the_output_are_found_on_loading(copy: Copy, la
         edgevid.load(copy.folder, num_threads=1)
 
 
+def test_of_a_bundle_with_none_the_labels_and_one_more_are_counted(tmp_path: Path):
+    folder = shutil.copytree(models_folder() / "exercises10-motion", tmp_path / "mine")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, "none": False}))
+    with pytest.raises(BundleError, match=r"mine names 10 labels, but its classifier has 11 outputs; restore the card"):
+        edgevid.load(folder, num_threads=1)
+    (folder / "card.json").write_text(json.dumps({**card, "labels": card["labels"][1:]}))
+    with pytest.raises(BundleError, match="mine names 9 labels and none, but its classifier has 11 outputs"):
+        edgevid.load(folder, num_threads=1)
+
+
+def test_damage_of_any_file_of_the_default_bundle_is_found(tmp_path: Path):
+    folder = shutil.copytree(models_folder() / "exercises10", tmp_path / "mine")
+    for file in open_bundle(folder).classifier.files:
+        whole = file.read_bytes()
+        flip_a_byte(file)
+        with pytest.raises(BundleError, match=f"{file.name} is damaged or was replaced"):
+            open_bundle(folder)
+        file.write_bytes(whole)
+    assert open_bundle(folder).name == "exercises10"
+
+
 def test_classifier_for_other_embeddings_is_found_on_loading(copy: Copy, monkeypatch: pytest.MonkeyPatch):
     real = edgevid.recognizer.open_classifier
 
@@ -200,7 +232,7 @@ def test_bundle_opens_by_folder_card_string_and_relative_path(copy: Copy, monkey
     monkeypatch.chdir(copy.folder.parent)
     for where in (copy.folder, str(copy.folder), copy.card, "mine", "mine/card.json", Path("mine")):
         opened = open_bundle(where)
-        assert opened.name == "exercises10"
+        assert opened.name == THESIS
         assert opened.classifier.files[0].samefile(copy.classifier)
         assert opened.networks[0].path.samefile(copy.extractor)
 
@@ -246,7 +278,28 @@ class TestShipped:
         assert (len(opened.labels), opened.num_samples) == (10, 25)
         assert opened.labels == tuple(sorted(opened.labels))
         assert 1 < opened.window_seconds < 20
+        assert opened.clips == WINDOWS
+        assert opened.min_filled == pytest.approx(10 / 25)
+        assert opened.none is True
+        assert [network.name for network in opened.networks] == ["mobilenet_v2_1.0_224_block13_uint8"]
+        assert len(opened.embedders) == 3
+        kinds = {part.kind for part in opened.classifier.parts} or {opened.classifier.kind}
+        assert "statistics" in kinds
+
+    def test_the_thesis_is_there_and_whole(self):
+        opened = open_bundle(THESIS)
+        assert (len(opened.labels), opened.num_samples, opened.clips) == (10, 25, UNIFORM)
+        assert opened.classifier.kind == "recurrent"
+        assert (opened.min_filled, opened.none) == (1.0, False)
         assert [network.name for network in opened.networks] == [EXTRACTOR]
+
+    def test_all_know_the_same_actions(self):
+        assert shipped_bundles() == ["exercises10", "exercises10-light", "exercises10-motion", THESIS]
+        assert len({open_bundle(name).labels for name in shipped_bundles()}) == 1
+        for name in shipped_bundles():
+            opened = open_bundle(name)
+            assert opened.none is (name != THESIS)
+            assert opened.calibration.unknown_threshold > 0
 
     def test_opened_bundle_cannot_be_changed(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -442,8 +495,8 @@ class TestFormat2:
 
 class TestFormat1:
     def test_it_reads_as_format_2(self):
-        opened = open_bundle()
-        assert opened.card["format"] in (1, 2)
+        opened = open_bundle(THESIS)
+        assert opened.card["format"] == 1
         assert (opened.num_samples, opened.classifier.kind) == (25, "recurrent")
         (entry,) = opened.embedders
         assert entry.identity == {"kind": "cnn", "network": opened.networks[0].sha256}

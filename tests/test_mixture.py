@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import edgevid
-from edgevid.bundles import sha256_of
+from edgevid.bundles import find_extractor, sha256_of
 from edgevid.calibration import calibrated
 from edgevid.classifiers import (
     Classifier,
@@ -176,7 +176,7 @@ def bundle(tmp_path: Path, statistics: StatisticsClassifier) -> Path:
     folder.mkdir()
     shutil.copy(DATA / "gru.tflite", folder / "classifier.tflite")
     statistics.save(folder / "classifier.npz")
-    extractor = edgevid.open_bundle().networks[0]
+    extractor = find_extractor()
     files = [("recurrent", "classifier.tflite", 0.75), ("statistics", "classifier.npz", 0.25)]
     parts: list[dict[str, Any]] = [
         {"kind": kind, "file": file, "sha256": sha256_of(folder / file), "weight": weight}

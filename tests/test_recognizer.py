@@ -106,6 +106,66 @@ class TestClassify:
             recognizer.classify(clip)
 
 
+class TestDefaultBundle:
+    """Its clips are classified window by window, as a stream over them would be, and it tells none of its actions."""
+
+    def test_a_clip(self, default_recognizer: edgevid.Recognizer, make_video):
+        path = make_video("clip.mp4", moving_frames(8), fps=10)
+        answer = default_recognizer.classify(path)
+        assert answer.probabilities.shape == (10,)
+        assert 0 < answer.none < 1
+        assert answer.probabilities.sum() + answer.none == pytest.approx(1, abs=1e-5)
+        assert answer.label in default_recognizer.labels
+        assert answer.accepted is (answer.score >= max(answer.none, default_recognizer.threshold))
+        # 5 samples a second: the last is the frame taken at 0.6 s
+        assert (answer.start_timestamp, answer.timestamp) == pytest.approx((0.0, 0.6), abs=1e-3)
+        assert answer.window_filled == 1.0
+        np.testing.assert_array_equal(default_recognizer.classify(str(path)).probabilities, answer.probabilities)
+
+    def test_frames_count_as_25_a_second(self, default_recognizer: edgevid.Recognizer, frames: np.ndarray):
+        expected = default_recognizer.classify(frames[:8])
+        for clip in (list(frames[:8]), deque(frames[:8])):
+            answer = default_recognizer.classify(clip)
+            np.testing.assert_array_equal(answer.probabilities, expected.probabilities)
+        assert (expected.start_timestamp, expected.timestamp) == pytest.approx((0.0, 0.2))
+
+    def test_a_long_clip_is_the_mean_of_its_windows(self, motion_recognizer: edgevid.Recognizer, monkeypatch):
+        answers: list[np.ndarray] = []
+        predict = motion_recognizer.classifier.predict
+        monkeypatch.setattr(
+            motion_recognizer.classifier, "predict", lambda window: answers.append(predict(window)) or answers[-1]
+        )
+        answer = motion_recognizer.classify(np.repeat(moving_frames(38, 64, 48), 5, axis=0))  # 38 samples
+        assert len(answers) == 3
+        np.testing.assert_allclose([*answer.probabilities, answer.none], np.mean(answers, axis=0), atol=1e-6)
+        assert np.ptp(answers, axis=0).max() > 1e-4, "the windows are not told apart: the test shows nothing"
+
+    def test_threads_get_what_one_thread_gets(self, default_recognizer: edgevid.Recognizer):
+        clips = [moving_frames(11, 64, 48, seed=seed) for seed in range(3)]
+        expected = [default_recognizer.classify(clip).probabilities for clip in clips]
+        assert len({probabilities.tobytes() for probabilities in expected}) == 3
+        results: dict[int, np.ndarray] = {}
+
+        def work(k: int) -> None:
+            results[k] = default_recognizer.classify(clips[k]).probabilities
+
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        for k in range(3):
+            np.testing.assert_array_equal(results[k], expected[k])
+
+    def test_the_threshold_is_the_bundles(self, default_recognizer: edgevid.Recognizer):
+        assert default_recognizer.threshold == default_recognizer.bundle.calibration.unknown_threshold > 0
+
+    def test_what_is_no_clip_is_refused(self, default_recognizer: edgevid.Recognizer):
+        for clip in ([], [None], np.zeros((2, 48, 64), np.uint8), {0: moving_frames(1)[0]}):
+            with pytest.raises(FrameError):
+                default_recognizer.classify(clip)
+
+
 class TestSharing:
     def test_8_threads_get_what_one_thread_gets(self, recognizer: edgevid.Recognizer):
         clips = [moving_frames(1, 64, 48, seed=seed) for seed in range(8)]
@@ -135,10 +195,11 @@ class TestSharing:
                 call()
         recognizer.close()
 
-    def test_an_opened_bundle_loads_as_its_name_does(self, recognizer: edgevid.Recognizer):
-        with edgevid.load(edgevid.open_bundle("exercises10"), num_threads=1) as other:
-            assert other.labels == recognizer.labels
-            assert other.window_seconds == recognizer.window_seconds
+    def test_an_opened_bundle_loads_as_its_name_does(self, motion_recognizer: edgevid.Recognizer):
+        with edgevid.load(edgevid.open_bundle("exercises10-motion"), num_threads=1) as other:
+            assert other.labels == motion_recognizer.labels
+            assert other.window_seconds == motion_recognizer.window_seconds
+            assert other.bundle == motion_recognizer.bundle
 
 
 class TestThreshold:

@@ -516,7 +516,7 @@ class TestStopping:
             "def told(prediction):\n"
             f"    {ending}\n"
             "early = edgevid.StreamOptions(window_seconds=0.5, min_filled=0)\n"
-            "runner = edgevid.load().start(sys.argv[1], on_prediction=told, stream=early)\n"
+            "runner = edgevid.load('exercises10-motion').start(sys.argv[1], on_prediction=told, stream=early)\n"
             "seen.wait()\n"
         )
         done = run_program(repository, code, clip)
@@ -526,7 +526,7 @@ class TestStopping:
     def test_an_error_that_nobody_asked_for_is_logged_before_the_program_ends(self, repository: Path):
         code = (
             "import edgevid\n"
-            "runner = edgevid.load().start('absent.mp4', on_prediction=print)\n"
+            "runner = edgevid.load('exercises10-motion').start('absent.mp4', on_prediction=print)\n"
             "while runner.running: pass\n"
         )
         done = run_program(repository, code)

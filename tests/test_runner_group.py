@@ -68,8 +68,10 @@ class TestEachByItself:
             assert all(getattr(item, "score", 1.0) == 1.0 for item in got[name])
             assert group.stats()[name].predictions == 29
 
-    def test_results_are_those_of_one_thread_alone(self, recognizer: edgevid.Recognizer):
+    @pytest.mark.parametrize("bundle", ["recognizer", "default_recognizer"])
+    def test_results_are_those_of_one_thread_alone(self, bundle: str, request: pytest.FixtureRequest):
         """The real networks, shared by three streams and a thread that classifies clips."""
+        recognizer: edgevid.Recognizer = request.getfixturevalue(bundle)
         clips = [[(k / 10, f) for k, f in enumerate(moving_frames(8, 64, 48, seed=s))] for s in range(3)]
         options = StreamOptions(window_seconds=2.5, min_filled=0.0)
         alone = [[p.probabilities for p in recognizer.stream(clip, options)] for clip in clips]

@@ -195,6 +195,18 @@ class TestParity:
             clip = recognizer.classify(used[k : k + 25])
             np.testing.assert_allclose(streamed[k].probabilities, clip.probabilities, atol=TOLERANCE)
 
+    def test_of_the_default_bundle_from_10_samples_on(self, default_recognizer: edgevid.Recognizer, make_video):
+        path = make_video("clip.avi", moving_frames(23), 10.0)
+        whole = default_recognizer.classify(path)
+        streamed = list(default_recognizer.stream(path))
+        assert [prediction.timestamp for prediction in streamed] == pytest.approx([1.8, 2.0, 2.2], abs=1e-3)
+        assert [prediction.window_filled for prediction in streamed] == pytest.approx([10 / 25, 11 / 25, 12 / 25])
+        for prediction in streamed:
+            assert prediction.probabilities.sum() + prediction.none == pytest.approx(1, abs=1e-5)
+            assert prediction.region is None or 0 <= prediction.region.left < prediction.region.right <= 1
+        np.testing.assert_allclose(streamed[-1].probabilities, whole.probabilities, atol=TOLERANCE)
+        assert streamed[-1].none == pytest.approx(whole.none, abs=TOLERANCE)
+
     def test_window_that_is_partly_filled(self, recognizer: edgevid.Recognizer):
         frames, stream = moving_frames(4), recognizer.open_stream(StreamOptions(min_filled=0))
         for k, frame in enumerate(frames):

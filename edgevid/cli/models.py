@@ -150,9 +150,12 @@ def _extractor_record(extractor: ExtractorFile) -> dict[str, Any]:
 
 
 def headline_accuracy(card: Mapping[str, Any]) -> Optional[tuple[str, dict[str, Any]]]:
-    """What a card's accuracy was measured on, and the figure: test clips, else validation clips, else None."""
+    """What a card's accuracy was measured on, and the figure; None where the card has none.
+
+    Test clips go before validation clips, and these before groups that were held out in turn.
+    """
     measured = card.get("accuracy")
-    for split in ("test", "validation"):
+    for split in ("test", "validation", "cross-validation"):
         entry = measured.get(split) if isinstance(measured, dict) else None
         share = entry.get("accuracy") if isinstance(entry, dict) else None
         if isinstance(share, dict) and _is_share(share):

@@ -16,6 +16,8 @@ from edgevid.errors import EdgevidError
 from edgevid.outputs.drawing.video_writer import VideoWriter
 from edgevid.stream import Stream
 
+MOTION = ("--bundle", "exercises10-motion")  # the cheapest, where any bundle will do
+
 
 def read(path: Path) -> tuple[int, tuple[int, ...], float]:
     """Number of frames, shape of one, frames a second."""
@@ -55,10 +57,34 @@ def test_where_nothing_is_recognised_it_says_so_and_what_to_try(call, clip, tmp_
         "edgevid teach",
     ):
         assert piece in outcome.out
-    outcome = call("demo", clip, "-o", tmp_path / "out", "--threshold", 0.0)
+    outcome = call("demo", clip, "-o", tmp_path / "out", "--bundle", "exercises10-thesis", "--threshold", 0.0)
     assert outcome.code == 0
-    assert "none of the 10 actions that exercises10 knows, 0.0 s of the " in outcome.out
+    assert "none of the 10 actions that exercises10-thesis knows, 0.0 s of the 2.0 s judged (0%)" in outcome.out
     assert "edgevid teach" not in outcome.out
+
+
+def test_it_judges_from_when_the_bundle_was_trained_to(call, make_video, tmp_path):
+    """The default bundle from 10 of its 25 samples on; the thesis's takes a short video for a clip, and judges all of it."""
+    path = make_video("short.avi", moving_frames(24, 64, 48), 10.0)
+    outcome = call("demo", path, "-o", tmp_path / "out", "--threshold", 1.0)
+    assert " of the 0.6 s judged (100%)" in outcome.out
+    assert "Not judged:       the first 1.8 s, in which the window filled" in outcome.out
+    outcome = call("demo", path, "-o", tmp_path / "out", "--threshold", 1.0, "--bundle", "exercises10-thesis")
+    # its 25th sample is taken with the frame at 2.3 s
+    assert " of the 0.1 s judged (100%)" in outcome.out
+
+
+def test_the_threshold_is_the_bundles_unless_another_is_given(call, brief, tmp_path, monkeypatch, motion_recognizer):
+    seen = []
+
+    def judge(recognizer, *args, **options):
+        seen.append(recognizer.threshold)
+        raise EdgevidError("That is all.")
+
+    monkeypatch.setattr("edgevid.cli.demo.annotate", judge)
+    for options in ((), ("--threshold", 0.75)):
+        assert call("demo", brief, "-o", tmp_path / "out", *MOTION, *options).code == 1
+    assert seen == [motion_recognizer.threshold, 0.75]
 
 
 def test_on_its_own_clip_it_says_what_the_clip_does_not_show(call, clip, tmp_path, monkeypatch):
@@ -79,7 +105,7 @@ def test_on_its_own_clip_it_says_what_the_clip_does_not_show(call, clip, tmp_pat
 )
 def test_odd_videos(call, make_video, tmp_path, width, height, number, fps):
     path = make_video("odd.mp4", moving_frames(number, width, height), fps)
-    outcome = call("demo", path, "-o", tmp_path / "out")
+    outcome = call("demo", path, "-o", tmp_path / "out", *MOTION)
     assert outcome.code == 0, outcome.err
     frames, shape, rate = read(tmp_path / "out" / "odd.annotated.mp4")
     assert frames == number
@@ -89,7 +115,7 @@ def test_odd_videos(call, make_video, tmp_path, width, height, number, fps):
 
 def test_a_second_run_replaces_the_first(call, brief, tmp_path):
     for _ in range(2):
-        assert call("demo", brief, "-o", tmp_path / "out").code == 0
+        assert call("demo", brief, "-o", tmp_path / "out", *MOTION).code == 0
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
@@ -109,7 +135,7 @@ def test_nothing_partial_is_left_when_it_fails(call, brief, tmp_path, monkeypatc
         monkeypatch.setattr(VideoWriter, "finish", fail)
     else:
         monkeypatch.setattr("edgevid.outputs.drawing.annotate.draw_timeline", fail)
-    outcome = call("demo", brief, "-o", tmp_path / "out")
+    outcome = call("demo", brief, "-o", tmp_path / "out", *MOTION)
     assert outcome.code == 1
     assert "It failed midway." in outcome.err
     assert not (tmp_path / "out").exists()
@@ -117,14 +143,14 @@ def test_nothing_partial_is_left_when_it_fails(call, brief, tmp_path, monkeypatc
 
 def test_older_results_survive_a_failure(call, brief, tmp_path, monkeypatch):
     folder = tmp_path / "out"
-    assert call("demo", brief, "-o", folder).code == 0
+    assert call("demo", brief, "-o", folder, *MOTION).code == 0
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     def fail(*args, **options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("edgevid.outputs.drawing.annotate.draw_timeline", fail)
-    outcome = call("demo", brief, "-o", folder)
+    outcome = call("demo", brief, "-o", folder, *MOTION)
     assert outcome.code == 1
     assert "No space left" in outcome.err
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -134,7 +160,7 @@ def test_older_results_survive_a_failure(call, brief, tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_partial_is_left_when_it_is_ended(spawn, long_clip, tmp_path, number):
     folder = tmp_path / "out"
-    process = spawn("demo", long_clip, "-o", folder)
+    process = spawn("demo", long_clip, "-o", folder, *MOTION)
     deadline = time.monotonic() + 30
     while not (folder.exists() and any(folder.iterdir())) and time.monotonic() < deadline:
         time.sleep(0.05)

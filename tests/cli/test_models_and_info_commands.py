@@ -11,11 +11,13 @@ import PIL
 import pytest
 
 import edgevid
-from edgevid.bundles import models_folder, open_bundle
+from edgevid.bundles import models_folder, open_bundle, shipped_bundles
 from edgevid.cli import info
 from edgevid.cli.models import headline_accuracy
 from edgevid.tflite import probe
 from edgevid.tflite.interpreter import runtimes
+
+THESIS = "exercises10-thesis"
 
 
 @pytest.fixture
@@ -30,12 +32,31 @@ def copied_models(tmp_path, monkeypatch):
 
 def test_models_lists_what_is_there(call):
     outcome = call("models")
-    bundle = open_bundle("exercises10")
     assert outcome.code == 0
-    for piece in ("exercises10", str(len(bundle.labels)), bundle.networks[0].name, "MB"):
-        assert piece in outcome.out
-    _, share = headline_accuracy(bundle.card)
-    assert f"{share['value'] * 100:.1f} %" in outcome.out
+    lines = {line.split()[0]: line for line in outcome.out.splitlines() if line}
+    assert len(shipped_bundles()) == 4
+    for name in shipped_bundles():
+        bundle = open_bundle(name)
+        measured_on, share = headline_accuracy(bundle.card)
+        networks = [network.name for network in bundle.networks]
+        for piece in (f" {len(bundle.labels)} ", f"{share['value'] * 100:.1f} %", measured_on, "MB", *networks):
+            assert piece in lines[name]
+    assert "flow-histogram (region)" in lines["exercises10"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "measured_on"),
+    [
+        (["validation", "test", "cross-validation"], "test"),
+        (["cross-validation", "validation"], "validation"),
+        (["cross-validation"], "cross-validation"),
+    ],
+)
+def test_the_accuracy_that_is_told_first(splits, measured_on):
+    share = {"value": 0.5, "hits": 2, "n": 4, "wilson_95": [0.15, 0.85]}
+    told = headline_accuracy({"accuracy": {split: {"accuracy": {**share, "n": len(split)}} for split in splits}})
+    assert told == (measured_on, {**share, "n": len(measured_on)})
+    assert headline_accuracy({"accuracy": {"guessed": {"accuracy": share}}}) is None
 
 
 def test_models_in_the_users_folder_are_listed_and_a_damaged_one_is_a_failure(call, tmp_path, monkeypatch):
@@ -62,14 +83,14 @@ def test_models_in_the_users_folder_are_listed_and_a_damaged_one_is_a_failure(ca
 
 def test_models_under_a_shipped_name_are_listed_and_verified_themselves(call, tmp_path, monkeypatch):
     name = "mobilenet_v2_1.0_224_uint8"
-    shutil.copytree(models_folder() / "exercises10", tmp_path / "exercises10")
+    shutil.copytree(models_folder() / THESIS, tmp_path / THESIS)
     for suffix in (".json", ".tflite"):
         shutil.copy(models_folder() / f"{name}{suffix}", tmp_path)
     monkeypatch.setenv("EDGEVID_MODELS", str(tmp_path))
     outcome = call("models")
     assert outcome.code == 0
     assert str(tmp_path / f"{name}.tflite") in outcome.out
-    for file in (tmp_path / f"{name}.tflite", tmp_path / "exercises10" / "classifier.tflite"):
+    for file in (tmp_path / f"{name}.tflite", tmp_path / THESIS / "classifier.tflite"):
         with file.open("ab") as damaged:
             damaged.write(b"x")
     outcome = call("models")
@@ -85,7 +106,10 @@ def test_models_as_json(call):
     assert bundle["kind"] == "bundle"
     assert len(bundle["labels"]) == 10
     assert bundle["accuracy"]["n"] > 0
-    assert by_name[bundle["embedders"][0]]["kind"] == "extractor"
+    assert len(bundle["embedders"]) == 3
+    assert bundle["embedders"][0] == "motion-region of mobilenet_v2_1.0_224_block13_uint8"
+    assert by_name["mobilenet_v2_1.0_224_block13_uint8"]["kind"] == "extractor"
+    assert by_name[by_name[THESIS]["embedders"][0]]["kind"] == "extractor"
 
 
 def test_a_card_can_be_read(call):
@@ -136,7 +160,7 @@ def test_an_unknown_model_is_a_failure(call):
 
 
 def test_a_damaged_bundle_is_a_failure_of_models_and_a_line_of_info(call, copied_models):
-    with (copied_models / "exercises10" / "classifier.tflite").open("ab") as file:
+    with open_bundle(copied_models / "exercises10").classifier.files[0].open("ab") as file:
         file.write(b"x")
     outcome = call("models")
     assert outcome.code == 1

@@ -31,18 +31,25 @@ from edgevid.events import Counted, Ended, Event
 from edgevid.runner import runner_group
 from edgevid.sources import VideoFile
 
-# On any classifier something begins with the first prediction and goes on to the end.
-ALWAYS = ("--threshold", 0, "--enter", 0.05, "--exit", 0, "--min-seconds", 0)
-QUICK = ("--window-seconds", 0.5, "--min-filled", 0, "--threads", 1)
+THESIS = ("--bundle", "exercises10-thesis")
+MOTION = ("--bundle", "exercises10-motion")  # the cheapest, where any bundle will do
+# On this classifier, which knows no "none", something begins with the first prediction and goes on to the end.
+ALWAYS = (*THESIS, "--threshold", 0, "--enter", 0.05, "--exit", 0, "--min-seconds", 0)
+QUICK = (*MOTION, "--window-seconds", 0.5, "--min-filled", 0, "--threads", 1)
 
 
-def test_json_lines_are_what_the_library_answers(call, clip, recognizer):
+def test_json_lines_are_what_the_library_answers(call, clip, default_recognizer):
     outcome = call("stream", clip, "--json", "--window-seconds", 1.0, "--threads", 1, "--top", 2)
-    expected = list(recognizer.stream(clip, StreamOptions(window_seconds=1.0)))
+    expected = list(default_recognizer.stream(clip, StreamOptions(window_seconds=1.0)))
     records = [json.loads(line) for line in outcome.out.splitlines()]
     assert outcome.code == 0
-    assert len(records) == len(expected) == 3
+    # the third frame completes the 10 samples of a first prediction
+    assert len(records) == len(expected) == 4
+    assert records[0]["window_filled"] < records[-1]["window_filled"] == 1.0
     for record, prediction in zip(records, expected):
+        assert record["none"] == pytest.approx(prediction.none, abs=1e-4)
+        assert record["accepted"] is prediction.accepted
+        assert record["region"] == (prediction.region and prediction.region.as_list())
         assert record["timestamp"] == pytest.approx(prediction.timestamp)
         assert record["label"] == prediction.label
         assert record["score"] == pytest.approx(prediction.score, abs=1e-4)
@@ -75,10 +82,10 @@ def test_a_video_shorter_than_the_window_is_explained(call, clip):
 
 
 def test_limits(call, long_clip):
-    outcome = call("stream", long_clip, "--window-seconds", 1, "--max-predictions", 4)
+    outcome = call("stream", long_clip, *MOTION, "--window-seconds", 1, "--max-predictions", 4)
     assert outcome.code == 0
     assert len(outcome.out.splitlines()) == 4
-    outcome = call("stream", long_clip, "--window-seconds", 1, "--max-seconds", 2, "--json")
+    outcome = call("stream", long_clip, *MOTION, "--window-seconds", 1, "--max-seconds", 2, "--json")
     assert outcome.code == 0
     assert json.loads(outcome.out.splitlines()[-1])["timestamp"] < 2
 
@@ -88,7 +95,7 @@ def test_limits(call, long_clip):
 def test_a_signal_ends_it_cleanly(spawn, long_clip, number):
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup, and it would inherit that
     try:
-        process = spawn("stream", long_clip, "--json", "--window-seconds", 1)
+        process = spawn("stream", long_clip, *MOTION, "--json", "--window-seconds", 1)
     finally:
         signal.signal(signal.SIGHUP, before)
     first = process.stdout.readline()
@@ -104,7 +111,7 @@ def test_a_signal_ends_it_cleanly(spawn, long_clip, number):
 
 
 def test_lines_come_at_once_and_a_reader_that_leaves_is_no_error(spawn, long_clip):
-    process = spawn("stream", long_clip, "--json", "--window-seconds", 1)
+    process = spawn("stream", long_clip, *MOTION, "--json", "--window-seconds", 1)
     assert json.loads(process.stdout.readline())["label"]
     assert process.poll() is None  # the video is not over: the line was not held back
     process.stdout.close()
@@ -132,7 +139,7 @@ def test_a_camera_that_stops_gives_summary_and_failure(call, monkeypatch, clip):
                     raise SourceError("The camera stopped.")
 
     monkeypatch.setattr("edgevid.sources.opening.open_source", Stopping)
-    outcome = call("stream", clip, "--min-filled", 0, "--json")
+    outcome = call("stream", clip, *MOTION, "--min-filled", 0, "--json")
     assert outcome.code == 1
     assert json.loads(outcome.out.splitlines()[-1])["latency_ms"] > 8000  # since the frame was taken
     assert "predictions/s" in outcome.err
@@ -209,7 +216,8 @@ class TestEvents:
         assert [json.loads(line).get("event") for line in outcome.out.splitlines()] == [None] * 3
 
     def test_smoothing_is_that_of_the_library(self, call, clip, recognizer):
-        outcome = call("stream", clip, "--json", "--window-seconds", 1, "--smoothing", "mean:2", "--threads", 1)
+        options = ("--window-seconds", 1, "--smoothing", "mean:2", "--threads", 1)
+        outcome = call("stream", clip, *THESIS, "--json", *options)
         expected = list(recognizer.stream(clip, StreamOptions(window_seconds=1.0), smoothing="mean:2"))
         plain = recognizer.stream(clip, StreamOptions(window_seconds=1.0))
         scores = [json.loads(line)["score"] for line in outcome.out.splitlines()]
@@ -224,13 +232,13 @@ class TestEvents:
         )
         path = make_video("cut.avi", moving_frames(40, 64, 48), 10.0)
         for options, predictions in (((), 16), (("--reset-on-cut",), 1)):
-            outcome = call("stream", path, "--window-seconds", 2.5, "--json", *options)
+            outcome = call("stream", path, *THESIS, "--window-seconds", 2.5, "--json", *options)
             assert len(outcome.out.splitlines()) == predictions
 
 
 class TestSeveralSources:
     def test_each_is_named_and_gives_what_it_gives_alone(self, call, clip, brief):
-        options = ("--window-seconds", 1, "--min-filled", 0, "--json", "--threads", 1)
+        options = (*MOTION, "--window-seconds", 1, "--min-filled", 0, "--json", "--threads", 1)
         alone = [call("stream", path, *options).out.splitlines() for path in (clip, brief)]
         outcome = call("stream", clip, brief, clip, *options)
         assert outcome.code == 0
@@ -244,12 +252,12 @@ class TestSeveralSources:
         assert f"{brief}: mean latency" in outcome.err
 
     def test_text_names_the_source(self, call, clip, brief):
-        outcome = call("stream", clip, brief, "--window-seconds", 1, "--min-filled", 0)
+        outcome = call("stream", clip, brief, *MOTION, "--window-seconds", 1, "--min-filled", 0)
         assert {line.split()[2] for line in outcome.out.splitlines()} == {str(clip), str(brief)}
 
     def test_one_that_does_not_open_does_not_stop_the_others_and_is_a_failure(self, call, clip, tmp_path):
         absent = tmp_path / "absent.mp4"
-        outcome = call("stream", absent, clip, "--window-seconds", 1, "--json")
+        outcome = call("stream", absent, clip, *MOTION, "--window-seconds", 1, "--json")
         assert outcome.code == 1
         assert {json.loads(line)["source"] for line in outcome.out.splitlines()} == {str(clip)}
         assert f"edgevid stream: {absent}: No such file" in outcome.err
@@ -289,7 +297,7 @@ class TestSlowReader:
 
         monkeypatch.setattr("edgevid.sources.opening.open_source", lambda source: camera)
         monkeypatch.setattr(stream_command, "Lines", Slow)
-        outcome = call("stream", 0, "--json", "--min-filled", 0, "--max-predictions", 60)
+        outcome = call("stream", 0, *MOTION, "--json", "--min-filled", 0, "--max-predictions", 60)
         assert outcome.code == 0
         assert 2 <= len(lines) < 60
         assert json.loads(lines[1])["timestamp"] - json.loads(lines[0])["timestamp"] > 1  # the newest, not the next
@@ -298,7 +306,7 @@ class TestSlowReader:
 
     def test_of_a_file_all_are_printed(self, call, monkeypatch, make_video):
         path = make_video("clip.avi", moving_frames(40, 64, 48), 10.0)
-        options = ("--json", "--min-filled", 0, "--window-seconds", 2.5)
+        options = (*MOTION, "--json", "--min-filled", 0, "--window-seconds", 2.5)
         expected = call("stream", path, *options).out.splitlines()
         lines = []
 
@@ -376,7 +384,7 @@ class TestSlowReader:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(stream_output, "_write_all", fail)
-        outcome = call("stream", clip, "--min-filled", 0)
+        outcome = call("stream", clip, *MOTION, "--min-filled", 0)
         assert outcome.code == 1
         assert outcome.err.endswith("edgevid stream: The output cannot be written: No space left on device.\n")
 
@@ -401,7 +409,7 @@ class TestInterrupts:
             return result
 
         monkeypatch.setattr(owner, name, interrupted)
-        outcome = call("stream", clip, "--window-seconds", 1)
+        outcome = call("stream", clip, *MOTION, "--window-seconds", 1)
         assert outcome.code == 0
         assert "Traceback" not in outcome.err
         assert reached(lambda: set(threading.enumerate()) <= threads)
@@ -431,7 +439,7 @@ class TestInterrupts:
     def test_one_that_comes_while_a_camera_opens_ends_it(self, spawn, number):
         with MjpegCamera() as camera:
             camera.silent.set()
-            process = spawn("stream", camera.url)
+            process = spawn("stream", camera.url, *MOTION)
             assert reached(lambda: camera.clients > 0, 60)
             asked = time.monotonic()
             process.send_signal(number)
@@ -463,7 +471,7 @@ class TestInterrupts:
             assert json.loads(rest.splitlines()[-1])["event"] == "ended"
             assert "captured" in errors
 
-    def test_the_process_has_what_it_had_before(self, call, clip, recognizer):
+    def test_the_process_has_what_it_had_before(self, call, clip, default_recognizer):
         call("stream", clip, "--window-seconds", 1)
         threads, files = threading.active_count(), open_files()
         for _ in range(3):
@@ -512,13 +520,13 @@ class TestWatching:
 
     def test_a_broker_that_is_not_there_is_told_and_stops_nothing(self, call, clip):
         pytest.importorskip("paho.mqtt")
-        outcome = call("stream", clip, "--window-seconds", 1, "--mqtt", "mqtt://127.0.0.1:9")
+        outcome = call("stream", clip, *MOTION, "--window-seconds", 1, "--mqtt", "mqtt://127.0.0.1:9")
         assert outcome.code == 0
-        assert len(outcome.out.splitlines()) == 3
+        assert len(outcome.out.splitlines()) == 4
 
     def test_a_page_that_cannot_be_served_is_a_failure(self, call, clip):
         pytest.importorskip("aiohttp")
-        outcome = call("stream", clip, "--serve", "192.0.2.1:8080")
+        outcome = call("stream", clip, *MOTION, "--serve", "192.0.2.1:8080")
         assert outcome.code == 1
         assert "that is no address of this machine" in outcome.err
 

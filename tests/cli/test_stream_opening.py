@@ -8,7 +8,7 @@ import signal
 import pytest
 from support.mjpeg import MjpegCamera
 
-QUICK = ("--window-seconds", 0.5, "--min-filled", 0, "--threads", 1)
+QUICK = ("--bundle", "exercises10-motion", "--window-seconds", 0.5, "--min-filled", 0, "--threads", 1)
 
 
 def test_a_camera_that_is_switched_on_later_joins_the_others(spawn):
@@ -31,7 +31,7 @@ def test_a_camera_that_is_switched_on_later_joins_the_others(spawn):
 def test_a_signal_ends_the_wait(spawn, number):
     with MjpegCamera() as camera:
         camera.unplug()
-        process = spawn("stream", camera.url, "--wait")
+        process = spawn("stream", camera.url, "--wait", *QUICK)
         assert "tried again" in process.stderr.readline()
         process.send_signal(number)
         assert process.communicate(timeout=60) == ("", "")

@@ -22,6 +22,7 @@ from edgevid.evaluation.significance import Bootstrap
 pytest.importorskip("sklearn", reason="evaluation needs the extra: pip install 'edgevid[evaluate]'")
 pytest.importorskip("matplotlib", reason="evaluation needs the extra: pip install 'edgevid[evaluate]'")
 
+THESIS = "exercises10-thesis"
 LABELS = ["JumpRope", "PullUps", "WallPushups"]
 QUICK = ["--bootstrap", "50", "--threads", "1"]
 
@@ -48,7 +49,7 @@ def data(tmp_path_factory) -> Path:
 def evaluated(data, tmp_path_factory) -> Path:
     output = tmp_path_factory.mktemp("out") / "evaluation"
     options = ["-o", str(output), "--streaming", "--classes", "PullUps,JumpRope"]
-    assert main(["evaluate", "exercises10", str(data), *options, *QUICK]) == 0
+    assert main(["evaluate", THESIS, str(data), *options, *QUICK]) == 0
     return output
 
 
@@ -71,9 +72,9 @@ def test_what_is_evaluated_is_what_classify_says(data, evaluated, recognizer):
 def test_metrics_say_what_was_measured_on_what(metrics):
     assert metrics["kind"] == "evaluation"
     assert metrics["edgevid_version"] == edgevid.__version__
-    assert metrics["bundle"]["name"] == "exercises10"
+    assert metrics["bundle"]["name"] == THESIS
     assert metrics["bundle"]["architecture"] == "gru"
-    assert metrics["bundle"]["units"] == edgevid.open_bundle().card["classifier"]["units"]
+    assert metrics["bundle"]["units"] == edgevid.open_bundle(THESIS).card["classifier"]["units"]
     assert metrics["data"]["name"] == "clips"
     assert metrics["data"]["split"] == "test"
     assert (metrics["data"]["clips"], metrics["data"]["groups"]) == (6, 6)
@@ -86,7 +87,7 @@ def test_metrics_say_what_was_measured_on_what(metrics):
     assert confusion.sum() == 6
     assert np.trace(confusion) == metrics["accuracy"]["hits"]
     assert metrics["command"] == (
-        "edgevid evaluate exercises10 clips --split test --streaming --classes PullUps,JumpRope --bootstrap 50"
+        f"edgevid evaluate {THESIS} clips --split test --streaming --classes PullUps,JumpRope --bootstrap 50"
     )
 
 
@@ -142,10 +143,10 @@ def test_matrices_whole_and_cut(evaluated, metrics):
 
 def test_tables_and_json_without_a_folder(data, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert main(["evaluate", "exercises10", str(data), "--split", "train", "--json", *QUICK]) == 0
+    assert main(["evaluate", THESIS, str(data), "--split", "train", "--json", *QUICK]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["data"]["split"] == "train"
-    assert main(["evaluate", "exercises10", str(data), "--top", "2", *QUICK]) == 0
+    assert main(["evaluate", THESIS, str(data), "--top", "2", *QUICK]) == 0
     text, errors = capsys.readouterr()
     assert "top-2 accuracy" in text
     assert "1 clip(s) cannot be read" in text
@@ -172,7 +173,7 @@ def outside(tmp_path_factory) -> Path:
 
 
 def test_clips_of_other_actions(data, outside, tmp_path, capsys):
-    bundle = shutil.copytree(edgevid.open_bundle().folder, tmp_path / "mine")
+    bundle = shutil.copytree(edgevid.open_bundle(THESIS).folder, tmp_path / "mine")
     card = json.loads((bundle / "card.json").read_text(encoding="utf-8"))
     with edgevid.load(bundle, num_threads=1) as opened:
         scores = [
@@ -206,9 +207,31 @@ def test_clips_of_other_actions(data, outside, tmp_path, capsys):
     assert str(outside.parent) not in page
 
 
+def test_a_bundle_that_tells_none_of_its_actions(data, outside, tmp_path, motion_recognizer):
+    output = tmp_path / "report"
+    options = ["--outside", str(outside), "--streaming", "-o", str(output)]
+    assert main(["evaluate", "exercises10-motion", str(data), *options, *QUICK]) == 0
+    metrics = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["bundle"]["architecture"] == motion_recognizer.bundle.card["classifier"]["architecture"]
+    assert metrics["bundle"]["extractor"] == "flow-histogram"
+    assert metrics["streaming"]["final"]["n"] == 6
+    with (output / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["path"]: row for row in csv.DictReader(file)}
+    for path, row in rows.items():
+        prediction = motion_recognizer.classify(data / path)
+        shares = [float(row[f"p:{label}"]) for label in motion_recognizer.labels]
+        assert shares == pytest.approx(prediction.probabilities.tolist(), abs=1e-6)
+        assert sum(shares) == pytest.approx(1 - prediction.none, abs=1e-5)
+    scores = [motion_recognizer.classify(path).score for path in sorted(outside.glob("*/*.mp4"))]
+    unknown = metrics["unknown"]
+    assert unknown["threshold"] == motion_recognizer.threshold
+    assert unknown["outside"]["rejected"]["hits"] == sum(score < motion_recognizer.threshold for score in scores)
+    assert unknown["outside"]["rejected"]["n"] == len(scores) == 4
+
+
 def test_errors_come_before_the_work(data, tmp_path, capsys):
     def error_of(*words: str) -> str:
-        assert main(["evaluate", "exercises10", *words]) == 1
+        assert main(["evaluate", THESIS, *words]) == 1
         return capsys.readouterr().err
 
     assert "no validation clips; they have: test, train" in error_of(str(data), "--split", "validation")
@@ -231,7 +254,7 @@ def test_errors_come_before_the_work(data, tmp_path, capsys):
 def test_without_scikit_learn_the_extra_is_named_at_once(data, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
     monkeypatch.setattr("edgevid.evaluation.evaluation.predict_clips", None)  # it is not come to
-    assert main(["evaluate", "exercises10", str(data)]) == 1
+    assert main(["evaluate", THESIS, str(data)]) == 1
     assert "edgevid[evaluate]" in capsys.readouterr().err
 
 

@@ -38,9 +38,9 @@ def test_dataset_evaluate_and_compare(make_video, tmp_path):
     described = run("dataset", data, "-o", tmp_path / "data")
     assert described.returncode == 0, described.stderr
     assert (tmp_path / "data" / "clips_per_class.png").is_file()
-    for name in ("one", "two"):
+    for name, bundle in (("one", "exercises10-thesis"), ("two", "exercises10-motion")):
         output = tmp_path / name
-        done = run("evaluate", "exercises10", data, "-o", output, "--streaming", "--bootstrap", 50, "--threads", 1)
+        done = run("evaluate", bundle, data, "-o", output, "--streaming", "--bootstrap", 50, "--threads", 1)
         assert done.returncode == 0, done.stderr
         assert json.loads((output / "metrics.json").read_text(encoding="utf-8"))["accuracy"]["n"] == 4
         assert (output / "report.html").is_file()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
+from ...bundles import UNIFORM
 from ...errors import SourceError
 from ...events import EventDetector, fresh_smoothing
 from ...prediction import NONE_OF_THESE, Prediction
@@ -49,19 +51,23 @@ def annotate(
         video_path: of the annotated copy, MP4.
         timeline_path: of the timeline, PNG.
         window_seconds: what one prediction is made of; default: what the bundle was trained for, or the whole video where
-            that is shorter.
+            that is shorter and the bundle was trained on whole clips.
         on_frame: called after each frame.
 
     Raises:
         SourceError: the video holds no frame. EdgevidError: a file cannot be written. OSError: likewise.
     """
     expected_seconds = video.declared_frames / video.fps
+    bundle = recognizer.bundle
     if window_seconds is None:
-        # A shorter video can never fill the window; to the classifier a clip is a window of its own length.
-        window_seconds = min(recognizer.window_seconds, expected_seconds or recognizer.window_seconds)
+        window_seconds = recognizer.window_seconds
+        if expected_seconds and (bundle is None or bundle.clips == UNIFORM):
+            # A shorter video can never fill the window; to the classifier a clip is a window of its own length.
+            window_seconds = min(window_seconds, expected_seconds)
+    needed = 1.0 if bundle is None else bundle.min_filled
     stream = recognizer.open_stream(StreamOptions(window_seconds=window_seconds, min_filled=_MIN_FILLED))
     palette, thumbnails = Palette(), Thumbnails(expected_seconds or 10.0)
-    model = "a model of your own" if recognizer.bundle is None else recognizer.name
+    model = "a model of your own" if bundle is None else recognizer.name
     predictions: list[Prediction] = []
     events, smoothing = EventDetector(recognizer.events.options), fresh_smoothing(recognizer.events.smoothing)
     writer: Optional[VideoWriter] = None
@@ -81,7 +87,9 @@ def annotate(
                 if smoothing is not None:
                     smoothing.reset()
             if prediction is not None:
-                predictions.append(prediction)
+                # a window counts as full where the bundle was trained to judge by it
+                filled = min(1.0, prediction.window_filled / needed) if needed else 1.0
+                predictions.append(replace(prediction, window_filled=filled))
                 events.update(prediction if smoothing is None else smoothing.update(prediction))
             newest = predictions[-1] if predictions else None
             writer.write(
