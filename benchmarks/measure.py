@@ -1,4 +1,4 @@
-"""Timing that the benchmarks share.
+"""What the benchmarks share: timing, intervals over groups, files of results.
 
 Machines are noisy, so what is compared is timed in turn, A B A B ..., in one process, and stated as a ratio. The fields
 are those of TensorFlow Lite's ``benchmark_model`` and LiteRT's ``benchmark_litert_model.py``.
@@ -10,11 +10,12 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
+from numpy.typing import NDArray
 
 import edgevid
 from edgevid.tflite.interpreter import select_runtime
@@ -46,6 +47,16 @@ def latency_fields(times: list[float]) -> dict[str, float]:
         "p95_ms": float(np.percentile(times, 95)),
         "num_runs": len(times),
     }
+
+
+def over_groups(right: Sequence[NDArray[np.bool_]], draws: int = 10_000, seed: int = 0) -> list[float]:
+    """95 % interval of the accuracy over groups: whole groups are drawn again, with replacement (percentile bootstrap)."""
+    hits, sizes = (np.array([measure(one) for one in right]) for measure in (np.sum, len))
+    drawn = np.random.default_rng(seed).integers(len(right), size=(draws, len(right)))
+    return [
+        round(float(bound), 4)
+        for bound in np.percentile(hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), (2.5, 97.5))
+    ]
 
 
 def environment(runtime: Optional[str] = None) -> dict[str, Any]:

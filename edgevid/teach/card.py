@@ -36,11 +36,13 @@ class HeldOut:
 
     Attributes:
         confusion: ``[K, K]`` of clips of the K actions: row = true class, column = best action.
+        right: of each of these clips, whether its best action is its own.
         known, others: the largest probability of an action, of each clip of the actions and of each that shows none of them.
         threshold: of that score, which 95 % of the known clips reach.
     """
 
     confusion: NDArray[np.int64]
+    right: NDArray[np.bool_]
     known: NDArray[np.float32]
     others: NDArray[np.float32]
     threshold: float
@@ -51,14 +53,15 @@ class HeldOut:
         actions = probabilities[:, : len(labels)]
         known = np.array([clip.label != NONE for clip in clips])
         truth = np.array([labels.index(clip.label) for clip in clips if clip.label != NONE])
-        confusion = confusion_matrix(truth, actions[known].argmax(axis=1), len(labels))
+        best = actions[known].argmax(axis=1)
+        confusion = confusion_matrix(truth, best, len(labels))
         scores = actions.max(axis=1)
-        return cls(confusion, scores[known], scores[~known], acceptance_threshold(scores[known]))
+        return cls(confusion, best == truth, scores[known], scores[~known], acceptance_threshold(scores[known]))
 
     @property
     def accuracy(self) -> Share:
         """Of the actions' clips, those whose best action is theirs."""
-        return Share(int(self.confusion.trace()), int(self.confusion.sum()))
+        return Share.of(self.right)
 
 
 def make_card(

@@ -1,0 +1,200 @@
+"""What each step brings and costs: accuracy on groups that were held out, network passes, bare runs of the network, size.
+
+    python benchmarks/pareto.py DATA --outside OUTSIDE --gru --bundles THESIS exercises10 --json pareto.json --markdown pareto.md
+
+Each step is taught as `edgevid teach` does it, on the training clips of DATA, into a folder that is deleted again. Each clip is
+told by a classifier that was not fitted on its group (six folds of whole groups); the interval draws whole groups again. Costs
+are those of `benchmarks/stream.py`: what a camera of 25 frames a second needs between two samples, beside one bare run of the
+whole network, all in turns in one process. Finished bundles may stand below; their figures, those on test clips too, are
+read from their cards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+from measure import environment, latency_fields, over_groups, save, time_in_turn
+from stream import Costs, moving_scene
+
+from edgevid.bundles import find_extractor, open_bundle
+from edgevid.cli.options import prepare_keras
+from edgevid.datasets.clips import Clip
+from edgevid.datasets.reading import open_dataset
+from edgevid.embedders.opening import open_cnn
+from edgevid.errors import EdgevidError
+from edgevid.extraction import default_cache
+from edgevid.teach import TeachOptions, teach
+from edgevid.teach.lesson import NetworkTrainer
+
+
+class Step(NamedTuple):
+    """What is taught: embedders, and whether from mirror images and from clips of other actions too, and with a GRU."""
+
+    name: str
+    embedders: tuple[str, ...]
+    mirror: bool = False
+    none: bool = False
+    gru: bool = False
+
+
+_LIGHT = ("region-difference", "region-flow")
+_BOTH = ("motion-region", *_LIGHT)
+STEPS = (
+    Step("frame", ("cnn",)),
+    Step("region's flow", ("region-flow",)),
+    Step("region's flow, mirror images, none", ("region-flow",), True, True),
+    Step("region's frame and flow", ("motion-region", "region-flow")),
+    Step("region's difference and flow", _LIGHT),
+    Step("region's difference and flow, mirror images, none", _LIGHT, True, True),
+    Step("region's frame, difference and flow", _BOTH),
+    Step("the same, mirror images", _BOTH, True),
+    Step("the same, mirror images, none", _BOTH, True, True),
+    Step("the same, mirror images, none, GRU", _BOTH, True, True, True),
+)
+
+
+def learn(step: Step, clips: Sequence[Clip], options: TeachOptions, folder: Path) -> dict[str, Any]:
+    """Teach a step into ``folder``: its accuracy on groups that were held out."""
+    options = replace(
+        options,
+        embedders=step.embedders,
+        mirror=step.mirror,
+        none=options.none if step.none else (),
+        network=gru_trainer() if step.gru else None,
+        name=step.name,
+    )
+    taught = teach(clips, folder, options)
+    if taught.held_out is None:
+        sys.exit("All clips are of one group; give data of several.")
+    skipped = {clip.path for clip, _ in taught.skipped}
+    # People and places are a class's own: the same number names others in another class.
+    groups: dict[tuple[str, str], list[bool]] = {}
+    for clip, right in zip((clip for clip in clips if clip.path not in skipped), taught.held_out.right):
+        groups.setdefault((clip.label, clip.group), []).append(bool(right))
+    interval = over_groups([np.array(right) for right in groups.values()])
+    result = {"held_out": taught.held_out.accuracy.as_dict(), "over_groups": interval, "groups": len(groups)}
+    tried = open_bundle(folder).card["training"].get("weights_tried")
+    return {**result, "weights_tried": tried} if tried else result
+
+
+def gru_trainer() -> NetworkTrainer:
+    """As `edgevid teach --gru` trains it."""
+    prepare_keras()
+    from edgevid.training.networks import load_keras
+    from edgevid.training.streamed import StreamedOptions, train_streamed
+
+    load_keras()
+    return lambda lesson: train_streamed(lesson, StreamedOptions(), lambda text: print(text, file=sys.stderr))
+
+
+def finished(name: str) -> dict[str, Any]:
+    """What the card of a finished bundle says of its accuracy."""
+    accuracy = open_bundle(name).card["accuracy"]
+    known = {key: accuracy[key]["accuracy"] for key in ("cross-validation", "validation", "test") if key in accuracy}
+    held_out = known.get("cross-validation", known.get("validation"))
+    return {"held_out": held_out, **({"test": known["test"]} if "test" in known else {})}
+
+
+def shipped(name: str) -> dict[str, Any]:
+    """Network passes a sample; bytes of the classifier and of the networks."""
+    bundle = open_bundle(name)
+    passes = sum(entry.network is not None for entry in bundle.embedders)
+    return {
+        "passes": passes,
+        "bytes": bundle.classifier.size + sum(network.path.stat().st_size for network in bundle.networks),
+    }
+
+
+def add_costs(rows: dict[str, dict[str, Any]], bundles: dict[str, str], samples: int) -> dict[str, float]:
+    """Time a sample of a stream with each bundle in turn; what a bare run of the whole network takes."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    frames = moving_scene(320, 240)
+    costs = {name: Costs(bundle, frames, 1, None) for name, bundle in bundles.items()}
+    cnn = open_cnn(find_extractor(), num_threads=1)
+    cnn.embed_picture(frames[0])
+    calls = {"": cnn.model._interpreter.invoke, **{name: cost.next_sample for name, cost in costs.items()}}
+    times = time_in_turn(calls, samples, 2 * max(cost.recognizer.num_samples for cost in costs.values()))
+    invoke = latency_fields(times[""])
+    for name in bundles:
+        rows[name]["latency"] = latency_fields(times[name])
+        rows[name]["invokes"] = round(rows[name]["latency"]["median_ms"] / invoke["median_ms"], 2)
+    return invoke
+
+
+def line(name: str, row: dict[str, Any]) -> str:
+    """Of the Markdown table."""
+    low, high = row.get("over_groups", row["held_out"]["wilson_95"])
+    test: Optional[dict[str, Any]] = row.get("test")
+    cells = [
+        name,
+        f"{row['held_out']['value']:.3f} [{low:.2f}, {high:.2f}]",
+        "" if test is None else "{:.3f} [{:.2f}, {:.2f}]".format(test["value"], *test["wilson_95"]),
+        str(row["passes"]),
+        f"{row['invokes']:.2f}",
+        f"{row['bytes'] / 1e6:.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA", help="clips of the actions, with their split")
+    parser.add_argument(
+        "--outside", type=Path, metavar="DATA", help="clips of other actions; without, no step has none"
+    )
+    parser.add_argument("--gru", action="store_true", help="the steps with a GRU too: minutes each, and needs Keras")
+    parser.add_argument("--bundles", nargs="+", default=[], metavar="BUNDLE", help="finished ones, from their cards")
+    parser.add_argument("--samples", type=int, default=300, help="timed samples of each (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    args = parser.parse_args()
+    clips = [clip for clip in open_dataset(args.data).clips if clip.split != "test"]
+    none = open_dataset(args.outside, ignore_splits=True).clips if args.outside else []
+    options = TeachOptions(cache=args.cache, none=none)
+    steps = [step for step in STEPS if (args.gru or not step.gru) and (none or not step.none)]
+    rows: dict[str, dict[str, Any]] = {}
+    bundles: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, step in enumerate(steps):
+            bundles[step.name] = str(Path(folder) / str(number))
+            rows[step.name] = {**step._asdict(), **learn(step, clips, options, Path(bundles[step.name]))}
+            print(step.name, rows[step.name]["held_out"]["value"], flush=True)
+        for bundle in args.bundles:
+            name = f"bundle {open_bundle(bundle).card['name']}"
+            bundles[name], rows[name] = bundle, finished(bundle)
+        for name, bundle in bundles.items():
+            rows[name].update(shipped(bundle))
+        invoke = add_costs(rows, bundles, args.samples)
+    table = [
+        "| step | groups held out | test | passes | invokes a sample | MB |",
+        "|---|---|---|---|---|---|",
+        *(line(name, row) for name, row in rows.items()),
+    ]
+    print("\n".join(table))
+    if args.markdown is not None:
+        args.markdown.write_text("\n".join(table) + "\n", encoding="utf-8")
+    save(
+        {
+            "benchmark": "pareto", "environment": environment(), "clips": len(clips), "frame": [320, 240], "threads": 1,
+            "invoke": invoke, "steps": rows,
+        },
+        args.json,
+    )  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EdgevidError as error:
+        sys.exit(str(error))
