@@ -4,7 +4,7 @@
 
 Each step is taught as `edgevid teach` does it, on the training clips of DATA, into a folder that is deleted again. Each clip is
 told by a classifier that was not fitted on its group (six folds of whole groups); the interval draws whole groups again. Costs
-are those of `benchmarks/stream.py`: what a camera of 25 frames a second needs between two samples, beside one bare run of the
+are those of `benchmarks/rolling.py`: what a camera of 25 frames a second needs between two samples, beside one bare run of the
 whole network, all in turns in one process. Finished bundles may stand below; their figures, those on test clips too, are
 read from their cards.
 """
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from measure import environment, latency_fields, over_groups, save, time_in_turn
-from stream import Costs, moving_scene
+from rolling import Costs, moving_scene
 
 from edgevid.bundles import find_extractor, open_bundle
 from edgevid.cli.options import prepare_keras
