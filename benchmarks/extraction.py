@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIPS", help="video files, or folders of them")
     parser.add_argument("--max-clips", type=int, default=24, help="evenly chosen among them (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="times that each takes its turn (default: %(default)s)")
-    parser.add_argument("--extractor", default=None, metavar="NAME", help="default: that of the shipped bundle")
+    parser.add_argument("--extractor", default=None, metavar="NAME", help="default: the whole MobileNetV2")
     parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     args = parser.parse_args()

@@ -31,7 +31,11 @@ def test_the_file_is_the_one_of_the_card(file: ExtractorFile) -> None:
     assert file.path.name == f"{file.name}.tflite"
     assert file.card["licence"]
     assert file.card["source"]
-    assert (Path(__file__).parent.parent / file.card["command"].split()[1]).is_file()
+    program, what, *given = file.card["command"].split()
+    if program == "edgevid":  # cut from another shipped network
+        assert (what, file.path.with_name(given[0]).is_file()) == ("import-extractor", True)
+    else:
+        assert (Path(__file__).parent.parent / what).is_file()
 
 
 @pytest.mark.parametrize("file", EXTRACTORS)
@@ -55,4 +59,4 @@ def test_embeddings_depend_on_the_picture_and_on_its_colour(file: ExtractorFile,
     assert embeddings.max() <= 1
     assert (embeddings > 0).mean() > 0.2
     for first, second in ((0, 1), (0, 2), (1, 2)):
-        assert np.abs(embeddings[first] - embeddings[second]).max() > 0.02
+        assert np.abs(embeddings[first] - embeddings[second]).max() > 0.03 * embeddings.max()

@@ -92,7 +92,7 @@ def user_extractors() -> list[ExtractorFile]:
 
 
 def find_extractor(name: Optional[str] = None) -> ExtractorFile:
-    """An extractor by name (default: the shipped bundle's), shipped or in the user's models folder, verified."""
+    """An extractor by name (default: the whole MobileNetV2), shipped or in the user's models folder, verified."""
     name = DEFAULT_EXTRACTOR if name is None else name
     found = []
     for extractor in _everywhere():
