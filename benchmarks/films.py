@@ -2,6 +2,7 @@
 
     python benchmarks/films.py BUNDLE... --data DATASET --outside DATASET --split test
     python benchmarks/films.py BUNDLE --data DATASET --outside DATASET --split train --folds 3 --sweep
+    python benchmarks/films.py BUNDLE --data DATASET --outside DATASET --split test --halves
 
 Clips are joined in a seeded random order, one of an unknown action after every two of known ones, at their own frame rates, into
 films of 40 known clips. They are streamed as `edgevid stream` does; what follows `--` are its options, such as
@@ -9,9 +10,11 @@ films of 40 known clips. They are streamed as `edgevid stream` does; what follow
 event with its label begins between its start and its end. An event with another label than its segment's is false, late ones of
 the segment before too; how many are late by a second at most is stated beside it.
 
-With --folds the bundle's embedders and window are kept, and a classifier of statistics is taught for each fold, on the training
-clips of the other folds' groups; films hold the fold's clips and the unknown actions of one half. So no film shows what its
-classifier was fitted on. --groups takes training clips of these groups only, for a bundle that was trained without them.
+A bundle that learned from the other actions what is none of its own knows them. With --halves its embedders, window, events and
+cuts are kept, and two classifiers of statistics are taught (no network), each on all training clips and one half of the other
+actions; the films mix in those of the other half. --folds does so too, for each of K parts of the groups, with the clips of
+the other parts. So no film shows what its classifier was fitted on. --groups takes training clips of these groups only, for a
+bundle that was trained without them.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from edgevid.datasets.clips import Clip
 from edgevid.datasets.reading import open_dataset
 from edgevid.embedders.opening import KINDS, entries_for
 from edgevid.errors import EdgevidError
-from edgevid.events import EventDetector, EventOptions, fresh_smoothing
+from edgevid.events import EventDefaults, EventDetector, EventOptions, fresh_smoothing
 from edgevid.extraction import default_cache
 from edgevid.following import follow
 from edgevid.prediction import Prediction
@@ -116,32 +119,49 @@ def score(streamed: Sequence[Streamed], events: EventOptions, smoothing: str) ->
     return result
 
 
-def fold_bundles(
-    name: str, known: Sequence[Clip], unknown: Sequence[Clip], folds: int, cache: Path, folder: Path
+class Lesson(NamedTuple):
+    """What a classifier is taught on, and the known clips that its films show."""
+
+    learned: list[Clip]
+    shown: list[Clip]
+
+
+def lessons_by_groups(known: Sequence[Clip], folds: int) -> list[Lesson]:
+    """One for each part of the groups: it is shown, the others are learned from."""
+    groups = sorted({clip.group for clip in known})
+    parts = [set(groups[fold::folds]) for fold in range(folds)]
+    return [Lesson([c for c in known if c.group not in own], [c for c in known if c.group in own]) for own in parts]
+
+
+def taught_bundles(
+    name: str, lessons: Sequence[Lesson], unknown: Sequence[Clip], cache: Path, folder: Path
 ) -> Iterator[tuple[Path, list[Clip], list[Clip]]]:
-    """For each fold a bundle that was not fitted on its groups, the fold's clips, and unknown clips that it has not seen."""
-    bundle, groups = open_bundle(name), sorted({clip.group for clip in known})
-    kinds = tuple(kind for entry in bundle.embedders for kind in KINDS if entries_for([kind]) == [entry])
+    """For each lesson a bundle, the clips to show, and clips of unknown actions of which it has seen none."""
+    bundle = open_bundle(name)
+    kinds = tuple(
+        kind for entry in bundle.embedders for kind in KINDS if entries_for([kind])[0].identity == entry.identity
+    )
     if len(kinds) != len(bundle.embedders):
         sys.exit(
             f"{name} has embedders that `edgevid teach` does not know by name; give bundles with --groups instead."
         )
-    options = TeachOptions(
-        embedders=kinds,
-        num_samples=bundle.num_samples,
-        window_seconds=bundle.window_seconds,
-        min_filled=bundle.min_filled,
-        mirror=bundle.card["training"].get("mirrored_too", False),
-        cache=cache,
-    )
     classes = sorted({clip.label for clip in unknown})
-    for fold in range(folds):
-        own = set(groups[fold::folds])
-        # The other half, classes[1 - fold % 2 :: 2], is for teaching what none of the actions looks like.
-        mixed_in = set(classes[fold % 2 :: 2])
-        path = folder / f"fold{fold}"
-        teach([clip for clip in known if clip.group not in own], path, options)
-        yield path, [c for c in known if c.group in own], [c for c in unknown if c.label in mixed_in]
+    for number, lesson in enumerate(lessons):
+        mixed_in = set(classes[number % 2 :: 2])
+        options = TeachOptions(
+            embedders=kinds,
+            num_samples=bundle.num_samples,
+            window_seconds=bundle.window_seconds,
+            min_filled=bundle.min_filled,
+            reset_on_cut=bundle.reset_on_cut,
+            events=EventDefaults.of_card(bundle.card).options,
+            mirror=bundle.card["training"].get("mirrored_too", False),
+            none=[clip for clip in unknown if clip.label not in mixed_in],
+            cache=cache,
+        )
+        path = folder / f"lesson{number}"
+        teach(lesson.learned, path, options)
+        yield path, lesson.shown, [clip for clip in unknown if clip.label in mixed_in]
 
 
 def sweep(streamed: Sequence[Streamed]) -> list[dict[str, Any]]:
@@ -178,6 +198,7 @@ def main() -> int:
     parser.add_argument("--outside", type=Path, required=True, metavar="DATASET", help="clips of other actions")
     parser.add_argument("--split", choices=("train", "validation", "test"), default="train", help="(default: train)")
     parser.add_argument("--folds", type=int, default=0, metavar="K", help="teach a classifier for each of K folds")
+    parser.add_argument("--halves", action="store_true", help="teach a classifier for each half of the other actions")
     parser.add_argument("--groups", type=lambda text: set(text.split(",")), metavar="A,B,...", help="only these groups")
     parser.add_argument("--clips", type=int, metavar="N", help="only so many known clips, for a quick look")
     parser.add_argument("--sweep", action="store_true", help="try a grid of options for events")
@@ -189,17 +210,22 @@ def main() -> int:
     stream_command.add_arguments(streaming)
     options = streaming.parse_args(["film", *words[end + 1 :]])
 
-    known = [clip for clip in open_dataset(args.data).clips if clip.split == args.split]
+    if args.halves and (args.folds or args.split != "test"):
+        parser.error("--halves shows the test clips: give it with --split test and without --folds.")
+    dataset = open_dataset(args.data).clips
+    known = [clip for clip in dataset if clip.split == args.split]
     known = [clip for clip in known if args.groups is None or clip.group in args.groups]
     known = random.Random(args.seed).sample(known, min(args.clips or len(known), len(known)))
     unknown = open_dataset(args.outside, ignore_splits=True).clips
     result = {}
     for name in args.bundles:
         with tempfile.TemporaryDirectory() as folder:
-            if args.folds:
-                parts = fold_bundles(name, known, unknown, args.folds, args.cache, Path(folder))
-            else:
-                parts = iter([(name, known, unknown)])
+            lessons = lessons_by_groups(known, args.folds)
+            if args.halves:
+                lessons = [Lesson([clip for clip in dataset if clip.split != "test"], known)] * 2
+            parts = iter([(name, known, unknown)])
+            if lessons:
+                parts = taught_bundles(name, lessons, unknown, args.cache, Path(folder))
             streamed = []
             for bundle, clips, others in parts:
                 with edgevid.load(bundle, num_threads=1, threshold=options.threshold) as recognizer:
@@ -217,8 +243,8 @@ def main() -> int:
                     print(line(f"  {said['smoothing']}, {said['enter']:g}, {said['min_seconds']:g} s", row))
     save(
         {
-            "benchmark": "films", "environment": environment(), "split": args.split, "folds": args.folds, "seed": args.seed,
-            "known_clips": len(known), "stream": words[end + 1 :], "bundles": result,
+            "benchmark": "films", "environment": environment(), "split": args.split, "folds": args.folds,
+            "halves": args.halves, "seed": args.seed, "known_clips": len(known), "stream": words[end + 1 :], "bundles": result,
         },
         args.json,
     )  # fmt: skip

@@ -83,13 +83,15 @@ class Stream:
     ) -> None:
         options = StreamOptions() if options is None else options
         self._labels = labels
-        self._embedder = StreamEmbedder(embedders, spec)
+        self._embedder = StreamEmbedder(embedders, spec, cuts=bool(options.reset_on_cut))
         form = classifier.rolling if options.rolling else partial(RollingWindow, classifier)
         self._new_rolling: Callable[[], Rolling] = partial(
             form, options.hop, 1.0 if options.min_filled is None else options.min_filled
         )
         self._rolling = self._new_rolling()
-        self._cuts = _Cuts(embedders) if options.reset_on_cut else None
+        # Embedders that follow motion look for cuts themselves.
+        by_embeddings = options.reset_on_cut and all(embedder.cut is None for embedder in embedders)
+        self._cuts = _Cuts(embedders) if by_embeddings else None
         self._repetitions = EmbedderCounter(embedders, 1.0 / self._embedder.spec.interval_seconds)
         self._threshold = 0.0 if options.threshold is None else options.threshold
         self.scenes = 1
@@ -137,7 +139,7 @@ class Stream:
         if made.embeddings:
             cuts, repetitions = copy.copy(self._cuts), copy.copy(self._repetitions)
             rolling = self._rolling
-            if cuts is not None and cuts.lies_before(made.embeddings[0]):
+            if made.cut or (cuts is not None and cuts.lies_before(made.embeddings[0])):
                 rolling = self._new_rolling()
                 repetitions.reset()
             for embedding in made.embeddings:

@@ -274,6 +274,8 @@ class TestTeach:
         assert taught.held_out is not None
         assert taught.held_out.accuracy.value >= 0.75
         card = json.loads((tmp_path / "mine" / "card.json").read_text())
+        assert card["sampling"]["reset_on_cut"] is True
+        assert card["events"] == {"enter": 0.6, "min_seconds": 0.5, "cooldown_seconds": 0.0}
         assert card["accuracy"]["cross-validation"]["accuracy"]["n"] == len(clips)
         assert card["accuracy"]["cross-validation"]["accuracy"]["hits"] == np.trace(taught.held_out.confusion)
         with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:

@@ -13,9 +13,11 @@ import pytest
 
 import edgevid
 from edgevid import BundleError, FrameError, OptionError, StreamOptions, VideoFile
-from edgevid.embedders import CnnEmbedder
+from edgevid.embedders import CnnEmbedder, spec_for
+from edgevid.embedders.flow_histogram import FlowHistogram
 from edgevid.embedders.motion_region import MotionRegion
 from edgevid.embedders.scene_cut import SceneCutDetector
+from edgevid.embedders.stream import StreamEmbedder
 from edgevid.sampling import StreamSampler
 
 
@@ -166,12 +168,53 @@ def test_a_bundle_may_ask_for_it(recognizer: edgevid.Recognizer, asked: Optional
     assert stream.scenes == scenes
 
 
-def test_the_moving_region_tells_cuts_as_the_whole_frame_does_and_its_difference_does_not(
-    recognizer: edgevid.Recognizer,
-):
-    cnn = recognizer.embedders[0]
-    assert MotionRegion(cnn).scene_cut_threshold == cnn.scene_cut_threshold
-    assert MotionRegion(cnn, difference=True).scene_cut_threshold is None
+def scene_of(seed: int, count: int) -> list[np.ndarray]:
+    """Frames of a textured square that moves to the right over a textured ground, uint8 ``[count, 120, 160, 3]``."""
+    rng = np.random.default_rng(seed)
+    coarse = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((12, 16, 3), (6, 6, 3))]
+    ground, square = (np.repeat(np.repeat(picture, 10, axis=0), 10, axis=1) for picture in coarse)
+    frames = []
+    for k in range(count):
+        frame = ground.copy()
+        frame[30:90, 10 + 4 * k : 70 + 4 * k] = square
+        frames.append(frame)
+    return frames
+
+
+@pytest.mark.parametrize("join", [10, 11])  # at a sample of the bundle, and at one of flow alone
+def test_embedders_that_follow_motion_begin_anew_after_a_cut(recognizer: edgevid.Recognizer, join: int):
+    embedders = [MotionRegion(recognizer.embedders[0], difference=True), FlowHistogram()]
+    spec = spec_for(embedders, 5, 1.0)
+    joined, second = StreamEmbedder(embedders, spec, cuts=True), scene_of(1, 20)[join:]
+    made = []
+    for k, frame in enumerate([*scene_of(0, join), *second]):
+        made.append(joined.make(frame, 0.1 * k))
+        joined.take(made[-1], frame, 0.1 * k)
+    first = next(k for k in range(join, 20) if made[k].embeddings)
+    assert [k for k, one in enumerate(made) if one.cut and one.embeddings] == [first]
+    if first == join:
+        alone = StreamEmbedder(embedders, spec)
+        for k, frame in enumerate(second):
+            new = alone.make(frame, 0.1 * (join + k))
+            alone.take(new, frame, 0.1 * (join + k))
+            for ours, theirs in zip(made[join + k].embeddings, new.embeddings):
+                for mine, its in zip(ours.rows, theirs.rows):
+                    np.testing.assert_array_equal(mine, its)
+    else:
+        # flow from before the cut is not taken for the new scene's
+        assert len(made[first - 2].embeddings[0].rows[1]) == 2
+        assert len(made[first].embeddings[0].rows[1]) == 2
+
+
+def test_a_camera_that_pans_is_no_cut_and_nobody_looks_for_one_unasked(recognizer: edgevid.Recognizer):
+    ground = np.concatenate(scene_of(0, 1) * 2, axis=1)
+    for cuts, second in ((True, ground), (False, scene_of(1, 1)[0])):
+        stream = StreamEmbedder([FlowHistogram()], spec_for([FlowHistogram()], 5, 1.0), cuts=cuts)
+        for k in range(10):
+            frame = ground[:, 6 * k : 6 * k + 160] if k < 5 or cuts else second
+            made = stream.make(np.ascontiguousarray(frame), 0.1 * k)
+            stream.take(made, frame, 0.1 * k)
+            assert not made.cut
 
 
 def test_without_a_threshold_on_the_card_no_cut_can_be_told(recognizer: edgevid.Recognizer):

@@ -47,6 +47,14 @@ class Embedder(ABC):
         """The part of the newest frame that its last embedding is of; None: of an embedder that does not choose one."""
         return None
 
+    @property
+    def cut(self) -> Optional[bool]:
+        """Whether the scene was cut just before its last sample, so that it began anew; None: it does not look for cuts itself.
+
+        It looks for them where :func:`~edgevid.embedders.motion.fresh_embedders` made it so.
+        """
+        return None
+
     def motion(self, rows: Array) -> Optional[Array]:
         """How things move, of embeddings ``[n, dim]``: float32 ``[n, any]`` that changes sign with the direction.
 

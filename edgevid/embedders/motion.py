@@ -13,6 +13,7 @@ from ..sampling import Sample
 from ..support.checks import check_number
 from .base import Embedder
 from .region import HEIGHT, WIDTH, Grey, RegionTracker, grey_picture, shifted
+from .scene_cut import FlowCutDetector
 
 # The camera is taken to stand still unless more than this part of the pixels changed by more than so many grey levels, and
 # shifting the picture back leaves less than this part of the change. Flow alone cannot tell: it fills bare walls with the motion
@@ -28,12 +29,15 @@ class Moved(NamedTuple):
     Attributes:
         region: where things move.
         shift: how far the camera's own motion moved the picture, right and down, in parts of its width and height.
-        pace: what a motion between the frames is multiplied by to be one of the nominal time between them; 0 where both are one.
+        pace: what a motion between the frames is multiplied by to be one of the nominal time between them; 0 where both are one,
+            or of different scenes: the newest counts as both.
+        cut: whether the scene was cut since the sample before.
     """
 
     region: Region
     shift: tuple[float, float]
     pace: float
+    cut: bool = False
 
 
 class OpticalFlow:
@@ -59,12 +63,14 @@ class Motion:
 
     Args:
         seconds: nominal time between the two frames of a sample.
+        cuts: look for cuts, and begin anew after each.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, cuts: bool = False) -> None:
         self._seconds = seconds
         self._tracker = RegionTracker()
         self._flow = OpticalFlow()
+        self._cuts = FlowCutDetector() if cuts else None
         self._last: Optional[tuple[tuple[float, ...], Moved]] = None
         self._newest: Optional[tuple[float, Grey]] = None
 
@@ -72,6 +78,11 @@ class Motion:
     def region(self) -> Region:
         """Where things move now."""
         return self._tracker.region
+
+    @property
+    def cut(self) -> bool:
+        """Whether the scene was cut just before the newest sample."""
+        return self._last is not None and self._last[1].cut
 
     def follow(self, sample: Sample) -> Moved:
         """What happened between a sample's two frames. Embedders that ask for the same two get the same answer."""
@@ -86,24 +97,39 @@ class Motion:
         old = kept[1] if kept is not None and kept[0] == then else grey_picture(before)
         new = grey_picture(now)
         self._newest = (newest, new)
-        shift = self._camera_shift(old, new)
-        region = self._tracker.update(old, new, sample.timestamp, now.shape[1] / now.shape[0], shift)
+        aspect = now.shape[1] / now.shape[0]
+        flow = self._flow_where_much_changed(old, new)
+        if self._cuts is not None:
+            # what lies between the samples counts too, where they are further apart than their frames
+            last = old if kept is None else kept[1]
+            since = flow if last is old else self._flow_where_much_changed(last, new)
+            if self._cuts.update(last, new, since):
+                self._tracker = RegionTracker()
+                return Moved(
+                    self._tracker.update(new, new, sample.timestamp, aspect, (0.0, 0.0)), (0.0, 0.0), 0.0, True
+                )
+        shift = (0.0, 0.0) if flow is None else _camera_shift(old, new, flow)
+        region = self._tracker.update(old, new, sample.timestamp, aspect, shift)
         apart = newest - then
         pace = self._seconds / apart if apart > _TOGETHER else 0.0
         return Moved(region, (shift[0] / WIDTH, shift[1] / HEIGHT), pace)
 
-    def _camera_shift(self, before: Grey, now: Grey) -> tuple[float, float]:
-        """How far the camera's motion moved the picture, pixels right and down."""
+    def _flow_where_much_changed(self, before: Grey, now: Grey) -> Optional[NDArray[np.float32]]:
         import cv2
 
-        change = cv2.absdiff(before, now)
-        if np.count_nonzero(change > _CHANGED) < _MUCH * change.size:
-            return 0.0, 0.0
-        # the median over every fourth pixel, for neighbours move alike
-        parts = (np.sort(self._flow(before, now)[::4, ::4, axis], axis=None) for axis in (0, 1))
-        x, y = (float(part[len(part) // 2]) for part in parts)
-        back = cv2.absdiff(shifted(before, (x, y)), now)
-        return (x, y) if cv2.mean(back)[0] < _LEFT * cv2.mean(change)[0] else (0.0, 0.0)
+        much = np.count_nonzero(cv2.absdiff(before, now) > _CHANGED) >= _MUCH * now.size
+        return self._flow(before, now) if much else None
+
+
+def _camera_shift(before: Grey, now: Grey, flow: NDArray[np.float32]) -> tuple[float, float]:
+    """How far the camera's motion moved the picture, pixels right and down."""
+    import cv2
+
+    # the median over every fourth pixel, for neighbours move alike
+    parts = (np.sort(flow[::4, ::4, axis], axis=None) for axis in (0, 1))
+    x, y = (float(part[len(part) // 2]) for part in parts)
+    back, change = cv2.absdiff(shifted(before, (x, y)), now), cv2.absdiff(before, now)
+    return (x, y) if cv2.mean(back)[0] < _LEFT * cv2.mean(change)[0] else (0.0, 0.0)
 
 
 class MotionEmbedder(Embedder):
@@ -118,16 +144,24 @@ class MotionEmbedder(Embedder):
         self.frame_offsets = (-self.seconds, 0.0)
         self._seen = Motion(self.seconds)
 
+    @property
+    def cut(self) -> Optional[bool]:
+        return self._seen.cut
+
     def share(self, motion: Motion) -> None:
         """Look at this from now on."""
         self._seen = motion
 
 
-def fresh_embedders(embedders: Sequence[Embedder]) -> list[Embedder]:
-    """Embedders that have seen nothing yet, for one stream or clip; those that follow motion share what they see of it."""
+def fresh_embedders(embedders: Sequence[Embedder], cuts: bool = False) -> list[Embedder]:
+    """Embedders that have seen nothing yet, for one stream or clip; those that follow motion share what they see of it.
+
+    Args:
+        cuts: those that follow motion look for cuts, and begin anew after each.
+    """
     motions: dict[float, Motion] = {}
     fresh = [embedder.fresh() for embedder in embedders]
     for new, old in zip(fresh, embedders):
         if isinstance(new, MotionEmbedder) and new is not old:
-            new.share(motions.setdefault(new.seconds, Motion(new.seconds)))
+            new.share(motions.setdefault(new.seconds, Motion(new.seconds, cuts)))
     return fresh

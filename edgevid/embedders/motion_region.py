@@ -38,8 +38,6 @@ class MotionRegion(MotionEmbedder):
         self.gain = check_number("gain", gain, 0, 100, above_low=True)
         self.bands = check_int("bands", bands, 1)
         self.dim = cnn.dim * self.bands
-        # Differences are alike before and after a cut; regions are not, and tell it as well as whole frames do.
-        self.scene_cut_threshold = None if difference else cnn.scene_cut_threshold
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -68,6 +66,7 @@ class MotionRegion(MotionEmbedder):
         moved = self._seen.follow(sample)
         part = cropped(now, moved.region)
         if self.difference:
+            before = before if moved.pace else now
             shift = (-moved.shift[0], -moved.shift[1])
             part = difference_picture(cropped(before, moved.region, shift), part, self.gain)
         return self._cnn.embed_picture(resized(part, self._cnn.width, self._cnn.height), self.bands)

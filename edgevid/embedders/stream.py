@@ -22,11 +22,13 @@ class Made(NamedTuple):
 
     Attributes:
         embeddings: of the samples that it completes: none as a rule between two of them, several where it stands for several.
-        between: for each embedder, what came since the last sample of the bundle.
+        between: for each embedder, what came since the last sample of the bundle, or since a cut.
+        cut: whether an embedder saw a cut since the last sample of the bundle: they belong to another scene.
     """
 
     embeddings: tuple[Embedding, ...]
     between: list[tuple[Array, ...]]
+    cut: bool = False
 
 
 class StreamEmbedder:
@@ -38,12 +40,14 @@ class StreamEmbedder:
     Args:
         embedders: side by side; each is asked for a fresh one.
         spec: the samples.
+        cuts: let the embedders that can look for cuts, and begin anew after each.
     """
 
-    def __init__(self, embedders: Sequence[Embedder], spec: SampleSpec) -> None:
+    def __init__(self, embedders: Sequence[Embedder], spec: SampleSpec, *, cuts: bool = False) -> None:
         self._sampler = StreamSampler(spec)
-        self._embedders = fresh_embedders(embedders)
+        self._embedders, self._look_for_cuts = fresh_embedders(embedders, cuts), cuts
         self._between: list[tuple[Array, ...]] = [() for _ in embedders]
+        self._cut = False
 
     @property
     def spec(self) -> SampleSpec:
@@ -67,28 +71,33 @@ class StreamEmbedder:
         """
         check_frame(frame)
         timestamp = self._sampler.check(timestamp)
+        due = self._sampler.due(frame, timestamp)
         made = [
             (embed_checked(embedder, one.sample),) * one.ticks if one is not None else ()
-            for embedder, one in zip(self._embedders, self._sampler.due(frame, timestamp))
+            for embedder, one in zip(self._embedders, due)
         ]
-        between = [before + new for before, new in zip(self._between, made)]
+        cut = any(embedder.cut for embedder, one in zip(self._embedders, due) if one is not None)
+        between = made if cut else [before + new for before, new in zip(self._between, made)]
+        cut = cut or self._cut
         ticks = self._sampler.ticks_due(timestamp)
         if not ticks:
-            return Made((), between)
+            return Made((), between, cut)
         columns = [self._by_sample(k, rows, ticks) for k, rows in enumerate(between)]
         embeddings = (Embedding(tuple(column[i] for column in columns), timestamp) for i in range(ticks))
-        return Made(tuple(embeddings), [() for _ in between])
+        return Made(tuple(embeddings), [() for _ in between], cut)
 
     def take(self, made: Made, frame: Frame, timestamp: float) -> None:
         """Take a frame, of which ``made`` was made."""
         self._between = made.between
+        self._cut = made.cut and not made.embeddings
         self._sampler.advance(frame, self._sampler.check(timestamp))
 
     def reset(self) -> None:
         """A new scene begins: forget everything."""
         self._sampler.reset()
-        self._embedders = fresh_embedders(self._embedders)
+        self._embedders = fresh_embedders(self._embedders, self._look_for_cuts)
         self._between = [() for _ in self._between]
+        self._cut = False
 
     def _by_sample(self, k: int, rows: tuple[Array, ...], ticks: int) -> list[Array]:
         """What embedder ``k`` gave for each of so many samples, float32 ``[n, dim]``."""

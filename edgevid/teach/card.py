@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -96,7 +96,9 @@ def make_card(
             "window_seconds": options.window_seconds,
             "clips": WINDOWS,
             "min_filled": options.min_filled,
+            "reset_on_cut": options.reset_on_cut and _tells_cuts(config),
         },
+        "events": {name: value for name, value in asdict(options.events).items() if value is not None},
         "classifier": {
             "kind": STATISTICS,
             "file": file.name,
@@ -127,6 +129,11 @@ def make_card(
         },
         "licence": options.licence,
     }
+
+
+def _tells_cuts(config: EmbeddingConfig) -> bool:
+    with config.opened() as embedders:
+        return any(embedder.cut is not None or embedder.scene_cut_threshold is not None for embedder in embedders)
 
 
 def accuracy_entry(labels: Sequence[str], confusion: NDArray[np.int64]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Optional
 
 from ..datasets.clips import Clip
 from ..embedders import Embedder
+from ..events import EventOptions
 from ..extraction import default_cache
 from .lesson import NetworkTrainer
 
@@ -23,6 +24,9 @@ class TeachOptions:
         own_embedders: embedders of the caller's own, after those.
         num_samples, window_seconds: of a stream's window.
         min_filled: the part of the window that must hold samples before the first prediction of a stream.
+        reset_on_cut: streams start a new scene at a cut unless the caller says otherwise, where an embedder can tell one.
+        events: when an action counts as begun and as ended unless the caller says otherwise. The defaults were chosen on films of
+            training clips of ten exercises and of other actions, see benchmarks/README.md.
         mirror: learn from the mirror image of each clip too; not where left and right mean something.
         cache: folder for embeddings.
         jobs: processes that make them; default: CPUs.
@@ -39,6 +43,8 @@ class TeachOptions:
     num_samples: int = 25
     window_seconds: float = 5.0
     min_filled: float = 0.4
+    reset_on_cut: bool = True
+    events: EventOptions = field(default_factory=EventOptions)
     mirror: bool = False
     cache: Path = field(default_factory=default_cache)
     jobs: Optional[int] = None
