@@ -97,7 +97,7 @@ def _whole_stream(recognizer: edgevid.Recognizer, args: argparse.Namespace) -> d
     frames = moving_scene(*args.frame_size)
     cnn.embed_picture(frames[0])
     streams = {form: recognizer.open_stream(StreamOptions(rolling=form == ROLLING)) for form in (ROLLING, WINDOW)}
-    calls: dict[str, Callable[[], Any]] = {form: _sampler(stream, frames) for form, stream in streams.items()}
+    calls: dict[str, Callable[[], Any]] = {form: sampler(stream, frames) for form, stream in streams.items()}
     times = time_in_turn(
         {"invoke": cnn.model._interpreter.invoke, **calls}, args.runs, warmup=recognizer.num_samples + 5
     )
@@ -179,7 +179,7 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _sampler(stream: Stream, frames: Sequence[np.ndarray]) -> Callable[[], None]:
+def sampler(stream: Stream, frames: Sequence[np.ndarray]) -> Callable[[], None]:
     """A call that pushes the next of the frames, over and over, until one completes a sample."""
     numbers = itertools.count()
 

@@ -25,8 +25,7 @@ class TeachOptions:
         num_samples, window_seconds: of a stream's window.
         min_filled: the part of the window that must hold samples before the first prediction of a stream.
         reset_on_cut: streams start a new scene at a cut unless the caller says otherwise, where an embedder can tell one.
-        events: when an action counts as begun and as ended unless the caller says otherwise. The defaults were chosen on films of
-            training clips of ten exercises and of other actions, see benchmarks/README.md.
+        events: when an action counts as begun and as ended unless the caller says otherwise.
         mirror: learn from the mirror image of each clip too; not where left and right mean something.
         cache: folder for embeddings.
         jobs: processes that make them; default: CPUs.
