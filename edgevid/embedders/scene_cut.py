@@ -18,8 +18,8 @@ _RECENT = 5
 _EXPLAINED = 0.5
 
 # Of pictures with the flow between them: so much of the picture, in parts of its contrast, that no motion explains, more than
-# of any of so many pictures before, is a cut. Chosen on three films of training clips of UCF101 and of other actions, ten pictures
-# a second; in one of these, of 24 minutes, a stream finds 237 of the 248 cuts, and 0.29 false ones a minute.
+# of any of so many pictures before, is a cut. Chosen on three films of training clips of UCF101 and of other actions, ten
+# pictures a second; in one of these, of 24 minutes, a stream finds 237 of the 248 cuts, and 0.29 false ones a minute.
 _UNEXPLAINED = 0.4
 _BEFORE = 3
 # Grey levels that are added to the contrast: little is seen in the dark
