@@ -89,9 +89,8 @@ class FlowHistogram(MotionEmbedder):
         """The flow in each of the finest cells along each of the 4 axes: what goes one way less what goes the other."""
         cells = sum(n * n for n in _GRIDS)
         flow = np.square(rows[:, 2 : 2 + cells * _BINS].reshape(len(rows), cells, _BINS)[:, -_CELLS * _CELLS :])
-        return np.subtract(flow[..., : _BINS // 2], flow[..., _BINS // 2 :]).reshape(
-            len(rows), _CELLS * _CELLS * _BINS // 2
-        )
+        opposite = np.subtract(flow[..., : _BINS // 2], flow[..., _BINS // 2 :])
+        return opposite.reshape(len(rows), _CELLS * _CELLS * _BINS // 2)
 
 
 def _grey(picture: Frame, size: int) -> Grey:
