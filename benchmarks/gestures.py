@@ -56,8 +56,7 @@ ROWS = (
 FEW = ("greeting", "stop", "attention", "left", "right", "static")
 # From one sample to the next, as a stream with the usual window takes them
 INTERVAL = 0.2
-# Windows in the time of one. The penalty, like the length of windows and the network, was chosen on people held out within the
-# laboratory.
+# Windows in the time of one. People held out within the laboratory preferred this penalty.
 _HOPS = 4
 _PENALTY = 0.316
 
