@@ -58,7 +58,7 @@ FEW = ("greeting", "stop", "attention", "left", "right", "static")
 INTERVAL = 0.2
 # Windows in the time of one. People held out within the laboratory preferred this penalty.
 _HOPS = 4
-_PENALTY = 0.316
+_PENALTY = 1.0
 
 
 class Gestures:
