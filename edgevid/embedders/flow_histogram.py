@@ -67,8 +67,7 @@ class FlowHistogram(MotionEmbedder):
 
     @property
     def region(self) -> Optional[Region]:
-        region = self._seen.region
-        return None if self.where == "whole" or region == WHOLE else region
+        return None if self.where == "whole" else super().region
 
     def fresh(self) -> FlowHistogram:
         rate = self.samples_per_second

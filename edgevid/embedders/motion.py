@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frames import Region
+from ..frames import WHOLE, Region
 from ..sampling import Sample
 from ..support.checks import check_number
 from .base import Embedder
@@ -143,6 +143,11 @@ class MotionEmbedder(Embedder):
         self.seconds = check_number("seconds", seconds, 0, 10, above_low=True, unit="seconds")
         self.frame_offsets = (-self.seconds, 0.0)
         self._seen = Motion(self.seconds)
+
+    @property
+    def region(self) -> Optional[Region]:
+        region = self._seen.region
+        return None if region == WHOLE else region
 
     @property
     def cut(self) -> Optional[bool]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
-from ..frames import WHOLE, Region
 from ..sampling import Sample
 from ..support.checks import check_int, check_number
 from .base import Array
@@ -50,11 +49,6 @@ class MotionRegion(MotionEmbedder):
             "gain": self.gain,
             "bands": self.bands,
         }
-
-    @property
-    def region(self) -> Optional[Region]:
-        region = self._seen.region
-        return None if region == WHOLE else region
 
     def fresh(self) -> MotionRegion:
         return MotionRegion(

@@ -68,7 +68,7 @@ class RegionTracker:
             before, now: see :func:`grey_picture`.
             timestamp: seconds, of ``now``.
             aspect: the frame's width divided by its height.
-            shift: by how many pixels, right and down, the camera's motion moved the picture; see :func:`camera_shift`.
+            shift: by how many pixels, right and down, the camera's own motion moved the picture.
         """
         cv2 = _cv2()
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:

@@ -158,9 +158,10 @@ def measure_clips(recognizer: Recognizer, clips: Sequence[Clip], progress: Calla
 
 def outside_entry(known: NDArray[np.float32], others: NDArray[np.float32], threshold: float) -> dict[str, Any]:
     """What a card says of clips of other actions: how many of them, and of the known ones, the threshold rejects; the AUROC."""
-    order = np.concatenate([known, others])
-    ranks = np.searchsorted(np.sort(order), order, side="left") + np.searchsorted(np.sort(order), order, side="right")
-    area = (ranks[: len(known)].sum() / 2 - len(known) ** 2 / 2) / (len(known) * len(others))
+    # the part of pairs in the right order, and half of those with equal scores
+    ordered = np.sort(others)
+    below = np.searchsorted(ordered, known, side="left") + np.searchsorted(ordered, known, side="right")
+    area = below.mean() / 2 / len(others)
     return {
         "threshold": threshold,
         "known": {"accepted": Share.of(known >= threshold).as_dict()},

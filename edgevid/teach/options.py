@@ -20,7 +20,7 @@ class TeachOptions:
 
     Attributes:
         embedders: names of embedders side by side, see :func:`edgevid.embedders.opening.entries_for`.
-        extractor: name of their network; default: the shipped bundle's.
+        extractor: name of their network; default: that of each kind.
         own_embedders: embedders of the caller's own, after those.
         num_samples, window_seconds: of a stream's window.
         min_filled: the part of the window that must hold samples before the first prediction of a stream.
