@@ -294,7 +294,12 @@ class TestTeach:
         still = Clip(write("still", lambda k: (100, 100)), "None", "g")
         unseen = write("slanted", lambda k: (290 - 4 * (k % 60), 20 + 3 * (k % 60)))
         options = TeachOptions(
-            ("region-flow",), window_seconds=2.0, cache=tmp_path / "cache", jobs=1, none=[*left, *down]
+            ("region-flow",),
+            window_seconds=2.0,
+            cache=tmp_path / "cache",
+            jobs=1,
+            none=[*left, *down],
+            test=[clips[0], still],
         )
         taught = teach([*clips, still], tmp_path / "mine", options)
         assert taught.labels == sorted(PATHS)
@@ -305,6 +310,7 @@ class TestTeach:
         assert card["none"] is True
         assert card["labels"] == sorted(PATHS)
         assert card["unknown"]["outside"]["rejected"]["n"] == 7
+        assert card["accuracy"]["test"]["accuracy"]["n"] == 1  # of the actions; the other shows none
         with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
             known, other, none = (recognizer.classify(path) for path in (clips[0].path, left[0].path, unseen))
             assert (known.label, known.verdict) == (clips[0].label, clips[0].label)

@@ -32,7 +32,7 @@ class TeachOptions:
         network: trains a network that is mixed with the statistics; None: statistics alone.
         none: clips of other actions, whatever their labels, from which "none of these" is learned, beside the clips that are
             labelled ``none``. Those of one label are held out together.
-        test: clips to measure the finished bundle on, once, for the card.
+        test: clips to measure the finished bundle on, once, for the card; those labelled ``none`` are passed over.
         name, description, licence, command: for the card.
     """
 

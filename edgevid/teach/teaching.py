@@ -149,7 +149,8 @@ def _embed(
 
 def _measure(card: dict[str, Any], folder: Path, options: TeachOptions, progress: Callable[[int, int], None]) -> None:
     """Measure the bundle as it ships, and put that into its card."""
-    done = iter(range(1, len(options.test) + 1))
+    clips = [clip for clip in options.test if not is_none(clip.label)]
+    done = iter(range(1, len(clips) + 1))
     with load(folder, embedders=options.own_embedders) as recognizer:
-        confusion = measure_clips(recognizer, options.test, lambda: progress(next(done), len(options.test)))
+        confusion = measure_clips(recognizer, clips, lambda: progress(next(done), len(clips)))
         card["accuracy"]["test"] = accuracy_entry(recognizer.labels, confusion)
