@@ -4,6 +4,7 @@
 - :class:`Recorder`: takes clips from a camera: countdown, record, keep or discard
 - :class:`Take`: a clip that was taken and is in no folder yet; ``Take.of(frames, label)`` makes one of frames at hand
 - ``film``: cuts clips out of a film
+- ``preview``: what a recorder sees, for the web page
 
 >>> folder = ClipFolder("my_clips")  # doctest: +SKIP
 >>> with Recorder(0, folder, seconds=5) as recorder:  # doctest: +SKIP
@@ -12,7 +13,7 @@
 """
 
 from .folder import ClipFolder, FolderClip, new_group
-from .recorder import Recorder, Recording
+from .recorder import ClipLostError, Recorder, Recording
 from .take import Take
 
-__all__ = ["ClipFolder", "FolderClip", "Recorder", "Recording", "Take", "new_group"]
+__all__ = ["ClipFolder", "ClipLostError", "FolderClip", "Recorder", "Recording", "Take", "new_group"]

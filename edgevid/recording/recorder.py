@@ -35,6 +35,10 @@ class Recording(NamedTuple):
     seconds_left: int = 0
 
 
+class ClipLostError(SourceError):
+    """The camera was lost while a clip was recorded. It is opened again by itself: record the clip again."""
+
+
 class Recorder:
     """Takes clips from a source into a folder, one at a time: :meth:`record_clip`, then :meth:`keep` or :meth:`discard`.
 
@@ -98,8 +102,9 @@ class Recorder:
             The clip; None: :meth:`cancel` was called.
 
         Raises:
-            SourceError: the camera was lost, or a file ended, before the clip was whole: there is none. After a loss, call it
-                again: it waits until the camera is back.
+            ClipLostError: the camera was lost before the clip was whole, so there is none. Call it again: it waits until the
+                camera is back.
+            SourceError: the camera was lost for good, or a file has ended.
             OptionError: no folder can be called as the label.
         """
         check_label(label)
@@ -204,9 +209,10 @@ class Recorder:
         return frame
 
     def _lost(self, label: str) -> SourceError:
-        what = "was lost" if self.source.live else "ended"
-        return SourceError(
-            f"The {self.source.name} {what} while a clip of {label!r} was recorded: that clip is not kept; {len(self.kept)} are."
+        lost, kind = ("was lost", ClipLostError) if self.source.live else ("ended", SourceError)
+        return kind(
+            f"The {self.source.name} {lost} while a clip of {label!r} was recorded: that one is not kept, the "
+            f"{len(self.kept)} before it are."
         )
 
     def _next(self) -> Optional[TimedFrame]:
