@@ -34,8 +34,9 @@ A clip's frame rate is the mean of what the camera gave, so that it lasts as lon
 After each clip, on a terminal: Enter keeps it, r records it again, d deletes the one that was kept before it, q ends
 without it. Without a terminal all clips are kept. A clip during which the camera is lost is recorded again.
 
-Record other movements and doing nothing as the action none. Clips of one session share a group, which teaching holds
-out to measure: record in two sessions or more, with other people or in other places.
+Record other movements and doing nothing as the action none. Clips of one session (of the same person and place, each
+less than half an hour after the one before) share a group, which teaching holds out to measure: record all actions in
+each of two sessions or more, with other people or in other places.
 
 examples:
   edgevid record 0 -o my_clips/wave                       five clips from the first camera
@@ -72,11 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     about = parser.add_argument_group("what is recorded, for clips.csv")
     about.add_argument(
-        "--group", metavar="NAME", help="of these clips (default: a new one, by date and time; of a film: its name)"
+        "--group", metavar="NAME", help="of these clips (default: that of the session; of a film: its name)"
     )
     about.add_argument("--person", default="", metavar="NAME", help="who is seen")
     about.add_argument("--place", default="", metavar="NAME", help="where")
-    about.add_argument("--device", default=platform.node(), metavar="NAME", help="what records (default: %(default)s)")
+    about.add_argument(
+        "--device", metavar="NAME", help=f"what recorded it (default: {platform.node()}; of a film: unknown)"
+    )
     film = parser.add_argument_group("out of a film")
     film.add_argument("--from", dest="film", metavar="FILM", help="video file or folder of pictures")
     film.add_argument("--begin", type=_time, metavar="T", help="seconds, or h:mm:ss (default: the film's beginning)")
@@ -164,10 +167,11 @@ def _record(args: argparse.Namespace, source: Source, folder: ClipFolder, label:
             group=args.group,
             person=args.person,
             place=args.place,
-            device=args.device,
+            device=platform.node() if args.device is None else args.device,
             on_progress=tell,
             on_frame=None if preview is None else preview.frame,
         )
+        print_note(f"group {recorder.group}; other people or places are another one: --group, --person, --place")
         while len(recorder.kept) < wanted:
             print_note(f"{label}: clip {len(recorder.kept) + 1} of {wanted}")
             try:
@@ -215,7 +219,7 @@ def _cut(args: argparse.Namespace, film: Source, folder: ClipFolder, label: str)
     empty: dict[Interval, None] = dict.fromkeys(intervals)
     for one, take in islice(cut(film, intervals, args.seconds), args.clips):
         empty.pop(one, None)
-        clip = folder.add(take, group=group, person=args.person, place=args.place, device=args.device)
+        clip = folder.add(take, group=group, person=args.person, place=args.place, device=args.device or "")
         _print_kept(folder, take, clip)
     for one in empty if args.clips is None else ():
         print_error("record", f"{film.name} gave no clip for {one}: it has fewer than 2 frames there.")

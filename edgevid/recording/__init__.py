@@ -12,8 +12,8 @@
 ...     recorder.keep()
 """
 
-from .folder import ClipFolder, FolderClip, new_group
+from .folder import ClipFolder, FolderClip
 from .recorder import ClipLostError, Recorder, Recording
 from .take import Take
 
-__all__ = ["ClipFolder", "ClipLostError", "FolderClip", "Recorder", "Recording", "Take", "new_group"]
+__all__ = ["ClipFolder", "ClipLostError", "FolderClip", "Recorder", "Recording", "Take"]

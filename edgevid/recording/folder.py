@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import secrets
 import time
 from collections import Counter
@@ -38,6 +39,10 @@ LOCK_NAME = ".clips.lock"
 LOCK_SECONDS = 10.0
 _UNFINISHED = ".partial-*"  # files that are being written are called so, see `support.files`
 _LONGEST_LABEL = 100
+# Clips of the same people and place that follow one another so soon are of one session, whatever program recorded them.
+SESSION_SECONDS = 1800.0
+_SESSION = "%Y-%m-%d_%H.%M.%S_"
+_SESSION_GROUP = re.compile(r"\d{4}-\d\d-\d\d_\d\d\.\d\d\.\d\d_[0-9a-f]{4}")
 _NOT_IN_LABELS = '/\\:*?"<>|'
 
 
@@ -58,11 +63,6 @@ class FolderClip(NamedTuple):
     person: str = ""
     place: str = ""
     device: str = ""
-
-
-def new_group() -> str:
-    """A group's name for a new session: its date and time, and four signs more, for a board may have no clock."""
-    return time.strftime("%Y-%m-%d_%H.%M.%S_") + secrets.token_hex(2)
 
 
 def check_label(label: str) -> str:
@@ -119,6 +119,19 @@ class ClipFolder:
     def counts(self) -> dict[str, int]:
         """How many clips each label has."""
         return dict(Counter(clip.label for clip in self.clips()))
+
+    def session_group(self, *, person: str = "", place: str = "", device: str = "") -> str:
+        """The group of clips that are recorded now, in a session by themselves.
+
+        That of the newest clip, where it was recorded less than half an hour ago, of the same person and place and by the same
+        device. Else a new one: date, time and four signs more, for a board may have no clock.
+        """
+        newest = next(reversed(self.clips()), None)
+        if newest is not None and newest[3:] == (person, place, device) and _SESSION_GROUP.fullmatch(newest.group):
+            with suppress(OSError):
+                if abs(time.time() - (self.root / newest.path).stat().st_mtime) < SESSION_SECONDS:
+                    return newest.group
+        return time.strftime(_SESSION) + secrets.token_hex(2)
 
     def add(self, take: Take, *, group: str, person: str = "", place: str = "", device: str = "") -> FolderClip:
         """Write a clip. When this returns it is on the disk, whole, and named in ``clips.csv``.

@@ -13,7 +13,7 @@ from ..errors import SourceError
 from ..sampling import SampleSpec
 from ..sources import Source, TimedFrame, open_source
 from ..support.checks import check_number
-from .folder import ClipFolder, FolderClip, check_label, new_group
+from .folder import ClipFolder, FolderClip, check_label
 from .take import MAX_FPS, Take, Taking
 
 # What a window of a stream spans where nothing else is said: a clip of that length fills it.
@@ -51,7 +51,7 @@ class Recorder:
         folder: where clips are kept; or its path.
         seconds: of a clip. Default: what a window of a stream spans, so that a clip fills it. For gestures 2 to 4 s.
         countdown_seconds: before each clip of a camera; a file needs none.
-        group: of all its clips; default: a new one, see :func:`new_group`.
+        group: of all its clips; default: that of the session, see :meth:`ClipFolder.session_group`.
         person, place, device: for ``clips.csv``.
         on_progress: told each change of :attr:`state`, each second at least while it counts down or records.
         on_frame: told each frame that was taken, for a preview; must return soon, and not write to it.
@@ -83,8 +83,8 @@ class Recorder:
         self.seconds = check_number("seconds", seconds, 0, 600, above_low=True, unit="seconds")
         self._countdown = check_number("countdown_seconds", countdown_seconds, 0, 600, unit="seconds")
         self.folder = folder if isinstance(folder, ClipFolder) else ClipFolder(folder)
-        self.group = new_group() if group is None else group
         self._about = {"person": person, "place": place, "device": device}
+        self.group = self.folder.session_group(**self._about) if group is None else group
         self._on_progress, self._on_frame = on_progress, on_frame
         self._cancelled = threading.Event()
         self.state = Recording()

@@ -21,7 +21,7 @@ from support.videos import moving_frames, number_of, numbered_frame
 from edgevid import EdgevidError, OptionError, SourceError, VideoFile
 from edgevid.datasets.clips import DatasetError
 from edgevid.datasets.reading import open_dataset
-from edgevid.recording import ClipFolder, FolderClip, Take, new_group
+from edgevid.recording import ClipFolder, FolderClip, Take
 from edgevid.recording import folder as module
 from edgevid.recording.avi import count_frames, read_note
 
@@ -113,8 +113,18 @@ class TestContents:
             ClipFolder(tmp_path / "in").delete("../other.avi")
         assert (tmp_path / "other.avi").exists()
 
-    def test_groups_of_sessions_differ(self):
-        assert new_group() != new_group()
+    def test_clips_of_one_session_share_a_group(self, tmp_path):
+        folder = ClipFolder(tmp_path)
+        about = {"person": "Ann", "place": "hall"}
+        group = folder.session_group(**about)
+        assert folder.session_group(**about) != group
+        clip = folder.add(take(), group=group, **about)
+        assert folder.session_group(**about) == ClipFolder(tmp_path).session_group(**about) == group
+        assert folder.session_group(person="Bob", place="hall") != group
+        os.utime(tmp_path / clip.path, (0, time.time() - 3600))
+        assert folder.session_group(**about) != group
+        folder.add(take(), group="a film")
+        assert folder.session_group() != "a film", "a group with a name of its own ends with its recorder"
 
 
 class TestFoldersOfOthers:

@@ -76,9 +76,12 @@ class TestClips:
         assert one.folder.clips() == one.kept == [first]
         assert (one.delete(), one.delete()) == (first, None)
 
-    def test_a_session_has_a_group_of_its_own(self, record):
-        groups = {record(Losing(numbered(9))).group for _ in range(2)}
-        assert len(groups) == 2
+    def test_recorders_of_one_session_share_a_group(self, record):
+        one = record(Losing(numbered(9)), person="Ann")
+        one.record_clip("wave")
+        assert one.keep().group == one.group
+        assert record(Losing([]), person="Ann").group == one.group
+        assert record(Losing([])).group != one.group
 
     def test_a_file_is_recorded_piece_by_piece_without_a_countdown(self, record, make_video):
         one = record(make_video(frames=20, fps=8.0), countdown_seconds=60)
