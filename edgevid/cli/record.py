@@ -143,6 +143,10 @@ def _place(args: argparse.Namespace) -> tuple[Path, str]:
         )
     if (output / CSV_NAME).is_file():
         raise OptionError(f"-o {args.output} is a folder of clips itself; name the action too: {output / 'wave'}")
+    if output.parent.resolve() in (Path.home(), Path(output.anchor or "/")):
+        raise OptionError(
+            f"-o {args.output} was given; expected a folder for the clips alone, such as {output.parent / 'my_clips/wave'}"
+        )
     return output.parent, check_label(output.name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Optional, Union
 
@@ -68,7 +68,8 @@ def open_dataset(
             f"{path} says itself which clips are for training and which for test; an official list of UCF101 does not go with "
             "it. Give the folder of the clips together with the folder of the lists."
         )
-    return Dataset(path.parent, f"clips named in {path.name}", _read_csv(path, ignore_splits))
+    clips = _read_csv(path, ignore_splits)
+    return Dataset(path.parent, f"clips named in {path.name}", clips, tuple(_unnamed_note(path, clips)))
 
 
 def open_clips(data: Path, *, list_number: int = 1, lists_folder: Optional[Path] = None) -> tuple[list[Clip], str]:
@@ -142,6 +143,18 @@ def _read_csv(path: Path, ignore_splits: bool) -> list[Clip]:
     if twice:
         raise DatasetError(f"{path} names {twice[0]} more than once ({len(twice)} such clips); name each clip once.")
     return clips
+
+
+def _unnamed_note(csv_path: Path, clips: Sequence[Clip]) -> Iterator[str]:
+    """A note of videos that lie beside clips that are named, and are not."""
+    named = {clip.path for clip in clips}
+    beside = (path for folder in {path.parent for path in named} if folder.is_dir() for path in folder.iterdir())
+    unnamed = sorted(p for p in beside if p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != "." and p not in named)
+    if unnamed:
+        yield (
+            f"{len(unnamed):,} video(s) are not named in {csv_path.name} and are left out, such as {unnamed[0].name}; add lines "
+            "for them, or take the file away, so that each folder counts as a class."
+        )
 
 
 def _clip_of_row(row: dict[str, str], csv_path: Path, line: int, ignore_splits: bool) -> Clip:

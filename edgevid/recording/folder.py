@@ -28,7 +28,7 @@ from typing import NamedTuple, Union
 from ..datasets import ucf101
 from ..datasets.clips import CSV_NAME, DatasetError
 from ..errors import OptionError
-from ..sources.folder import VIDEO_SUFFIXES
+from ..sources.folder import videos_below
 from ..support.files import whole, write_whole
 from ..support.locks import locked
 from .avi import count_frames, read_note, write_avi
@@ -262,16 +262,16 @@ class _Table:
         """Append rows of videos in class folders that have none; whether there were any."""
         known = {PurePosixPath(row["path"]) for row in self.rows}
         found = []
-        for path in sorted(root.glob("*/*")):
+        for path in videos_below(root):
             name = PurePosixPath(path.relative_to(root).as_posix())
-            if any(part[0] == "." for part in name.parts) or path.suffix.lower() not in VIDEO_SUFFIXES or name in known:
+            if len(name.parts) == 1 or name in known:
                 continue
             note = read_note(path) or {}
             if self.is_new or "label" in note:
                 note = {
                     key: value for key, value in note.items() if key in FolderClip._fields and isinstance(value, str)
                 }
-                label = path.parent.name
+                label = name.parts[0]
                 group = ucf101.group_of(path, label) or ""
                 # the folder's name counts: whoever renames it renames the action
                 found.append(FolderClip(**{"group": group, **note, "path": str(name), "label": label}))

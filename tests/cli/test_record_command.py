@@ -198,6 +198,7 @@ class TestFilms:
         (["film.avi", "-o", "wave"], 2, "my_clips/wave, or ./wave for the folder that you are in"),
         (["film.avi", "-o", "there"], 2, "-o there was given; expected"),
         (["film.avi", "-o", "./there"], 2, "is a folder of clips itself; name the action too: there/wave"),
+        (["film.avi", "-o", "~/wave"], 2, "such as ~/my_clips/wave"),
         (["film.avi", "-o", "mine/..."], 2, "The label '...'"),
         (["film.avi", "-o", "mine/wave", "--begin", "2", "--end", "1"], 2, "an end after its beginning"),
         (["film.avi", "-o", "mine/wave", "--begin", "1:99"], 2, "expected seconds, minutes:seconds"),
@@ -213,6 +214,9 @@ class TestFilms:
 def test_wrong_use(call, film, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     film.rename("film.avi")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    arguments = [argument.replace("~", str(tmp_path / "home")) for argument in arguments]
+    message = message.replace("~", str(tmp_path / "home"))
     Path("there").mkdir()
     Path("there/clips.csv").write_text("path,label\n")
     outcome = call("record", *arguments)

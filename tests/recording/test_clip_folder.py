@@ -130,12 +130,13 @@ class TestContents:
 class TestFoldersOfOthers:
     def test_clips_of_a_folder_without_a_list_are_all_named_in_the_new_one(self, tmp_path, make_video):
         make_video("clap/mine.mp4", 4)
-        make_video("run/v_run_g07_c01.avi", 4)
+        make_video("run/deep/v_run_g07_c01.avi", 4)
+        make_video("stray.avi", 4)
         (tmp_path / "clap" / "notes.txt").touch()
         folder = ClipFolder(tmp_path)
         assert folder.clips() == [
             FolderClip("clap/mine.mp4", "clap"),
-            FolderClip("run/v_run_g07_c01.avi", "run", "run_g07"),
+            FolderClip("run/deep/v_run_g07_c01.avi", "run", "run_g07"),
         ]
         folder.add(take(), group="g")
         assert folder.counts() == {"clap": 1, "run": 1, "wave": 1}
