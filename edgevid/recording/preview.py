@@ -6,9 +6,9 @@ import math
 import threading
 import time
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from ..frames import Frame
 from ..runner.messages import Message, Output, Sampled
@@ -17,7 +17,7 @@ from ..sources import Source, SourceStatus, TimedFrame
 from .recorder import Recording
 
 _SECONDS_APART = 0.09  # between two pictures
-_RED, _WHITE, _BLACK = (220, 30, 30), (255, 255, 255), (0, 0, 0)
+_RED = (220, 30, 30)
 _WORDS = {"countdown": "{label}: in {seconds_left} s", "recording": "Recording {label}: {seconds_left} s left"}
 
 
@@ -68,26 +68,26 @@ class Preview:
 
 
 def drawn(image: Frame, recording: Recording) -> Frame:
-    """The picture with a red frame around it while it is recorded, and the seconds that are left before.
+    """The picture with a red frame around it while it is recorded, and before with the seconds that are left, at its top.
 
     Args:
         image: uint8 ``[H, W, 3]`` RGB; not written to.
     """
     if recording.state == "ready":
         return image
-    import cv2
-
-    picture: Any = np.array(image)
-    height, width = picture.shape[:2]
+    picture = Image.fromarray(image)
+    width, height = picture.size
+    draw = ImageDraw.Draw(picture)
     if recording.state == "recording":
-        thickness = max(2, height // 24)
-        cv2.rectangle(picture, (0, 0), (width - 1, height - 1), _RED, thickness)
-        return picture  # type: ignore[no-any-return]
-    text, font = str(recording.seconds_left), cv2.FONT_HERSHEY_DUPLEX
-    scale = height / 50  # its letters are about 22 pixels high at 1
-    thickness = max(2, height // 40)
-    (text_width, text_height), _ = cv2.getTextSize(text, font, scale, thickness)
-    place = ((width - text_width) // 2, (height + text_height) // 2)
-    for colour, extra in ((_BLACK, 2 + height // 60), (_WHITE, 0)):
-        cv2.putText(picture, text, place, font, scale, colour, thickness + 2 * extra, cv2.LINE_AA)
-    return picture  # type: ignore[no-any-return]
+        draw.rectangle((0, 0, width - 1, height - 1), outline=_RED, width=max(2, height // 24))
+    else:
+        draw.text(
+            (width / 2, 0.04 * height),
+            str(recording.seconds_left),
+            font=ImageFont.load_default(size=height / 3),
+            anchor="mt",
+            fill="white",
+            stroke_width=max(1, height // 80),
+            stroke_fill="black",
+        )
+    return np.asarray(picture)
