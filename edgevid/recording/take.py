@@ -19,7 +19,7 @@ _QUALITY = 90  # JPEG's; 44 dB and 45 kB for 640x480, measured on gestures indoo
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """Frames of one action, kept as JPEGs: 5 s of 640x480 are about 5 MB in memory.
+    """Frames of one action, kept as JPEGs: 5 s of 640x480, 25 a second, are about 6 MB in memory.
 
     Attributes:
         label: what it shows.
