@@ -27,6 +27,7 @@ LAYERS = [
     ("runner",),
     ("outputs",),
     ("datasets",),
+    ("recording",),
     ("extraction",),
     ("teach",),
     ("evaluation",),
@@ -40,7 +41,7 @@ STARTS_RUNNERS = {("recognizer", "start"), ("recognizer", "start_many"), ("recog
 
 # Python's own and the libraries that may be missing where only clips are embedded and models evaluated
 HEAVY = {"keras", "tensorflow"}
-WITHOUT_HEAVY = ("datasets", "extraction", "teach", "evaluation")
+WITHOUT_HEAVY = ("datasets", "recording", "extraction", "teach", "evaluation")
 
 MOST_LINES = 400
 

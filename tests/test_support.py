@@ -1,7 +1,9 @@
-"""edgevid.support: checks of options, files that are whole, pauses between attempts."""
+"""edgevid.support: checks of options, files that are whole, locks, pauses between attempts."""
 
 from __future__ import annotations
 
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from edgevid import OptionError
 from edgevid.support.checks import check_int, check_number
 from edgevid.support.files import whole, write_whole
+from edgevid.support.locks import locked
 from edgevid.support.retry import Retry
 
 
@@ -49,3 +52,30 @@ def test_pauses_double_up_to_a_limit_and_begin_anew():
     assert [retry.next_delay() for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
     retry.reset()
     assert retry.next_delay() == 0.5
+
+
+def test_a_lock_keeps_others_out_and_is_free_afterwards(tmp_path):
+    with locked(tmp_path / "lock"), pytest.raises(BlockingIOError), locked(tmp_path / "lock", wait_seconds=0.05):
+        pass
+    with locked(tmp_path / "lock"):
+        pass
+
+
+def test_a_lock_without_fcntl(tmp_path, monkeypatch):
+    """As on Windows, with a stand-in for its module; and on a system that has no locks at all."""
+    held = []
+
+    def locking(descriptor: int, mode: int, count: int) -> None:
+        assert (mode, count) == (2, 1)
+        if held:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", types.SimpleNamespace(LK_NBLCK=2, locking=locking))
+    with locked(tmp_path / "lock"):
+        held.append(1)
+        with pytest.raises(BlockingIOError), locked(tmp_path / "lock"):
+            pass
+    monkeypatch.setitem(sys.modules, "msvcrt", None)
+    with locked(tmp_path / "lock"), locked(tmp_path / "lock"):
+        pass

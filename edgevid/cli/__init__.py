@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": "Run on a real video and write an annotated copy and a timeline.",
     "models": "List the models, or show one's card.",
     "info": "Print versions, runtime and CPU: what a bug report needs.",
+    "record": "Record clips of your own actions, from a camera or out of a film.",
     "dataset": "Count the clips of a data set, and warn of what would spoil a training.",
     "extract": "Embed the clips of a data set and keep the embeddings.",
     "teach": "Learn a bundle for your own actions in seconds, without TensorFlow.",

@@ -131,6 +131,11 @@ def positive_seconds(text: str) -> float:
     return value
 
 
+def seconds(text: str) -> float:
+    """An option's value that is a time span: seconds, from 0."""
+    return 0.0 if _number(text) == 0 else positive_seconds(text)
+
+
 def part(text: str) -> float:
     """An option's value from 0 to 1."""
     value = _number(text)

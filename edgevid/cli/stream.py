@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..sources import SourceStatus
 from ..sources.opening import Opener
 from ..stream import StreamOptions
 from .interrupts import interruptible
-from .options import add_model_options, load_recognizer, part, positive_int, positive_seconds
+from .options import add_model_options, load_recognizer, part, positive_int, positive_seconds, seconds
 from .output import print_error
 from .stream_output import JsonOutput, Lines, TextOutput
 from .stream_summary import Summary
@@ -51,13 +51,6 @@ exit code:
 """
 
 
-def _seconds(text: str) -> float:
-    with suppress(ValueError):
-        if float(text) == 0:
-            return 0.0
-    return positive_seconds(text)
-
-
 # Options in groups. One with a value: how it is read, its default, its help; one that is switched on: its help.
 # fmt: off
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -79,10 +72,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "--enter P": (part, None,
             f"score from which on an action can begin (default: the bundle's, else {EventOptions.enter})"),
         "--exit P": (part, None, "score below which it ends (default: the bundle's, else 0.15 below --enter)"),
-        "--min-seconds S": (_seconds, None,
+        "--min-seconds S": (seconds, None,
             "for so long all predictions must reach --enter before it begins "
             f"(default: the bundle's, else {EventOptions.min_seconds})"),
-        "--cooldown S": (_seconds, None,
+        "--cooldown S": (seconds, None,
             "for so long after its end the same action does not begin again "
             f"(default: the bundle's, else {EventOptions.cooldown_seconds:g})"),
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
 
@@ -95,9 +96,9 @@ def analyse(
             f"{unreadable[0][1] if unreadable else 'there is none'}"
         )
     videos, indivisible = _divided(videos, seed)
-    clips = [(video.clip, video.frames) for video in videos]
+    clips = [(video.clip, video.frames, video.seconds) for video in videos]
     duplicates = _same_content([video.clip for video in videos])
-    warnings = find_warnings(dataset.root, clips, unreadable, duplicates, indivisible)
+    warnings = find_warnings(dataset.root, clips, unreadable, duplicates, indivisible, _empty_folders(dataset.root))
     return Analysis(dataset, videos, unreadable, warnings)
 
 
@@ -139,6 +140,13 @@ def _divided(videos: list[Video], seed: int) -> tuple[list[Video], Optional[str]
     for i in fold.validation:
         videos[i] = videos[i]._replace(clip=clips[i].used_for("validation"))
     return videos, None
+
+
+def _empty_folders(root: Path) -> list[str]:
+    """Names of folders in the data set's that have nothing in them."""
+    return sorted(
+        path.name for path in root.iterdir() if path.is_dir() and path.name[0] != "." and not any(path.iterdir())
+    )
 
 
 def _same_content(clips: Sequence[Clip]) -> list[list[Clip]]:

@@ -17,7 +17,7 @@ SPLITS = ("train", "validation", "test")
 
 
 class DatasetError(EdgevidError):
-    """A set of labelled clips is missing, incomplete or contradicts itself."""
+    """A set of labelled clips is missing, incomplete, contradicts itself, or cannot be changed."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class Clip:
     Attributes:
         group: clips with the same group share people, place or recording, whatever their labels.
         split: "train", "validation" or "test".
+        person, place: who is seen, and where; empty: not known.
     """
 
     path: Path
     label: str
     group: str
     split: str = "train"
+    person: str = ""
+    place: str = ""
 
     def used_for(self, split: str) -> Clip:
         """The same clip in another split."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Optional, Union
 
@@ -40,8 +40,8 @@ def open_dataset(
     Args:
         data: a folder with a folder for each class; or a folder with ``clips.csv``, or such a file; or UCF101 as published, see
             :mod:`edgevid.datasets.ucf101`. The file has the columns ``path`` (relative to the file), ``label``, and
-            optionally ``group`` and ``split`` (train, validation or test; empty means train). Where there is no group, each
-            video is its own.
+            optionally ``group``, ``split`` (train, validation or test; empty means train), ``person`` and ``place``. Where there
+            is no group, the person is the group; where there is neither, each video is its own. Other columns are passed over.
         list_number: which of UCF101's three official divisions into training and test clips. For other data it is 1.
         lists_folder: with UCF101's official lists, where they are neither inside nor beside ``data``.
         ignore_splits: whether ``clips.csv`` may name other splits; each of its clips then counts as a training clip.
@@ -68,7 +68,8 @@ def open_dataset(
             f"{path} says itself which clips are for training and which for test; an official list of UCF101 does not go with "
             "it. Give the folder of the clips together with the folder of the lists."
         )
-    return Dataset(path.parent, f"clips named in {path.name}", _read_csv(path, ignore_splits))
+    clips = _read_csv(path, ignore_splits)
+    return Dataset(path.parent, f"clips named in {path.name}", clips, tuple(_unnamed_note(path, clips)))
 
 
 def open_clips(data: Path, *, list_number: int = 1, lists_folder: Optional[Path] = None) -> tuple[list[Clip], str]:
@@ -144,12 +145,25 @@ def _read_csv(path: Path, ignore_splits: bool) -> list[Clip]:
     return clips
 
 
+def _unnamed_note(csv_path: Path, clips: Sequence[Clip]) -> Iterator[str]:
+    """A note of videos that lie beside clips that are named, and are not."""
+    named = {clip.path for clip in clips}
+    beside = (path for folder in {path.parent for path in named} if folder.is_dir() for path in folder.iterdir())
+    unnamed = sorted(p for p in beside if p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != "." and p not in named)
+    if unnamed:
+        yield (
+            f"{len(unnamed):,} video(s) are not named in {csv_path.name} and are left out, such as {unnamed[0].name}; add lines "
+            "for them, or take the file away, so that each folder counts as a class."
+        )
+
+
 def _clip_of_row(row: dict[str, str], csv_path: Path, line: int, ignore_splits: bool) -> Clip:
-    values = {key: (row.get(key) or "").strip() for key in ("path", "label", "group", "split")}
+    values = {key: (row.get(key) or "").strip() for key in ("path", "label", "group", "split", "person", "place")}
     for key in ("path", "label"):
         if not values[key]:
             raise DatasetError(f"{csv_path}, line {line}: the {key} is empty; fill it in or delete the line.")
     split = "train" if ignore_splits else values["split"] or "train"
     if split not in SPLITS:
         raise DatasetError(f"{csv_path}, line {line}: the split is {split!r}; expected one of: {', '.join(SPLITS)}.")
-    return Clip(csv_path.parent / values["path"], values["label"], values["group"] or values["path"], split)
+    group = values["group"] or values["person"] or values["path"]
+    return Clip(csv_path.parent / values["path"], values["label"], group, split, values["person"], values["place"])

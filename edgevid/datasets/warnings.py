@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple, Optional
 
-from ..sampling import SAMPLES_PER_CLIP
+from ..sampling import SAMPLES_PER_CLIP, SampleSpec
 from .clips import SPLITS, Clip, DatasetError, check_classes, groups_in_both
 
 # With fewer training clips, 10 of 72 for validation are two at most: the recall of that class is then a matter of chance.
@@ -17,6 +19,10 @@ FEW_CLIPS = 20
 FEW_GROUPS = 3
 # The largest class of UCF101 has 1.7 times the clips of the smallest one.
 UNEQUAL = 3.0
+# `edgevid teach` takes the class none for "none of these"; a class with one of the other names is an action that is none
+_NONE_WORDS = {"none", "nothing", "idle", "background", "other"}
+_ABOUT = 0.9  # a clip of so many windows fills one: cameras give the last frame a little early
+_OTHER_SIDE = {"left": "right", "right": "left"}
 _SHOWN = 5
 
 
@@ -24,8 +30,9 @@ class DatasetWarning(NamedTuple):
     """Something that deserves a look.
 
     Attributes:
-        kind: "unreadable", "classes", "indivisible", "straddling groups", "duplicates", "few clips", "few groups",
-            "short clips" or "imbalance".
+        kind: "unreadable", "classes", "indivisible", "straddling groups", "duplicates", "empty class", "few clips", "few groups",
+            "imbalance", "one group", "one person", "one place", "no none", "left and right", "shorter than the window" or "short
+            clips".
         text: what it is, what it does, what to do; names the first few of ``items``.
         items: the clips (by their paths in the data set), classes or groups concerned.
     """
@@ -37,21 +44,23 @@ class DatasetWarning(NamedTuple):
 
 def find_warnings(
     root: Path,
-    clips: Sequence[tuple[Clip, int]],
+    clips: Sequence[tuple[Clip, int, float]],
     unreadable: Sequence[tuple[Clip, str]],
     duplicates: Sequence[Sequence[Clip]],
     indivisible: Optional[str] = None,
+    empty: Sequence[str] = (),
 ) -> list[DatasetWarning]:
     """The warnings, the worst first.
 
     Args:
         root: the folder that the paths of ``items`` start from.
-        clips: those that can be read, and their numbers of frames.
+        clips: those that can be read, their numbers of frames, and their lengths in seconds.
         unreadable: the others, and why.
         duplicates: clips whose files are equal.
         indivisible: why no validation clips can be held out, if so.
+        empty: names of class folders with nothing in them.
     """
-    readable = [clip for clip, _ in clips]
+    readable = [clip for clip, *_ in clips]
     found = []
     if unreadable:
         names = [_name(clip, root) for clip, _ in unreadable]
@@ -72,8 +81,15 @@ def find_warnings(
             "and on both sides of the division accuracy looks better than it is."
         )
         found.append(DatasetWarning("duplicates", text, same))
-    found += _small([clip for clip in readable if clip.split != "test"])
-    short = sorted((frames, _name(clip, root)) for clip, frames in clips if frames < SAMPLES_PER_CLIP)
+    if empty:
+        text = f"{len(empty):,} folder(s) are empty: {_some(empty)}. Nothing is learned of these actions; record them."
+        found.append(DatasetWarning("empty class", text, list(empty)))
+    learned = [clip for clip in readable if clip.split != "test"]
+    found += _small(learned)
+    found += _alike(learned)
+    found += _missing({clip.label for clip in readable})
+    found += _shorter_than_window(root, clips)
+    short = sorted((frames, _name(clip, root)) for clip, frames, _ in clips if frames < SAMPLES_PER_CLIP)
     if short:
         named = _some([f"{name} ({frames})" for frames, name in short])
         text = (
@@ -106,7 +122,7 @@ def _small(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
         (
             "few groups",
             num_groups,
-            FEW_GROUPS,
+            FEW_GROUPS if len({clip.group for clip in clips}) > 1 else 0,  # else `_alike` says so
             "groups: {}. What is learned may be the place or the person; add others.",
         ),
     ):
@@ -122,6 +138,69 @@ def _small(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
             "network will prefer the larger one; add clips to the smaller ones."
         )
         yield DatasetWarning("imbalance", text, [largest, smallest])
+
+
+def _alike(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
+    """What all clips share, so that nobody can tell what would become of others."""
+    for kind, values, text in (
+        (
+            "one group",
+            {clip.group for clip in clips},
+            "are of one group, {}: nothing can be held out to measure with. Record another session, with others or elsewhere.",
+        ),
+        (
+            "one person",
+            {clip.person for clip in clips},
+            "show one person, {}: others may be recognised less well. Record them too.",
+        ),
+        (
+            "one place",
+            {clip.place for clip in clips},
+            "are from one place, {}: elsewhere actions may be recognised less well. Record in other places too.",
+        ),
+    ):
+        (value, *others) = values or {""}
+        if value and not others and len(clips) > 1:
+            yield DatasetWarning(kind, f"All clips {text.format(value)}", [value])
+
+
+def _missing(labels: set[str]) -> Iterator[DatasetWarning]:
+    """Classes that are there or not, by their names."""
+    if not _NONE_WORDS & {word for label in labels for word in label.casefold().split()}:
+        text = (
+            "No class is called none. Record doing nothing and other movements as none, or give clips of other actions with "
+            "`edgevid teach --outside`: else whatever is seen is taken for one of the actions more often."
+        )
+        yield DatasetWarning("no none", text, [])
+    mirrored = {
+        label: re.sub("left|right", lambda side: _OTHER_SIDE[side[0].lower()], label, flags=re.I) for label in labels
+    }
+    pairs = sorted(
+        f"{label} and {other}"
+        for label, other in mirrored.items()
+        if "left" in label.lower() and other in labels - {label}
+    )
+    if pairs:
+        text = (
+            f"{len(pairs):,} pair(s) of actions differ by their side: {_some(pairs)}. Do not teach them with --mirror, "
+            "which makes left and right one."
+        )
+        yield DatasetWarning("left and right", text, pairs)
+
+
+def _shorter_than_window(root: Path, clips: Sequence[tuple[Clip, int, float]]) -> Iterator[DatasetWarning]:
+    window = SampleSpec().window_seconds
+    short = sorted((seconds, _name(clip, root)) for clip, _, seconds in clips if seconds < _ABOUT * window)
+    if short:
+        length = median(seconds for _, _, seconds in clips)
+        text = (
+            f"{len(short):,} clip(s) are shorter than the {window:g} s of a stream's window: "
+            f"{_some([f'{name} ({seconds:.1f} s)' for seconds, name in short])}. A stream sees what comes before and after an "
+            "action too"
+        )
+        advice = f"; teach with --window-seconds {length:.1g}" if length < _ABOUT * window else ""
+        names = [name for _, name in short]
+        yield DatasetWarning("shorter than the window", f"{text}: record longer clips{advice}.", names)
 
 
 def _name(clip: Clip, root: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Union
 
@@ -17,7 +17,7 @@ def whole(path: Path, *, sync: bool = False) -> Iterator[Path]:
     So whoever reads ``path``, also after a kill at any moment, finds the old file or the new one, never a part.
 
     Args:
-        sync: wait until the content is on the disk, so that it survives a power cut too.
+        sync: wait until the content and its name are on the disk, so that they survive a power cut too.
     """
     partial = path.with_name(f".partial-{uuid.uuid4().hex}{path.suffix}")
     try:
@@ -26,6 +26,8 @@ def whole(path: Path, *, sync: bool = False) -> Iterator[Path]:
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
         partial.replace(path)
+        if sync:
+            _sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -34,3 +36,12 @@ def write_whole(path: Path, content: Union[str, bytes], *, sync: bool = False) -
     """Write a file, text in UTF-8, so that it is whole or not changed; see :func:`whole`."""
     with whole(path, sync=sync) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # Windows opens no folders, and some file systems do not sync them
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -20,7 +20,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
@@ -30,6 +30,7 @@ import numpy as np
 from ..datasets.clips import CSV_NAME, Clip
 from ..datasets.reading import RUN_CONFIG_NAME
 from ..errors import EdgevidError
+from ..support import locks
 from ..support.files import whole, write_whole
 from .fit import Epoch, State
 
@@ -52,27 +53,21 @@ class RunError(EdgevidError):
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other processes out of a run folder, which is made if absent. (Windows: nobody is kept out.)
+    """Keep other processes out of a run folder, which is made if absent.
 
     Raises:
         RunError: another process trains there.
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        file = (path / LOCK_NAME).open("w")
-    except OSError as error:
-        raise RunError(f"The run folder {path} cannot be used: {error}. Name another one with --run.") from error
-    with file:
+    with ExitStack() as stack:
         try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locks.locked(path / LOCK_NAME))
         except BlockingIOError as error:
             raise RunError(
                 f"Another process trains in the run folder {path}; wait for it, or name another one with --run."
             ) from error
-        except (ImportError, OSError):  # Windows; a file system without locks
-            pass
+        except OSError as error:
+            raise RunError(f"The run folder {path} cannot be used: {error}. Name another one with --run.") from error
         yield
 
 

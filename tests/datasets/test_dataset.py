@@ -68,6 +68,19 @@ def test_a_csv_file(tmp_path, given):
     ]
 
 
+def test_people_places_and_other_columns_of_a_csv_file(tmp_path):
+    make_files(tmp_path, "run/a.mp4", "run/b.mp4", "walk/c.mp4", "walk/new.mp4", "walk/notes.txt", "walk/.hidden.mp4")
+    lines = ["run/a.mp4,run,monday,Ann,hall,pi", "run/b.mp4,run,,Ann,,", "walk/c.mp4,walk,,,,"]
+    dataset = open_dataset(write_csv(tmp_path, "path,label,group,person,place,device", *lines))
+    assert [(clip.group, clip.person, clip.place) for clip in dataset.clips] == [
+        ("monday", "Ann", "hall"),
+        ("Ann", "Ann", ""),
+        ("walk/c.mp4", "", ""),
+    ]
+    (note,) = dataset.notes
+    assert "1 video(s) are not named in clips.csv and are left out, such as new.mp4" in note
+
+
 def test_a_csv_file_as_spreadsheets_write_it(tmp_path):
     (tmp_path / "clips.csv").write_bytes("\ufeffpath,label\r\nä.mp4,run\r\nb.mp4,walk\r\n".encode())
     assert [clip.path.name for clip in read_dataset(tmp_path)] == ["ä.mp4", "b.mp4"]

@@ -15,21 +15,26 @@ from edgevid.datasets.clips import Clip, DatasetError
 from edgevid.datasets.reading import open_dataset
 from edgevid.datasets.warnings import DatasetWarning, find_warnings
 
+Counted = tuple[Clip, int, float]
+
 
 def kinds(analysis: Analysis) -> list[str]:
     return [warning.kind for warning in analysis.warnings]
 
 
-def clips(label: str, count: int, split: str = "train", per_group: int = 1) -> list[tuple[Clip, int]]:
+def clips(label: str, count: int, split: str = "train", per_group: int = 1) -> list[Counted]:
+    """Of 50 frames and 6 s."""
     return [
-        (Clip(Path(f"{label}/{split}{i}"), label, f"{label}{split}{i // per_group}", split), 50) for i in range(count)
+        (Clip(Path(f"{label}/{split}{i}"), label, f"{label}{split}{i // per_group}", split), 50, 6.0)
+        for i in range(count)
     ]
 
 
-def warnings(
-    *found: tuple[Clip, int], duplicates: tuple[list[Clip], ...] = (), **options: object
-) -> dict[str, DatasetWarning]:
-    return {w.kind: w for w in find_warnings(Path(), found, (), duplicates, **options)}
+def warnings(*found: Counted, duplicates: tuple[list[Clip], ...] = (), **options: object) -> dict[str, DatasetWarning]:
+    """But for the one that there is no class called none."""
+    kinds = {w.kind: w for w in find_warnings(Path(), found, (), duplicates, **options)}
+    assert "no none" in kinds
+    return {kind: warning for kind, warning in kinds.items() if kind != "no none"}
 
 
 def test_statistics(make_video, tmp_path):
@@ -116,7 +121,7 @@ def test_many_duplicates():
 
 
 def test_groups_on_both_sides():
-    both = [(Clip(Path(split), "run", "7", split), 50) for split in ("train", "test")]
+    both = [(Clip(Path(split), "run", "7", split), 50, 6.0) for split in ("train", "test")]
     found = warnings(*both, *clips("run", 30), *clips("walk", 30))
     assert list(found) == ["straddling groups"]
     assert found["straddling groups"].items == ["run/7"]
@@ -134,7 +139,7 @@ def test_classes_that_are_too_small():
 
 
 def test_clips_that_are_too_short():
-    short = [(Clip(Path(f"run/{n}.mp4"), "run", str(n)), n) for n in (24, 25, 3)]
+    short = [(Clip(Path(f"run/{n}.mp4"), "run", str(n)), n, 6.0) for n in (24, 25, 3)]
     found = warnings(*short, *clips("run", 30), *clips("walk", 30))
     assert found["short clips"].items == ["run/3.mp4", "run/24.mp4"]
     assert "run/3.mp4 (3)" in found["short clips"].text
@@ -147,13 +152,60 @@ def test_imbalance():
     assert found["imbalance"].items == ["run", "walk"]
 
 
+def told(label: str, **about: str) -> Counted:
+    """A clip of a class that needs no other: of 6 s, and of a group of its own unless said."""
+    return Clip(Path(f"{label}/{len(about)}.avi"), label, **{"group": label, **about}), 50, 6.0
+
+
+def found_in(*clips: Counted) -> dict[str, DatasetWarning]:
+    return {w.kind: w for w in find_warnings(Path(), clips, (), ()) if w.kind != "few clips"}
+
+
+def test_no_class_for_none():
+    assert "Record doing nothing" in found_in(told("wave"), told("clap"))["no none"].text
+    for label in ("none", "None", "do nothing", "idle"):
+        assert "no none" not in found_in(told("wave"), told(label))
+
+
+def test_all_clips_are_of_one_group_person_or_place():
+    found = found_in(*(told(label, group="monday", person="Ann", place="hall") for label in ("wave", "none")))
+    assert [(kind, w.items) for kind, w in found.items()] == [
+        ("one group", ["monday"]), ("one person", ["Ann"]), ("one place", ["hall"])
+    ]  # fmt: skip
+    assert "one group, monday: nothing can be held out" in found["one group"].text
+    found = found_in(told("wave", person="Ann", place="hall"), told("none", person="Bob"))
+    assert list(found) == ["few groups"], "a place that is not known may be another one"
+
+
+def test_actions_that_differ_by_their_side():
+    found = found_in(*map(told, ("none", "turn left", "turn right", "Left", "leftover", "right-hand")))[
+        "left and right"
+    ]
+    assert found.items == ["turn left and turn right"]
+    assert "--mirror" in found.text
+
+
+def test_clips_that_are_shorter_than_the_window():
+    times = {"a": 2.0, "b": 3.1, "c": 4.4, "d": 4.6}
+    some = [(Clip(Path(f"wave/{name}"), "wave", name), 50, seconds) for name, seconds in times.items()]
+    found = found_in(told("none"), *some)["shorter than the window"]
+    assert found.items == ["wave/a", "wave/b", "wave/c"]
+    assert "wave/b (3.1 s)" in found.text
+    assert "--window-seconds 4" in found.text
+    assert "--window-seconds" not in found_in(told("none"), told("run"), some[0])["shorter than the window"].text
+
+
 def test_sets_that_cannot_be_trained_on(make_video, tmp_path):
     make_video("data/run/a.mp4", 30)
     make_video("data/run/b.mp4", 31)
-    assert kinds(analyse(open_dataset(tmp_path / "data"))) == ["classes", "few clips", "few groups"]
+    assert kinds(analyse(open_dataset(tmp_path / "data"))) == [
+        "classes", "few clips", "few groups", "no none", "shorter than the window"
+    ]  # fmt: skip
     make_video("data/walk/c.mp4", 32)
+    (tmp_path / "data" / "jump").mkdir()
     analysis = analyse(open_dataset(tmp_path / "data"))
-    assert kinds(analysis)[:1] == ["indivisible"]
+    assert kinds(analysis)[:2] == ["indivisible", "empty class"]
+    assert analysis.warnings[1].items == ["jump"]
     assert [part["clips"] for part in analysis.as_dict()["parts"].values()] == [3, 0, 0]
     lines = ["path,label,split", "run/a.mp4,run,train", "run/b.mp4,run,train", "walk/c.mp4,walk,test"]
     (tmp_path / "data" / "clips.csv").write_text("\n".join(lines))

@@ -9,6 +9,7 @@ const SPEAK_MS = 1000; // an action is announced once it has stood so long
 const OLD_SECONDS = 3;
 const STATES = {
   waiting: ["Waiting", "plain"], opened: ["Opened", "plain"], reopened: ["Reopened", "plain"], running: ["Running", "good"],
+  ready: ["Ready", "plain"], countdown: ["Get ready", "plain"], recording: ["Recording", "bad"], // a recorder's
   lost: ["Lost", "bad"], failed: ["Failed", "bad"], ended: ["Ended", "plain"],
 };
 const VEILS = { lost: "Lost: trying to open it again", failed: "Failed", ended: "" };
@@ -51,12 +52,13 @@ export class Card {
     write(this.state, words);
     this.state.dataset.tone = tone;
     this.root.dataset.state = source.state;
+    this.root.toggleAttribute("data-unlabelled", !labels.length);
     write(this.message, source.message);
     this.message.title = source.message;
     this.timeline.update(source, labels, historySeconds);
     this.scores.update(labels, source.prediction);
     this.showPicture(source);
-    this.showAction(source, labels);
+    this.showAction(source, labels, words);
     if (this.received - this.figuresWritten >= FIGURES_MS) this.showFigures();
   }
 
@@ -89,7 +91,7 @@ export class Card {
     }
   }
 
-  showAction(source, labels) {
+  showAction(source, labels, words) {
     const { prediction } = source;
     let [kind, action, detail] = ["none", "–", ""];
     if (prediction) {
@@ -107,6 +109,8 @@ export class Card {
       }
       if (source.window_filled != null && source.window_filled < 1) detail += ` · window ${percent(source.window_filled)} filled`;
       if (source.prediction_age_seconds > OLD_SECONDS) detail += ` · ${span(source.prediction_age_seconds)} ago`;
+    } else if (!labels.length) {
+      action = source.message || words; // a recorder's
     } else if (source.timestamp != null && source.state === "running") {
       action = "Filling the window";
       detail = "The first prediction comes when it is full.";

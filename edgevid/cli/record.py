@@ -1,0 +1,281 @@
+"""``edgevid record``: clips of your own actions, from a camera or out of a film, into a folder to teach with."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import platform
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Optional
+
+from ..datasets.clips import CSV_NAME
+from ..errors import OptionError
+from ..recording import ClipFolder, ClipLostError, FolderClip, Recorder, Recording, Take
+from ..recording.film import Interval, cut, interval, parse_time, read_intervals
+from ..recording.folder import check_label
+from ..recording.preview import Preview
+from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS, DEFAULT_SECONDS
+from ..sources import Source, SourceStatus, open_source
+from .interrupts import interruptible
+from .options import positive_int, positive_seconds, seconds
+from .output import is_terminal, print_error, print_note
+
+_EPILOG = """\
+The clips are Motion JPEG (.avi, at most 640 pixels wide or high and 30 frames a second), in a folder for each action;
+clips.csv beside the folders says what each one is. A clip that was kept is whole, whatever happens afterwards.
+A clip's frame rate is the mean of what the camera gave, so that it lasts as long as the action did.
+
+After each clip, on a terminal: Enter keeps it, r records it again, d deletes the one that was kept before it, q ends
+without it. Without a terminal all clips are kept. A clip during which the camera is lost is recorded again.
+
+Record other movements and doing nothing as the action none. Clips of one session (of the same person and place, each
+less than half an hour after the one before) share a group, which teaching holds out to measure: record all actions in
+each of two sessions or more, with other people or in other places.
+
+examples:
+  edgevid record 0 -o my_clips/wave                       five clips from the first camera
+  edgevid record 0 -o my_clips/none --serve 0.0.0.0:8080  with a page that shows what the camera sees, to aim it
+  edgevid record --from film.mp4 --begin 1:05 --end 1:45 -o my_clips/clap
+  edgevid record --from film.mp4 --intervals what.csv -o my_clips
+"""
+_CLIPS = 5
+_PROMPT = "Enter keeps it, r again, d deletes the one before, q ends without it: "
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "source", nargs="?", metavar="SOURCE",
+        help="camera index (0), device path (/dev/video0), picamera2, URL (rtsp://..., http://...), or a film, as --from",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FOLDER/ACTION",
+        help="where the clips go: the folder of all clips, and the action as the folder in it (with --intervals: the folder of "
+        "all clips)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--clips", type=positive_int, metavar="N", help=f"how many (default: {_CLIPS}; of a film: all that it gives)"
+    )
+    parser.add_argument(
+        "--seconds", type=positive_seconds, default=DEFAULT_SECONDS, metavar="S",
+        help="length of a clip (default: %(default)g, the window that `edgevid teach` takes; for gestures 2 to 4)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--countdown", type=seconds, default=DEFAULT_COUNTDOWN_SECONDS, metavar="S",
+        help="before each clip (default: %(default)g)",
+    )  # fmt: skip
+    about = parser.add_argument_group("what is recorded, for clips.csv")
+    about.add_argument(
+        "--group", metavar="NAME", help="of these clips (default: that of the session; of a film: its name)"
+    )
+    about.add_argument("--person", default="", metavar="NAME", help="who is seen")
+    about.add_argument("--place", default="", metavar="NAME", help="where")
+    about.add_argument(
+        "--device", metavar="NAME", help=f"what recorded it (default: {platform.node()}; of a film: unknown)"
+    )
+    film = parser.add_argument_group("out of a film")
+    film.add_argument("--from", dest="film", metavar="FILM", help="video file or folder of pictures")
+    film.add_argument("--begin", type=_time, metavar="T", help="seconds, or h:mm:ss (default: the film's beginning)")
+    film.add_argument("--end", type=_time, metavar="T", help="(default: the film's end)")
+    film.add_argument("--intervals", type=Path, metavar="FILE.csv", help="many at once: columns begin, end, label")
+    page = parser.add_argument_group("preview")
+    page.add_argument(
+        "--serve", nargs="?", const="", metavar="HOST:PORT",
+        help="serve a page with the picture, to aim the camera by (default address: 127.0.0.1:8080; needs the extra 'web')",
+    )  # fmt: skip
+    page.add_argument("--token", metavar="TOKEN", help="what the page wants to be told (default: one is made)")
+
+
+def run(args: argparse.Namespace) -> int:
+    _check(args)
+    root, label = _place(args)
+    with interruptible(), open_source(args.source) as source:
+        _check_kind(args, source)
+        folder = ClipFolder(root)
+        try:
+            if source.live:
+                _record(args, source, folder, label)
+            else:
+                _cut(args, source, folder, label)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            counts = ", ".join(f"{count} of {name}" for name, count in sorted(folder.counts().items()))
+            print_note(f"in {root} now: {counts or 'no clip'}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if (args.source is None) == (args.film is None):
+        raise OptionError("Give a camera or film as SOURCE, or a film with --from: one of them.")
+    if args.intervals is not None and (args.begin is not None or args.end is not None):
+        raise OptionError("--intervals names beginnings and ends itself; leave --begin and --end out.")
+    if args.token and args.serve is None:
+        raise OptionError("--token is for the page; give --serve too.")
+    if args.source is None:
+        args.source = args.film
+
+
+def _check_kind(args: argparse.Namespace, source: Source) -> None:
+    if not source.live and args.serve is not None:
+        raise OptionError(f"--serve shows a camera; {args.source} is a film.")
+    if source.live and (args.film is not None or args.intervals or args.begin is not None or args.end is not None):
+        raise OptionError(f"{args.source} is a camera; --from, --begin, --end and --intervals are for films.")
+
+
+def _place(args: argparse.Namespace) -> tuple[Path, str]:
+    """The folder of all clips, and the label; no label with --intervals."""
+    output = Path(args.output)
+    if args.intervals is not None:
+        return output, ""
+    text = args.output.rstrip("/\\")
+    if Path(text).name == text and not Path(CSV_NAME).is_file():
+        raise OptionError(
+            f"-o {args.output} was given; expected the folder of all clips and the action, such as my_clips/wave, or ./{text} "
+            "for the folder that you are in."
+        )
+    if (output / CSV_NAME).is_file():
+        raise OptionError(f"-o {args.output} is a folder of clips itself; name the action too: {output / 'wave'}")
+    if output.parent.resolve() in (Path.home(), Path(output.anchor or "/")):
+        raise OptionError(
+            f"-o {args.output} was given; expected a folder for the clips alone, such as {output.parent / 'my_clips/wave'}"
+        )
+    return output.parent, check_label(output.name)
+
+
+def _record(args: argparse.Namespace, source: Source, folder: ClipFolder, label: str) -> None:
+    """From a camera: until there are enough clips, or whoever sits at the terminal has enough."""
+    wanted = args.clips or _CLIPS
+    asks = is_terminal(sys.stdin)
+    with _page(args, source) as preview:
+        countdown = _Countdown()
+        source.on_status = partial(_print_status, preview)
+
+        def tell(state: Recording) -> None:
+            countdown.tell(state)
+            if preview is not None:
+                preview.progress(state)
+
+        recorder = Recorder(
+            source,
+            folder,
+            seconds=args.seconds,
+            countdown_seconds=args.countdown,
+            group=args.group,
+            person=args.person,
+            place=args.place,
+            device=platform.node() if args.device is None else args.device,
+            on_progress=tell,
+            on_frame=None if preview is None else preview.frame,
+        )
+        print_note(f"group {recorder.group}; other people or places are another one: --group, --person, --place")
+        while len(recorder.kept) < wanted:
+            print_note(f"{label}: clip {len(recorder.kept) + 1} of {wanted}")
+            try:
+                take = recorder.record_clip(label)
+            except ClipLostError as error:
+                print_error("record", str(error))
+                continue
+            answer = _ask(recorder, preview is not None) if asks else ""
+            if take is None or answer == "q":
+                return
+            if answer != "r":
+                _print_kept(folder, take, recorder.keep())
+
+
+def _ask(recorder: Recorder, watches: bool) -> str:
+    """What becomes of the clip: "" it is kept, "r" it is recorded again, "q" that is all."""
+    while True:
+        print(_PROMPT, end="", file=sys.stderr, flush=True)
+        if watches:
+            recorder.watch(_line_is_there)  # the page goes on
+        line = sys.stdin.readline()
+        answer = line.strip().lower()[:1] if line else "q"
+        if answer == "d":
+            deleted = recorder.delete()
+            print_note("there is none to delete" if deleted is None else f"deleted {deleted.path}")
+        elif answer in ("", "r", "q"):
+            return answer
+
+
+def _line_is_there() -> bool:
+    try:
+        return bool(select.select([sys.stdin], [], [], 0)[0])
+    except (OSError, ValueError):  # Windows selects sockets only: there the picture stands while it is asked
+        return True
+
+
+def _cut(args: argparse.Namespace, film: Source, folder: ClipFolder, label: str) -> None:
+    """Out of a film."""
+    if args.intervals is not None:
+        intervals = read_intervals(args.intervals)
+    else:
+        end = math.inf if args.end is None else args.end
+        intervals = [interval(args.begin or 0.0, end, label)]
+    group = Path(args.source).stem if args.group is None else args.group
+    empty: dict[Interval, None] = dict.fromkeys(intervals)
+    for one, take in islice(cut(film, intervals, args.seconds), args.clips):
+        empty.pop(one, None)
+        clip = folder.add(take, group=group, person=args.person, place=args.place, device=args.device or "")
+        _print_kept(folder, take, clip)
+    for one in empty if args.clips is None else ():
+        print_error("record", f"{film.name} gave no clip for {one}: it has fewer than 2 frames there.")
+
+
+def _print_kept(folder: ClipFolder, take: Take, clip: FolderClip) -> None:
+    print(f"{folder.root / clip.path}  {take.seconds:.1f} s, {take.fps:.1f} frames/s", flush=True)
+
+
+class _Countdown:
+    """The countdown on stderr: in one line on a terminal, with its bell; else nothing."""
+
+    def __init__(self) -> None:
+        self._enabled = is_terminal(sys.stderr)
+        self._last = Recording()
+
+    def tell(self, now: Recording) -> None:
+        if not self._enabled:
+            return
+        begins = now.state != self._last.state
+        # a bell for each second of the countdown, two when it begins, and when it has ended
+        bell = "\a" if now.state == "countdown" else "\a\a" if begins else ""
+        words = {"countdown": f"{now.seconds_left} ...", "recording": f"RECORDING {now.seconds_left}"}.get(
+            now.state, ""
+        )
+        print(f"\r{words}\x1b[K{bell}", end="", file=sys.stderr, flush=True)
+        self._last = now
+
+
+@contextmanager
+def _page(args: argparse.Namespace, source: Source) -> Iterator[Optional[Preview]]:
+    """The page that was asked for."""
+    if args.serve is None:
+        yield None
+        return
+    from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
+
+    host, port = parse_address(args.serve or DEFAULT_ADDRESS)
+    with WebServer((), host=host, port=port, token=args.token, title="edgevid record") as server:
+        print_error("record", f"watch at {server.url}")
+        yield Preview(server, source)
+
+
+def _print_status(preview: Optional[Preview], status: SourceStatus) -> None:
+    if status.state in ("lost", "reopened"):
+        print_error("record", status.message)
+    if preview is not None:
+        preview.status(status)
+
+
+def _time(text: str) -> float:
+    try:
+        return parse_time(text)
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,141 @@
+"""Clips cut out of a film: one action from a time to a time, or many by a CSV file of intervals."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..datasets.clips import DatasetError
+from ..errors import OptionError
+from ..sources import Source
+from .folder import check_label
+from .take import Take, Taking
+
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)")
+# The last piece of an interval is kept where it is at least so long, in parts of the others' length.
+_LEAST_PIECE = 0.5
+_ROUNDING = 1e-6
+
+
+class Interval(NamedTuple):
+    """Someone does ``label`` from ``begin`` to ``end``, in seconds of the film; ``end`` infinite: to its end."""
+
+    begin: float
+    end: float
+    label: str
+
+    def __str__(self) -> str:
+        end = "the end" if math.isinf(self.end) else f"{self.end:g} s"
+        return f"{self.label} from {self.begin:g} s to {end}"
+
+
+def parse_time(text: str) -> float:
+    """``SECONDS``, ``M:SS`` or ``H:MM:SS`` in seconds, each with decimals if need be.
+
+    >>> parse_time("75.5"), parse_time("1:15.5"), parse_time("1:01:15")
+    (75.5, 75.5, 3675.0)
+
+    Raises:
+        OptionError: it is none of these.
+    """
+    found = _TIME.fullmatch(text.strip())
+    if found is None or (found[2] and (float(found[3]) >= 60 or (found[1] and int(found[2]) >= 60))):
+        raise OptionError(
+            f"The time {text!r} was given; expected seconds, minutes:seconds or hours:minutes:seconds, such as 1:02:03.5"
+        )
+    return 3600 * int(found[1] or 0) + 60 * int(found[2] or 0) + float(found[3])
+
+
+def interval(begin: float, end: float, label: str) -> Interval:
+    """An interval that is one.
+
+    Raises:
+        OptionError: it ends before it begins, or no folder can be called as the label.
+    """
+    if not begin < end:
+        raise OptionError(f"An interval from {begin:g} s to {end:g} s was given; expected an end after its beginning.")
+    return Interval(begin, end, check_label(label))
+
+
+def read_intervals(path: Path) -> list[Interval]:
+    """A CSV file with the columns ``begin``, ``end`` and ``label``; times as :func:`parse_time` takes them.
+
+    Raises:
+        DatasetError: it cannot be read, lacks a column, has no line, or has a wrong one.
+    """
+    found = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if not {"begin", "end", "label"} <= set(reader.fieldnames or []):
+                raise DatasetError(
+                    f"{path} has the columns {', '.join(reader.fieldnames or []) or 'none'}; expected a first line such as: "
+                    "begin,end,label"
+                )
+            for row in reader:
+                try:
+                    begin, end = (parse_time(row[name] or "") for name in ("begin", "end"))
+                    found.append(interval(begin, end, (row["label"] or "").strip()))
+                except OptionError as error:
+                    raise DatasetError(f"{path}, line {reader.line_num}: {error}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} cannot be read: {error}. Expected comma-separated text in UTF-8.") from error
+    if not found:
+        raise DatasetError(f"{path} names no intervals; expected a line for each.")
+    return found
+
+
+def cut(film: Source, intervals: Sequence[Interval], seconds: float) -> Iterator[tuple[Interval, Take]]:
+    """Cut clips out of a film, in one pass. They come in the order of their ends.
+
+    An interval longer than ``seconds`` gives clips of that length, one after the other; what is left at its end is a clip where
+    it is half as long at least. A shorter interval gives one clip.
+
+    Args:
+        film: a source that is not live.
+    """
+    cuts = [_Cut(one, seconds) for one in intervals]
+    last = max(one.end for one in intervals)
+    for timestamp, frame in film.frames(lambda t: t >= last or any(one.wants(t) for one in cuts)):
+        for one in cuts:
+            yield from one.finished(timestamp)
+            if one.wants(timestamp):
+                one.taking.add(timestamp, frame)
+        if timestamp >= last:
+            break
+    for one in cuts:
+        yield from one.finished(math.inf)
+
+
+class _Cut:
+    """An interval, and the clip of it that is being taken."""
+
+    def __init__(self, one: Interval, seconds: float) -> None:
+        self.interval, self.seconds = one, seconds
+        self.taking = Taking(one.label)
+        self._number = 0.0
+
+    def wants(self, timestamp: float) -> bool:
+        inside = self.interval.begin - _ROUNDING <= timestamp < self.interval.end - _ROUNDING
+        return inside and (self._number_at(timestamp) != self._number or self.taking.wants(timestamp))
+
+    def finished(self, timestamp: float) -> Iterator[tuple[Interval, Take]]:
+        """The clip that has ended before this moment, if one has."""
+        number = self._number_at(timestamp)
+        if timestamp < self.interval.end - _ROUNDING and number == self._number:
+            return
+        taken, first = self.taking, self._number == 0
+        self.taking, self._number = Taking(self.interval.label), number
+        if len(taken.timestamps) >= 2:
+            take = taken.take()
+            if first or take.seconds >= _LEAST_PIECE * self.seconds:
+                yield self.interval, take
+
+    def _number_at(self, timestamp: float) -> float:
+        """The number of the clip that a moment belongs to."""
+        number = (timestamp - self.interval.begin + _ROUNDING) / self.seconds
+        return number if math.isinf(number) else max(math.floor(number), 0)
