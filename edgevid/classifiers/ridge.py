@@ -3,7 +3,10 @@
 One target a class, 1 for its windows and 0 for the others. Each feature is standardised, each block of features (a statistic of
 an embedder) divided by the root of its size, so that a large block does not drown a small one. With more features than
 windows the dual form is the small one: N windows, an N x N kernel (Hastie, Tibshirani and Friedman 2009, "The Elements of
-Statistical Learning", 3.4.1 and 18.3.5).
+Statistical Learning", 3.4.1 and 18.3.5). One eigendecomposition of it serves every penalty, and what a head fitted without a
+group of windows says of these follows from the whole (exercise 7.3 there, for groups: with A the regularised kernel, y the
+targets and M what is left of A^-1 when the bias is fitted too, the scores of a group g are y_g - M_gg^-1 (M y)_g). Features are
+divided by their spread over all windows, the held-out ones among them; nothing else of these is used.
 """
 
 from __future__ import annotations
@@ -34,12 +37,52 @@ class Fitted(NamedTuple):
         penalty: the one that was chosen, of the training set's windows.
         accuracy: of windows that were held out, each once; None where there were too few groups to hold out any.
         probabilities: of each window by a head that was not fitted on its group, float32 ``[N, K]``; None as ``accuracy``.
+        by_halves: the same by two heads, each fitted on half of the other groups, float32 ``[2, N, K]``; None as ``accuracy``,
+            or where a half would lack a class.
+        kernel: of the windows, to fit on more of them.
     """
 
     head: LinearHead
     penalty: float
     accuracy: Optional[float]
     probabilities: Optional[Array]
+    by_halves: Optional[Array]
+    kernel: Kernel
+
+
+class Kernel(NamedTuple):
+    """Windows, and how much alike they are.
+
+    Attributes:
+        mean, scale: float32 ``[F]``: features become (features - mean) * scale.
+        rows: the windows' standardised features, float32 ``[N, F]``.
+        products: of each two of them, float32 ``[N, N]``.
+    """
+
+    mean: Array
+    scale: Array
+    rows: Array
+    products: Array
+
+    @classmethod
+    def of(cls, features: Array, sizes: Sequence[int]) -> Kernel:
+        """Of features ``[N, F]`` in blocks of these sizes."""
+        mean, scale = _standardisation(features, sizes)
+        rows = (features - mean) * scale
+        return cls(mean, scale, rows, rows @ rows.T)
+
+    def extended(self, features: Array) -> Kernel:
+        """With more windows, ``[M, F]``; mean and scale stay as they are."""
+        new = (features - self.mean) * self.scale
+        across = new @ self.rows.T
+        products = np.block([[self.products, across.T], [across, new @ new.T]])
+        return Kernel(self.mean, self.scale, np.concatenate([self.rows, new]), products)
+
+    def head(self, targets: NDArray[np.float64], penalty: float, sharpness: float) -> LinearHead:
+        """The head that fits targets ``[N, K]``."""
+        dual, bias = _solve(self.products, targets, penalty)
+        weights = self.rows.T @ dual.astype(np.float32)
+        return LinearHead(self.mean, self.scale, weights, bias.astype(np.float32), sharpness)
 
 
 def fit_statistics(
@@ -108,20 +151,23 @@ def fit_head(
         )
     features = np.ascontiguousarray(features, np.float32)
     targets = np.eye(count)[truth]
-    folds = folds_of(list(range(len(truth))) if groups is None else groups, truth, num_folds)
-    chosen = _choose(_held_out(features, sizes, targets, folds), targets, weights, sorted(penalties))
-    if chosen is None:
-        best, accuracy, probabilities, sharpness = float(np.median(penalties)), None, None, _USUAL_SHARPNESS
-    else:
-        best, scores = chosen
-        accuracy = float((scores.argmax(axis=1) == truth).mean())
-        sharpness = _sharpness(scores, truth)
-        probabilities = softmax(scores * sharpness)
-    mean, scale = _standardisation(features, sizes)
-    scaled = (features - mean) * scale
-    dual, bias = _solve((scaled @ scaled.T).astype(np.float64), targets, best)
-    head = LinearHead(mean, scale, scaled.T @ dual.astype(np.float32), bias.astype(np.float32), sharpness)
-    return Fitted(head, best, accuracy, probabilities)
+    chosen_groups = list(range(len(truth))) if groups is None else groups
+    folds = folds_of(chosen_groups, truth, num_folds)
+    kernel = Kernel.of(features, sizes)
+    if len(folds) < 2:
+        best = float(np.median(penalties))
+        return Fitted(kernel.head(targets, best, _USUAL_SHARPNESS), best, None, None, None, kernel)
+    best, scores = _choose(kernel.products, targets, folds, weights, sorted(penalties))
+    sharpness = _sharpness(scores, truth)
+    halves = _by_halves(kernel.products, targets, folds, chosen_groups, best)
+    return Fitted(
+        kernel.head(targets, best, sharpness),
+        best,
+        float((scores.argmax(axis=1) == truth).mean()),
+        softmax(scores * sharpness),
+        None if halves is None else softmax(halves * sharpness),
+        kernel,
+    )
 
 
 def _standardisation(features: Array, sizes: Sequence[int]) -> tuple[Array, Array]:
@@ -132,56 +178,46 @@ def _standardisation(features: Array, sizes: Sequence[int]) -> tuple[Array, Arra
 
 
 def _solve(
-    kernel: NDArray[np.float64], targets: NDArray[np.float64], penalty: float
+    products: Array, targets: NDArray[np.float64], penalty: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Dual weights ``[N, K]``, and the bias ``[K]``. The penalty is in parts of the kernel's mean diagonal."""
-    middle = targets.mean(axis=0)
-    level = max(float(np.trace(kernel)) / len(kernel), 1e-12)
-    regularised = kernel.copy()
-    regularised.flat[:: len(kernel) + 1] += penalty * level
-    return np.linalg.solve(regularised, targets - middle), middle
+    """Dual weights ``[N, K]``, and the bias ``[K]``, which no penalty holds back: so it does not matter what the features'
+    mean is. The penalty is in parts of the kernel's mean diagonal.
+    """
+    regularised = products.astype(np.float64)
+    regularised.flat[:: len(products) + 1] += penalty * _level(products)
+    dual = np.linalg.solve(regularised, np.column_stack([targets, np.ones(len(targets))]))
+    bias = dual[:, :-1].sum(axis=0) / dual[:, -1].sum()
+    return dual[:, :-1] - np.outer(dual[:, -1], bias), bias
 
 
-class _HeldOut(NamedTuple):
-    """A fold, and the kernels of a head that is fitted on the rest: among its windows, and from the fold to them."""
-
-    fold: NDArray[np.int64]
-    rest: NDArray[np.int64]
-    kernel: NDArray[np.float64]
-    across: NDArray[np.float64]
-
-
-def _held_out(
-    features: Array, sizes: Sequence[int], targets: NDArray[np.float64], folds: Sequence[NDArray[np.int64]]
-) -> list[_HeldOut]:
-    """Each fold; none where there are too few to hold one out."""
-    parts = []
-    for fold in folds if len(folds) > 1 else ():
-        rest = np.setdiff1d(np.arange(len(features)), fold)
-        mean, scale = _standardisation(features[rest], sizes)
-        known, unknown = ((features[part] - mean) * scale for part in (rest, fold))
-        kernel, across = ((part @ known.T).astype(np.float64) for part in (known, unknown))
-        parts.append(_HeldOut(fold, rest, kernel, across))
-    return parts
+def _level(products: Array) -> float:
+    return max(float(np.trace(products)) / len(products), 1e-12)
 
 
 def _choose(
-    parts: Sequence[_HeldOut], targets: NDArray[np.float64], weights: Optional[Array], penalties: Sequence[float]
-) -> Optional[tuple[float, NDArray[np.float64]]]:
-    """The penalty of the least squared error of what is held out, and the scores ``[N, K]`` with it; None: nothing is.
+    products: Array,
+    targets: NDArray[np.float64],
+    folds: Sequence[NDArray[np.int64]],
+    weights: Optional[Array],
+    penalties: Sequence[float],
+) -> tuple[float, NDArray[np.float64]]:
+    """The penalty of the least squared error of what is held out, and the scores ``[N, K]`` with it.
 
     The error has one valley, in practice: from the middle penalty on it is followed down.
     """
-    if not parts:
-        return None
+    values, vectors = np.linalg.eigh(products)
+    turned, level = vectors.T @ np.column_stack([targets, np.ones(len(targets))]), _level(products)
     known: dict[int, tuple[float, NDArray[np.float64]]] = {}
 
     def error(number: int) -> float:
         if number not in known:
-            scores = np.zeros(targets.shape)
-            for part in parts:
-                dual, bias = _solve(part.kernel, targets[part.rest], penalties[number])
-                scores[part.fold] = part.across @ dual + bias
+            inverse = 1 / (np.maximum(values, 0) + penalties[number] * level)
+            dual = (vectors * inverse) @ turned
+            ones, total = dual[:, -1:], dual[:, -1].sum()
+            dual, scores = dual[:, :-1] - ones * (dual[:, :-1].sum(axis=0) / total), targets.copy()
+            for fold in folds:
+                left = (vectors[fold] * inverse) @ vectors[fold].T - ones[fold] * (ones[fold].T / total)
+                scores[fold] -= np.linalg.solve(left, dual[fold])
             known[number] = (float(np.average(((scores - targets) ** 2).mean(axis=1), weights=weights)), scores)
         return known[number][0]
 
@@ -191,6 +227,27 @@ def _choose(
             best += step
     error(best)
     return float(penalties[best]), known[best][1]
+
+
+def _by_halves(
+    products: Array,
+    targets: NDArray[np.float64],
+    folds: Sequence[NDArray[np.int64]],
+    groups: Sequence[Hashable],
+    penalty: float,
+) -> Optional[NDArray[np.float64]]:
+    """Scores ``[2, N, K]`` of what is held out, by heads that were fitted on half of the other groups each."""
+    classes, scores = targets.argmax(axis=1), np.zeros((2, *targets.shape))
+    for fold in folds:
+        rest = np.setdiff1d(np.arange(len(targets)), fold)
+        halves = folds_of([groups[k] for k in rest], classes[rest], 2)
+        if any(len(np.unique(classes[rest[half]])) < len(np.unique(classes)) for half in halves) or len(halves) < 2:
+            return None
+        for number, half in enumerate(halves):
+            known = rest[half]
+            dual, bias = _solve(products[np.ix_(known, known)], targets[known], penalty)
+            scores[number, fold] = products[np.ix_(fold, known)] @ dual + bias
+    return scores
 
 
 def folds_of(groups: Sequence[Hashable], classes: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
