@@ -44,7 +44,7 @@ from edgevid.following import follow
 from edgevid.prediction import Prediction
 from edgevid.sources import FrameIterable, VideoFile
 from edgevid.stream import StreamOptions
-from edgevid.teach import TeachOptions, teach
+from edgevid.teaching import TeachOptions, teach_clips
 
 KNOWN_PER_FILM = 40
 KNOWN_PER_UNKNOWN = 2
@@ -160,7 +160,7 @@ def taught_bundles(
             cache=cache,
         )
         path = folder / f"lesson{number}"
-        teach(lesson.learned, path, options)
+        teach_clips(lesson.learned, path, options)
         yield path, lesson.shown, [clip for clip in unknown if clip.label in mixed_in]
 
 

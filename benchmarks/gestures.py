@@ -30,8 +30,8 @@ from edgevid.embedders.stream import cut_windows
 from edgevid.errors import EdgevidError
 from edgevid.extraction import EmbeddedClips, EmbeddingConfig, default_cache, embed_clips
 from edgevid.support.shares import Share
-from edgevid.teach.examples import mean_by
-from edgevid.teach.teaching import statistics_for
+from edgevid.teaching.examples import mean_by
+from edgevid.teaching.teaching import statistics_for
 
 # The whole network rather than its first part
 _NETWORK = "mobilenet_v2_1.0_224_uint8"

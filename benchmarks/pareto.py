@@ -31,8 +31,8 @@ from edgevid.embedders.opening import open_cnn
 from edgevid.errors import EdgevidError
 from edgevid.extraction import default_cache
 from edgevid.recognizer import load
-from edgevid.teach import TeachOptions, teach
-from edgevid.teach.lesson import NetworkTrainer
+from edgevid.teaching import TeachOptions, teach_clips
+from edgevid.teaching.lesson import NetworkTrainer
 
 
 class Step(NamedTuple):
@@ -71,7 +71,7 @@ def learn(step: Step, clips: Sequence[Clip], options: TeachOptions, folder: Path
         network=gru_trainer() if step.gru else None,
         name=step.name,
     )
-    taught = teach(clips, folder, options)
+    taught = teach_clips(clips, folder, options)
     if taught.held_out is None:
         sys.exit("All clips are of one group; give data of several.")
     skipped = {clip.path for clip, _ in taught.skipped}

@@ -46,5 +46,7 @@ from .sources import VideoFile as VideoFile
 from .sources import open_source as open_source
 from .stream import Stream as Stream
 from .stream import StreamOptions as StreamOptions
+from .teaching import TeachOptions as TeachOptions
+from .teaching import teach as teach
 
 __version__: str

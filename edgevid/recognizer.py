@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,7 +15,7 @@ import numpy as np
 from .bundles import DEFAULT_BUNDLE, UNIFORM, Bundle, open_bundle
 from .classifiers import Classifier
 from .classifiers.opening import open_classifier
-from .embedders import Embedder, embed_clip, spec_for
+from .embedders import Embedder, Window, embed_clip, spec_for
 from .embedders.opening import open_embedders
 from .embedders.stream import cut_windows, embed_as_stream
 from .errors import BundleError, OptionError
@@ -22,13 +23,15 @@ from .events import EventDefaults, Smoothing, fresh_smoothing
 from .following import StreamSource, follow, open_stream_source
 from .prediction import Prediction, check_threshold
 from .sampling import Clip
-from .stream import Stream, StreamOptions
+from .stream import Answering, Stream, StreamOptions
 from .tflite.interpreter import select_runtime
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .runner import Runner, RunnerGroup, RunOptions
+    from .teaching.learner import Learner
+    from .teaching.learning import Learnt
 
 
 class Recognizer:
@@ -69,9 +72,9 @@ class Recognizer:
         runtime: str = "",
     ) -> None:
         self.embedders = tuple(embedders)
-        self.classifier = classifier
-        self.labels = tuple(labels)
-        self.threshold = check_threshold(threshold)
+        self._answering = Answering(classifier, tuple(labels), check_threshold(threshold))
+        self._learner: Optional[Learner] = None
+        self._learning = threading.Lock()
         self.bundle, self.runtime = bundle, runtime
         self.events = EventDefaults() if bundle is None else EventDefaults.of_card(bundle.card)
         self._opened = ExitStack()  # what is this recogniser's to close
@@ -102,6 +105,25 @@ class Recognizer:
         return "recogniser" if self.bundle is None else self.bundle.name
 
     @property
+    def classifier(self) -> Classifier:
+        """What answers now; :meth:`refit` replaces it."""
+        return self._answering.classifier
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the classifier's probabilities."""
+        return self._answering.labels
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a prediction counts as accepted, 0 to 1."""
+        return self._answering.threshold
+
+    @threshold.setter
+    def threshold(self, threshold: float) -> None:
+        self._answering = self._answering._replace(threshold=check_threshold(threshold))
+
+    @property
     def num_samples(self) -> int:
         """Samples that one prediction is made of."""
         return self.spec.num_samples
@@ -121,33 +143,35 @@ class Recognizer:
         Raises:
             SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
         """
+        answering = self._answering
         if self.bundle is None or self.bundle.clips == UNIFORM:
             windows = [embed_clip(self.embedders, clip, self.spec)]
         else:
             steps = embed_as_stream(self.embedders, clip, self.spec)
             windows = cut_windows(steps, self.num_samples, max(1, self.num_samples // 5))
-        outputs = np.stack([self.classifier.predict(window) for window in windows]).mean(axis=0, dtype=np.float32)
+        outputs = np.stack([answering.classifier.predict(window) for window in windows]).mean(axis=0, dtype=np.float32)
         return Prediction.of_outputs(
-            self.labels,
+            answering.labels,
             outputs,
-            threshold=self.threshold,
+            threshold=answering.threshold,
             timestamp=windows[-1].steps[-1].timestamp,
             start_timestamp=windows[0].steps[0].timestamp,
         )
 
     def open_stream(self, options: Optional[StreamOptions] = None) -> Stream:
-        """A stream for a loop that owns its frames: call its ``push(frame, timestamp)``."""
+        """A stream for a loop that owns its frames: call its ``push(frame, timestamp)``.
+
+        It answers with what :meth:`refit` learned from the next sample on, as long as the labels stay the same.
+        """
         options = StreamOptions() if options is None else options
         spec = (
             self.spec if options.window_seconds is None else replace(self.spec, window_seconds=options.window_seconds)
         )
-        if options.threshold is None:
-            options = replace(options, threshold=self.threshold)
         if self.bundle is not None:
             early = self.bundle.min_filled if options.min_filled is None else options.min_filled
             cuts = self.bundle.reset_on_cut if options.reset_on_cut is None else options.reset_on_cut
             options = replace(options, min_filled=early, reset_on_cut=cuts)
-        return Stream(self.embedders, self.classifier, self.labels, spec, options)
+        return Stream(self.embedders, lambda: self._answering, spec, options)
 
     def stream(
         self,
@@ -196,6 +220,80 @@ class Recognizer:
         from .runner import RunnerGroup
 
         return RunnerGroup(self, sources, options)
+
+    def add_example(self, label: str, clip: Union[Clip, Window], *, group: Optional[str] = None) -> str:
+        """Show it an action, to be learned with the next :meth:`refit`. Any thread may call this while streams run.
+
+        >>> stream = recognizer.open_stream()                       # doctest: +SKIP
+        >>> recognizer.add_example("wave", stream.window)           # somebody has just waved  # doctest: +SKIP
+        >>> recognizer.add_example("none", "doing_nothing.mp4")     # doctest: +SKIP
+        >>> recognizer.refit()                                      # doctest: +SKIP
+        >>> recognizer.save("my_actions_2")                         # doctest: +SKIP
+
+        Args:
+            label: what it shows: an action, known or new; or ``none``: something that is no action.
+            clip: the window of a stream, :attr:`edgevid.Stream.window` or :attr:`edgevid.Runner.window`; or a clip as
+                :meth:`classify` takes it (frames: 25 a second), which is embedded first.
+            group: examples with the same one resemble each other (a person, a place), and are held out together when it is
+                measured. Default: all that this recogniser is shown are one group.
+
+        Returns:
+            A name for :meth:`remove_example`.
+
+        Raises:
+            BundleError: the recogniser's bundle does not keep what it was taught (``edgevid teach --keep-embeddings``).
+            OptionError: a window without samples, or of other embedders. SourceError, FrameError: the clip cannot be read.
+        """
+        return self._taught().add(label, clip, group)
+
+    def remove_example(self, name: str) -> None:
+        """Forget an example, one that :meth:`add_example` named, with the next :meth:`refit`.
+
+        Raises:
+            OptionError: there is none of this name. BundleError: as :meth:`add_example`.
+        """
+        self._taught().remove(name)
+
+    def refit(self, *, measure: Optional[bool] = None) -> Learnt:
+        """Learn the examples that were added. Any thread may call this while streams run.
+
+        Streams that are open answer with it from their next sample on, as long as the labels stay the same; after a new
+        action's first example they answer as before, and new streams know it.
+
+        Args:
+            measure: hold out groups in turn, to choose the penalty, make scores likely, set the threshold and measure; False:
+                keep these as they are, which takes a fraction of the time. Default: where there are few examples.
+
+        Returns:
+            What was learned: ``labels``; ``held_out.accuracy``, and ``held_out.advice()``, where it was measured.
+
+        Raises:
+            BundleError: as :meth:`add_example`. DatasetError: fewer than two actions, and not one and ``none``.
+        """
+        return self._taught().refit(measure)
+
+    def save(self, folder: Union[str, Path], *, overwrite: bool = False) -> Bundle:
+        """Write a bundle of what was learned, measured; all of it or nothing.
+
+        Args:
+            overwrite: replace a bundle that is there, such as the recogniser's own.
+
+        Raises:
+            BundleError: as :meth:`add_example`, or something is there.
+        """
+        return self._taught().save(Path(folder), overwrite)
+
+    def answer_with(self, answering: Answering) -> None:
+        """Let something else answer, from now on; any thread. What was there stays open."""
+        self._answering = answering
+
+    def _taught(self) -> Learner:
+        from .teaching.learner import Learner
+
+        with self._learning:
+            if self._learner is None:
+                self._learner = Learner(self)
+            return self._learner
 
     def close(self) -> None:
         """Free the networks that :func:`edgevid.load` opened; parts of the caller's own stay open. A second call does nothing."""

@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable, Optional
+from typing import Callable, NamedTuple, Optional
 
 from .classifiers import Classifier, Rolling, RollingWindow
-from .embedders import Array, Embedder, Embedding
+from .embedders import Array, Embedder, Embedding, Window
 from .embedders.repetitions import EmbedderCounter
 from .embedders.scene_cut import SceneCutDetector
 from .embedders.stream import StreamEmbedder
@@ -55,6 +55,19 @@ class StreamOptions:
             check_number("threshold", self.threshold, 0, 1)
 
 
+class Answering(NamedTuple):
+    """What turns windows into answers. A recogniser that learns replaces it as a whole.
+
+    Attributes:
+        classifier: takes windows. labels: the classes, in the order of its probabilities.
+        threshold: the score from which on a prediction counts as accepted, 0 to 1.
+    """
+
+    classifier: Classifier
+    labels: tuple[str, ...]
+    threshold: float = 0.0
+
+
 class Stream:
     """A window over one camera or one scene. Made by :meth:`edgevid.Recognizer.open_stream`.
 
@@ -63,9 +76,8 @@ class Stream:
 
     Args:
         embedders: side by side; each is asked for a fresh one.
-        classifier: whose rolling form keeps the window.
-        labels: the classes, in the order of the probabilities.
-        spec: the samples; ``options.window_seconds`` goes before its own.
+        answering: asked with each sample what answers now, in the same window; other labels than at first are passed over.
+        spec: the samples.
         options: default: ``StreamOptions()``.
 
     Attributes:
@@ -76,24 +88,18 @@ class Stream:
     def __init__(
         self,
         embedders: Sequence[Embedder],
-        classifier: Classifier,
-        labels: tuple[str, ...],
+        answering: Callable[[], Answering],
         spec: SampleSpec,
         options: Optional[StreamOptions] = None,
     ) -> None:
-        options = StreamOptions() if options is None else options
-        self._labels = labels
+        self._options = options = StreamOptions() if options is None else options
+        self._ask, self._answering = answering, answering()
         self._embedder = StreamEmbedder(embedders, spec, cuts=bool(options.reset_on_cut))
-        form = classifier.rolling if options.rolling else partial(RollingWindow, classifier)
-        self._new_rolling: Callable[[], Rolling] = partial(
-            form, options.hop, 1.0 if options.min_filled is None else options.min_filled
-        )
-        self._rolling = self._new_rolling()
+        self._rolling = self._new_rolling(self._answering)
         # Embedders that follow motion look for cuts themselves.
         by_embeddings = options.reset_on_cut and all(embedder.cut is None for embedder in embedders)
         self._cuts = _Cuts(embedders) if by_embeddings else None
         self._repetitions = EmbedderCounter(embedders, 1.0 / self._embedder.spec.interval_seconds)
-        self._threshold = 0.0 if options.threshold is None else options.threshold
         self.scenes = 1
         self.samples = 0
 
@@ -106,6 +112,14 @@ class Stream:
     def window_filled(self) -> float:
         """How much of the window holds samples, in [0, 1]."""
         return self._rolling.filled
+
+    @property
+    def window(self) -> Window:
+        """The embeddings that the window holds now, to teach with: see :meth:`edgevid.Recognizer.add_example`.
+
+        May be asked for from any thread. It stays as it is while the stream goes on.
+        """
+        return Window(self._rolling.steps)
 
     @property
     def cycles(self) -> float:
@@ -137,10 +151,11 @@ class Stream:
         made = self._embedder.make(frame, timestamp)
         prediction = None
         if made.embeddings:
+            self._follow()
             cuts, repetitions = copy.copy(self._cuts), copy.copy(self._repetitions)
             rolling = self._rolling
             if made.cut or (cuts is not None and cuts.lies_before(made.embeddings[0])):
-                rolling = self._new_rolling()
+                rolling = self._new_rolling(self._answering)
                 repetitions.reset()
             for embedding in made.embeddings:
                 repetitions.take(embedding.rows)
@@ -164,13 +179,30 @@ class Stream:
         self._repetitions.reset()
         self.scenes += 1
 
+    def _new_rolling(self, answering: Answering) -> Rolling:
+        classifier, options = answering.classifier, self._options
+        form = classifier.rolling if options.rolling else partial(RollingWindow, classifier)
+        return form(options.hop, 1.0 if options.min_filled is None else options.min_filled)
+
+    def _follow(self) -> None:
+        """Answer as the recogniser does now, where it has learned."""
+        answering = self._ask()
+        if answering is self._answering or answering.labels != self._answering.labels:
+            return
+        if answering.classifier is not self._answering.classifier:
+            rolling, steps = self._new_rolling(answering), self._rolling.steps
+            if steps:
+                rolling.push(*steps)
+            self._rolling = rolling
+        self._answering = answering
+
     def _prediction(self, probabilities: Optional[Array], timestamp: float) -> Optional[Prediction]:
         if probabilities is None:
             return None
         return Prediction.of_outputs(
-            self._labels,
+            self._answering.labels,
             probabilities,
-            threshold=self._threshold,
+            threshold=self._answering.threshold if self._options.threshold is None else self._options.threshold,
             timestamp=timestamp,
             start_timestamp=self._rolling.steps[0].timestamp,
             window_filled=self._rolling.filled,

@@ -29,19 +29,25 @@ LAYERS = [
     ("datasets",),
     ("recording",),
     ("extraction",),
-    ("teach",),
+    ("teaching",),
     ("evaluation",),
     ("training",),
     ("cli", "__main__"),
 ]
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 
-# A recogniser starts runners, which use recognisers: it imports them when it is asked to, and names their types.
-STARTS_RUNNERS = {("recognizer", "start"), ("recognizer", "start_many"), ("recognizer", "TYPE_CHECKING")}
+# A recogniser starts runners, and learns by teaching, which use recognisers: it imports them when it is asked to, and names
+# their types.
+IMPORTS_LATER = {
+    ("recognizer", "start"): {"runner"},
+    ("recognizer", "start_many"): {"runner"},
+    ("recognizer", "_taught"): {"teaching"},
+    ("recognizer", "TYPE_CHECKING"): {"runner", "teaching"},
+}
 
 # Python's own and the libraries that may be missing where only clips are embedded and models evaluated
 HEAVY = {"keras", "tensorflow"}
-WITHOUT_HEAVY = ("datasets", "recording", "extraction", "teach", "evaluation")
+WITHOUT_HEAVY = ("datasets", "recording", "extraction", "teaching", "evaluation")
 
 MOST_LINES = 400
 
@@ -107,8 +113,8 @@ def points_down(one: Import) -> bool:
     """Whether an import points to a layer that comes later than its own."""
     if not one.name.startswith("edgevid.") or one.name == "edgevid.__version__":
         return False
-    if one.inside and (layer_of(one.module), one.inside[-1]) in STARTS_RUNNERS:
-        return layer_of(one.name) != "runner"
+    if one.inside and (layer_of(one.module), one.inside[-1]) in IMPORTS_LATER:
+        return layer_of(one.name) not in IMPORTS_LATER[layer_of(one.module), one.inside[-1]]
     # what is nowhere in the list is wrong, too
     return PLACE.get(layer_of(one.name), len(LAYERS)) > PLACE[layer_of(one.module)]
 

@@ -25,7 +25,7 @@ from edgevid.embedders.region import RegionTracker, cropped, grey_picture
 from edgevid.embedders.stream import StreamEmbedder, cut_windows, embed_as_stream
 from edgevid.frames import WHOLE, Frame, Region
 from edgevid.sampling import Sample
-from edgevid.teach import TeachOptions, teach
+from edgevid.teaching import TeachOptions, teach_clips
 
 _TEXTURE = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
 
@@ -269,7 +269,7 @@ class TestTeach:
         self, clips: list[Clip], tmp_path: Path, embedders: tuple[str, ...]
     ):
         options = TeachOptions(embedders, window_seconds=2.0, cache=tmp_path / "cache", jobs=1)
-        taught = teach(clips, tmp_path / "mine", options)
+        taught = teach_clips(clips, tmp_path / "mine", options)
         assert taught.labels == sorted(PATHS)
         assert taught.held_out is not None
         assert taught.held_out.accuracy.value >= 0.75
@@ -301,7 +301,7 @@ class TestTeach:
             none=[*left, *down],
             test=[clips[0], still],
         )
-        taught = teach([*clips, still], tmp_path / "mine", options)
+        taught = teach_clips([*clips, still], tmp_path / "mine", options)
         assert taught.labels == sorted(PATHS)
         assert taught.held_out is not None
         assert len(taught.held_out.known) == len(clips)
@@ -324,7 +324,7 @@ class TestTeach:
 
     def test_the_last_window_of_a_stream_is_that_of_the_clip(self, clips: list[Clip], tmp_path: Path):
         options = TeachOptions(("region-flow",), window_seconds=2.8, cache=tmp_path / "cache", jobs=1)
-        teach(clips, tmp_path / "mine", options)
+        teach_clips(clips, tmp_path / "mine", options)
         with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
             whole = recognizer.classify(clips[0].path)
             last = list(recognizer.stream(clips[0].path))[-1]
@@ -332,9 +332,9 @@ class TestTeach:
 
     def test_what_is_embedded_is_not_embedded_again(self, clips: list[Clip], tmp_path: Path):
         options = TeachOptions(("region-flow",), window_seconds=2.0, cache=tmp_path / "cache", jobs=1)
-        teach(clips[:6], tmp_path / "one", options)
+        teach_clips(clips[:6], tmp_path / "one", options)
         before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
-        teach(clips, tmp_path / "two", options)
+        teach_clips(clips, tmp_path / "two", options)
         after = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
         assert len(before) == 6
         assert len(after) == 12

@@ -250,7 +250,8 @@ class TestSources:
     def counting(self, recognizer: edgevid.Recognizer, monkeypatch: pytest.MonkeyPatch) -> Counting:
         counting = Counting()
         monkeypatch.setattr(recognizer, "embedders", counting.embedders)
-        monkeypatch.setattr(recognizer, "classifier", counting.classifier)
+        answering = recognizer._answering._replace(classifier=counting.classifier)
+        monkeypatch.setattr(recognizer, "_answering", answering)
         return counting
 
     def test_file(self, recognizer: edgevid.Recognizer, counting: Counting, make_video):

@@ -81,6 +81,7 @@ class Bundle:
         card: the whole card: training data, measured accuracy, licence and the rest.
         calibration: of its scores; the defaults where the card says nothing of it.
         none: whether the classifier has one output more, the last: none of the labels.
+        examples: the file of what it was taught, verified, to teach it more; None: it keeps none.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Bundle:
     min_filled: float = 1.0
     none: bool = False
     reset_on_cut: bool = False
+    examples: Optional[Path] = None
 
     @property
     def networks(self) -> list[ExtractorFile]:
@@ -156,6 +158,7 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
         min_filled=min(card_number(sampling, path, "min_filled"), 1.0) if "min_filled" in sampling else 1.0,
         none="none" in card and bool(card_field(card, path, "none", bool)),
         reset_on_cut="reset_on_cut" in sampling and card_field(sampling, path, "reset_on_cut", bool),
+        examples=verified_file(folder, card_field(card, path, "examples", dict), path) if "examples" in card else None,
     )
 
 

@@ -78,11 +78,12 @@ class Kernel(NamedTuple):
         products = np.block([[self.products, across.T], [across, new @ new.T]])
         return Kernel(self.mean, self.scale, np.concatenate([self.rows, new]), products)
 
-    def head(self, targets: NDArray[np.float64], penalty: float, sharpness: float) -> LinearHead:
-        """The head that fits targets ``[N, K]``."""
+    def fit(self, targets: NDArray[np.float64], penalty: float, sharpness: float) -> Fitted:
+        """A head for targets ``[N, K]``; nothing is chosen, and nothing held out."""
         dual, bias = _solve(self.products, targets, penalty)
         weights = self.rows.T @ dual.astype(np.float32)
-        return LinearHead(self.mean, self.scale, weights, bias.astype(np.float32), sharpness)
+        head = LinearHead(self.mean, self.scale, weights, bias.astype(np.float32), sharpness)
+        return Fitted(head, penalty, None, None, None, self)
 
 
 def fit_statistics(
@@ -155,18 +156,14 @@ def fit_head(
     folds = folds_of(chosen_groups, truth, num_folds)
     kernel = Kernel.of(features, sizes)
     if len(folds) < 2:
-        best = float(np.median(penalties))
-        return Fitted(kernel.head(targets, best, _USUAL_SHARPNESS), best, None, None, None, kernel)
+        return kernel.fit(targets, float(np.median(penalties)), _USUAL_SHARPNESS)
     best, scores = _choose(kernel.products, targets, folds, weights, sorted(penalties))
     sharpness = _sharpness(scores, truth)
     halves = _by_halves(kernel.products, targets, folds, chosen_groups, best)
-    return Fitted(
-        kernel.head(targets, best, sharpness),
-        best,
-        float((scores.argmax(axis=1) == truth).mean()),
-        softmax(scores * sharpness),
-        None if halves is None else softmax(halves * sharpness),
-        kernel,
+    return kernel.fit(targets, best, sharpness)._replace(
+        accuracy=float((scores.argmax(axis=1) == truth).mean()),
+        probabilities=softmax(scores * sharpness),
+        by_halves=None if halves is None else softmax(halves * sharpness),
     )
 
 
@@ -185,7 +182,9 @@ def _solve(
     """
     regularised = products.astype(np.float64)
     regularised.flat[:: len(products) + 1] += penalty * _level(products)
-    dual = np.linalg.solve(regularised, np.column_stack([targets, np.ones(len(targets))]))
+    dual = np.linalg.solve(regularised, np.column_stack([targets, np.ones(len(targets))])).astype(
+        np.float64, copy=False
+    )
     bias = dual[:, :-1].sum(axis=0) / dual[:, -1].sum()
     return dual[:, :-1] - np.outer(dual[:, -1], bias), bias
 

@@ -12,8 +12,8 @@ from ..embedders.opening import KINDS
 from ..errors import OptionError
 from ..extraction import default_cache
 from ..support.shares import Share
-from ..teach import Taught, TeachOptions, teach
-from ..teach.lesson import NetworkTrainer
+from ..teaching import Taught, TeachOptions, teach_clips
+from ..teaching.lesson import NetworkTrainer
 from .interrupts import interruptible
 from .options import (
     DATA_HELP,
@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
     )
     total = (len(clips) + len(none)) * (2 if args.mirror else 1) + len(options.test)
     with interruptible(), Progress(total, "clips") as progress:
-        taught = teach(
+        taught = teach_clips(
             clips, args.output, options, overwrite=args.overwrite, progress=lambda done, total: progress.advance()
         )
     _print(taught)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from ..embedders import Window
 from ..events import EventDetector, fresh_smoothing
 from ..following import Followed, StreamSource, follow, open_stream_source
 from ..prediction import Prediction
@@ -114,6 +115,11 @@ class Runner(Running):
         _at_exit.add(self)
         for thread in self._threads:
             thread.start()
+
+    @property
+    def window(self) -> Window:
+        """The embeddings that the stream's window holds now; see :attr:`edgevid.Stream.window`. May be asked from any thread."""
+        return self._stream.window
 
     @property
     def state(self) -> SourceState:

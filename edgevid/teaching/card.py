@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,82 +15,28 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..bundles import BUNDLE_FORMAT, WINDOWS, sha256_of
 from ..bundles.writing import embedder_entries
-from ..calibration import ACCEPTED, acceptance_threshold
+from ..calibration import ACCEPTED
 from ..classifiers.opening import STATISTICS
-from ..classifiers.ridge import Fitted
 from ..datasets.clips import Clip
-from ..embedders import Array
 from ..errors import SourceError
-from ..extraction import EmbeddedClips, EmbeddingConfig
+from ..extraction import EmbeddingConfig
 from ..recognizer import Recognizer
-from ..support.shares import Share, confusion_matrix
+from ..support.shares import Share
+from .examples import NONE
+from .held_out import HeldOut
+from .learning import Learnt
 from .options import TeachOptions
 
-# How clips are labelled that show none of the actions, and what the classifier's last output means where there are some
-NONE = "none"
+CLASSIFIER_FILE, EXAMPLES_FILE = "classifier.npz", "examples.npz"
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """What classifiers said of clips of which they knew neither the group nor, of clips that show none, the action.
-
-    Attributes:
-        confusion: ``[K, K]`` of clips of the K actions: row = true class, column = best action.
-        right: of each of these clips, whether its best action is its own.
-        known, others: the largest probability of an action, of each clip of the actions and of each that shows none of them.
-        threshold: of that score, which 95 % of the known clips reach.
-    """
-
-    confusion: NDArray[np.int64]
-    right: NDArray[np.bool_]
-    known: NDArray[np.float32]
-    others: NDArray[np.float32]
-    threshold: float
-
-    @classmethod
-    def of(cls, labels: Sequence[str], clips: Sequence[Clip], probabilities: Array) -> HeldOut:
-        """Of probabilities ``[clips, K]`` or, with none, ``[clips, K + 1]``."""
-        actions = probabilities[:, : len(labels)]
-        known = np.array([clip.label != NONE for clip in clips])
-        truth = np.array([labels.index(clip.label) for clip in clips if clip.label != NONE])
-        best = actions[known].argmax(axis=1)
-        confusion = confusion_matrix(truth, best, len(labels))
-        scores = actions.max(axis=1)
-        return cls(confusion, best == truth, scores[known], scores[~known], acceptance_threshold(scores[known]))
-
-    @property
-    def accuracy(self) -> Share:
-        """Of the actions' clips, those whose best action is theirs."""
-        return Share.of(self.right)
-
-
-def make_card(
-    options: TeachOptions,
-    output: Path,
-    config: EmbeddingConfig,
-    outputs: Sequence[str],
-    embedded: EmbeddedClips,
-    fitted: Fitted,
-    held_out: Optional[HeldOut],
-    folder: Path,
-) -> dict[str, Any]:
-    """The card. ``outputs``: the classifier's: the labels, and NONE last where that is one of them."""
-    file = folder / "classifier.npz"
-    labels = [label for label in outputs if label != NONE]
-    measured: dict[str, Any] = {}
-    unknown: dict[str, Any] = {}
-    if held_out is not None:
-        note = "Each clip by a classifier that was not fitted on its group; these clips also chose the penalty."
-        measured["cross-validation"] = {**accuracy_entry(labels, held_out.confusion), "note": note}
-        if len(held_out.others):
-            unknown["unknown"] = outside_entry(held_out.known, held_out.others, held_out.threshold)
+def new_card(options: TeachOptions, output: Path, config: EmbeddingConfig) -> dict[str, Any]:
+    """What a card says before anything was learned."""
     return {
         "format": BUNDLE_FORMAT,
         "kind": "bundle",
         "name": options.name or output.resolve().name,
-        "edgevid_version": __version__,
-        "labels": labels,
-        **({"none": True} if NONE in outputs else {}),
+        "labels": [],
         "sampling": {
             "samples": options.num_samples,
             "window_seconds": options.window_seconds,
@@ -99,36 +45,75 @@ def make_card(
             "reset_on_cut": options.reset_on_cut and _tells_cuts(config),
         },
         "events": {name: value for name, value in asdict(options.events).items() if value is not None},
-        "classifier": {
-            "kind": STATISTICS,
-            "file": file.name,
-            "sha256": sha256_of(file),
-            "bytes": file.stat().st_size,
-            "architecture": "statistics",
-            "parameters": int(fitted.head.weights.size + fitted.head.bias.size),
-        },
+        "classifier": {},
         "embedders": embedder_entries(config.entries),
-        "training": {
-            "data": options.description,
-            "clips": len(embedded.clips),
-            "groups": len({(clip.label, clip.group) for clip in embedded.clips}),
-            "clips_per_class": dict(sorted(Counter(clip.label for clip in embedded.clips).items())),
-            "clips_skipped": len(embedded.skipped),
-            "mirrored_too": options.mirror,
-            "penalty": fitted.penalty,
-            "method": "ridge regression in closed form on statistics of windows; final fit on all clips",
-            "command": options.command,
-        },
-        "accuracy": measured,
-        **unknown,
-        "calibration": {
-            "temperature": 1.0,
-            "unknown_threshold": 0.0 if held_out is None else held_out.threshold,
-            "note": f"Scores were made likely, and the threshold set so that {ACCEPTED:.0%} are accepted, on clips whose "
-            "group was held out in turn.",
-        },
+        "training": {"data": options.description, "mirrored_too": options.mirror},
+        "accuracy": {},
+        "calibration": {},
         "licence": options.licence,
     }
+
+
+def extended_card(card: dict[str, Any], options: TeachOptions) -> dict[str, Any]:
+    """The card of a bundle that more is added to."""
+    parts = [card.get("training", {}).get("data", ""), options.description]
+    described = "; ".join(dict.fromkeys(part for part in parts if part))
+    new = {**card, "training": {**card.get("training", {}), "data": described}}
+    if options.name:
+        new["name"] = options.name
+    if options.licence != TeachOptions.licence:
+        new["licence"] = options.licence
+    return new
+
+
+def put_learnt(card: dict[str, Any], learnt: Learnt, folder: Path) -> None:
+    """Put what was learned into a card: labels, files in the bundle's folder, figures."""
+    examples, head, held_out = learnt.examples, learnt.fitted.head, learnt.held_out
+    clips = [clip for clip in examples.clips if not clip.mirrored]
+    card["edgevid_version"] = __version__
+    card["labels"] = [label for label in examples.outputs if label != NONE]
+    card["classifier"] = {
+        "kind": STATISTICS,
+        **file_entry(folder / CLASSIFIER_FILE),
+        "architecture": "statistics",
+        "parameters": int(head.weights.size + head.bias.size),
+    }
+    card["training"].update(
+        {
+            "clips": len(clips),
+            "groups": len({(clip.label, clip.group) for clip in clips}),
+            "clips_per_class": dict(sorted(Counter(clip.label for clip in clips).items())),
+            "penalty": learnt.fitted.penalty,
+            "method": "ridge regression in closed form on statistics of windows; final fit on all clips",
+        }
+    )
+    card["accuracy"] = {}  # of what was learned before, if anything
+    for key in ("none", "unknown", "examples"):
+        card.pop(key, None)
+    if NONE in examples.outputs:
+        card["none"] = True
+    if (folder / EXAMPLES_FILE).exists():
+        card["examples"] = {**file_entry(folder / EXAMPLES_FILE), "windows": len(examples.owners)}
+    if held_out is not None:
+        card["accuracy"]["cross-validation"] = {
+            **accuracy_entry(held_out.labels, held_out.confusion),
+            **({} if held_out.with_half is None else {"with_half_of_the_clips": round(held_out.with_half, 4)}),
+            "advice": held_out.advice(),
+            "note": "Each clip by a classifier that was not fitted on its group; these clips also chose the penalty.",
+        }
+        if len(held_out.others):
+            card["unknown"] = _outside_entry(held_out)
+    card["calibration"] = {
+        "temperature": 1.0,
+        "unknown_threshold": learnt.threshold,
+        "note": f"Scores were made likely, and the threshold set so that {ACCEPTED:.0%} are accepted, on clips whose group was "
+        "held out in turn.",
+    }
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """What a card says of a file beside it."""
+    return {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size}
 
 
 def _tells_cuts(config: EmbeddingConfig) -> bool:
@@ -156,17 +141,13 @@ def measure_clips(recognizer: Recognizer, clips: Sequence[Clip], progress: Calla
     return confusion
 
 
-def outside_entry(known: NDArray[np.float32], others: NDArray[np.float32], threshold: float) -> dict[str, Any]:
+def _outside_entry(held_out: HeldOut) -> dict[str, Any]:
     """What a card says of clips of other actions: how many of them, and of the known ones, the threshold rejects; the AUROC."""
-    # the part of pairs in the right order, and half of those with equal scores
-    ordered = np.sort(others)
-    below = np.searchsorted(ordered, known, side="left") + np.searchsorted(ordered, known, side="right")
-    area = below.mean() / 2 / len(others)
     return {
-        "threshold": threshold,
-        "known": {"accepted": Share.of(known >= threshold).as_dict()},
-        "outside": {"rejected": Share.of(others < threshold).as_dict()},
-        "auroc": {"value": round(float(area), 4)},
+        "threshold": held_out.threshold,
+        "known": {"accepted": Share.of(held_out.known >= held_out.threshold).as_dict()},
+        "outside": {"rejected": Share.of(held_out.others < held_out.threshold).as_dict()},
+        "auroc": {"value": None if held_out.auroc is None else round(held_out.auroc, 4)},
         "score": "largest calibrated probability of an action, of a clip",
         "note": "Each clip by a classifier that knew neither its group nor, of other actions, any clip of the same action.",
     }

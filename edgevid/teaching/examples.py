@@ -1,66 +1,127 @@
-"""Windows of clips as features, for the classifier of statistics."""
+"""Examples of actions: windows of labelled clips as features, for the classifier of statistics; and a file of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import zipfile
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..classifiers import Statistics
 from ..classifiers.statistics import features_of
-from ..embedders import Array, Window
+from ..datasets.clips import DatasetError
+from ..embedders import Array, Embedding, Window
 from ..embedders.stream import cut_windows
-from ..extraction import EmbeddedClips
-from .options import TeachOptions
+from ..errors import BundleError, OptionError
 
+# How clips are labelled that show none of the actions, and what the classifier's last output means where there are some
+NONE = "none"
+FORMAT = 1
 # A stream answers before its window is full: the classifier is fitted on the beginnings of clips too.
 _EARLY = 12
 _HOPS = 5  # windows that are cut out of the time of one
+_STEPS = 127  # of a feature in a file, on each side of 0
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Windows of clips as features.
+class Example:
+    """A labelled clip that was learned from.
 
     Attributes:
-        windows: cut out of the clips. features: float32 ``[N, F]``. sizes: of its blocks.
-        classes, groups, owners: of each window; owners are clips' numbers.
+        label: its action, or NONE.
+        group: examples with the same one resemble each other (a person, a place), and are held out together.
+        source: SHA-256 of its file, or a name that it was given; "": none.
+        mirrored: whether it is the mirror image of a clip: learned from, not measured on.
     """
 
-    windows: list[Window]
-    features: Array
-    sizes: list[int]
-    classes: NDArray[np.int64]
-    groups: list[str]
+    label: str
+    group: str
+    source: str = ""
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Labelled clips as features of the windows that were cut out of them.
+
+    Attributes:
+        clips: one or more.
+        owners: of each window, its clip's number, ascending.
+        features: float32 ``[windows, F]``. sizes: of its blocks.
+    """
+
+    clips: tuple[Example, ...]
     owners: NDArray[np.int64]
+    features: Array
+    sizes: tuple[int, ...]
 
     @classmethod
     def of(
-        cls,
-        embedded: EmbeddedClips,
-        labels: Sequence[str],
-        statistics: Sequence[Statistics],
-        options: TeachOptions,
+        cls, clips: Sequence[Example], windows: Sequence[Sequence[Window]], statistics: Sequence[Statistics]
     ) -> Examples:
-        cut, rows, owners, sizes = [], [], [], [0]
-        for number, window in enumerate(embedded.windows):
-            for part in _windows(window, options):
-                blocks = features_of(part, statistics)
-                sizes = [len(block) for block in blocks]
-                cut.append(part)
-                rows.append(np.concatenate(blocks))
-                owners.append(number)
-        clips = embedded.clips
-        return cls(
-            cut,
-            np.stack(rows),
-            sizes,
-            np.array([labels.index(clips[k].label) for k in owners]),
-            [clips[k].group for k in owners],
-            np.array(owners),
+        """Of the windows of each clip."""
+        blocks = [features_of(window, statistics) for of_clip in windows for window in of_clip]
+        owners = np.repeat(np.arange(len(clips)), [len(of_clip) for of_clip in windows])
+        rows = np.stack([np.concatenate(parts) for parts in blocks]).astype(np.float32, copy=False)
+        return cls(tuple(clips), owners, rows, tuple(len(block) for block in blocks[0]))
+
+    def joined(self, others: Iterable[Examples]) -> Examples:
+        """These, and then others of the same embedders.
+
+        Raises:
+            OptionError: they have other features.
+        """
+        parts = [self, *others]
+        if any(part.sizes != self.sizes for part in parts):
+            given = sorted({sum(part.sizes) for part in parts})
+            raise OptionError(
+                f"Examples of {given} features were given together; expected the same embedders for all: clips, or windows of a "
+                "stream of the same bundle."
+            )
+        starts = np.cumsum([0, *(len(part.clips) for part in parts)])
+        return Examples(
+            tuple(clip for part in parts for clip in part.clips),
+            np.concatenate([part.owners + start for part, start in zip(parts, starts)]),
+            np.concatenate([part.features for part in parts]),
+            self.sizes,
         )
+
+    def without(self, sources: Collection[str]) -> Examples:
+        """These, but for some clips."""
+        kept = np.array([clip.source not in sources for clip in self.clips])
+        of_kept = kept[self.owners]
+        owners = (np.cumsum(kept) - 1)[self.owners[of_kept]]
+        clips = tuple(clip for clip, keep in zip(self.clips, kept) if keep)
+        return Examples(clips, owners, self.features[of_kept], self.sizes)
+
+    def check(self) -> None:
+        """Raises: DatasetError: a classifier cannot be made of them."""
+        if len(self.outputs) < 2:
+            raise DatasetError(
+                f"Examples of {', '.join(self.outputs) or 'nothing'} alone were given; expected two actions or more, or one and "
+                f"clips labelled {NONE!r} that show anything else."
+            )
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """What a classifier's outputs mean: the labels, sorted, and NONE last where there are examples of it."""
+        labels = {clip.label for clip in self.clips}
+        return (*sorted(labels - {NONE}), *(labels & {NONE}))
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Of each window, a number in :attr:`outputs`."""
+        return np.array([self.outputs.index(clip.label) for clip in self.clips])[self.owners]
+
+    @property
+    def groups(self) -> list[str]:
+        """Of each window."""
+        return [self.clips[owner].group for owner in self.owners]
 
     @property
     def weights(self) -> Array:
@@ -68,9 +129,48 @@ class Examples:
         weights: Array = (1.0 / np.bincount(self.owners)[self.owners]).astype(np.float32)
         return weights
 
-    def by_clip(self, probabilities: Array) -> Array:
-        """The mean over each clip's windows, float32 ``[clips, K]``, of those of all windows, or of the first clips'."""
-        return mean_by(self.owners[: len(probabilities)], probabilities)
+    def save(self, path: Path) -> None:
+        """Write an ``.npz`` file: a byte a feature, signed square roots in parts of the largest in its block and window."""
+        codes, peaks = (
+            np.empty(self.features.shape, np.int8),
+            np.empty((len(self.features), len(self.sizes)), np.float32),
+        )
+        for number, block in enumerate(self._blocks()):
+            part = self.features[:, block]
+            peaks[:, number] = np.abs(part).max(axis=1)
+            shares = part / np.maximum(peaks[:, number : number + 1], np.finfo(np.float32).tiny)
+            codes[:, block] = np.rint(np.copysign(np.sqrt(np.abs(shares)), shares) * _STEPS)
+        about = {"format": FORMAT, "sizes": self.sizes, "clips": [asdict(clip) for clip in self.clips]}
+        np.savez_compressed(path, about=np.array(json.dumps(about)), owners=self.owners, codes=codes, peaks=peaks)
+
+    @classmethod
+    def load(cls, path: Path) -> Examples:
+        """Read what :meth:`save` wrote. What is written and read again stays the same.
+
+        Raises:
+            BundleError: damaged, or of another format.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                about = json.loads(str(file["about"]))
+                owners, codes, peaks = (file[name] for name in ("owners", "codes", "peaks"))
+            if about["format"] != FORMAT:
+                raise BundleError(
+                    f"{path} has format {about['format']!r}; this edgevid reads {FORMAT}. Upgrade edgevid."
+                )
+            clips, sizes = tuple(Example(**clip) for clip in about["clips"]), tuple(about["sizes"])
+            shares = codes.astype(np.float32) / _STEPS
+            shares *= np.abs(shares)
+            shares *= np.repeat(peaks.astype(np.float32), sizes, axis=1)
+            if len(np.unique(owners)) != len(clips) or len(owners) != len(shares):
+                raise ValueError("its arrays do not fit together")
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise BundleError(f"{path} holds no examples that can be read: {error}. Copy the bundle again.") from error
+        return cls(clips, owners.astype(np.int64), shares, sizes)
+
+    def _blocks(self) -> list[slice]:
+        ends = np.cumsum([0, *self.sizes])
+        return [slice(a, b) for a, b in zip(ends, ends[1:])]
 
 
 def mean_by(owners: NDArray[np.int64], probabilities: Array) -> Array:
@@ -81,7 +181,8 @@ def mean_by(owners: NDArray[np.int64], probabilities: Array) -> Array:
     return means
 
 
-def _windows(stream: Window, options: TeachOptions) -> list[Window]:
-    windows = cut_windows(stream.steps, options.num_samples, max(1, options.num_samples // _HOPS))
-    early = round(_EARLY * options.num_samples / 25)
-    return [*windows, Window(stream.steps[:early])] if len(stream) > early else windows
+def windows_of(steps: Sequence[Embedding], num_samples: int) -> list[Window]:
+    """What is learned from a clip: full windows of its embeddings, and its beginning."""
+    windows = cut_windows(steps, num_samples, max(1, num_samples // _HOPS))
+    early = round(_EARLY * num_samples / 25)
+    return [*windows, Window(steps[:early])] if len(steps) > early else windows

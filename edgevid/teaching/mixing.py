@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -9,14 +10,15 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundles import MIXTURE, sha256_of
+from ..bundles import MIXTURE
 from ..calibration import calibrated, fit_temperature, log_probabilities
 from ..classifiers.mixture import mix
-from ..classifiers.ridge import Fitted, fit_head
+from ..classifiers.ridge import fit_head
 from ..datasets.clips import DatasetError
-from ..embedders import Array
-from ..extraction import EmbeddedClips
-from .examples import Examples, mean_by
+from ..embedders import Array, Window
+from .card import file_entry
+from .examples import mean_by
+from .learning import Learnt
 from .lesson import Lesson, NetworkTrainer, TrainedNetwork
 from .options import TeachOptions
 
@@ -45,9 +47,8 @@ class Mixed:
         """Put the network's file into a bundle's folder, and make its card, which is that of the statistics, one of both."""
         path = folder / _FILE
         path.write_bytes(self.network.content)
-        file = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size}
         parts = [
-            {**self.network.entry, **file, "weight": self.weight},
+            {**self.network.entry, **file_entry(path), "weight": self.weight},
             {**card["classifier"], "weight": round(1 - self.weight, 6)},
         ]
         card["classifier"] = {
@@ -62,28 +63,25 @@ class Mixed:
 
 
 def add_network(
-    train: NetworkTrainer,
-    learned: EmbeddedClips,
-    data: Examples,
-    fitted: Fitted,
-    num_clips: int,
-    options: TeachOptions,
+    train: NetworkTrainer, learnt: Learnt, streams: Sequence[Window], windows: Sequence[Window], options: TeachOptions
 ) -> Mixed:
     """Train a network on the clips that the statistics were fitted on, and mix both.
 
     Args:
-        learned: the clips, and after the first ``num_clips`` their mirror images.
-        data, fitted: their windows, and the head that was fitted on these.
+        streams: the clips; mirror images come after all others. windows: cut out of them, in the order of the examples.
 
     Raises:
         DatasetError: no group can be held out.
     """
+    data, fitted = learnt.examples, learnt.fitted
     held_out = fitted.probabilities
     if held_out is None:
         raise DatasetError("All clips are of one group: nothing can be held out to choose the network's training by.")
+    num_clips = sum(not clip.mirrored for clip in data.clips)
     count = int(np.searchsorted(data.owners, num_clips))
     owners, of_head = data.owners[:count], held_out[:count]
-    classes, groups = data.classes[np.searchsorted(owners, np.arange(num_clips))], data.groups
+    all_classes, weights, groups = data.classes, data.weights, data.groups
+    classes = all_classes[np.searchsorted(owners, np.arange(num_clips))]
 
     def teacher(clips: Optional[NDArray[Any]] = None) -> Array:
         if clips is None:
@@ -91,24 +89,24 @@ def add_network(
         known = np.flatnonzero(np.isin(owners, clips))
         inner = fit_head(
             data.features[known],
-            data.classes[known].tolist(),
+            all_classes[known].tolist(),
             data.sizes,
             num_classes=of_head.shape[1],
             groups=[groups[k] for k in known],
-            weights=data.weights[known],
+            weights=weights[known],
             penalties=(fitted.penalty,),
         )
-        labels = np.eye(of_head.shape[1], dtype=np.float32)[data.classes[known]]
+        labels = np.eye(of_head.shape[1], dtype=np.float32)[all_classes[known]]
         numbers = np.searchsorted(clips, owners[known])
         return mean_by(numbers, labels if inner.probabilities is None else inner.probabilities)
 
     network = train(
         Lesson(
-            learned.windows,
+            streams,
             classes,
-            [clip.group for clip in learned.clips[:num_clips]],
+            [clip.group for clip in data.clips[:num_clips]],
             of_head.shape[1],
-            data.windows[:count],
+            windows[:count],
             owners,
             options.num_samples,
             max(1, round(options.min_filled * options.num_samples)),
@@ -118,7 +116,7 @@ def add_network(
     tried, found = [], {}
     for weight in (0.0, *_WEIGHTS, 1.0):
         both = mix((network.probabilities, of_head), (weight, 1 - weight))
-        temperature = fit_temperature(both, data.classes[:count]) or 1.0
+        temperature = fit_temperature(both, all_classes[:count]) or 1.0
         found[weight] = (temperature, calibrated(both, temperature))
         of_clips = mean_by(owners, found[weight][1])
         loss = float(-log_probabilities(of_clips)[np.arange(num_clips), classes].mean())

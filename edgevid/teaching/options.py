@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+from ..bundles import Bundle
 from ..datasets.clips import Clip
 from ..embedders import Embedder
 from ..events import EventOptions
@@ -29,6 +30,8 @@ class TeachOptions:
         mirror: learn from the mirror image of each clip too; not where left and right mean something.
         cache: folder for embeddings.
         jobs: processes that make them; default: CPUs.
+        keep_embeddings: put the features of the examples into the bundle, so that it can be extended without the clips.
+        add: a bundle that keeps them, to be extended: its embedders and sampling hold, and its examples are learned from too.
         network: trains a network that is mixed with the statistics; None: statistics alone.
         none: clips of other actions, whatever their labels, from which "none of these" is learned, beside the clips that are
             labelled ``none``. Those of one label are held out together.
@@ -47,6 +50,8 @@ class TeachOptions:
     mirror: bool = False
     cache: Path = field(default_factory=default_cache)
     jobs: Optional[int] = None
+    keep_embeddings: bool = False
+    add: Optional[Bundle] = None
     network: Optional[NetworkTrainer] = None
     none: Sequence[Clip] = ()
     test: Sequence[Clip] = ()

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional, Union
 
+from ..bundles import Bundle, open_bundle, sha256_of
 from ..bundles.writing import check_output, copy_networks, new_bundle, write_card
 from ..classifiers import Statistics, StatisticsClassifier
-from ..classifiers.ridge import fit_head
-from ..datasets.clips import Clip, DatasetError, check_classes
+from ..classifiers.opening import STATISTICS
+from ..datasets.clips import Clip, DatasetError
+from ..embedders import Embedder, Window, spec_for
 from ..embedders.opening import entries_for
+from ..embedders.stream import embed_as_stream
+from ..errors import BundleError, OptionError
 from ..extraction import EmbeddedClips, EmbeddingConfig, embed_clips, local_executor
 from ..recognizer import load
+from ..sampling import Clip as ClipOrFrames
+from ..sampling import SampleSpec
 from ..support.hardware import usable_cpus
-from .card import NONE, HeldOut, accuracy_entry, make_card, measure_clips
-from .examples import Examples
+from ..tflite.interpreter import select_runtime
+from .card import CLASSIFIER_FILE, EXAMPLES_FILE, accuracy_entry, extended_card, measure_clips, new_card, put_learnt
+from .examples import NONE, Example, Examples, windows_of
+from .held_out import HeldOut
+from .learning import Learnt, learn
 from .mixing import add_network
 from .options import TeachOptions
 
 # Starting worker processes takes a second or two.
 _WORTH_WORKERS = 20
+
+_LOGGER = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -30,8 +44,11 @@ class Taught:
 
     Attributes:
         labels: its classes.
+        clips, groups: how many were learned from.
         held_out: what was measured on clips whose group was held out; None: there were too few groups.
         skipped: clips that could not be read, and why.
+        known: how many clips the bundle that was extended had learned from already.
+        kept_bytes: of the file of examples; 0: none are kept.
     """
 
     folder: Path
@@ -40,15 +57,28 @@ class Taught:
     groups: int
     held_out: Optional[HeldOut]
     skipped: list[tuple[Clip, str]]
+    known: int = 0
+    kept_bytes: int = 0
 
 
-def teach(
+class _Given(NamedTuple):
+    """A clip that is to be learned from, embedded."""
+
+    example: Example
+    stream: Window
+
+
+def _no_progress(done: int, total: int) -> None:
+    pass
+
+
+def teach_clips(
     clips: Sequence[Clip],
     output: Path,
     options: Optional[TeachOptions] = None,
     *,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = _no_progress,
 ) -> Taught:
     """Embed clips, fit a classifier of statistics in closed form, and write a bundle; all of it or nothing.
 
@@ -61,60 +91,127 @@ def teach(
         clips: those to learn from; their ``split`` is passed over. Those labelled ``none``, in any letters, show none of the
             actions.
         output: the bundle's folder.
+        overwrite: replace a bundle that is there. The one that ``options.add`` names may be replaced without.
         progress: told how many clips are embedded, of how many.
 
     Raises:
-        DatasetError: fewer than two classes, or no clip can be read. BundleError: ``output`` is there.
+        DatasetError: fewer than two classes, or no clip can be read. BundleError: ``output`` is there, or the bundle to be
+        extended keeps no examples.
     """
-    options = TeachOptions() if options is None else options
-    check_output(output, overwrite)
+    options = _settled(TeachOptions() if options is None else options)
+    check_output(output, overwrite or _is_extended(output, options))
     others = [clip for clip in clips if is_none(clip.label)]
     others += [replace(clip, group=f"{NONE} {clip.label}") for clip in options.none]
-    known = [clip for clip in clips if not is_none(clip.label)]
-    check_classes(known)
-    config = EmbeddingConfig.of(
-        entries_for(options.embedders, options.extractor) if options.embedders else [],
-        options.own_embedders,
-        num_samples=options.num_samples,
-        interval_seconds=options.window_seconds / options.num_samples,
-    )
-    embedded = _embed([*known, *(replace(clip, label=NONE) for clip in others)], config, options, progress)
-    labels = check_classes(clip for clip in embedded.clips if clip.label != NONE)
-    outputs = [*labels, NONE] if any(clip.label == NONE for clip in embedded.clips) else labels
-    statistics = statistics_for(config)
-    learned = embedded
+    labelled = [clip for clip in clips if not is_none(clip.label)] + [replace(clip, label=NONE) for clip in others]
+    sources = [sha256_of(clip.path) if options.keep_embeddings and clip.path.is_file() else "" for clip in labelled]
+    before = _examples_of(options.add)
+    there = {clip.source for clip in before.clips if clip.source} if before is not None else set()
+    of_path = {clip.path: source for clip, source in zip(labelled, sources)}
+    new = [clip for clip, source in zip(labelled, sources) if source not in there]
+    if not new:
+        raise DatasetError(
+            f"All {len(labelled)} clips that were given are among those that the bundle was taught; record new ones."
+            if labelled
+            else "No clip was given; expected some of each action."
+        )
+    config = _config(options)
+    embedded = _embed(new, config, options, progress)
+    given = _named(embedded, of_path, mirrored=False)
     if options.mirror:
         mirrored = _embed(embedded.clips, replace(config, mirrored=True), options, progress)
-        learned = EmbeddedClips(embedded.clips + mirrored.clips, embedded.windows + mirrored.windows, [])
-    data = Examples.of(learned, outputs, statistics, options)
-    fitted = fit_head(
-        data.features,
-        data.classes.tolist(),
-        data.sizes,
-        num_classes=len(outputs),
-        groups=data.groups,
-        weights=data.weights,
+        given += _named(mirrored, of_path, mirrored=True)
+    learnt, kept = _write(given, before, config, output, options, progress, skipped=len(embedded.skipped))
+    measured = [clip for clip in learnt.examples.clips if not clip.mirrored]
+    groups = len({(clip.label, clip.group) for clip in measured})
+    return Taught(
+        output,
+        list(learnt.labels),
+        len(measured),
+        groups,
+        learnt.held_out,
+        embedded.skipped,
+        len(labelled) - len(new),
+        kept,
     )
-    mixed = None
-    if options.network is not None:
-        mixed = add_network(options.network, learned, data, fitted, len(embedded.clips), options)
-    probabilities = fitted.probabilities if mixed is None else mixed.probabilities
-    held_out = None
-    if probabilities is not None:
-        held_out = HeldOut.of(labels, embedded.clips, data.by_clip(probabilities)[: len(embedded.clips)])
-    with new_bundle(output) as folder:
-        classifier = StatisticsClassifier(fitted.head, statistics, options.num_samples)
-        classifier.save(folder / "classifier.npz")
-        copy_networks(config.entries, folder)
-        card = make_card(options, output, config, outputs, embedded, fitted, held_out, folder)
-        if mixed is not None:
-            mixed.write(folder, card)
-        write_card(folder, card)
-        if options.test:
-            _measure(card, folder, options, progress)
-            write_card(folder, card)
-    groups = len({(clip.label, clip.group) for clip in embedded.clips})
-    return Taught(output, labels, len(embedded.clips), groups, held_out, embedded.skipped)
+
+
+def teach(
+    clips: Sequence[Union[ClipOrFrames, Window]],
+    labels: Sequence[str],
+    output: Union[str, Path],
+    *,
+    groups: Optional[Sequence[str]] = None,
+    options: Optional[TeachOptions] = None,
+    overwrite: bool = False,
+    progress: Progress = _no_progress,
+) -> Bundle:
+    """Teach a bundle your own actions, in closed form: NumPy only, seconds once the clips are embedded.
+
+    >>> bundle = edgevid.teach(["wave/1.mp4", ..., "clap/9.mp4"], labels, "my_actions", groups=people)  # doctest: +SKIP
+    >>> edgevid.load(bundle).classify("new.mp4").label  # doctest: +SKIP
+    'wave'
+
+    Args:
+        clips: paths of video files; or their frames, uint8 ``[N, H, W, 3]`` RGB, 25 a second; or windows of embeddings, as
+            :attr:`edgevid.Stream.window` gives them, made by the embedders of ``options``.
+        labels: of each, its action; ``none``: it shows none of the actions.
+        output: the bundle's folder.
+        groups: of each, a name that it shares with those that resemble it (a person, a place, a recording): they are held out
+            together to choose settings, and to measure. Default: each by itself, which makes figures too good where clips
+            are alike.
+        options: default: ``TeachOptions()``.
+        overwrite: replace a bundle that is there.
+        progress: told how many clips are embedded, of how many.
+
+    Raises:
+        DatasetError: fewer than two actions, and not one and ``none``. OptionError: lists of different lengths, or windows of
+        other embedders. SourceError, FrameError: a clip cannot be read. BundleError: ``output`` is there.
+    """
+    names = [f"clip {k}" for k in range(len(clips))] if groups is None else list(map(str, groups))
+    if not len(clips) == len(labels) == len(names):
+        raise OptionError(
+            f"{len(clips)} clips, {len(labels)} labels and {len(names)} groups were given; expected one of each for each clip."
+        )
+    output = Path(output)
+    if all(isinstance(clip, (str, Path)) for clip in clips):
+        files = [Clip(Path(str(clip)), label, group) for clip, label, group in zip(clips, labels, names)]
+        taught = teach_clips(files, output, options, overwrite=overwrite, progress=progress)
+        for skipped, reason in taught.skipped:
+            _LOGGER.warning("%s is left out: %s", skipped.path, reason)
+        return open_bundle(output)
+    options = _settled(TeachOptions() if options is None else options)
+    check_output(output, overwrite or _is_extended(output, options))
+    before, config, given = _examples_of(options.add), _config(options), []
+    with config.opened() as embedders:
+        spec = spec_for(embedders, options.num_samples, options.window_seconds)
+        for number, (clip, label, group) in enumerate(zip(clips, labels, names), start=1):
+            example = Example(NONE if is_none(label) else label, group)
+            given.append(_Given(example, embedded_window(embedders, clip, spec)))
+            if options.mirror and not isinstance(clip, Window):
+                mirrored = Window(embed_as_stream(embedders, clip, spec, mirrored=True))
+                given.append(_Given(replace(example, mirrored=True), mirrored))
+            progress(number, len(clips))
+    given.sort(key=lambda one: one.example.mirrored)
+    _write(given, before, config, output, options, progress)
+    return open_bundle(output)
+
+
+def embedded_window(embedders: Sequence[Embedder], clip: Union[ClipOrFrames, Window], spec: SampleSpec) -> Window:
+    """A clip as a stream over it embeds it; or a window of embeddings, checked.
+
+    Raises:
+        OptionError: the window has no samples, or is of other embedders. SourceError, FrameError: the clip cannot be read.
+    """
+    if not isinstance(clip, Window):
+        return Window(embed_as_stream(embedders, clip, spec))
+    expected = [embedder.dim for embedder in embedders]
+    given = [rows.shape[1] for rows in clip.rows] if len(clip) else []
+    if given != expected:
+        raise OptionError(
+            f"A window of {len(clip)} samples of {given} numbers was given; expected one or more of {expected}, as a stream of a "
+            "bundle with the same embedders gives them."
+        )
+    return clip
 
 
 def is_none(label: str) -> bool:
@@ -133,9 +230,109 @@ def statistics_for(config: EmbeddingConfig) -> list[Statistics]:
         ]
 
 
-def _embed(
-    clips: Sequence[Clip], config: EmbeddingConfig, options: TeachOptions, progress: Callable[[int, int], None]
-) -> EmbeddedClips:
+def write_learnt(
+    card: dict[str, Any], learnt: Learnt, statistics: Sequence[Statistics], folder: Path, *, keep: bool
+) -> None:
+    """Put what was learned into a bundle's folder and its card, which is not written yet. ``keep``: the examples too."""
+    classifier = StatisticsClassifier(learnt.fitted.head, statistics, card["sampling"]["samples"])
+    classifier.save(folder / CLASSIFIER_FILE)
+    if keep:
+        learnt.examples.save(folder / EXAMPLES_FILE)
+    put_learnt(card, learnt, folder)
+
+
+def kept_examples(bundle: Bundle) -> Examples:
+    """The examples that a bundle keeps. Raises: BundleError: it keeps none, or they are damaged."""
+    if bundle.examples is None or bundle.classifier.kind != STATISTICS:
+        raise BundleError(
+            f"The bundle {bundle.folder} does not keep what it was taught, so nothing can be added to it; teach it again with "
+            "--keep-embeddings (TeachOptions(keep_embeddings=True)), from the same clips."
+        )
+    return Examples.load(bundle.examples)
+
+
+def _settled(options: TeachOptions) -> TeachOptions:
+    """With the sampling of the bundle that is extended, which keeps examples again."""
+    bundle = options.add
+    if options.network is not None and (bundle is not None or options.keep_embeddings):
+        raise OptionError(
+            "A network was asked for, and examples that are kept: it cannot learn from these. Teach from all clips, without "
+            "keeping their embeddings, or without the network."
+        )
+    if bundle is None:
+        return options
+    return replace(
+        options,
+        keep_embeddings=True,
+        num_samples=bundle.num_samples,
+        window_seconds=bundle.window_seconds,
+        mirror=bool(bundle.card.get("training", {}).get("mirrored_too", False)),
+    )
+
+
+def _is_extended(output: Path, options: TeachOptions) -> bool:
+    return options.add is not None and output.exists() and output.resolve() == options.add.folder.resolve()
+
+
+def _examples_of(bundle: Optional[Bundle]) -> Optional[Examples]:
+    return None if bundle is None else kept_examples(bundle)
+
+
+def _config(options: TeachOptions) -> EmbeddingConfig:
+    interval = options.window_seconds / options.num_samples
+    if options.add is not None:
+        runtime, own = select_runtime(None).name, options.own_embedders
+        return EmbeddingConfig(options.add.embedders, runtime, options.num_samples, own, interval)
+    entries = entries_for(options.embedders, options.extractor) if options.embedders else []
+    return EmbeddingConfig.of(
+        entries, options.own_embedders, num_samples=options.num_samples, interval_seconds=interval
+    )
+
+
+def _named(embedded: EmbeddedClips, sources: dict[Path, str], *, mirrored: bool) -> list[_Given]:
+    return [
+        _Given(Example(clip.label, clip.group, sources[clip.path], mirrored), window)
+        for clip, window in zip(embedded.clips, embedded.windows)
+    ]
+
+
+def _write(
+    given: Sequence[_Given],
+    before: Optional[Examples],
+    config: EmbeddingConfig,
+    output: Path,
+    options: TeachOptions,
+    progress: Progress,
+    *,
+    skipped: int = 0,
+) -> tuple[Learnt, int]:
+    """Learn from embedded clips, mirror images last, and write the bundle; also, how many bytes the kept examples are."""
+    statistics = statistics_for(config)
+    windows = [windows_of(one.stream.steps, options.num_samples) for one in given]
+    examples = Examples.of([one.example for one in given], windows, statistics)
+    learnt = learn(examples if before is None else before.joined([examples]))
+    mixed = None
+    if options.network is not None:
+        streams, flat = [one.stream for one in given], [window for of_clip in windows for window in of_clip]
+        mixed = add_network(options.network, learnt, streams, flat, options)
+        held_out = HeldOut.of(learnt.examples, mixed.probabilities)
+        learnt = learnt._replace(held_out=held_out, threshold=held_out.threshold)
+    added = options.add
+    card = new_card(options, output, config) if added is None else extended_card(added.card, options)
+    card["training"].update({"clips_skipped": skipped, "command": options.command})
+    with new_bundle(output) as folder:
+        write_learnt(card, learnt, statistics, folder, keep=options.keep_embeddings)
+        copy_networks(config.entries, folder)
+        if mixed is not None:
+            mixed.write(folder, card)
+        write_card(folder, card)
+        if options.test:
+            _measure(card, folder, options, progress)
+            write_card(folder, card)
+    return learnt, card["examples"]["bytes"] if options.keep_embeddings else 0
+
+
+def _embed(clips: Sequence[Clip], config: EmbeddingConfig, options: TeachOptions, progress: Progress) -> EmbeddedClips:
     jobs = min(usable_cpus() if options.jobs is None else options.jobs, len(clips))
     if jobs > 1 and len(clips) >= _WORTH_WORKERS and not config.own:
         with local_executor(jobs) as executor:
@@ -147,7 +344,7 @@ def _embed(
     return embedded
 
 
-def _measure(card: dict[str, Any], folder: Path, options: TeachOptions, progress: Callable[[int, int], None]) -> None:
+def _measure(card: dict[str, Any], folder: Path, options: TeachOptions, progress: Progress) -> None:
     """Measure the bundle as it ships, and put that into its card."""
     clips = [clip for clip in options.test if not is_none(clip.label)]
     done = iter(range(1, len(clips) + 1))

@@ -26,7 +26,7 @@ from ..classifiers.opening import RECURRENT
 from ..classifiers.ridge import folds_of
 from ..embedders import Array, Window
 from ..support.checks import check_int
-from ..teach.lesson import Lesson, TrainedNetwork
+from ..teaching.lesson import Lesson, TrainedNetwork
 from .card import versions
 from .export import CLASSIFIER_NAME, check_parity, measure_speed, predict, to_tflite
 from .fit import TrainingError

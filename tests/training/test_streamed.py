@@ -22,7 +22,7 @@ from edgevid.embedders import Array, Embedder, Window  # noqa: E402
 from edgevid.embedders.stream import embed_as_stream  # noqa: E402
 from edgevid.errors import OptionError  # noqa: E402
 from edgevid.sampling import Sample  # noqa: E402
-from edgevid.teach import TeachOptions, teach  # noqa: E402
+from edgevid.teaching import TeachOptions, teach_clips  # noqa: E402
 from edgevid.training.streamed import StreamedOptions, train_streamed  # noqa: E402
 
 LABELS = ("rising", "falling")
@@ -67,7 +67,7 @@ def options_for(tmp_path: Path, said: list[str]) -> TeachOptions:
 
 def test_a_bundle_of_both_is_trained_mixed_and_streams_as_it_classifies(clips: list[Clip], tmp_path: Path):
     said: list[str] = []
-    taught = teach(clips, tmp_path / "mine", options_for(tmp_path, said))
+    taught = teach_clips(clips, tmp_path / "mine", options_for(tmp_path, said))
     assert taught.held_out is not None
     assert taught.held_out.accuracy.value > 0.6
     assert any("chosen: " in line for line in said)
@@ -94,7 +94,7 @@ def test_a_bundle_of_both_is_trained_mixed_and_streams_as_it_classifies(clips: l
 def test_clips_of_one_group_cannot_choose(clips: list[Clip], tmp_path: Path):
     alone = [replace(clip, group="g0") for clip in clips]
     with pytest.raises(DatasetError, match="of one group"):
-        teach(alone, tmp_path / "mine", options_for(tmp_path, []))
+        teach_clips(alone, tmp_path / "mine", options_for(tmp_path, []))
     assert not (tmp_path / "mine").exists()
 
 
