@@ -350,9 +350,31 @@ class TestTeach:
         assert "circle" in out
         assert json.loads((tmp_path / "mine" / "card.json").read_text())["training"]["mirrored_too"] is True
 
+    def test_the_command_extends_a_bundle_and_names_what_is_none(
+        self, clips: list[Clip], tmp_path: Path, capsys: pytest.CaptureFixture
+    ):
+        folder, bundle = clips[0].path.parents[1], tmp_path / "mine"
+        common = ["teach", str(folder), "--cache", str(tmp_path / "c"), "-j", "1"]
+        kept = ["--embedders", "region-flow", "--window-seconds", "2", "--none", "up", "--keep-embeddings"]
+        assert main([*common, "-o", str(bundle), "--actions", "circle", *kept]) == 0
+        out = capsys.readouterr().out
+        assert "1 classes of 8 clips" in out
+        assert "AUROC" in out
+        assert "kB a clip" in out
+        assert main([*common, "--add", str(bundle)]) == 0
+        out = capsys.readouterr().out
+        assert "3 classes of 12 clips" in out
+        assert "4 clips were known already" in out
+        card = json.loads((bundle / "card.json").read_text())
+        assert card["training"]["clips_per_class"] == {"circle": 4, "right": 4, "up": 4}  # up is no longer none
+        assert main([*common, "--add", str(bundle), "--mirror"]) == 2
+        assert "--mirror was given with --add" in capsys.readouterr().err
+        assert main(common) == 2
+        assert "Neither -o nor --add was given" in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ("arguments", "words", "code"),
-        [(["--classes", "up,jump"], "--classes names jump", 2), (["--outside", "nowhere"], "nowhere", 1)],
+        [(["--actions", "up,jump"], "--actions names jump", 2), (["--outside", "nowhere"], "nowhere", 1)],
     )
     def test_what_would_be_passed_over_is_refused(
         self,

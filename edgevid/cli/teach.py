@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Optional
 
+from ..bundles import Bundle, open_bundle
 from ..datasets.reading import open_dataset
 from ..embedders.opening import KINDS
 from ..errors import OptionError
@@ -35,6 +36,11 @@ pays with thousands of clips.
 
 The accuracy that is printed is of clips whose whole group (people, place) was held out in turn; the bundle is then fitted
 on all clips that are not test clips.
+
+examples:
+  edgevid teach my_clips/ -o my_actions --keep-embeddings
+  edgevid teach more_clips/ --add my_actions               # a new action, or more clips; the old ones are not needed
+  edgevid teach gestures/ -o robot --actions stop,left,right --none random,static
 """
 _OF_THIS_PLACE = ("output", "cache", "jobs", "overwrite")
 
@@ -45,9 +51,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = TeachOptions()
     parser.add_argument("data", type=Path, metavar="DATA", help=DATA_HELP)
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="BUNDLE", help="folder to write the bundle to"
-    )
+        "-o", "--output", type=Path, metavar="BUNDLE",
+        help="folder to write the bundle to; with --add it may be left out: the bundle itself is extended",
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
+    parser.add_argument("--actions", type=_names, metavar="A,B,...", help="classes of DATA to learn (default: all)")
+    parser.add_argument(
+        "--none", type=_names, default=(), metavar="A,B,...",
+        help="classes of DATA that show none of the actions, beside one called none: they teach what counts as none of these",
+    )  # fmt: skip
+    parser.add_argument(
+        "--outside", type=Path, metavar="FOLDER",
+        help="clips of other actions, which teach that too; measured on classes of them that are held out whole",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep-embeddings", action="store_true",
+        help="let the bundle keep what it learns from (about a byte a number of a window: some kB a clip), so that --add and "
+        "edgevid.Recognizer.add_example can teach it more without the clips",
+    )  # fmt: skip
+    parser.add_argument(
+        "--add", type=Path, metavar="BUNDLE",
+        help="learn DATA and what this bundle learned, which --keep-embeddings kept; clips that it knows are passed over, or "
+        "learned anew where their label is another now",
+    )  # fmt: skip
     parser.add_argument(
         "--embedders", type=_kinds, default=default.embedders, metavar="KIND,...",
         help=f"what is embedded, side by side, of: {', '.join(KINDS)} (default: {','.join(default.embedders)})",
@@ -78,12 +104,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--evaluate-test", action="store_true",
         help="measure the finished bundle on the test clips that the data names; do it once, at the end",
     )  # fmt: skip
-    parser.add_argument(
-        "--outside", type=Path, metavar="FOLDER",
-        help="clips of other actions: they, and a class called none, teach what counts as none of these; measured on "
-        "classes of them that are held out whole",
-    )  # fmt: skip
-    parser.add_argument("--classes", type=_names, metavar="A,B,...", help="learn these classes only (default: all)")
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
     parser.add_argument("-j", "--jobs", type=positive_int, metavar="N", help="processes that embed (default: CPUs)")
     add_ucf101_options(parser)
@@ -97,23 +117,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     dataset = open_dataset(args.data, list_number=args.split_list, lists_folder=args.splits)
-    known = {clip.label for clip in dataset.clips}
-    unknown = [name for name in args.classes or () if name not in known]
-    if unknown:
-        raise OptionError(
-            f"--classes names {', '.join(unknown)}; the classes of {args.data} are {', '.join(sorted(known))}."
-        )
-    chosen = set(args.classes or known)
+    labels = {clip.label for clip in dataset.clips}
+    for option, names in (("--actions", args.actions or ()), ("--none", args.none)):
+        unknown = [name for name in names if name not in labels]
+        if unknown:
+            raise OptionError(
+                f"{option} names {', '.join(unknown)}; the classes of {args.data} are {', '.join(sorted(labels))}."
+            )
+    both = set(args.actions or ()) & set(args.none)
+    if both:
+        raise OptionError(f"--actions and --none both name {', '.join(sorted(both))}; each class is one or the other.")
+    chosen = set(args.actions or labels) - set(args.none)
     clips = [clip for clip in dataset.clips if clip.split != "test" and clip.label in chosen]
     test = [clip for clip in dataset.clips if clip.split == "test" and clip.label in chosen]
-    others = open_dataset(args.outside, ignore_splits=True).clips if args.outside else []
-    none = [clip for clip in others if clip.label not in chosen]
-    words = ["teach", args.data.resolve().name, "-o", without_place(args.output)]
+    none = [clip for clip in dataset.clips if clip.split != "test" and clip.label in args.none]
+    if args.outside:
+        others = open_dataset(args.outside, ignore_splits=True).clips
+        none += [clip for clip in others if clip.label not in chosen]
+    added = _added(args)
+    output: Optional[Path] = added.folder if args.output is None and added is not None else args.output
+    if output is None:
+        raise OptionError("Neither -o nor --add was given; name a folder for the bundle: -o my_actions.")
+    words = ["teach", args.data.resolve().name, "-o", without_place(output)]
     options = TeachOptions(
         embedders=args.embedders,
         extractor=args.extractor,
         window_seconds=args.window_seconds,
         mirror=args.mirror,
+        keep_embeddings=args.keep_embeddings,
+        add=added,
         network=_gru(args),
         cache=args.cache,
         jobs=args.jobs,
@@ -124,13 +156,28 @@ def run(args: argparse.Namespace) -> int:
         licence=args.licence,
         command=repeatable_command(words, args, add_arguments, _OF_THIS_PLACE),
     )
-    total = (len(clips) + len(none)) * (2 if args.mirror else 1) + len(options.test)
+    mirrored = args.mirror if added is None else added.card["training"]["mirrored_too"]
+    total = (len(clips) + len(none)) * (2 if mirrored else 1) + len(options.test)
     with interruptible(), Progress(total, "clips") as progress:
         taught = teach_clips(
-            clips, args.output, options, overwrite=args.overwrite, progress=lambda done, total: progress.advance()
+            clips, output, options, overwrite=args.overwrite, progress=lambda done, total: progress.advance()
         )
     _print(taught)
     return 0
+
+
+def _added(args: argparse.Namespace) -> Optional[Bundle]:
+    """The bundle that is extended."""
+    if args.add is None:
+        return None
+    defaults = TeachOptions()
+    for name in ("embedders", "extractor", "mirror", "window_seconds"):
+        if getattr(args, name) != getattr(defaults, name):
+            option = f"--{name.replace('_', '-')}"
+            raise OptionError(
+                f"{option} was given with --add; leave it out: it is what it was when {args.add} was taught."
+            )
+    return open_bundle(args.add)
 
 
 def _gru(args: argparse.Namespace) -> Optional[NetworkTrainer]:
@@ -154,20 +201,27 @@ def _print(taught: Taught) -> None:
     for clip, reason in taught.skipped:
         print_error("teach", f"skipped {clip.path}: {reason}")
     print(f"{taught.folder}: {len(taught.labels)} classes of {taught.clips} clips in {taught.groups} groups")
-    if taught.held_out is None:
+    if taught.known:
+        print(f"{taught.known} clips were known already")
+    if taught.kept_bytes:
+        print(f"it keeps what it learned from: {taught.kept_bytes / 1000 / taught.clips:.0f} kB a clip")
+    held_out = taught.held_out
+    if held_out is None:
         print("not measured: all clips are of one group; record some with other people or in other places")
         return
-    print(f"accuracy, groups held out in turn: {_percent(taught.held_out.accuracy)} (95 % Wilson interval)")
-    if len(taught.held_out.others):
-        rejected = Share.of(taught.held_out.others < taught.held_out.threshold)
-        print(f"other actions told as none of these, each held out in turn: {_percent(rejected)}")
+    print(f"accuracy, groups held out in turn: {_percent(held_out.accuracy)} (95 % Wilson interval)")
+    if held_out.auroc is not None:
+        rejected = Share.of(held_out.others < held_out.threshold)
+        print(
+            f"other actions told as none of these, each held out in turn: {_percent(rejected)}; AUROC {held_out.auroc:.2f}"
+        )
     rows = [("class", "clips", "right", "most often taken for")]
-    for k, (label, row) in enumerate(zip(taught.labels, taught.held_out.confusion)):
+    for k, (label, row) in enumerate(zip(taught.labels, held_out.confusion)):
         others = row.copy()
         others[k] = 0
         wrong = f"{taught.labels[int(others.argmax())]} ({others.max()})" if others.any() else ""
         rows.append((label, str(row.sum()), str(row[k]), wrong))
-    print("\n".join(table(rows, right=(1, 2))))
+    print("\n".join([*table(rows, right=(1, 2)), *held_out.advice()]))
 
 
 def _percent(share: Share) -> str:

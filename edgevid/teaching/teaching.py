@@ -105,9 +105,11 @@ def teach_clips(
     labelled = [clip for clip in clips if not is_none(clip.label)] + [replace(clip, label=NONE) for clip in others]
     sources = [sha256_of(clip.path) if options.keep_embeddings and clip.path.is_file() else "" for clip in labelled]
     before = _examples_of(options.add)
-    there = {clip.source for clip in before.clips if clip.source} if before is not None else set()
+    there = {(clip.source, clip.label) for clip in before.clips} if before is not None else set()
     of_path = {clip.path: source for clip, source in zip(labelled, sources)}
-    new = [clip for clip, source in zip(labelled, sources) if source not in there]
+    new = [clip for clip in labelled if (of_path[clip.path], clip.label) not in there]
+    if before is not None:  # what is labelled otherwise now
+        before = before.without({of_path[clip.path] for clip in new} - {""})
     if not new:
         raise DatasetError(
             f"All {len(labelled)} clips that were given are among those that the bundle was taught; record new ones."
