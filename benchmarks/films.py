@@ -150,8 +150,8 @@ def taught_bundles(
         mixed_in = set(classes[number % 2 :: 2])
         options = TeachOptions(
             embedders=kinds,
-            num_samples=bundle.num_samples,
             window_seconds=bundle.window_seconds,
+            samples_per_second=bundle.num_samples / bundle.window_seconds,
             min_filled=bundle.min_filled,
             reset_on_cut=bundle.reset_on_cut,
             events=EventDefaults.of_card(bundle.card).options,

@@ -39,7 +39,7 @@ def embedder() -> Brightness:
 
 
 def options(**more: object) -> TeachOptions:
-    return TeachOptions((), own_embedders=(embedder(),), num_samples=10, window_seconds=1.0, jobs=1, **more)
+    return TeachOptions((), own_embedders=(embedder(),), window_seconds=1.0, samples_per_second=10.0, jobs=1, **more)
 
 
 def taught(folder: Path, actions: tuple[str, ...] = ("slow", "quick"), **more: object) -> edgevid.Bundle:
@@ -125,10 +125,11 @@ class TestExamples:
         random = np.random.default_rng(0)
         clips = (Example("a", "g", "x"), Example("b", "g", mirrored=True))
         features = (random.normal(size=(3, 300)) * random.lognormal(size=300)).astype(np.float32)
-        examples = Examples(clips, np.array([0, 0, 1]), features, (100, 200))
+        examples = Examples(clips, np.array([0, 0, 1]), np.array([False, True, False]), features, (100, 200))
         examples.save(tmp_path / "one.npz")
         read = Examples.load(tmp_path / "one.npz")
         assert (read.clips, read.owners.tolist(), read.sizes) == (clips, [0, 0, 1], (100, 200))
+        assert read.early.tolist() == [False, True, False]
         spread = np.abs(features[:, :100]).max()
         assert np.abs(read.features - features)[:, :100].max() < 0.01 * spread
         read.save(tmp_path / "two.npz")

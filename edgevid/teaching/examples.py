@@ -25,6 +25,7 @@ FORMAT = 1
 # A stream answers before its window is full: the classifier is fitted on the beginnings of clips too.
 _EARLY = 12
 _HOPS = 5  # windows that are cut out of the time of one
+MOST_WINDOWS = 12  # of a clip; more of a long one are too alike to be worth their time
 _STEPS = 127  # of a feature in a file, on each side of 0
 
 
@@ -52,11 +53,13 @@ class Examples:
     Attributes:
         clips: one or more.
         owners: of each window, its clip's number, ascending.
+        early: of each window, whether it is one that is not full, of a clip that has full ones: learned from, not measured on.
         features: float32 ``[windows, F]``. sizes: of its blocks.
     """
 
     clips: tuple[Example, ...]
     owners: NDArray[np.int64]
+    early: NDArray[np.bool_]
     features: Array
     sizes: tuple[int, ...]
 
@@ -67,8 +70,9 @@ class Examples:
         """Of the windows of each clip."""
         blocks = [features_of(window, statistics) for of_clip in windows for window in of_clip]
         owners = np.repeat(np.arange(len(clips)), [len(of_clip) for of_clip in windows])
+        early = np.array([len(window) < len(of_clip[0]) for of_clip in windows for window in of_clip])
         rows = np.stack([np.concatenate(parts) for parts in blocks]).astype(np.float32, copy=False)
-        return cls(tuple(clips), owners, rows, tuple(len(block) for block in blocks[0]))
+        return cls(tuple(clips), owners, early, rows, tuple(len(block) for block in blocks[0]))
 
     def joined(self, others: Iterable[Examples]) -> Examples:
         """These, and then others of the same embedders.
@@ -87,6 +91,7 @@ class Examples:
         return Examples(
             tuple(clip for part in parts for clip in part.clips),
             np.concatenate([part.owners + start for part, start in zip(parts, starts)]),
+            np.concatenate([part.early for part in parts]),
             np.concatenate([part.features for part in parts]),
             self.sizes,
         )
@@ -97,7 +102,7 @@ class Examples:
         of_kept = kept[self.owners]
         owners = (np.cumsum(kept) - 1)[self.owners[of_kept]]
         clips = tuple(clip for clip, keep in zip(self.clips, kept) if keep)
-        return Examples(clips, owners, self.features[of_kept], self.sizes)
+        return Examples(clips, owners, self.early[of_kept], self.features[of_kept], self.sizes)
 
     def check(self) -> None:
         """Raises: DatasetError: a classifier cannot be made of them."""
@@ -141,7 +146,8 @@ class Examples:
             shares = part / np.maximum(peaks[:, number : number + 1], np.finfo(np.float32).tiny)
             codes[:, block] = np.rint(np.copysign(np.sqrt(np.abs(shares)), shares) * _STEPS)
         about = {"format": FORMAT, "sizes": self.sizes, "clips": [asdict(clip) for clip in self.clips]}
-        np.savez_compressed(path, about=np.array(json.dumps(about)), owners=self.owners, codes=codes, peaks=peaks)
+        text = np.array(json.dumps(about))
+        np.savez_compressed(path, about=text, owners=self.owners, early=self.early, codes=codes, peaks=peaks)
 
     @classmethod
     def load(cls, path: Path) -> Examples:
@@ -153,7 +159,7 @@ class Examples:
         try:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
-                owners, codes, peaks = (file[name] for name in ("owners", "codes", "peaks"))
+                owners, early, codes, peaks = (file[name] for name in ("owners", "early", "codes", "peaks"))
             if about["format"] != FORMAT:
                 raise BundleError(
                     f"{path} has format {about['format']!r}; this edgevid reads {FORMAT}. Upgrade edgevid."
@@ -162,11 +168,11 @@ class Examples:
             shares = codes.astype(np.float32) / _STEPS
             shares *= np.abs(shares)
             shares *= np.repeat(peaks.astype(np.float32), sizes, axis=1)
-            if len(np.unique(owners)) != len(clips) or len(owners) != len(shares):
+            if len(np.unique(owners)) != len(clips) or not len(owners) == len(early) == len(shares):
                 raise ValueError("its arrays do not fit together")
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise BundleError(f"{path} holds no examples that can be read: {error}. Copy the bundle again.") from error
-        return cls(clips, owners.astype(np.int64), shares, sizes)
+        return cls(clips, owners.astype(np.int64), early.astype(bool), shares, sizes)
 
     def _blocks(self) -> list[slice]:
         ends = np.cumsum([0, *self.sizes])
@@ -181,8 +187,10 @@ def mean_by(owners: NDArray[np.int64], probabilities: Array) -> Array:
     return means
 
 
-def windows_of(steps: Sequence[Embedding], num_samples: int) -> list[Window]:
-    """What is learned from a clip: full windows of its embeddings, and its beginning."""
+def windows_of(steps: Sequence[Embedding], num_samples: int, most: int = MOST_WINDOWS) -> list[Window]:
+    """What is learned from a clip: full windows of its embeddings, ``most`` at most, evenly spread; and its beginning."""
     windows = cut_windows(steps, num_samples, max(1, num_samples // _HOPS))
+    if len(windows) > most:
+        windows = [windows[k] for k in np.linspace(0, len(windows) - 1, most).round().astype(int)]
     early = round(_EARLY * num_samples / 25)
     return [*windows, Window(steps[:early])] if len(steps) > early else windows

@@ -46,6 +46,7 @@ class HeldOut:
     def of(cls, examples: Examples, probabilities: Array, by_halves: Optional[Array] = None) -> HeldOut:
         """Of probabilities of the (first) windows, ``[N, K]`` or, with none, ``[N, K + 1]``; and by halves, ``[2, N, ...]``."""
         labels = tuple(label for label in examples.outputs if label != NONE)
+        full = ~examples.early[: len(probabilities)]  # as a clip is classified
         owners = examples.owners[: len(probabilities)]
         measured = np.array([not clip.mirrored for clip in examples.clips[: owners[-1] + 1]])
         of_clips = [clip.label for clip in examples.clips if not clip.mirrored]
@@ -53,7 +54,7 @@ class HeldOut:
         truth = np.array([labels.index(label) for label in of_clips if label != NONE])
 
         def actions(one: Array) -> Array:
-            means: Array = mean_by(owners, one)[measured, : len(labels)]
+            means: Array = mean_by(owners[full], one[full])[measured, : len(labels)]
             return means
 
         scores = actions(probabilities)

@@ -12,6 +12,7 @@ from ..datasets.clips import Clip
 from ..embedders import Embedder
 from ..events import EventOptions
 from ..extraction import default_cache
+from ..support.checks import check_number
 from .lesson import NetworkTrainer
 
 
@@ -23,7 +24,8 @@ class TeachOptions:
         embedders: names of embedders side by side, see :func:`edgevid.embedders.opening.entries_for`.
         extractor: name of their network; default: that of each kind.
         own_embedders: embedders of the caller's own, after those.
-        num_samples, window_seconds: of a stream's window.
+        window_seconds: what a stream's window spans.
+        samples_per_second: of its samples, which are the embedders'. Those with a rate of their own keep it.
         min_filled: the part of the window that must hold samples before the first prediction of a stream.
         reset_on_cut: streams start a new scene at a cut unless the caller says otherwise, where an embedder can tell one.
         events: when an action counts as begun and as ended unless the caller says otherwise.
@@ -39,11 +41,11 @@ class TeachOptions:
         name, description, licence, command: for the card.
     """
 
-    embedders: tuple[str, ...] = ("motion-region", "region-flow")
+    embedders: tuple[str, ...] = ("region-difference", "region-flow")
     extractor: Optional[str] = None
     own_embedders: tuple[Embedder, ...] = ()
-    num_samples: int = 25
-    window_seconds: float = 5.0
+    window_seconds: float = 2.0
+    samples_per_second: float = 5.0
     min_filled: float = 0.4
     reset_on_cut: bool = True
     events: EventOptions = field(default_factory=EventOptions)
@@ -59,3 +61,12 @@ class TeachOptions:
     description: str = ""
     licence: str = "not stated"
     command: str = ""
+
+    def __post_init__(self) -> None:
+        check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
+        check_number("samples_per_second", self.samples_per_second, 0, above_low=True)
+
+    @property
+    def num_samples(self) -> int:
+        """Of a window; 2 at least."""
+        return max(2, round(self.window_seconds * self.samples_per_second))

@@ -24,7 +24,7 @@ from ..sampling import SampleSpec
 from ..support.hardware import usable_cpus
 from ..tflite.interpreter import select_runtime
 from .card import CLASSIFIER_FILE, EXAMPLES_FILE, accuracy_entry, extended_card, measure_clips, new_card, put_learnt
-from .examples import NONE, Example, Examples, windows_of
+from .examples import MOST_WINDOWS, NONE, Example, Examples, windows_of
 from .held_out import HeldOut
 from .learning import Learnt, learn
 from .mixing import add_network
@@ -32,6 +32,8 @@ from .options import TeachOptions
 
 # Starting worker processes takes a second or two.
 _WORTH_WORKERS = 20
+# The time of the fit grows with the cube of the windows: from so many in all on, so few of each clip are enough.
+_FEW_WINDOWS, _ALL_WINDOWS = 4, 3000
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -266,8 +268,8 @@ def _settled(options: TeachOptions) -> TeachOptions:
     return replace(
         options,
         keep_embeddings=True,
-        num_samples=bundle.num_samples,
         window_seconds=bundle.window_seconds,
+        samples_per_second=bundle.num_samples / bundle.window_seconds,
         mirror=bool(bundle.card.get("training", {}).get("mirrored_too", False)),
     )
 
@@ -281,7 +283,8 @@ def _examples_of(bundle: Optional[Bundle]) -> Optional[Examples]:
 
 
 def _config(options: TeachOptions) -> EmbeddingConfig:
-    interval = options.window_seconds / options.num_samples
+    # rounded, so that windows of any length share what is in the cache
+    interval = round(options.window_seconds / options.num_samples, 9)
     if options.add is not None:
         runtime, own = select_runtime(None).name, options.own_embedders
         return EmbeddingConfig(options.add.embedders, runtime, options.num_samples, own, interval)
@@ -310,7 +313,8 @@ def _write(
 ) -> tuple[Learnt, int]:
     """Learn from embedded clips, mirror images last, and write the bundle; also, how many bytes the kept examples are."""
     statistics = statistics_for(config)
-    windows = [windows_of(one.stream.steps, options.num_samples) for one in given]
+    most = min(max(_FEW_WINDOWS, _ALL_WINDOWS // len(given)), MOST_WINDOWS)
+    windows = [windows_of(one.stream.steps, options.num_samples, most) for one in given]
     examples = Examples.of([one.example for one in given], windows, statistics)
     learnt = learn(examples if before is None else before.joined([examples]))
     mixed = None
