@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--outside", type=Path, metavar="FOLDER",
-        help="clips of other actions, which teach that too; measured on classes of them that are held out whole",
+        help="clips of other actions, which teach that too; of three classes or more, each is held out whole to measure",
     )  # fmt: skip
     parser.add_argument(
         "--keep-embeddings", action="store_true",
@@ -79,8 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"what is embedded, side by side, of: {', '.join(KINDS)} (default: {','.join(default.embedders)})",
     )  # fmt: skip
     parser.add_argument(
-        "--extractor", metavar="NAME", help="their network; see `edgevid models` (default: the shipped one)"
-    )
+        "--extractor", default=default.extractor, metavar="NAME",
+        help="their network; see `edgevid models` (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--mirror", action="store_true",
         help="learn from mirror images too: more to learn from, but left and right become one",

@@ -98,7 +98,10 @@ class Examples:
 
     def without(self, sources: Collection[str]) -> Examples:
         """These, but for some clips."""
-        kept = np.array([clip.source not in sources for clip in self.clips])
+        return self.of_clips(np.array([clip.source not in sources for clip in self.clips]))
+
+    def of_clips(self, kept: NDArray[np.bool_]) -> Examples:
+        """Those of these clips, ``[clips]``."""
         of_kept = kept[self.owners]
         owners = (np.cumsum(kept) - 1)[self.owners[of_kept]]
         clips = tuple(clip for clip, keep in zip(self.clips, kept) if keep)

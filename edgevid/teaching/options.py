@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from ..bundles import Bundle
+from ..bundles import DEFAULT_EXTRACTOR, Bundle
 from ..datasets.clips import Clip
 from ..embedders import Embedder
 from ..events import EventOptions
@@ -22,7 +22,7 @@ class TeachOptions:
 
     Attributes:
         embedders: names of embedders side by side, see :func:`edgevid.embedders.opening.entries_for`.
-        extractor: name of their network; default: that of each kind.
+        extractor: name of their network; None: that of each kind.
         own_embedders: embedders of the caller's own, after those.
         window_seconds: what a stream's window spans.
         samples_per_second: of its samples, which are the embedders'. Those with a rate of their own keep it.
@@ -36,13 +36,13 @@ class TeachOptions:
         add: a bundle that keeps them, to be extended: its embedders and sampling hold, and its examples are learned from too.
         network: trains a network that is mixed with the statistics; None: statistics alone.
         none: clips of other actions, whatever their labels, from which "none of these" is learned, beside the clips that are
-            labelled ``none``. Those of one label are held out together.
+            labelled ``none``. Of three labels or more, those of one are held out together.
         test: clips to measure the finished bundle on, once, for the card; those labelled ``none`` are passed over.
         name, description, licence, command: for the card.
     """
 
     embedders: tuple[str, ...] = ("region-difference", "region-flow")
-    extractor: Optional[str] = None
+    extractor: Optional[str] = DEFAULT_EXTRACTOR
     own_embedders: tuple[Embedder, ...] = ()
     window_seconds: float = 2.0
     samples_per_second: float = 5.0

@@ -32,6 +32,9 @@ from .options import TeachOptions
 
 # Starting worker processes takes a second or two.
 _WORTH_WORKERS = 20
+# Of so many kinds of other actions each is held out whole, for what is none of the actions is of any kind. With fewer, what is
+# left would say next to nothing of it: then their groups are held out.
+_KINDS_OF_NONE = 3
 # The time of the fit grows with the cube of the windows: from so many in all on, so few of each clip are enough.
 _FEW_WINDOWS, _ALL_WINDOWS = 4, 3000
 
@@ -87,7 +90,7 @@ def teach_clips(
     Clips are embedded as a stream over them would be, and windows of the stream's length are cut out of them. The penalty is
     chosen, the scores are calibrated and the threshold below which an action counts as none of these is fitted on groups that
     were held out in turn; the classifier that is written is fitted on all clips. From clips that show none of the actions one
-    class more is learned; how well unknown actions are told is measured on labels of these that were held out whole.
+    class more is learned; of three labels of these or more, each is held out whole.
 
     Args:
         clips: those to learn from; their ``split`` is passed over. Those labelled ``none``, in any letters, show none of the
@@ -103,7 +106,10 @@ def teach_clips(
     options = _settled(TeachOptions() if options is None else options)
     check_output(output, overwrite or _is_extended(output, options))
     others = [clip for clip in clips if is_none(clip.label)]
-    others += [replace(clip, group=f"{NONE} {clip.label}") for clip in options.none]
+    kinds = {clip.label for clip in options.none}
+    others += [
+        replace(clip, group=f"{NONE} {clip.label}") if len(kinds) >= _KINDS_OF_NONE else clip for clip in options.none
+    ]
     labelled = [clip for clip in clips if not is_none(clip.label)] + [replace(clip, label=NONE) for clip in others]
     sources = [sha256_of(clip.path) if options.keep_embeddings and clip.path.is_file() else "" for clip in labelled]
     before = _examples_of(options.add)
