@@ -156,9 +156,8 @@ def main() -> int:
     args = parser.parse_args()
     rows = [Row(",".join(kinds), kinds, args.extractor) for kinds in args.embedders or ()] or ROWS
     result = {}
-    print(
-        "| features | passes | people held out | over people | other place | few, people held out | few, own clips |\n|---|---|---|---|---|---|---|"
-    )
+    print("| features | passes | people held out | over people | other place | few, people held out | few, own clips |")
+    print("|---|---|---|---|---|---|---|")
     for row in rows:
         figures = result[row.name] = measured(row, args.data, args.samples, args.cache)
         print(line(row.name, figures), flush=True)
