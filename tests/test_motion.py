@@ -21,7 +21,7 @@ from edgevid.embedders.flow_histogram import DIM, FlowHistogram, flow_features
 from edgevid.embedders.motion import Motion, fresh_embedders
 from edgevid.embedders.motion_region import MotionRegion
 from edgevid.embedders.opening import entries_for, open_cnn
-from edgevid.embedders.region import RegionTracker, cropped, grey_picture
+from edgevid.embedders.region import Picture, RegionTracker, cropped
 from edgevid.embedders.stream import StreamEmbedder, cut_windows, embed_as_stream
 from edgevid.frames import WHOLE, Frame, Region
 from edgevid.sampling import Sample
@@ -41,7 +41,7 @@ def scene(x: float, y: float, size: int = 40, *, width: int = 320, height: int =
 
 def followed(frames: list[Frame], seconds_apart: float = 0.1) -> list[Region]:
     """The regions of a stream, a pair of neighbours each."""
-    tracker, greys = RegionTracker(), [grey_picture(frame) for frame in frames]
+    tracker, greys = RegionTracker(), [Picture.of(frame).small for frame in frames]
     aspect = frames[0].shape[1] / frames[0].shape[0]
     return [tracker.update(a, b, (k + 1) * seconds_apart, aspect) for k, (a, b) in enumerate(zip(greys, greys[1:]))]
 

@@ -49,7 +49,7 @@ def positions(cycles: np.ndarray, **more: float) -> Array:
 def counted(values: Array, *, of_motion: bool = True) -> float:
     counter = RepetitionCounter(RATE, of_motion=of_motion)
     for row in values:
-        counter.update(row)
+        counter.update(row[np.newaxis])
     return counter.cycles
 
 
@@ -99,20 +99,20 @@ class TestRepetitionCounter:
         values = velocities(cycles_at(1.0, 12.0))
         counter = RepetitionCounter(RATE, of_motion=True)
         for row in values[:75]:
-            counter.update(row)
+            counter.update(row[np.newaxis])
         other, before = copy.copy(counter), counter.cycles
         for row in values[75:]:
-            other.update(row)
+            other.update(row[np.newaxis])
         assert counter.cycles == before < other.cycles == counted(values)
 
     def test_reset_counts_from_0(self):
         counter, values = RepetitionCounter(RATE, of_motion=True), velocities(cycles_at(1.0, 4.0))
         for row in values:
-            counter.update(row)
+            counter.update(row[np.newaxis])
         counter.reset()
         assert counter.cycles == 0.0
         for row in values:
-            counter.update(row)
+            counter.update(row[np.newaxis])
         assert counter.cycles == counted(values)
 
 
@@ -182,8 +182,8 @@ class TestMotionOfFlow:
     def test_it_changes_its_sign_with_the_direction(self):
         embedder, up, down = FlowHistogram("whole"), square(0.4), square(0.46)
         forth, back = (
-            embedder.motion(embedder.embed(Sample(0.08, pair, (0.0, 0.08)))[np.newaxis])[0]
-            for pair in ((up, down), (down, up))
+            embedder.motion(embedder.embed(Sample(begin + 0.1, pair, (begin, begin + 0.1)))[np.newaxis])[0]
+            for begin, pair in ((0.0, (up, down)), (1.0, (down, up)))
         )
         assert forth.shape == (64,)
         assert forth.dtype == np.float32

@@ -22,10 +22,14 @@ from .networks import ExtractorFile, shipped_extractors
 _DEFAULT_RANGE = (-1.0, 1.0)
 
 
-def open_graph(file: Path) -> Graph:
-    """The graph of a ``.tflite`` file. Raises: ModelError: it cannot be read, or is no image classifier."""
+def open_graph(file: Path, size: Optional[int] = None) -> Graph:
+    """The graph of a ``.tflite`` file, for pictures of its own size or of ``size`` x ``size`` pixels.
+
+    Raises:
+        ModelError: it cannot be read, or is no image classifier. OptionError: see :class:`Graph`.
+    """
     try:
-        return Graph(file.read_bytes(), str(file))
+        return Graph(file.read_bytes(), str(file), size)
     except OSError as error:
         raise ModelError(
             f"{file} cannot be read: {error.strerror or error}. Give the path of a .tflite file."

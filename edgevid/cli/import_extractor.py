@@ -9,6 +9,7 @@ from pathlib import Path
 from ..bundles import MODELS_VARIABLE, user_models_folder
 from ..bundles.importing import import_extractor, open_graph
 from ..tflite.truncation import Graph
+from .options import positive_int
 from .output import shorten
 
 _UNKNOWN_LICENCE = "unknown: see the source file"
@@ -18,7 +19,7 @@ _MAX_SHOWN_NAME = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Make an extractor of a TFLite image classifier: truncate it at the last feature map, that is, drop what lies behind "
-        "it, and write NAME.tflite and its card NAME.json. What lies before the feature map is not changed."
+        "it, and write NAME.tflite and its card NAME.json. The weights before the feature map are not changed."
     )
     parser.epilog = (
         "Takes uint8, int8 and float32 classifiers with one input [1, height, width, 3]. An int8 input or feature map "
@@ -31,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensor", metavar="NAME_OR_INDEX", help="truncate at this tensor (default: the one that --list marks)"
     )
+    parser.add_argument(
+        "--size", metavar="PIXELS", type=positive_int,
+        help="side of the pictures that the network is to take, a multiple of 32: a smaller one is faster (default: its own)",
+    )  # fmt: skip
     group = parser.add_argument_group("result")
     group.add_argument("--name", help="the extractor's name (default: the name of FILE without .tflite)")
     group.add_argument(
@@ -49,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    graph = open_graph(args.file)
+    graph = open_graph(args.file, args.size)
     if args.list:
         _print_tensors(graph)
         return 0
@@ -57,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     command = ["edgevid", "import-extractor", args.file.name, "--name", name]
     if args.tensor is not None:
         command += ["--tensor", args.tensor]
+    if args.size is not None:
+        command += ["--size", str(args.size)]
     if args.input_range is not None:
         command += ["--input-range", *(f"{number:g}" for number in args.input_range)]
     tensor = graph.find(args.tensor)

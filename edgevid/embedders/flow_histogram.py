@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError
-from ..frames import WHOLE, Frame, Region
+from ..frames import WHOLE, Region
 from ..sampling import Sample
 from ..support.checks import check_int, check_number
 from .base import Array
 from .motion import MotionEmbedder, OpticalFlow
-from .region import Grey, cropped, resized
+from .region import cropped, resized
 
 # Flow is looked at on a grid of so many points in each direction.
 _GRID = 32
@@ -39,12 +39,19 @@ class FlowHistogram(MotionEmbedder):
         seconds: between the two frames.
         samples_per_second: its rate.
         pixels: of the square's side, 32 or more.
+        finest_scale: see :class:`~edgevid.embedders.motion.OpticalFlow`.
     """
 
     kind = "flow-histogram"
 
     def __init__(
-        self, where: str = "region", *, seconds: float = 0.1, samples_per_second: float = 10.0, pixels: int = 128
+        self,
+        where: str = "region",
+        *,
+        seconds: float = 0.1,
+        samples_per_second: float = 10.0,
+        pixels: int = 128,
+        finest_scale: int = 2,
     ) -> None:
         if where not in ("whole", "region"):
             raise OptionError(f"where={where!r} was given; expected 'whole' or 'region'.")
@@ -53,7 +60,8 @@ class FlowHistogram(MotionEmbedder):
         self.samples_per_second: float = check_number("samples_per_second", samples_per_second, 0, 1000, above_low=True)
         self.pixels = check_int("pixels", pixels, _GRID)
         self.dim = DIM
-        self._flow = OpticalFlow()
+        self.finest_scale = check_int("finest_scale", finest_scale, 0)
+        self._flow = OpticalFlow(self.finest_scale)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -63,6 +71,7 @@ class FlowHistogram(MotionEmbedder):
             "seconds": self.seconds,
             "samples_per_second": self.samples_per_second,
             "pixels": self.pixels,
+            "finest_scale": self.finest_scale,
         }
 
     @property
@@ -70,13 +79,20 @@ class FlowHistogram(MotionEmbedder):
         return None if self.where == "whole" else super().region
 
     def fresh(self) -> FlowHistogram:
-        rate = self.samples_per_second
-        return FlowHistogram(self.where, seconds=self.seconds, samples_per_second=rate, pixels=self.pixels)
+        return FlowHistogram(
+            self.where,
+            seconds=self.seconds,
+            samples_per_second=self.samples_per_second,
+            pixels=self.pixels,
+            finest_scale=self.finest_scale,
+        )
 
     def embed(self, sample: Sample) -> Array:
         moved = self._seen.follow(sample)
         region = moved.region if self.where == "region" else WHOLE
-        before, now = (_grey(cropped(frame, region), self.pixels) for frame in sample.frames)
+        before, now = (
+            resized(cropped(picture.grey, region), self.pixels, self.pixels) for picture in self._seen.pictures(sample)
+        )
         scale = self.pixels * moved.pace
         x, y = moved.shift
         shift = np.array(
@@ -90,13 +106,6 @@ class FlowHistogram(MotionEmbedder):
         flow = np.square(rows[:, 2 : 2 + cells * _BINS].reshape(len(rows), cells, _BINS)[:, -_CELLS * _CELLS :])
         opposite = np.subtract(flow[..., : _BINS // 2], flow[..., _BINS // 2 :])
         return opposite.reshape(len(rows), _CELLS * _CELLS * _BINS // 2)
-
-
-def _grey(picture: Frame, size: int) -> Grey:
-    """uint8 ``[size, size]``."""
-    import cv2
-
-    return resized(np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)), size, size)
 
 
 def flow_features(flow: NDArray[np.float32], shift: NDArray[np.float32]) -> Array:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frames import WHOLE, Region
+from ..frames import WHOLE, Frame, Region
 from ..sampling import Sample
 from ..support.checks import check_number
 from .base import Embedder
-from .region import HEIGHT, WIDTH, Grey, RegionTracker, grey_picture, shifted
+from .region import HEIGHT, WIDTH, Grey, Picture, RegionTracker, shifted
 from .scene_cut import FlowCutDetector
 
 # The camera is taken to stand still unless more than this part of the pixels changed by more than so many grey levels, and
@@ -21,6 +22,8 @@ from .scene_cut import FlowCutDetector
 _MUCH, _CHANGED, _LEFT = 0.15, 8, 0.8
 # Two frames nearer than this, in seconds, are one.
 _TOGETHER = 1e-3
+_PICTURES = 4
+_NO_FRAME: Frame = np.zeros((0, 0, 3), np.uint8)
 
 
 class Moved(NamedTuple):
@@ -45,9 +48,14 @@ class OpticalFlow:
 
     Between two grey pictures of one size, its fastest preset. One object keeps buffers of one size: a size that changes costs
     several times the flow itself.
+
+    Args:
+        finest_scale: the finest level of the pyramid that flow is found at: 0 is the picture itself, each further one is half as
+            large. One less takes about four times as long.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, finest_scale: int = 2) -> None:
+        self.finest_scale = finest_scale
         self._dis: Any = None
 
     def __call__(self, before: Grey, now: Grey) -> NDArray[np.float32]:
@@ -55,6 +63,7 @@ class OpticalFlow:
             import cv2
 
             self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+            self._dis.setFinestScale(self.finest_scale)
         return np.asarray(self._dis.calc(before, now, None))
 
 
@@ -64,15 +73,20 @@ class Motion:
     Args:
         seconds: nominal time between the two frames of a sample.
         cuts: look for cuts, and begin anew after each.
+
+    Attributes:
+        began: when the scene began: the time of the first sample after the last cut; before any, minus infinity.
     """
 
     def __init__(self, seconds: float, cuts: bool = False) -> None:
         self._seconds = seconds
+        self.began = -math.inf
         self._tracker = RegionTracker()
         self._flow = OpticalFlow()
         self._cuts = FlowCutDetector() if cuts else None
         self._last: Optional[tuple[tuple[float, ...], Moved]] = None
-        self._newest: Optional[tuple[float, Grey]] = None
+        self._pictures: dict[float, Picture] = {}  # of the last frames, by their time
+        self._newest: Optional[Grey] = None
 
     @property
     def region(self) -> Region:
@@ -85,26 +99,40 @@ class Motion:
         return self._last is not None and self._last[1].cut
 
     def follow(self, sample: Sample) -> Moved:
-        """What happened between a sample's two frames. Embedders that ask for the same two get the same answer."""
-        if self._last is None or self._last[0] != sample.timestamps:
-            self._last = (sample.timestamps, self._followed(sample))
+        """What happened between a sample's last two frames. Embedders that ask for the same two get the same answer."""
+        times = sample.timestamps[-2:]
+        if self._last is None or self._last[0] != times:
+            self._last = (times, self._followed(Sample(sample.timestamp, sample.frames[-2:], times)))
         return self._last[1]
 
+    def pictures(self, sample: Sample) -> list[Picture]:
+        """The frames of a sample. Their colours are the caller's frames, as a rule: not to be kept."""
+        return [self._picture(frame, time) for frame, time in zip(sample.frames, sample.timestamps)]
+
+    def _picture(self, frame: Frame, time: float) -> Picture:
+        # the newest frame of one sample is, as a rule, an older one of the next
+        known = self._pictures.get(time)
+        if known is None:
+            known = Picture.of(frame)
+            while len(self._pictures) >= _PICTURES:
+                del self._pictures[next(iter(self._pictures))]
+            # a caller may use its frame again for other pixels
+            self._pictures[time] = known if known.colour is not frame else known._replace(colour=_NO_FRAME)
+        return known if known.colour is not _NO_FRAME else known._replace(colour=frame)
+
     def _followed(self, sample: Sample) -> Moved:
-        (before, now), (then, newest) = sample.frames, sample.timestamps
-        # the newest frame of one sample is, as a rule, the older one of the next
+        then, newest = sample.timestamps
         kept = self._newest
-        old = kept[1] if kept is not None and kept[0] == then else grey_picture(before)
-        new = grey_picture(now)
-        self._newest = (newest, new)
-        aspect = now.shape[1] / now.shape[0]
+        old, new = (picture.small for picture in self.pictures(sample))
+        self._newest = new
+        aspect = sample.frames[-1].shape[1] / sample.frames[-1].shape[0]
         flow = self._flow_where_much_changed(old, new)
         if self._cuts is not None:
             # what lies between the samples counts too, where they are further apart than their frames
-            last = old if kept is None else kept[1]
+            last = old if kept is None else kept
             since = flow if last is old else self._flow_where_much_changed(last, new)
             if self._cuts.update(last, new, since):
-                self._tracker = RegionTracker()
+                self._tracker, self.began = RegionTracker(), newest
                 return Moved(
                     self._tracker.update(new, new, sample.timestamp, aspect, (0.0, 0.0)), (0.0, 0.0), 0.0, True
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from ..sampling import Sample
 from ..support.checks import check_int, check_number
@@ -21,8 +21,9 @@ class MotionRegion(MotionEmbedder):
 
     Args:
         cnn: the network's embedder; it is shared.
-        seconds: between the two frames, above 0.
+        seconds: between the two frames that motion is followed by, above 0.
         difference: embed 128 + gain * (newest - older) of the region, as :class:`FrameDifference` does of the whole.
+        lag_seconds: between the two frames of a difference; default: ``seconds``.
         gain: what a difference is multiplied by.
         bands: of the network's feature map, see :meth:`CnnEmbedder.embed_picture`.
     """
@@ -30,10 +31,22 @@ class MotionRegion(MotionEmbedder):
     kind = "motion-region"
 
     def __init__(
-        self, cnn: CnnEmbedder, *, seconds: float = 0.1, difference: bool = False, gain: float = 2.0, bands: int = 3
+        self,
+        cnn: CnnEmbedder,
+        *,
+        seconds: float = 0.1,
+        difference: bool = False,
+        lag_seconds: Optional[float] = None,
+        gain: float = 2.0,
+        bands: int = 3,
     ) -> None:
         super().__init__(seconds)
         self._cnn, self.difference = cnn, difference
+        self.lag_seconds = self.seconds
+        if lag_seconds is not None:
+            self.lag_seconds = check_number("lag_seconds", lag_seconds, 0, 10, above_low=True, unit="seconds")
+        if difference and self.lag_seconds != self.seconds:
+            self.frame_offsets = (-self.lag_seconds, *self.frame_offsets)
         self.gain = check_number("gain", gain, 0, 100, above_low=True)
         self.bands = check_int("bands", bands, 1)
         self.dim = cnn.dim * self.bands
@@ -46,22 +59,32 @@ class MotionRegion(MotionEmbedder):
             **network,
             "seconds": self.seconds,
             "difference": self.difference,
+            "lag_seconds": self.lag_seconds,
             "gain": self.gain,
             "bands": self.bands,
         }
 
     def fresh(self) -> MotionRegion:
         return MotionRegion(
-            self._cnn, seconds=self.seconds, difference=self.difference, gain=self.gain, bands=self.bands
+            self._cnn,
+            seconds=self.seconds,
+            difference=self.difference,
+            lag_seconds=self.lag_seconds,
+            gain=self.gain,
+            bands=self.bands,
         )
 
     def embed(self, sample: Sample) -> Array:
-        before, now = sample.frames
         moved = self._seen.follow(sample)
+        pictures = self._seen.pictures(sample)
+        now = pictures[-1].colour
         part = cropped(now, moved.region)
         if self.difference:
-            before = before if moved.pace else now
-            shift = (-moved.shift[0], -moved.shift[1])
+            same_scene = moved.pace and sample.timestamps[0] >= self._seen.began
+            before = pictures[0].colour if same_scene else now
+            # the camera is taken to go on as it does now
+            back = -self.lag_seconds / self.seconds
+            shift = (back * moved.shift[0], back * moved.shift[1])
             part = difference_picture(cropped(before, moved.region, shift), part, self.gain)
         return self._cnn.embed_picture(resized(part, self._cnn.width, self._cnn.height), self.bands)
 

@@ -16,21 +16,23 @@ from .frame_difference import FrameDifference
 from .motion_region import MotionRegion
 
 # What may be chosen by name; the options are those that were measured to be good.
-_REGION = {"seconds": 0.1, "difference": False, "gain": 2.0, "bands": 3}
-_FLOW = {"where": "region", "seconds": 0.1, "samples_per_second": 10.0, "pixels": 128}
+_REGION = {"seconds": 0.1, "difference": False, "bands": 3}
+_FLOW = {"where": "region", "seconds": 0.1, "samples_per_second": 10.0, "pixels": 96, "finest_scale": 1}
 _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "cnn": (CnnEmbedder.kind, {}),
     "frame-difference": (FrameDifference.kind, {"seconds": 0.1, "gain": 2.0}),
     "motion-region": (MotionRegion.kind, _REGION),
-    "region-difference": (MotionRegion.kind, {**_REGION, "difference": True}),
+    "region-difference": (MotionRegion.kind, {**_REGION, "difference": True, "lag_seconds": 0.2, "gain": 2.0}),
     "flow-histogram": (FlowHistogram.kind, {**_FLOW, "where": "whole"}),
     "region-flow": (FlowHistogram.kind, _FLOW),
+    "region-flow-coarse": (FlowHistogram.kind, {**_FLOW, "pixels": 64}),
 }
 KINDS = tuple(_OPTIONS)
 DEFAULT_KINDS = ("cnn",)
 _WITHOUT_NETWORK = (FlowHistogram.kind,)
-# Regions are looked at by the first part of the network: its feature map of 14x14 still tells where in the region something is.
-_REGION_EXTRACTOR = "mobilenet_v2_1.0_224_block13_uint8"
+# Regions are looked at by the first part of the network: its feature map of 10x10 still tells where in the region something is.
+# A picture of 160 pixels a side takes half as long as one of 224.
+_REGION_EXTRACTOR = "mobilenet_v2_1.0_160_block13_uint8"
 
 
 def entries_for(kinds: Sequence[str] = DEFAULT_KINDS, extractor: Optional[str] = None) -> list[EmbedderEntry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ Grey = NDArray[np.uint8]
 
 # Size of the grey pictures; their shape is not kept, like that of the networks' pictures.
 WIDTH, HEIGHT = 160, 120
+# A picture of so many pixels a side has enough of them for the smallest region; larger ones are halved.
+_ENOUGH = 384
 # Differences up to the first are noise; above the second they count as this much: a white shirt moves no more than a grey one.
 _NOISE, _MOST = 12, 40
 # What an older difference still counts after a second
@@ -37,12 +39,25 @@ def _cv2() -> Any:
     return cv2
 
 
-def grey_picture(frame: Frame) -> Grey:
-    """uint8 ``[120, 160]`` of a frame, uint8 ``[H, W, 3]`` RGB: what motion is looked for in."""
-    import cv2
+class Picture(NamedTuple):
+    """A frame as motion is looked for in it.
 
-    small = cv2.resize(frame, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+    Attributes:
+        colour: uint8 ``[H, W, 3]`` RGB: the frame, halved while it is large.
+        grey: the same in grey, uint8 ``[H, W]``: flow is looked for in parts of it.
+        small: uint8 ``[120, 160]``: the region is looked for in it.
+    """
+
+    colour: Frame
+    grey: Grey
+    small: Grey
+
+    @classmethod
+    def of(cls, frame: Frame) -> Picture:
+        while frame.shape[0] >= 2 * _ENOUGH and frame.shape[1] >= 2 * _ENOUGH:
+            frame = _halved(frame)
+        grey = np.asarray(_cv2().cvtColor(frame, _cv2().COLOR_RGB2GRAY))
+        return cls(frame, grey, resized(grey, WIDTH, HEIGHT))
 
 
 class RegionTracker:
@@ -65,7 +80,7 @@ class RegionTracker:
         """The region after one more pair of pictures.
 
         Args:
-            before, now: see :func:`grey_picture`.
+            before, now: see :attr:`Picture.small`.
             timestamp: seconds, of ``now``.
             aspect: the frame's width divided by its height.
             shift: by how many pixels, right and down, the camera's own motion moved the picture.
@@ -97,7 +112,8 @@ def shifted(picture: Grey, shift: tuple[float, float]) -> Grey:
 
 
 def _box(energy: NDArray[np.float32], aspect: float) -> Region:
-    (left, right), (top, bottom) = _middle(energy.sum(axis=0)), _middle(energy.sum(axis=1))
+    columns, rows = (_cv2().reduce(energy, axis, _cv2().REDUCE_SUM).ravel() for axis in (0, 1))
+    (left, right), (top, bottom) = _middle(columns), _middle(rows)
     # in parts of the height, so that a square is one in pixels
     width, height = (right - left) * aspect, bottom - top
     side = min(max(_MARGIN * max(width, height), _LEAST_HEIGHT), max(1.0, aspect))
@@ -128,10 +144,17 @@ def resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     import cv2
 
     while picture.shape[1] >= 2 * width and picture.shape[0] >= 2 * height:
-        half = (picture.shape[1] // 2, picture.shape[0] // 2)
-        even = picture[: 2 * half[1], : 2 * half[0]]
-        picture = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA))
+        picture = _halved(picture)
+    if picture.shape[:2] == (height, width):
+        return np.ascontiguousarray(picture)
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import cv2
+
+    half = (picture.shape[1] // 2, picture.shape[0] // 2)
+    return np.asarray(cv2.resize(picture[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA))
 
 
 def cropped(frame: Frame, region: Region, shift: tuple[float, float] = (0.0, 0.0)) -> Frame:

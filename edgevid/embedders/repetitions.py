@@ -71,13 +71,14 @@ class RepetitionCounter:
         """A new scene begins: count from 0."""
         self._recent: Optional[_Recent] = None
 
-    def update(self, row: Array) -> float:
-        """:attr:`cycles` after the next row, float32 ``[dim]``."""
+    def update(self, rows: Array) -> float:
+        """:attr:`cycles` after the next rows, float32 ``[n, dim]``, fewer than come in 5 s."""
         if self._recent is None:
-            self._recent = _Recent(row[np.newaxis], np.zeros_like(row), [0], 0, 0.0, 0.0, 2, False)
-            return 0.0
-        old = self._leave(self._recent) if len(self._recent.rows) == self._most else self._recent
-        rows = np.concatenate([old.rows, row[np.newaxis]])
+            self._recent = _Recent(rows[:0], np.zeros_like(rows[0]), [], 0, 0.0, 0.0, 2, False)
+        old = self._recent
+        while old.rows.size and len(old.rows) + len(rows) > self._most:
+            old = self._leave(old)
+        rows = np.concatenate([old.rows, rows])
         moved = rows if self._of_motion else rows - rows.mean(axis=0)
         direction = _principal(moved, old.direction)
         along = moved @ direction
@@ -99,7 +100,7 @@ class RepetitionCounter:
         sign, before = recent.signs[0], recent.before
         if sign and sign != recent.sign and recent.strokes_a_cycle and (self._of_motion or recent.sign):
             before += 1 / recent.strokes_a_cycle
-        return recent._replace(rows=recent.rows[1:], sign=sign or recent.sign, before=before)
+        return recent._replace(rows=recent.rows[1:], signs=recent.signs[1:], sign=sign or recent.sign, before=before)
 
 
 class EmbedderCounter:
@@ -128,8 +129,8 @@ class EmbedderCounter:
         motion = self._motion(own)
         if self._counter is None:
             self._counter = RepetitionCounter(self._rate, of_motion=motion is not None)
-        for row in own if motion is None else motion:
-            self._counter.update(row)
+        if len(own):
+            self._counter.update(own if motion is None else motion)
 
     def __copy__(self) -> EmbedderCounter:
         new = object.__new__(EmbedderCounter)

@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 from ..errors import ModelError
 from .interpreter import tflite_schema
+from .sizes import shapes_at
 
 _IDENTIFIER = b"TFL3"
 # What reading offsets and lengths that point nowhere raises: the generated reader does no checks of its own.
@@ -44,15 +45,18 @@ class Graph:
     Args:
         content: the ``.tflite`` file.
         origin: how errors name it.
+        size: of the picture's sides, in pixels, a multiple of 32; default: the file's own.
 
     Raises:
-        ModelError: not a TFLite file, damaged, or its input is not one picture.
+        ModelError: not a TFLite file, damaged, its input is not one picture, or the network takes no other size.
+        OptionError: ``size`` is no such number.
         RuntimeNotAvailableError: LiteRT, whose description of the format reads the file, is not installed.
     """
 
-    def __init__(self, content: bytes, origin: str) -> None:
+    def __init__(self, content: bytes, origin: str, size: Optional[int] = None) -> None:
         self._schema = tflite_schema()
         self._content, self._origin = content, origin
+        self._shapes: dict[int, list[int]] = {}
         self._names = {code: name.lower() for name, code in vars(self._schema.TensorType).items() if name.isupper()}
         if content[4:8] != _IDENTIFIER:
             raise ModelError(f"{origin} is not a TFLite model (no TFL3 mark at its start); give a .tflite file.")
@@ -67,6 +71,11 @@ class Graph:
                 "Copy or download it again."
             ) from error
         self.input = self._check_input()
+        if size is not None:
+            self._shapes = shapes_at(content, size, origin)
+            self._graph = self._read().subgraphs[0]
+            self._tensors = [self._describe(i) for i in range(len(self._graph.tensors))]
+            self.input = self._tensors[self.input.index]
         self._path, self._activations = self._trace()
 
     def spatial_tensors(self) -> list[GraphTensor]:
@@ -174,7 +183,10 @@ class Graph:
 
     def _read(self) -> Any:
         """The whole model, as objects that may be changed."""
-        return self._schema.ModelT.InitFromObj(self._schema.Model.GetRootAs(self._content, 0))
+        model = self._schema.ModelT.InitFromObj(self._schema.Model.GetRootAs(self._content, 0))
+        for number, tensor in enumerate(model.subgraphs[0].tensors if self._shapes else ()):
+            tensor.shape = self._shapes[number]
+        return model
 
     def _check_references(self) -> None:
         """Every index points at something that can be there: a runtime may crash on what does not."""

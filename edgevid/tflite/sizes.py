@@ -1,0 +1,41 @@
+"""The shapes of a network's tensors for a picture of another size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ModelError, OptionError
+from ..support.checks import check_int
+
+# Strides and paddings of an image network are made for sizes that can be halved five times.
+MULTIPLE = 32
+_MOST = 4096
+
+
+def shapes_at(content: bytes, size: int, origin: str) -> dict[int, list[int]]:
+    """The shape of each tensor, by its index, where the picture is ``size`` x ``size`` pixels.
+
+    Args:
+        content: a ``.tflite`` file with one input ``[1, height, width, 3]``.
+        size: a multiple of 32.
+        origin: how errors name the file.
+
+    Raises:
+        OptionError: another size. ModelError: the network is made for pictures of its own size only.
+    """
+    if check_int("size", size, MULTIPLE) % MULTIPLE or size > _MOST:
+        raise OptionError(f"size={size} was given; expected a multiple of {MULTIPLE}, at most {_MOST}.")
+    # Only LiteRT, whose description of the format reads the file, gets here.
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    try:
+        interpreter: Any = Interpreter(model_content=content, experimental_op_resolver_type=plain)
+        index = interpreter.get_input_details()[0]["index"]
+        interpreter.resize_tensor_input(index, [1, size, size, 3])
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError, IndexError) as error:
+        raise ModelError(
+            f"{origin} does not take pictures of {size}x{size}: {' '.join(str(error).split())} Leave the size out."
+        ) from error
+    return {detail["index"]: [int(n) for n in detail["shape"]] for detail in interpreter.get_tensor_details()}
