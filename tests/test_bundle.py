@@ -281,7 +281,7 @@ class TestShipped:
         assert opened.clips == WINDOWS
         assert opened.min_filled == pytest.approx(10 / 25)
         assert opened.none is True
-        assert [network.name for network in opened.networks] == ["mobilenet_v2_1.0_224_block13_uint8"]
+        assert [network.name for network in opened.networks] == ["mobilenet_v2_1.0_160_block13_uint8"]
         assert len(opened.embedders) == 3
         kinds = {part.kind for part in opened.classifier.parts} or {opened.classifier.kind}
         assert "statistics" in kinds

@@ -18,10 +18,11 @@ from edgevid.cli import main
 from edgevid.datasets.clips import Clip
 from edgevid.embedders import spec_for
 from edgevid.embedders.flow_histogram import DIM, FlowHistogram, flow_features
+from edgevid.embedders.frame_difference import difference_picture
 from edgevid.embedders.motion import Motion, fresh_embedders
 from edgevid.embedders.motion_region import MotionRegion
 from edgevid.embedders.opening import entries_for, open_cnn
-from edgevid.embedders.region import Picture, RegionTracker, cropped
+from edgevid.embedders.region import Picture, RegionTracker, cropped, resized
 from edgevid.embedders.stream import StreamEmbedder, cut_windows, embed_as_stream
 from edgevid.frames import WHOLE, Frame, Region
 from edgevid.sampling import Sample
@@ -105,6 +106,17 @@ class TestRegion:
         frames = [scene(60 + 3 * k, 120) for k in range(40)]
         assert followed(frames)[:19] == followed(frames[:20])
 
+    @pytest.mark.parametrize(
+        ("width", "height", "halved"), [(320, 240, 0), (1280, 720, 0), (1920, 1080, 1), (3840, 2160, 2)]
+    )
+    def test_large_frames_are_halved(self, width: int, height: int, halved: int):
+        frame = scene(width // 2, height // 2, width=width, height=height)
+        picture = Picture.of(frame)
+        assert picture.colour.shape == (height >> halved, width >> halved, 3)
+        assert picture.grey.shape == picture.colour.shape[:2]
+        assert picture.small.shape == (120, 160)
+        assert (picture.colour is frame) == (halved == 0)
+
     def test_a_crop_has_a_pixel_at_least(self):
         assert cropped(scene(1, 1)[:3, :3], Region(0.99, 0.99, 1.0, 1.0)).shape == (1, 1, 3)
 
@@ -169,7 +181,7 @@ class TestFlowHistogram:
             FlowHistogram("somewhere")
 
 
-@pytest.mark.parametrize("options", [{"seconds": 0.0}, {"seconds": -0.1}, {"gain": 0.0}])
+@pytest.mark.parametrize("options", [{"seconds": 0.0}, {"seconds": -0.1}, {"gain": 0.0}, {"lag_seconds": 0.0}])
 def test_a_region_of_bad_options_is_refused(options: dict[str, float]):
     with pytest.raises(OptionError, match=f"{next(iter(options))}="):
         MotionRegion(open_cnn(find_extractor(), num_threads=1), **options)
@@ -180,6 +192,53 @@ class TestInStreams:
     def embedders(self) -> list:
         cnn = open_cnn(find_extractor(), num_threads=1)
         return [MotionRegion(cnn), MotionRegion(cnn, difference=True), FlowHistogram("region")]
+
+    @pytest.fixture(scope="class")
+    def lagging(self, embedders: list) -> MotionRegion:
+        return MotionRegion(embedders[0]._cnn, difference=True, lag_seconds=0.2)
+
+    def test_a_difference_over_a_longer_time_shares_the_region(self, embedders: list, lagging: MotionRegion):
+        assert lagging.frame_offsets == (-0.2, -0.1, 0.0)
+        region, difference, late = fresh_embedders([*embedders[:2], lagging])
+        assert late._seen is region._seen
+        frames, times = tuple(scene(60 + 10 * k, 60) for k in range(3)), (0.8, 0.9, 1.0)
+        region.embed(Sample(1.0, frames[1:], times[1:]))
+        row = late.embed(Sample(1.0, frames, times))
+        assert late.region == region.region
+        # what it embeds is the difference to the frame of 0.2 s ago, in the region that the last two frames tell
+        picture = difference_picture(*(cropped(frame, region.region or WHOLE) for frame in (frames[0], frames[2])))
+        network = embedders[0]._cnn
+        expected = network.embed_picture(resized(picture, network.width, network.height), 3)
+        np.testing.assert_array_equal(row, expected)
+        assert np.abs(row - difference.embed(Sample(1.0, frames[1:], times[1:]))).max() > 0.01
+
+    def test_no_difference_spans_a_cut(self, lagging: MotionRegion):
+        """Of 0.2 s: the cut lies between the frames that are older than 0.1 s."""
+        rng = np.random.default_rng(0)
+        scenes = [rng.integers(0, 255, (240, 320, 3), dtype=np.uint8) for _ in range(2)]
+        frames = [scenes[0]] * 6 + [scenes[1]] * 2
+        (late,) = fresh_embedders([lagging], cuts=True)
+        for k in range(2, len(frames)):
+            row = late.embed(Sample(k / 10, tuple(frames[k - 2 : k + 1]), ((k - 2) / 10, (k - 1) / 10, k / 10)))
+            assert late.cut == (k == 6)
+        (still,) = fresh_embedders([lagging])
+        np.testing.assert_array_equal(row, still.embed(Sample(0.2, (scenes[1],) * 3, (0.0, 0.1, 0.2))))
+
+    def test_frames_of_the_callers_may_be_written_to(self, embedders: list):
+        """As a camera's buffer is: nothing of the newest frame is looked at again."""
+        results = []
+        for again in (False, True):
+            fresh, buffer = fresh_embedders(embedders), np.empty((240, 320, 3), np.uint8)
+            stream = StreamEmbedder(fresh, spec_for(fresh, 10, 2.0))
+            for k in range(12):
+                frame = scene(60 + 5 * k, 120)
+                buffer[:] = frame
+                given = buffer if again else frame
+                made = stream.make(given, k / 20)
+                stream.take(made, given, k / 20)
+                results += [row for step in made.embeddings for row in step.rows]
+        for one, other in zip(results, results[len(results) // 2 :]):
+            np.testing.assert_array_equal(one, other)
 
     def test_a_finished_clip_gives_what_a_stream_gives(self, embedders: list, tmp_path: Path):
         frames = [scene(60 + 2 * k, 120) for k in range(75)]

@@ -110,6 +110,33 @@ def test_the_shipped_extractor_cut_earlier(models: Path, schema: Any, repository
     assert CnnEmbedder(models / "earlier.tflite", num_threads=1).dim == 960
 
 
+def test_the_shipped_extractor_for_smaller_pictures(models: Path, schema: Any, repository: Path) -> None:
+    file = repository / "models" / f"{SHIPPED}.tflite"
+    assert main(["import-extractor", str(file), "--name", "smaller", "--tensor", "153", "--size", "96"]) == 0
+    card = find_extractor("smaller").card
+    assert (card["input"]["shape"], card["feature_map"]["shape"]) == ([1, 96, 96, 3], [1, 6, 6, 576])
+    assert card["command"] == f"edgevid import-extractor {SHIPPED}.tflite --name smaller --tensor 153 --size 96"
+    assert main(["import-extractor", str(file), "--name", "whole", "--tensor", "153"]) == 0
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8)
+    small, whole = (TfliteModel(models / f"{name}.tflite", num_threads=1) for name in ("smaller", "whole"))
+    # the same network: a runtime that may change the size of the picture gives the same numbers
+    if whole.runtime.name == "litert":
+        interpreter = whole._interpreter
+        interpreter.resize_tensor_input(whole.inputs[0].index, [1, 96, 96, 3])
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(whole.inputs[0].index, pixels)
+        interpreter.invoke()
+        np.testing.assert_array_equal(small.run(pixels)[0], interpreter.get_tensor(whole.outputs[0].index))
+
+
+@pytest.mark.parametrize("size", ["100", "31", "99999968"])
+def test_sizes_that_do_not_fit(models: Path, repository: Path, size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file = repository / "models" / f"{SHIPPED}.tflite"
+    assert main(["import-extractor", str(file), "--name", "smaller", "--size", size]) == 2
+    assert "size=" in capsys.readouterr().err
+    assert not list(models.glob("smaller*"))
+
+
 def test_float_networks_have_a_range_on_their_card(models: Path, tmp_path: Path, schema: Any) -> None:
     file = tmp_path / "float.tflite"
     file.write_bytes(tiny_classifier(schema, "float32"))

@@ -107,8 +107,8 @@ def test_models_as_json(call):
     assert len(bundle["labels"]) == 10
     assert bundle["accuracy"]["n"] > 0
     assert len(bundle["embedders"]) == 3
-    assert bundle["embedders"][0] == "motion-region of mobilenet_v2_1.0_224_block13_uint8"
-    assert by_name["mobilenet_v2_1.0_224_block13_uint8"]["kind"] == "extractor"
+    assert bundle["embedders"][0] == "motion-region of mobilenet_v2_1.0_160_block13_uint8"
+    assert by_name["mobilenet_v2_1.0_160_block13_uint8"]["kind"] == "extractor"
     assert by_name[by_name[THESIS]["embedders"][0]]["kind"] == "extractor"
 
 
