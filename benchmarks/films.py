@@ -150,7 +150,6 @@ def taught_bundles(
         mixed_in = set(classes[number % 2 :: 2])
         options = TeachOptions(
             embedders=kinds,
-            extractor=None,
             window_seconds=bundle.window_seconds,
             samples_per_second=bundle.num_samples / bundle.window_seconds,
             min_filled=bundle.min_filled,

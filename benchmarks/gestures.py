@@ -32,16 +32,13 @@ from edgevid.teaching.examples import Example, Examples, mean_by, windows_of
 from edgevid.teaching.learning import learn
 from edgevid.teaching.teaching import statistics_for
 
-# The whole network rather than its first part
-_NETWORK = "mobilenet_v2_1.0_224_uint8"
-
 
 class Row(NamedTuple):
     """Embedders side by side; the network of those that have one (None: the usual one); statistics (None: the usual ones)."""
 
     name: str
     kinds: tuple[str, ...]
-    extractor: Optional[str] = _NETWORK
+    extractor: Optional[str] = None
     statistics: Optional[tuple[str, ...]] = None
 
 
@@ -147,7 +144,7 @@ def main() -> int:
         "--embedders", action="append", type=lambda text: tuple(text.split(",")), metavar="KIND,...",
         help="a row of these embedders; may be given more than once (default: five rows)",
     )  # fmt: skip
-    parser.add_argument("--extractor", default=_NETWORK, metavar="NAME", help="with --embedders (default: %(default)s)")
+    parser.add_argument("--extractor", metavar="NAME", help="with --embedders (default: the one for each kind)")
     parser.add_argument(
         "--samples", type=int, default=8, help="of a window, a fifth of a second each (default: %(default)s)"
     )

@@ -164,7 +164,7 @@ def main() -> int:
     args = parser.parse_args()
     clips = [clip for clip in open_dataset(args.data).clips if clip.split != "test"]
     none = open_dataset(args.outside, ignore_splits=True).clips if args.outside else []
-    options = TeachOptions(extractor=None, window_seconds=5.0, cache=args.cache, none=none)
+    options = TeachOptions(window_seconds=5.0, cache=args.cache, none=none)
     steps = [step for step in STEPS if (args.gru or not step.gru) and (none or not step.none)]
     rows: dict[str, dict[str, Any]] = {}
     bundles: dict[str, str] = {}

@@ -33,8 +33,8 @@ class Calibration:
 
     Attributes:
         temperature: above 1 makes probabilities more modest, below 1 bolder; 0.05 to 20.
-        unknown_threshold: the calibrated score, 0 to 1, that most clips of known actions reach; what stays below it is taken
-            for none of them.
+        unknown_threshold: of :func:`known_scores`, 0 to 1: most clips of known actions reach it; what stays below it is taken for
+            none of them.
 
     Raises:
         OptionError: a value is out of range.
@@ -98,6 +98,18 @@ def fit_temperature(probabilities: NDArray[np.float32], classes: NDArray[np.int6
         middle = (low + high) / 2
         low, high = (low, middle) if slope(middle) > 0 else (middle, high)
     return round(1 / high, 4)
+
+
+def known_scores(probabilities: NDArray[np.float32], none: bool) -> NDArray[np.float32]:
+    """How sure a classifier is that clips show one of its actions, float32 ``[N]`` in [0, 1]: what a threshold is for.
+
+    Args:
+        probabilities: of the actions, float32 ``[N, K]``.
+        none: whether it tells none of these: then their sum, which is 1 - none. Else the largest (Hendrycks and Gimpel 2017, "A
+            Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks", arXiv:1610.02136).
+    """
+    scores: NDArray[np.float32] = np.minimum(probabilities.sum(axis=1), 1) if none else probabilities.max(axis=1)
+    return scores
 
 
 def acceptance_threshold(scores: NDArray[np.floating[Any]], accepted: float = ACCEPTED) -> float:

@@ -29,7 +29,7 @@ class Prediction:
     Attributes:
         labels: the classes.
         probabilities: float32 ``[len(labels)]``, sum 1 - :attr:`none`, read-only.
-        threshold: the score from which on the prediction counts as :attr:`accepted`.
+        threshold: of :attr:`known`, from which on the prediction counts as :attr:`accepted`.
         timestamp: seconds, when the newest frame was taken, on the clock of the stream or from the start of the file;
             None for a clip given as frames.
         start_timestamp: the same of the oldest frame.
@@ -71,9 +71,14 @@ class Prediction:
         return float(np.max(self.probabilities))
 
     @property
+    def known(self) -> float:
+        """How sure it is that it is one of the labels, in [0, 1]: 1 - :attr:`none`; the score where :attr:`none` is not told."""
+        return 1.0 - self.none if self.none > 0 else self.score
+
+    @property
     def accepted(self) -> bool:
-        """Whether the score reaches the threshold, and none of the labels is not likelier."""
-        return self.score >= self.threshold and self.score >= self.none
+        """Whether :attr:`known` reaches the threshold."""
+        return self.known >= self.threshold
 
     @property
     def verdict(self) -> str:

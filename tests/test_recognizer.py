@@ -287,10 +287,11 @@ class TestPrediction:
         assert (low.verdict, low.answer()) == ("none of these", "none of these (b)")
         assert low.answer("b 75 %") == "none of these (b 75 %)"
 
-    @pytest.mark.parametrize(("none", "accepted"), [(0.0, True), (0.5, True), (0.6, False)])
-    def test_it_is_not_accepted_where_none_of_these_is_likelier(self, none: float, accepted: bool):
-        answer = prediction(0.0, 0.5, none=none, threshold=0.25)
-        assert answer.accepted is accepted
+    @pytest.mark.parametrize(("none", "known", "accepted"), [(0.0, 0.5, False), (0.25, 0.75, True), (0.5, 0.5, False)])
+    def test_it_is_accepted_where_none_of_these_is_unlikely(self, none: float, known: float, accepted: bool):
+        """Of two similar actions too, though neither is likely; where none of these is not told, the score says it."""
+        answer = prediction(max(0.5 - none, 0.0), min(0.5, 1 - none), none=none, threshold=0.6)
+        assert (answer.known, answer.accepted) == (known, accepted)
         assert answer.as_dict()["none"] == none
 
     def test_probabilities_of_a_real_clip_sum_to_1(self, recognizer: edgevid.Recognizer, frames: np.ndarray):

@@ -31,7 +31,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--threshold", type=part, default=None, metavar="P",
-        help="score from 0 to 1 from which on a prediction counts as accepted; others read 'none of these' "
+        help="how sure, from 0 to 1, it must be that it is one of the actions; other predictions read 'none of these' "
         "(default: the bundle's, which 95 %% of its validation clips reach)",
     )  # fmt: skip
     group.add_argument(

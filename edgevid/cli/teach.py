@@ -79,9 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"what is embedded, side by side, of: {', '.join(KINDS)} (default: {','.join(default.embedders)})",
     )  # fmt: skip
     parser.add_argument(
-        "--extractor", default=default.extractor, metavar="NAME",
-        help="their network; see `edgevid models` (default: %(default)s)",
-    )  # fmt: skip
+        "--extractor", metavar="NAME", help="their network; see `edgevid models` (default: the one for each kind)"
+    )
     parser.add_argument(
         "--mirror", action="store_true",
         help="learn from mirror images too: more to learn from, but left and right become one",

@@ -110,9 +110,10 @@ def evaluate(
         others, outside_unreadable = predict_clips(
             recognizer, outside, clip_names(outside), "clips of other actions", track
         )
+        none = recognizer.bundle is not None and recognizer.bundle.none
         outside_figures = measure_outside(
-            ScoredClips.of(split, predictions.clips, predictions.probabilities),
-            ScoredClips.of(outside_name, others.clips, others.probabilities),
+            ScoredClips.of(split, predictions.clips, predictions.probabilities, none),
+            ScoredClips.of(outside_name, others.clips, others.probabilities, none),
             recognizer.threshold,
             bootstrap,
         )

@@ -1,7 +1,7 @@
 """Clips of other actions than a bundle's (out of distribution): how well its scores tell them from clips of the known ones.
 
-The score is the largest calibrated probability (Hendrycks and Gimpel 2017, "A Baseline for Detecting Misclassified and
-Out-of-Distribution Examples in Neural Networks", arXiv:1610.02136). Such clips measure; nothing is fitted on them.
+The score is how sure the bundle is that it is one of its actions, see :func:`edgevid.calibration.known_scores`. Such clips
+measure; nothing is fitted on them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from ..calibration import known_scores
 from ..datasets.clips import Clip, DatasetError
 from ..datasets.reading import open_dataset
 from ..support.extras import load_scikit_learn
@@ -29,7 +30,7 @@ class ScoredClips(NamedTuple):
     Attributes:
         name: which clips they are: "validation" or "test", or the name of a data set of others.
         clips: label and group of each.
-        scores: the largest calibrated probability of each, ``[clips]``.
+        scores: how sure it is that each shows one of its actions, ``[clips]``.
     """
 
     name: str
@@ -38,10 +39,14 @@ class ScoredClips(NamedTuple):
 
     @classmethod
     def of(
-        cls, name: str, clips: Sequence[Union[Clip, EvaluatedClip]], probabilities: NDArray[np.float32]
+        cls,
+        name: str,
+        clips: Sequence[Union[Clip, EvaluatedClip]],
+        probabilities: NDArray[np.float32],
+        none: bool = False,
     ) -> ScoredClips:
-        """Of the calibrated probabilities ``[clips, K]`` that a bundle gives to clips."""
-        return cls(name, [(clip.label, clip.group) for clip in clips], probabilities.max(axis=1))
+        """Of the calibrated probabilities ``[clips, K]`` that a bundle gives its actions; ``none``: whether it tells none."""
+        return cls(name, [(clip.label, clip.group) for clip in clips], known_scores(probabilities, none))
 
 
 def open_outside(data: Path, labels: Sequence[str] = ()) -> tuple[list[Clip], list[str]]:
@@ -100,7 +105,7 @@ def measure_outside(
         "known": {"split": known.name, **_counts(known), "accepted": accepted.as_dict()},
         "outside": {"data": outside.name, **_counts(outside), "rejected": rejected.as_dict()},
         "auroc": Figure(auroc, draws.interval(resampled_auroc(draws, scores, is_known))).as_dict(),
-        "score": "largest calibrated probability of a clip",
+        "score": "how sure it is that a clip shows a known action",
         "bootstrap": {"method": method, "resamples": bootstrap.resamples, "seed": bootstrap.seed},
     }
 

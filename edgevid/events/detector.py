@@ -192,8 +192,11 @@ class EventDetector:
         """
         now, scores = self._order.advance(prediction)
         labels, options = prediction.labels, self.options
-        least = max(options.enter, prediction.threshold, prediction.none)
-        above = [labels[k] for k in (scores >= least).nonzero()[0]]
+        above = (
+            [labels[k] for k in (scores >= max(options.enter, prediction.none)).nonzero()[0]]
+            if prediction.accepted
+            else []
+        )
         self._above_since = {label: self._above_since.get(label, now) for label in above}
         self._cycles.add(prediction, now)
         self._risen = {label: self._risen.get(label, self._cycles.before_window) for label in above}

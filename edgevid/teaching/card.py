@@ -148,6 +148,6 @@ def _outside_entry(held_out: HeldOut) -> dict[str, Any]:
         "known": {"accepted": Share.of(held_out.known >= held_out.threshold).as_dict()},
         "outside": {"rejected": Share.of(held_out.others < held_out.threshold).as_dict()},
         "auroc": {"value": None if held_out.auroc is None else round(held_out.auroc, 4)},
-        "score": "largest calibrated probability of an action, of a clip",
+        "score": "1 - the probability of none of these, of a clip",
         "note": "Each clip by a classifier that did not know its group; three kinds of other actions or more are groups.",
     }

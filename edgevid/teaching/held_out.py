@@ -9,7 +9,7 @@ from typing import Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from ..calibration import acceptance_threshold
+from ..calibration import acceptance_threshold, known_scores
 from ..embedders import Array
 from ..support.shares import Share, confusion_matrix
 from .examples import NONE, Examples, mean_by
@@ -29,7 +29,8 @@ class HeldOut:
         labels: of the K actions.
         confusion: ``[K, K]`` of their clips: row = true class, column = best action.
         right: of each of these clips, whether its best action is its own.
-        known, others: the largest probability of an action, of each clip of the actions and of each that shows none of them.
+        known, others: how sure they are that it is an action (:func:`edgevid.calibration.known_scores`), of each clip of the
+            actions and of each that shows none of them.
         threshold: of that score, which 95 % of the known clips reach.
         with_half: the accuracy of classifiers that were fitted on half of the groups; None: there were too few.
     """
@@ -59,12 +60,12 @@ class HeldOut:
 
         scores = actions(probabilities)
         best = scores[known].argmax(axis=1)
-        top = scores.max(axis=1)
+        sure = known_scores(scores, NONE in examples.outputs)
         half = None
         if by_halves is not None:
             half = float(np.mean([actions(one)[known].argmax(axis=1) == truth for one in by_halves]))
         confusion = confusion_matrix(truth, best, len(labels))
-        return cls(labels, confusion, best == truth, top[known], top[~known], acceptance_threshold(top[known]), half)
+        return cls(labels, confusion, best == truth, sure[known], sure[~known], acceptance_threshold(sure[known]), half)
 
     @property
     def accuracy(self) -> Share:

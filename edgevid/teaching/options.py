@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from ..bundles import DEFAULT_EXTRACTOR, Bundle
+from ..bundles import Bundle
 from ..datasets.clips import Clip
 from ..embedders import Embedder
 from ..events import EventOptions
@@ -22,7 +22,7 @@ class TeachOptions:
 
     Attributes:
         embedders: names of embedders side by side, see :func:`edgevid.embedders.opening.entries_for`.
-        extractor: name of their network; None: that of each kind.
+        extractor: name of their network; default: that of each kind.
         own_embedders: embedders of the caller's own, after those.
         window_seconds: what a stream's window spans.
         samples_per_second: of its samples, which are the embedders'. Those with a rate of their own keep it.
@@ -42,7 +42,7 @@ class TeachOptions:
     """
 
     embedders: tuple[str, ...] = ("region-difference", "region-flow")
-    extractor: Optional[str] = DEFAULT_EXTRACTOR
+    extractor: Optional[str] = None
     own_embedders: tuple[Embedder, ...] = ()
     window_seconds: float = 2.0
     samples_per_second: float = 5.0

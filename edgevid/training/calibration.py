@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..calibration import Calibration, acceptance_threshold, calibrated, fit_temperature, log_probabilities
+from ..calibration import (
+    Calibration,
+    acceptance_threshold,
+    calibrated,
+    fit_temperature,
+    known_scores,
+    log_probabilities,
+)
 from ..support.shares import Share
 
 # Of fewer clips the threshold of 95 % is that of the worst clip, and one clip decides the temperature.
@@ -64,7 +71,7 @@ def fit_calibration(
         note += " The temperature is 1: the true class of each clip is the most probable one, which says nothing of its errors."
     temperature = fitted or 1.0
     scaled = calibrated(probabilities, temperature)
-    scores = scaled.max(axis=1)
+    scores = known_scores(scaled, none=False)
     threshold = acceptance_threshold(scores)
     before, after = quality(probabilities, classes), quality(scaled, classes)
     entry = {
