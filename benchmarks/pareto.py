@@ -5,13 +5,14 @@
 Each step is taught as `edgevid teach` does it, on the training clips of DATA, into a folder that is deleted again. Each clip is
 told by a classifier that was not fitted on its group (six folds of whole groups); the interval draws whole groups again. Costs
 are those of `benchmarks/rolling.py`: what a camera of 25 frames a second needs between two samples, beside one bare run of the
-whole network, in turns in one process. Finished bundles may stand below; their figures, those on test clips too, are
-read from their cards.
+whole network, in turns in one process. Memory is the peak of a process that does nothing but stream. Finished bundles may
+stand below; their figures, those on test clips too, are read from their cards.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
-from measure import environment, latency_fields, over_groups, save, time_in_turn
+from measure import environment, latency_fields, over_groups, peak_bytes, save, time_in_turn
 from rolling import moving_scene, sampler
 
 from edgevid.bundles import find_extractor, open_bundle
@@ -45,12 +46,14 @@ class Step(NamedTuple):
     gru: bool = False
 
 
+_MOTION = ("region-flow-coarse",)
 _LIGHT = ("region-difference", "region-flow")
 _BOTH = ("motion-region", *_LIGHT)
 STEPS = (
     Step("frame", ("cnn",)),
+    Step("region's flow, coarse", _MOTION),
+    Step("region's flow, coarse, mirror images, none", _MOTION, True, True),
     Step("region's flow", ("region-flow",)),
-    Step("region's flow, mirror images, none", ("region-flow",), True, True),
     Step("region's frame and flow", ("motion-region", "region-flow")),
     Step("region's difference and flow", _LIGHT),
     Step("region's difference and flow, mirror images, none", _LIGHT, True, True),
@@ -130,8 +133,20 @@ def add_costs(rows: dict[str, dict[str, Any]], bundles: dict[str, str], samples:
         times = time_in_turn(calls, samples, 2 * recognizer.num_samples)
         latency = {key: latency_fields(of_call) for key, of_call in times.items()}
         recognizer.close()
+        command = [sys.executable, __file__, "--memory-of", bundle, "."]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        rows[name]["peak_memory_mb"] = float(said)
         ratio = latency["sample"]["median_ms"] / latency["invoke"]["median_ms"]
         rows[name].update(latency=latency, invokes=round(ratio, 2))
+
+
+def memory_of(bundle: str) -> float:
+    """Peak memory of this process, in 10^6 bytes, after a stream with a bundle."""
+    with load(bundle, num_threads=1) as recognizer:
+        next_sample = sampler(recognizer.open_stream(), moving_scene(320, 240))
+        for _ in range(2 * recognizer.num_samples):
+            next_sample()
+    return (peak_bytes() or 0) / 1e6
 
 
 def line(name: str, row: dict[str, Any]) -> str:
@@ -145,6 +160,7 @@ def line(name: str, row: dict[str, Any]) -> str:
         str(row["passes"]),
         f"{row['invokes']:.2f}",
         f"{row['bytes'] / 1e6:.1f}",
+        f"{row['peak_memory_mb']:.0f}",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -161,7 +177,11 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    parser.add_argument("--memory-of", metavar="BUNDLE", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.memory_of:
+        print(memory_of(args.memory_of))
+        return 0
     clips = [clip for clip in open_dataset(args.data).clips if clip.split != "test"]
     none = open_dataset(args.outside, ignore_splits=True).clips if args.outside else []
     options = TeachOptions(window_seconds=5.0, cache=args.cache, none=none)
@@ -180,8 +200,8 @@ def main() -> int:
             rows[name].update(shipped(bundle))
         add_costs(rows, bundles, args.samples)
     table = [
-        "| step | groups held out | test | passes | invokes a sample | MB |",
-        "|---|---|---|---|---|---|",
+        "| step | groups held out | test | passes | invokes a sample | MB | memory, MB |",
+        "|---|---|---|---|---|---|---|",
         *(line(name, row) for name, row in rows.items()),
     ]
     print("\n".join(table))

@@ -117,6 +117,18 @@ def convert(model: keras.Model, images: np.ndarray) -> bytes:
         return converter.convert()
 
 
+def build_float(extractor: Extractor, output: Path) -> None:
+    """Write the network with its float32 weights into the folder `output`, to compare with."""
+    signature = tf.TensorSpec([1, extractor.size, extractor.size, 3], tf.float32, name="frame")
+    model = extractor.load()
+    function = tf.function(lambda frame: model(frame, training=False)).get_concrete_function(signature)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(function)])
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"{extractor.name.removesuffix('_uint8')}_float32.tflite"
+    path.write_bytes(converter.convert())
+    print(f"{path}: make an extractor of it with `edgevid import-extractor`")
+
+
 class Quantised:
     """The built model, run as people will run it."""
 
@@ -322,12 +334,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of UCF101 clips with a clips.csv (path, label, group, split): also measure on them",
     )
+    parser.add_argument(
+        "--float", action="store_true", help="build the float32 network instead, without a card, to compare with"
+    )
 
 
 def run(extractor: Extractor, arguments: argparse.Namespace) -> int:
     """Build; the exit status."""
     try:
-        build(extractor, arguments.output, arguments.fidelity_clips)
+        if arguments.float:
+            build_float(extractor, arguments.output)
+        else:
+            build(extractor, arguments.output, arguments.fidelity_clips)
     except (BuildError, PackageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
