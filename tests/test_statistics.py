@@ -18,6 +18,7 @@ from edgevid.classifiers import (
     RollingWindow,
     Statistics,
     StatisticsClassifier,
+    WindowEstimator,
     fit_head,
     fit_statistics,
     open_network,
@@ -93,6 +94,32 @@ class TestStatistics:
         assert [len(block) for block in features_of(window, [Statistics(), Statistics(("std",))])] == [6, 6, 4]
         with pytest.raises(FrameError, match="A window of 2 embedders was given; expected 1"):
             features_of(window, [Statistics()])
+
+
+class TestEstimator:
+    def test_it_fits_labels_and_tells_them(self):
+        windows, classes = three_classes(0)
+        labels = np.array(["still", "wave", "walk"])[classes]
+        estimator = WindowEstimator().fit(windows, labels)
+        assert estimator.classes_.tolist() == ["still", "walk", "wave"]
+        new, truth = three_classes(1)
+        assert estimator.score(new, np.array(["still", "wave", "walk"])[truth]) > 0.9
+        np.testing.assert_allclose(
+            estimator.predict_proba(new[:3]), [estimator.classifier_.predict(w) for w in new[:3]]
+        )
+        assert WindowEstimator().set_params(statistics=[Statistics()]).get_params() == {"statistics": [Statistics()]}
+        with pytest.raises(OptionError, match="2 windows and 1 labels"):
+            WindowEstimator().fit(windows[:2], labels[:1])
+
+    def test_scikit_learn_can_cross_validate_it(self):
+        selection = pytest.importorskip("sklearn.model_selection", reason="scikit-learn: the extra 'evaluate'")
+        windows, classes = three_classes(0)
+        groups = [k // 30 for k in range(90)]
+        scores = selection.cross_val_score(
+            WindowEstimator(), windows, classes, groups=groups, cv=selection.LeaveOneGroupOut()
+        )
+        assert len(scores) == 3
+        assert scores.min() > 0.8
 
 
 class TestFit:

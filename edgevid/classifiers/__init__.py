@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import Classifier, Rolling, RollingWindow
+from .estimator import WindowEstimator
 from .mixture import MixtureClassifier
 from .network import RecurrentClassifier, WindowClassifier, open_network
 from .ridge import fit_head, fit_statistics
@@ -17,6 +18,7 @@ __all__ = [
     "Statistics",
     "StatisticsClassifier",
     "WindowClassifier",
+    "WindowEstimator",
     "fit_head",
     "fit_statistics",
     "open_network",
