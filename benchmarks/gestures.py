@@ -146,7 +146,7 @@ def main() -> int:
     )  # fmt: skip
     parser.add_argument("--extractor", metavar="NAME", help="with --embedders (default: the one for each kind)")
     parser.add_argument(
-        "--samples", type=int, default=8, help="of a window, a fifth of a second each (default: %(default)s)"
+        "--samples", type=int, default=10, help="of a window, a fifth of a second each (default: %(default)s)"
     )
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")

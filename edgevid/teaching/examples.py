@@ -25,7 +25,8 @@ FORMAT = 1
 # A stream answers before its window is full: the classifier is fitted on the beginnings of clips too.
 _EARLY = 12
 _HOPS = 5  # windows that are cut out of the time of one
-MOST_WINDOWS = 12  # of a clip; more of a long one are too alike to be worth their time
+# More of a long clip are too alike: held-out people and groups are told no better with three times as many.
+_MOST_WINDOWS = 4
 _STEPS = 127  # of a feature in a file, on each side of 0
 
 
@@ -190,10 +191,10 @@ def mean_by(owners: NDArray[np.int64], probabilities: Array) -> Array:
     return means
 
 
-def windows_of(steps: Sequence[Embedding], num_samples: int, most: int = MOST_WINDOWS) -> list[Window]:
-    """What is learned from a clip: full windows of its embeddings, ``most`` at most, evenly spread; and its beginning."""
+def windows_of(steps: Sequence[Embedding], num_samples: int) -> list[Window]:
+    """What is learned from a clip: full windows of its embeddings, evenly spread; and its beginning."""
     windows = cut_windows(steps, num_samples, max(1, num_samples // _HOPS))
-    if len(windows) > most:
-        windows = [windows[k] for k in np.linspace(0, len(windows) - 1, most).round().astype(int)]
+    if len(windows) > _MOST_WINDOWS:
+        windows = [windows[k] for k in np.linspace(0, len(windows) - 1, _MOST_WINDOWS).round().astype(int)]
     early = round(_EARLY * num_samples / 25)
     return [*windows, Window(steps[:early])] if len(steps) > early else windows

@@ -24,7 +24,7 @@ from ..sampling import SampleSpec
 from ..support.hardware import usable_cpus
 from ..tflite.interpreter import select_runtime
 from .card import CLASSIFIER_FILE, EXAMPLES_FILE, accuracy_entry, extended_card, measure_clips, new_card, put_learnt
-from .examples import MOST_WINDOWS, NONE, Example, Examples, windows_of
+from .examples import NONE, Example, Examples, windows_of
 from .held_out import HeldOut
 from .learning import Learnt, learn
 from .mixing import add_network
@@ -35,9 +35,6 @@ _WORTH_WORKERS = 20
 # Of so many kinds of other actions each is held out whole, for what is none of the actions is of any kind. With fewer, what is
 # left would say next to nothing of it: then their groups are held out.
 _KINDS_OF_NONE = 3
-# The time of the fit grows with the cube of the windows: from so many in all on, so few of each clip are enough.
-_FEW_WINDOWS, _ALL_WINDOWS = 4, 3000
-
 _LOGGER = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
@@ -319,8 +316,7 @@ def _write(
 ) -> tuple[Learnt, int]:
     """Learn from embedded clips, mirror images last, and write the bundle; also, how many bytes the kept examples are."""
     statistics = statistics_for(config)
-    most = min(max(_FEW_WINDOWS, _ALL_WINDOWS // len(given)), MOST_WINDOWS)
-    windows = [windows_of(one.stream.steps, options.num_samples, most) for one in given]
+    windows = [windows_of(one.stream.steps, options.num_samples) for one in given]
     examples = Examples.of([one.example for one in given], windows, statistics)
     learnt = learn(examples if before is None else before.joined([examples]))
     mixed = None
