@@ -131,7 +131,7 @@ class TestExamples:
         assert (read.clips, read.owners.tolist(), read.sizes) == (clips, [0, 0, 1], (100, 200))
         assert read.early.tolist() == [False, True, False]
         spread = np.abs(features[:, :100]).max()
-        assert np.abs(read.features - features)[:, :100].max() < 0.01 * spread
+        assert np.abs(read.features - features)[:, :100].max() < 0.033 * spread
         read.save(tmp_path / "two.npz")
         np.testing.assert_array_equal(Examples.load(tmp_path / "two.npz").features, read.features)
 

@@ -27,7 +27,8 @@ _EARLY = 12
 _HOPS = 5  # windows that are cut out of the time of one
 # More of a long clip are too alike: held-out people and groups are told no better with three times as many.
 _MOST_WINDOWS = 4
-_STEPS = 127  # of a feature in a file, on each side of 0
+# Of a feature in a file, on each side of 0: six bits. Held-out accuracy is the same as with eight, and as unrounded.
+_STEPS = 31
 
 
 @dataclass(frozen=True)
