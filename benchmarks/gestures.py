@@ -21,6 +21,7 @@ import numpy as np
 from measure import environment, over_groups, save
 from numpy.typing import NDArray
 
+from edgevid.bundles import DEFAULT_EXTRACTOR
 from edgevid.classifiers import Statistics
 from edgevid.datasets.clips import CSV_NAME, check_classes
 from edgevid.datasets.reading import open_dataset
@@ -48,6 +49,12 @@ ROWS = (
     Row("region's difference and flow", ("region-difference", "region-flow")),
     Row("region's frame, difference and flow", ("motion-region", "region-difference", "region-flow")),
     Row("whole difference, region's difference and flow", ("frame-difference", "region-difference", "region-flow")),
+    Row("region's difference, whole network, and flow", ("region-difference", "region-flow"), DEFAULT_EXTRACTOR),
+    Row(
+        "both differences, whole network, and flow",
+        ("frame-difference", "region-difference", "region-flow"),
+        DEFAULT_EXTRACTOR,
+    ),
 )
 FEW = ("greeting", "stop", "attention", "left", "right", "static")
 # From one sample to the next, as a stream with the usual window takes them
@@ -142,7 +149,7 @@ def main() -> int:
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of clips")
     parser.add_argument(
         "--embedders", action="append", type=lambda text: tuple(text.split(",")), metavar="KIND,...",
-        help="a row of these embedders; may be given more than once (default: five rows)",
+        help="a row of these embedders; may be given more than once (default: seven rows)",
     )  # fmt: skip
     parser.add_argument("--extractor", metavar="NAME", help="with --embedders (default: the one for each kind)")
     parser.add_argument(

@@ -431,6 +431,22 @@ class TestTeach:
         assert main(common) == 2
         assert "Neither -o nor --add was given" in capsys.readouterr().err
 
+    def test_what_a_runner_sees_can_be_learned(self, clips: list[Clip], tmp_path: Path):
+        options = TeachOptions(("region-flow",), keep_embeddings=True, cache=tmp_path / "cache", jobs=1)
+        known = [clip for clip in clips if clip.label != "up"]
+        labels, groups = ([getattr(clip, name) for clip in known] for name in ("label", "group"))
+        bundle = edgevid.teach([clip.path for clip in known], labels, tmp_path / "mine", groups=groups, options=options)
+        new = [clip for clip in clips if clip.label == "up"]
+        with edgevid.load(bundle, num_threads=1) as recognizer:
+            for clip in new[:3]:
+                with recognizer.start(clip.path) as runner:
+                    assert runner.wait(30)
+                    assert len(runner.window) == recognizer.num_samples == 10
+                    recognizer.add_example("up", runner.window)
+            recognizer.refit()
+            assert recognizer.classify(new[3].path).label == "up"
+            assert recognizer.classify(known[0].path).label == known[0].label
+
     @pytest.mark.parametrize(
         ("arguments", "words", "code"),
         [(["--actions", "up,jump"], "--actions names jump", 2), (["--outside", "nowhere"], "nowhere", 1)],
