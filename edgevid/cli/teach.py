@@ -11,6 +11,7 @@ from ..bundles import Bundle, open_bundle
 from ..datasets.reading import open_dataset
 from ..embedders.opening import KINDS
 from ..errors import OptionError
+from ..events import EventOptions
 from ..extraction import default_cache
 from ..support.shares import Share
 from ..teaching import Taught, TeachOptions, teach_clips
@@ -19,10 +20,12 @@ from .interrupts import interruptible
 from .options import (
     DATA_HELP,
     add_ucf101_options,
+    part,
     positive_int,
     positive_seconds,
     prepare_keras,
     repeatable_command,
+    seconds,
     seed,
     without_place,
 )
@@ -113,6 +116,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--description", default="", metavar="TEXT", help="what the data are (default: the folder's name)"
     )
     card.add_argument("--licence", default="not stated", metavar="TEXT", help="of the weights (default: %(default)s)")
+    card.add_argument(
+        "--enter", type=part, default=default.events.enter, metavar="P",
+        help="score from which on an action can begin in a stream (default: %(default)g)",
+    )  # fmt: skip
+    card.add_argument(
+        "--min-seconds", type=seconds, default=default.events.min_seconds, metavar="S",
+        help="for so long all predictions must reach that before it begins (default: %(default)g)",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -146,6 +157,7 @@ def run(args: argparse.Namespace) -> int:
         mirror=args.mirror,
         keep_embeddings=args.keep_embeddings,
         add=added,
+        events=EventOptions(enter=args.enter, min_seconds=args.min_seconds),
         network=_gru(args),
         cache=args.cache,
         jobs=args.jobs,
