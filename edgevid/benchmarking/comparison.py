@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, Optional
 
 from ..errors import EdgevidError
 
-# What a difference below this is not worth to be told, however steady both machines were.
+FORMAT = 1  # of reports
+# A difference below this is not worth to be told, however steady both machines were.
 LEAST_NOISE = 0.05
+_PARTS = {"benchmark", "format", "began", "headline", "machine", "versions", "settings", "noise", "runs", "source"}
 _ABOUT_MACHINE = ("board", "cpu", "machine", "cpus_usable", "os", "kernel", "governor")
 
 
@@ -57,17 +59,18 @@ def read_report(path: Path) -> dict[str, Any]:
         ReportError: it cannot be read, or is something else.
     """
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ReportError(
             f"{path} cannot be read: {reason}. Give a file that `edgevid benchmark --json FILE` wrote."
         ) from error
-    if not isinstance(report, dict) or (report.get("benchmark"), report.get("format")) != ("edgevid", 1):
+    is_report = isinstance(report, dict) and report.keys() >= _PARTS
+    if not is_report or (report["benchmark"], report["format"]) != ("edgevid", FORMAT):
         raise ReportError(
             f"{path} is not a report of this edgevid's benchmark; give a file that `edgevid benchmark --json` wrote."
         )
-    return report
+    return dict(report)
 
 
 def compare(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 import numpy as np
 
+_TOO_FEW = "it was measured once"
 _STATUS = Path("/proc/self/status")
 
 
@@ -36,6 +37,19 @@ def spread(blocks: Sequence[Sequence[float]]) -> Optional[float]:
     """
     medians = [statistics.median(block) for block in blocks if block]
     return max(medians) / min(medians) - 1 if len(medians) > 1 and min(medians) > 0 else None
+
+
+def noisy_latency(blocks: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """The usual figures of all times in ms of several blocks of one measurement, with their ``spread``."""
+    fields = {**latency_fields([time for block in blocks for time in block]), "spread": spread(blocks)}
+    return {**fields, "reasons": {"spread": _TOO_FEW}} if fields["spread"] is None else fields
+
+
+def noisy_median(values: Sequence[float], blocks: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """One value of each visit, with the spread of its blocks."""
+    known = spread(blocks)
+    told = {"median": statistics.median(values), "min": min(values), "max": max(values), "num_runs": len(values)}
+    return {**told, "spread": known, **({"reasons": {"spread": _TOO_FEW}} if known is None else {})}
 
 
 def halves(times: Sequence[float]) -> list[Sequence[float]]:

@@ -18,6 +18,7 @@ from ..support.child_process import ChildError, ask
 from ..support.hardware import usable_cpus
 from ..tflite.interpreter import ENVIRONMENT_VARIABLE, runtimes, select_runtime
 from .calibration import Calibration
+from .comparison import FORMAT
 from .figures import rounded
 from .machine import describe_machine, describe_versions
 from .runs import assembled_run, assembled_source, assembled_sustained
@@ -25,11 +26,10 @@ from .scene import FPS, SECONDS, write_clip
 from .visit import CODE
 from .watch import Watch
 
-FORMAT = 1
 # What is tried unless the caller says otherwise, as far as the machine has so many CPUs.
 _THREADS = (1, 2, 4)
 # In each visit the pipeline runs for so long, then with clocks around its functions.
-_RUN_SECONDS, _TRACE_SECONDS = 0.8, 0.5
+_RUN_SECONDS, _TRACE_SECONDS = 0.6, 0.4
 _VISIT_TIMEOUT_SECONDS = 300.0
 _LEAST_SIDE, _MOST_SIDE = 32, 8192
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..bundles import Bundle, open_bundle
-from .figures import halves, latency_fields, spread
+from .figures import halves, latency_fields, noisy_latency, noisy_median
 from .tracing import FLOW, NETWORK, REGION, RESIZE
 from .watch import Watch
 
@@ -48,18 +48,12 @@ def assembled_run(
     return {
         **named,
         "problem": None,
-        "predictions_per_second": {
-            **_of_rounds(rates),
-            "spread": spread([[len(half) / sum(half)] for run in runs for half in halves(_gaps(run["ended_ms"]))]),
-        },
+        "predictions_per_second": noisy_median(rates, [half for run in runs for half in _half_rates(run["ended_ms"])]),
         "needed_per_second": needed,
         "headroom": statistics.median(rates) / needed,
         "window_seconds": opened.window_seconds,
         "first_prediction_after_stream_seconds": statistics.median(first_at),
-        "latency": {
-            **latency_fields([time for run in runs for time in run["latency_ms"]]),
-            "spread": spread([half for run in runs for half in halves(run["latency_ms"])]),
-        },
+        "latency": noisy_latency([half for run in runs for half in halves(run["latency_ms"])]),
         "traced_ms_per_prediction": _whole([answer["trace"] for answer in answers]),
         "stages": _stages([answer["trace"] for answer in answers], in_turn=True),
         "networks": _networks([answer["networks"] for answer in answers], opened),
@@ -114,14 +108,13 @@ def assembled_source(bundle: str, runtime: str, threads: int, answer: dict[str, 
 
 
 def _of_rounds(values: Sequence[float]) -> dict[str, Any]:
-    """One value of each visit."""
-    known = spread([[value] for value in values])
-    told = {"median": statistics.median(values), "min": min(values), "max": max(values), "num_runs": len(values)}
-    return {**told, "spread": known, **({} if known is not None else {"reasons": {"spread": "a single round"}})}
+    return noisy_median(values, [[value] for value in values])
 
 
-def _gaps(ended: Sequence[float]) -> list[float]:
-    return [max(after - before, 1e-6) for before, after in zip([0.0, *ended], ended)]
+def _half_rates(ended: Sequence[float]) -> list[list[float]]:
+    """Predictions a second in the two halves of a run."""
+    gaps = [max(after - before, 1e-6) for before, after in zip([0.0, *ended], ended)]
+    return [[len(half) / sum(half)] for half in halves(gaps)]
 
 
 def _whole(traces: Sequence[dict[str, Any]]) -> float:
@@ -143,7 +136,7 @@ def _stages(traces: Sequence[dict[str, Any]], *, in_turn: bool) -> dict[str, Any
         times = [time for block in blocks for time in block]
         each = sum(times) / predictions
         found[name] = {
-            "latency": {**latency_fields(times), "spread": spread(blocks)},
+            "latency": noisy_latency(blocks),
             "calls_per_prediction": len(times) / predictions,
             "ms_per_prediction": each,
             "share": each / whole if in_turn else None,
@@ -177,8 +170,7 @@ def _networks(visits: Sequence[dict[str, Any]], bundle: Bundle) -> dict[str, Any
                 "init_ms": statistics.median(one["init_ms"] for one in visits_here),
                 "warmup_first_ms": statistics.median(one["warm_up_ms"][0] for one in visits_here),
                 "warmup_avg_ms": statistics.fmean(time for one in visits_here for time in one["warm_up_ms"]),
-                **latency_fields([time for block in blocks for time in block]),
-                "spread": spread([half for block in blocks for half in halves(block)]),
+                **noisy_latency([half for block in blocks for half in halves(block)]),
             },
             "model_size_mb": next(size for file, size in sizes.items() if Path(file).stem == name),
             "delegated_parts": visits_here[0]["delegated_parts"],
