@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..bundles import DEFAULT_BUNDLE, open_bundle, shipped_bundles, user_bundles
-from ..errors import EdgevidError, OptionError
+from ..errors import OptionError
 from ..support.checks import check_int, check_number
 from ..support.child_process import ChildError, ask
 from ..support.hardware import usable_cpus
@@ -193,7 +193,7 @@ class Benchmark:
         try:
             answer = _ask(one, clip, source=source, run_seconds=self.options.seconds, trace_seconds=0.0, networks=False)
         except ChildError as error:
-            raise EdgevidError(f"The source {source} cannot be measured: {error}") from error
+            return {"source": None, "reasons": {"source": str(error)}}
         return {"source": assembled_source(one.bundle, one.runtime, one.threads, answer), "reasons": {}}
 
 
@@ -208,7 +208,10 @@ def _ask(one: Combination, clip: Path, **settings: Any) -> dict[str, Any]:
         **settings,
     }
     timeout = _VISIT_TIMEOUT_SECONDS + 2 * wanted["run_seconds"]
-    return ask(["-c", CODE, json.dumps({**wanted, "spawned": time.monotonic()})], timeout)
+    answer = ask(["-c", CODE, json.dumps({**wanted, "spawned": time.monotonic()})], timeout)
+    if answer.get("problem"):
+        raise ChildError(answer["problem"])
+    return answer
 
 
 def _runtimes(asked_for: Sequence[str]) -> list[str]:

@@ -95,14 +95,18 @@ def assembled_source(bundle: str, runtime: str, threads: int, answer: dict[str, 
     trace, live = answer["trace"], answer["live"]
     times, seconds = trace["latency_ms"], (trace["ended_ms"] or [0.0])[-1] / 1000
     named = {"name": answer["name"], "live": live, "bundle": bundle, "runtime": runtime, "threads": threads}
-    reasons = {} if times else {"latency": "no prediction came in the time: give more seconds"}
+    reasons = (
+        {}
+        if times
+        else {"latency": "no prediction came: it ended before its window was full, or was cut again and again"}
+    )
     return {
         **named,
         "predictions": len(times),
         "predictions_per_second": len(times) / seconds if seconds else 0.0,
         "latency": latency_fields(times) if times else None,
         "stages": _stages([trace], in_turn=not live) if times else {},
-        "stats": {key: value for key, value in answer["stats"].items() if value is not None},
+        "stats": {key: value for key, value in answer["stats"].items() if key != "age_seconds"},
         "reasons": reasons,
     }
 

@@ -23,6 +23,8 @@ CODE = (
 )
 # So many predictions are warm-up after the first one, and so many are measured at least, however slow the machine is.
 _WARM_UP, _LEAST = 3, 2
+# A source has so many times the window's length for its first prediction.
+_FILLED_WITHIN = 3.0
 # A network by itself is run so many times, fewer where that takes longer than so many seconds.
 _NETWORK_WARM_UP, _LEAST_NETWORK_RUNS, _NETWORK_RUNS, _NETWORK_SECONDS = 2, 4, 15, 0.3
 
@@ -35,6 +37,16 @@ def main(began: float, imported: float, ready: float) -> None:
     """
     entered = time.monotonic()
     settings = json.loads(sys.argv[1])
+    from ..errors import EdgevidError
+
+    try:
+        answer = _visited(settings, began, imported, ready, entered)
+    except EdgevidError as error:
+        answer = {"problem": str(error)}
+    print(json.dumps(answer))  # noqa: T201 - what the parent reads
+
+
+def _visited(settings: dict[str, Any], began: float, imported: float, ready: float, entered: float) -> dict[str, Any]:
     import edgevid
 
     recognizer = edgevid.load(settings["bundle"], num_threads=settings["threads"], runtime=settings["runtime"])
@@ -49,7 +61,7 @@ def main(began: float, imported: float, ready: float) -> None:
     with recognizer:
         answer = _measured(recognizer, settings, settings["spawned"] + spent, startup)
         answer["startup"] = {name: seconds * 1000 for name, seconds in startup.items()}
-    print(json.dumps(answer))  # noqa: T201 - what the parent reads
+    return answer
 
 
 def _measured(
@@ -144,6 +156,10 @@ def _traced(recognizer: Recognizer, pipeline: _Pipeline, seconds: float, least: 
 def _of_source(recognizer: Recognizer, pipeline: _Pipeline, source: Source, seconds: float) -> dict[str, Any]:
     from dataclasses import asdict
 
+    # cut after cut, the window may never fill
+    latest = time.monotonic() + _FILLED_WITHIN * recognizer.window_seconds
+    while not pipeline.predictions and time.monotonic() < latest and pipeline.next_sample():
+        pass
     trace = _traced(recognizer, pipeline, seconds, least=0)
     return {"trace": trace, "stats": asdict(source.stats()), "live": source.live, "name": source.name}
 

@@ -94,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
         _write(args.json, report)
     print("\n".join(lines))
     good = all(run["problem"] is None for run in report["runs"]) and all(one.good for one in checked)
+    good = good and (args.source is None or report["source"] is not None)
     return 0 if good else 1
 
 
@@ -116,6 +117,8 @@ def _measured(args: argparse.Namespace) -> dict[str, Any]:
     benchmark = Benchmark(options)
     with Progress(benchmark.visits, "visits") as progress:
         report = benchmark.run(progress.advance)
+    if args.source is not None and report["source"] is None:
+        print_error("benchmark", f"the source {args.source} cannot be measured: {report['reasons']['source']}")
     for problem in {run["problem"]: run for run in report["runs"] if run["problem"] is not None}.values():
         print_error("benchmark", f"{problem['bundle']} on {problem['runtime']} cannot be run: {problem['problem']}")
     return report
