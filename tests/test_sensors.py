@@ -145,3 +145,12 @@ class TestMachine:
         assert all(found["reasons"].values())
         assert machine.machine_name(found) == f"{found['machine']}, {found['cpus_usable']} CPUs"
         assert not machine.warnings_about({**found, "load_before": None})
+
+
+class TestBusy:
+    def test_what_was_stolen_is_busy_and_waiting_is_idle(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sensors, "_STAT", tmp_path / "stat")
+        assert sensors.cpu_seconds() is None
+        say(tmp_path / "stat", "cpu  1000 100 300 5000 500 10 20 70 900 0\ncpu0 1 2 3\n")
+        monkeypatch.setattr(sensors.os, "sysconf", lambda name: 100, raising=False)
+        assert sensors.cpu_seconds() == (pytest.approx(15.0), pytest.approx(70.0))

@@ -91,6 +91,8 @@ def compare(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
         "differences": list(_differences(now, before)),
         "calibration_ratio": speed,
         "machine_noise": machine,
+        "others_share": now["noise"]["others_share"],
+        "others_share_before": before["noise"]["others_share"],
         "compared": len(ratios),
         "within_noise": sum(one.verdict == "noise" for one in ratios),
         "ratios": [

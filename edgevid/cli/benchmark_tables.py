@@ -58,7 +58,9 @@ def comparison_lines(comparison: dict[str, Any]) -> list[str]:
         f"Compared with the report of {comparison['before']}: {comparison['within_noise']} of {comparison['compared']} ratios "
         "are within the noise.",
         f"How noisy: {comparison['machine_noise']:.0%} between calculations that are always the same, within a report or between "
-        f"the two (now {comparison['calibration_ratio']:.2f} times the time of before); a ratio's own noise may be larger.",
+        f"the two (now {comparison['calibration_ratio']:.2f} times the time of before); other programs took "
+        f"{_percent(comparison['others_share'])} of the CPUs now, {_percent(comparison['others_share_before'])} before. A "
+        "ratio's own noise is that of its parts, where it is larger.",
         *(f"Not the same: {text}" for text in comparison["differences"]),
         "",
         *table([_RATIO_HEADING, *map(_ratio_row, [*rates, *others[:_SOME_RATIOS]])], right=(2, 4, 5, 6, 7)),
@@ -136,9 +138,10 @@ def _machine_lines(report: dict[str, Any]) -> list[str]:
         f"System:   {machine['os']}, kernel {machine['kernel']}",
         f"Versions: {software}",
         f"State:    {'; '.join(states)}",
-        f"Noise:    {noise['spread']:.1%} between {noise['blocks']} times the same calculation"
-        + (": this machine is noisy, believe no small differences" if noise["spread"] > _NOISY else "")
-        + f"; it all took {duration(report['took_seconds'])}",
+        f"Noise:    {noise['spread']:.1%} between {noise['blocks']} times the same calculation; other programs took "
+        + _or_reason(noise, "others_share", "{:.0%} of the CPUs")
+        + (": believe no small differences" if max(noise["spread"], noise["others_share"] or 0.0) > _NOISY else "")
+        + f". It all took {duration(report['took_seconds'])}",
     ]
 
 
@@ -245,7 +248,9 @@ def _threads(count: int) -> str:
 
 
 def _percent(part: Optional[float]) -> str:
-    return "unknown" if part is None else f"{part:.0%}"
+    if part is None:
+        return "unknown"
+    return f"{part:.0%}" if part <= 1 else "> 100%"
 
 
 def _or_reason(facts: dict[str, Any], name: str, form: str) -> str:

@@ -14,6 +14,7 @@ _THERMAL = Path("/sys/class/thermal")
 _CPUS = Path("/sys/devices/system/cpu")
 # Where a Raspberry Pi's kernel gives what its program vcgencmd asks the firmware for.
 _FIRMWARE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+_STAT = Path("/proc/stat")
 _VCGENCMD_SECONDS = 2.0
 # What drivers call the sensor of the processor: Raspberry Pi, other ARM boards, PCs.
 _CPU_ZONES = ("cpu", "soc", "x86_pkg")
@@ -78,6 +79,19 @@ def throttling() -> Optional[list[str]]:
         (_text(path / "type"), _number(path / "cur_state", 0), _number(path / "max_state", 0)) for path in cooling
     ]
     return [f"{kind} at {state:.0f} of {most:.0f}" for kind, state, most in states if state > 0]
+
+
+def cpu_seconds() -> Optional[tuple[float, float]]:
+    """How long all CPUs together were busy since the system's start, and how long they were there; None: it does not say."""
+    parts = _text(_STAT).partition("\n")[0].split()
+    if len(parts) < 9 or parts[0] != "cpu":
+        return None
+    ticks = os.sysconf("SC_CLK_TCK")
+    user, nice, system, idle, waiting, *others = (
+        int(part) / ticks for part in parts[1:9]
+    )  # guests are in user's already
+    busy = user + nice + system + sum(others)
+    return busy, busy + idle + waiting
 
 
 def _firmware_bits() -> Optional[int]:
