@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,13 @@ from typing import Any, Optional
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
-WHOLE = [(machine, python) for machine in ("x86_64", "aarch64", "armv7l") for python in PYTHONS]
-SOME = [("x86_64", "3.9"), ("aarch64", "3.13"), ("armv7l", "3.11"), ("armv7l", "3.13")]
-# Systems that wheels may be made for, the newest first: those of Debian 12, and of Raspberry Pi OS that is made of it.
+EVERYTHING = os.environ.get("EDGEVID_RESOLVE") == "all"
+ALL_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+ALL_64_BIT = [(machine, python) for machine in ("x86_64", "aarch64") for python in ALL_PYTHONS]
+# Systems that wheels may be made for, the newest first: those of Debian 12, and of Raspberry Pi OS that is made of it. Python 3.9
+# came with Debian 11.
 GLIBC = ("2_36", "2_35", "2_34", "2_31", "2_28", "2_27", "2_17")
+GLIBC_OF_DEBIAN_11 = GLIBC[3:]
 
 # pip takes the markers of this machine whatever --platform says, and knows --target only with it.
 PIP_FOR = """
@@ -44,27 +47,29 @@ def requirements(extra: Optional[str] = None) -> str:
     return lines if extra is None else lines + config["options.extras_require"][extra]
 
 
-def resolve(machine: str, python: str, folder: Path, wanted: str) -> subprocess.CompletedProcess[str]:
-    """What ``pip install`` would do there; nothing is installed, and only what pip needs to know is fetched."""
+def resolve(
+    machine: str, python: str, folder: Path, wanted: str, *options: str, wheels_of: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """What ``pip install`` would do there; nothing is installed, and only what pip needs to know is fetched.
+
+    Args:
+        wheels_of: machines whose wheels count; default: ``machine``.
+    """
     (folder / "requirements.txt").write_text(wanted)
-    platforms = [f"manylinux_{glibc}_{machine}" for glibc in GLIBC] + [f"manylinux2014_{machine}"]
-    if machine == "armv7l":
-        # The Python Package Index has only the runtime for it. What it lacks is built elsewhere, in all versions; the wheels for
-        # another machine stand in.
-        platforms += [f"manylinux_{glibc}_x86_64" for glibc in GLIBC] + ["manylinux2014_x86_64"]
-    options = [f"--platform={platform}" for platform in platforms]
-    options += [f"--python-version={python}", "--implementation=cp", "--only-binary=:all:", "--ignore-installed"]
-    options += [f"--target={folder}", "--retries=1", "--timeout=10", "--disable-pip-version-check", "--no-input"]
-    arguments = [
-        "install",
-        "--dry-run",
-        "--quiet",
-        "--report=-",
-        *options,
-        f"--requirement={folder / 'requirements.txt'}",
+    glibcs = GLIBC_OF_DEBIAN_11 if python == "3.9" else GLIBC
+    platforms = [f"--platform=manylinux_{glibc}_{one}" for one in wheels_of or (machine,) for glibc in glibcs]
+    platforms += [f"--platform=manylinux2014_{one}" for one in wheels_of or (machine,)]
+    there = [
+        *platforms,
+        f"--python-version={python}",
+        "--implementation=cp",
+        "--only-binary=:all:",
+        "--ignore-installed",
     ]
+    calm = ["--retries=1", "--timeout=10", "--disable-pip-version-check", "--no-input", f"--target={folder}"]
+    arguments = ["install", "--dry-run", "--quiet", "--report=-", *there, *calm, *options]
     return subprocess.run(
-        [sys.executable, "-c", PIP_FOR, machine, python, *arguments],
+        [sys.executable, "-c", PIP_FOR, machine, python, *arguments, f"--requirement={folder / 'requirements.txt'}"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
@@ -99,24 +104,36 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.mark.usefixtures("index")
-@pytest.mark.parametrize(("machine", "python"), WHOLE if os.environ.get("EDGEVID_RESOLVE") == "all" else SOME)
-def test_no_combination_gets_what_cannot_work(machine: str, python: str, tmp_path: Path) -> None:
-    done = resolve(machine, python, tmp_path, requirements())
-    if machine == "armv7l" and python not in ("3.9", "3.10", "3.11"):
-        assert done.returncode != 0, "no runtime is made for it"
-        assert "No matching distribution found for" in done.stderr
-        assert any(f"for {name}" in done.stderr.splitlines()[-1] for name in ("tflite-runtime", "numpy<2"))
-        return
-    found = chosen(done, machine, python)
-    (runtime,) = found.keys() & {"ai-edge-litert", "tflite-runtime"}
-    version, wheel = found[runtime]
+@pytest.mark.parametrize(("machine", "python"), ALL_64_BIT if EVERYTHING else [("x86_64", "3.9"), ("aarch64", "3.13")])
+def test_64_bit_machines_get_litert_in_a_wheel_of_their_own(machine: str, python: str, tmp_path: Path) -> None:
+    found = chosen(resolve(machine, python, tmp_path, requirements()), machine, python)
+    assert not found.keys() & {"tflite-runtime"}
+    version, wheel = found["ai-edge-litert"]
+    assert version >= (2, 0)
     assert f"-cp{python.replace('.', '')}-" in wheel
     assert wheel.endswith(f"_{machine}.whl")
-    assert runtime == ("tflite-runtime" if machine == "armv7l" else "ai-edge-litert")
-    assert version >= ((2, 14) if machine == "armv7l" else (2, 0))
-    if runtime == "tflite-runtime":
-        assert found["numpy"][0] < (2, 0)
-        assert found["opencv-python-headless"][0] < (4, 12)
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize("python", ALL_PYTHONS if EVERYTHING else ["3.9", "3.11", "3.13"])
+def test_32_bit_arm_gets_what_tflite_runtime_works_with_or_nothing(python: str, tmp_path: Path) -> None:
+    lines = requirements().splitlines()
+    (runtime,) = (line for line in lines if line.startswith("tflite-runtime"))
+    done = resolve("armv7l", python, tmp_path, runtime, "--no-deps")
+    if python not in ("3.9", "3.10", "3.11"):
+        assert done.returncode != 0, "no runtime is made for it"
+        assert "No matching distribution found for tflite-runtime" in done.stderr
+        return
+    version, wheel = chosen(done, "armv7l", python)["tflite-runtime"]
+    assert wheel.endswith("_armv7l.whl")
+    # The Python Package Index has only the runtime for it. The rest is built elsewhere, in all versions; wheels for another
+    # machine stand in.
+    fixed = re.sub(r">=[0-9.]+", f"=={version[0]}.{version[1]}.*", runtime)
+    others = "\n".join([*(line for line in lines if line != runtime), fixed])
+    found = chosen(resolve("armv7l", python, tmp_path, others, wheels_of=("armv7l", "x86_64")), "armv7l", python)
+    assert not found.keys() & {"ai-edge-litert"}
+    assert found["numpy"][0] < (2, 0)
+    assert found["opencv-python-headless"][0] < (4, 12)
 
 
 @pytest.mark.usefixtures("index")

@@ -151,6 +151,7 @@ class TestComparison:
         )["verdict"] == "better"  # fmt: skip
 
     def test_a_machine_that_became_slower_explains_its_part(self, report):
+        report["noise"]["spread"] = 0.02
         before = copy.deepcopy(report)
         report["noise"]["latency"]["median_ms"] *= 1.5
         said = compare(report, before)
