@@ -29,7 +29,7 @@ from .watch import Watch
 # What is tried unless the caller says otherwise, as far as the machine has so many CPUs.
 _THREADS = (1, 2, 4)
 # In each visit the pipeline runs for so long, then with clocks around its functions.
-_RUN_SECONDS, _TRACE_SECONDS = 0.6, 0.4
+_RUN_SECONDS, _TRACE_SECONDS = 0.5, 0.3
 _VISIT_TIMEOUT_SECONDS = 300.0
 _LEAST_SIDE, _MOST_SIDE = 32, 8192
 
@@ -55,7 +55,7 @@ class BenchmarkOptions:
     runtimes: Sequence[str] = ()
     threads: Sequence[int] = ()
     rounds: int = 3
-    seconds: float = 3.0
+    seconds: float = 2.0
     frame_size: tuple[int, int] = (320, 240)
     source: Optional[str] = None
 

@@ -22,11 +22,11 @@ CODE = (
     "ready = time.monotonic(); from edgevid.benchmarking.visit import main; main(began, imported, ready)"
 )
 # So many predictions are warm-up after the first one, and so many are measured at least, however slow the machine is.
-_WARM_UP, _LEAST = 3, 2
+_WARM_UP, _LEAST = 2, 2
 # A source has so many times the window's length for its first prediction.
 _FILLED_WITHIN = 3.0
 # A network by itself is run so many times, fewer where that takes longer than so many seconds.
-_NETWORK_WARM_UP, _LEAST_NETWORK_RUNS, _NETWORK_RUNS, _NETWORK_SECONDS = 2, 4, 15, 0.3
+_NETWORK_WARM_UP, _LEAST_NETWORK_RUNS, _NETWORK_RUNS, _NETWORK_SECONDS = 2, 3, 15, 0.2
 
 
 def main(began: float, imported: float, ready: float) -> None:

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rounds", type=positive_int, default=3, metavar="N", help="visits to each combination (default: %(default)s)"
     )
     parser.add_argument(
-        "--seconds", type=positive_seconds, default=3.0, metavar="S",
+        "--seconds", type=positive_seconds, default=2.0, metavar="S",
         help="of the run that shows whether the rate lasts, with temperature, frequency and throttling (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument(
