@@ -168,7 +168,10 @@ class TestComparison:
 
 class TestReference:
     def test_the_table_of_the_project_is_good(self):
-        assert read_boards(ROOT / "benchmarks" / "reference" / "boards.csv")
+        path = ROOT / "benchmarks" / "reference" / "boards.csv"
+        assert path.read_text(encoding="utf-8").splitlines()[0] == ",".join(COLUMNS)
+        lines = read_boards(path)
+        assert len({tuple(line[name] for name in COLUMNS[:6]) for line in lines}) == len(lines), "one line for each run"
 
     def test_a_board_that_is_not_in_it_gets_its_lines(self, measured, report, call, tmp_path):
         (tmp_path / "boards.csv").write_text(",".join(COLUMNS) + "\n")
