@@ -77,11 +77,12 @@ def compare(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """For JSON: the ratios, what differs besides, how noisy both were.
 
     A ratio is noise when it is no further from 1 than the largest of these: the spreads of both measurements, those of both
-    machines' calibration, how far the calibrations themselves lie apart, and 5 %.
+    machines' calibration, how far the calibrations themselves lie apart, what other programs' part of the CPUs may have cost,
+    and 5 %.
     """
     calibration = [report["noise"]["latency"]["median_ms"] for report in (now, before)]
     speed = calibration[0] / calibration[1]
-    machine = max(now["noise"]["spread"], before["noise"]["spread"], speed - 1, 1 / speed - 1, LEAST_NOISE)
+    machine = max(_noise(now), _noise(before), speed - 1, 1 / speed - 1)
     earlier = {(one.run, one.name): one for one in quantities(before)}
     ratios = [
         _ratio(one, earlier[one.run, one.name], machine) for one in quantities(now) if (one.run, one.name) in earlier
@@ -104,6 +105,12 @@ def compare(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
             for one in ratios
         ],
     }  # fmt: skip
+
+
+def _noise(report: dict[str, Any]) -> float:
+    """Of a report's machine: what takes half of the CPUs may have doubled a time."""
+    others = min(report["noise"]["others_share"] or 0.0, 0.99)
+    return max(float(report["noise"]["spread"]), others / (1 - others), LEAST_NOISE)
 
 
 def quantities(report: dict[str, Any]) -> Iterator[Quantity]:

@@ -57,10 +57,10 @@ def comparison_lines(comparison: dict[str, Any]) -> list[str]:
     lines = [
         f"Compared with the report of {comparison['before']}: {comparison['within_noise']} of {comparison['compared']} ratios "
         "are within the noise.",
-        f"How noisy: {comparison['machine_noise']:.0%} between calculations that are always the same, within a report or between "
-        f"the two (now {comparison['calibration_ratio']:.2f} times the time of before); other programs took "
-        f"{_percent(comparison['others_share'])} of the CPUs now, {_percent(comparison['others_share_before'])} before. A "
-        "ratio's own noise is that of its parts, where it is larger.",
+        f"How noisy: {comparison['machine_noise']:.0%}. A calculation that is always the same took "
+        f"{comparison['calibration_ratio']:.2f} times the time of before; other programs took "
+        f"{_percent(comparison['others_share'])} of the CPUs, {_percent(comparison['others_share_before'])} before. "
+        "A ratio's own noise is that of its parts, if larger.",
         *(f"Not the same: {text}" for text in comparison["differences"]),
         "",
         *table([_RATIO_HEADING, *map(_ratio_row, [*rates, *others[:_SOME_RATIOS]])], right=(2, 4, 5, 6, 7)),

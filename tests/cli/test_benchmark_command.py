@@ -137,7 +137,7 @@ class TestComparison:
     def test_what_is_slower_than_noise_can_be_is_worse(self, report):
         before = copy.deepcopy(report)
         for number in (report, before):
-            number["noise"]["spread"] = 0.02
+            number["noise"].update(spread=0.02, others_share=0.0)
             number["runs"][0]["predictions_per_second"]["spread"] = 0.1
         report["runs"][0]["predictions_per_second"]["median"] *= 0.8
         report["settings"]["rounds"] = 9
@@ -151,12 +151,19 @@ class TestComparison:
         )["verdict"] == "better"  # fmt: skip
 
     def test_a_machine_that_became_slower_explains_its_part(self, report):
-        report["noise"]["spread"] = 0.02
+        report["noise"].update(spread=0.02, others_share=0.0)
         before = copy.deepcopy(report)
         report["noise"]["latency"]["median_ms"] *= 1.5
         said = compare(report, before)
         assert said["calibration_ratio"] == pytest.approx(1.5)
         assert said["machine_noise"] == pytest.approx(0.5)
+
+    def test_programs_that_took_half_of_the_cpus_may_have_doubled_a_time(self, report):
+        busy = copy.deepcopy(report)
+        report["noise"].update(spread=0.02, others_share=None)
+        busy["noise"].update(spread=0.02, others_share=0.5)
+        assert compare(busy, report)["machine_noise"] == compare(report, busy)["machine_noise"] == pytest.approx(1.0)
+        assert compare(report, report)["machine_noise"] == 0.05
 
     def test_reports_without_a_common_run(self, measured, report, call, tmp_path):
         report["runs"][0]["bundle"] = report["headline"]["bundle"] = "another"
