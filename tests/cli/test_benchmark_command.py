@@ -84,7 +84,7 @@ class TestReport:
         assert run["startup"]["import_ms"]["median"] < run["startup"]["first_embedding_ms"]["median"]
         assert run["startup"]["first_embedding_ms"]["median"] < run["startup"]["first_prediction_ms"]["median"]
         assert run["first_prediction_after_stream_seconds"] == pytest.approx(1.8, abs=0.05), "10 samples, 0.2 s apart"
-        assert set(run["files_mb"]["files"]) == {"mobilenet_v2_1.0_224_block13_uint8.tflite", "classifier.npz"}
+        assert set(run["files_mb"]["files"]) == {"mobilenet_v2_1.0_160_block13_uint8.tflite", "classifier.npz"}
         assert run["sustained"]["predictions"] >= 2
         (network,) = run["networks"].values()
         assert set(network["latency"]) >= LITERT_FIELDS
@@ -93,7 +93,7 @@ class TestReport:
     def test_the_stages_are_those_of_the_pipeline_and_sum_up_to_it(self, report):
         (run,) = report["runs"]
         stages = run["stages"]
-        network = "network mobilenet_v2_1.0_224_block13_uint8"
+        network = "network mobilenet_v2_1.0_160_block13_uint8"
         embedders = ["motion-region (difference)", "flow-histogram (region)"]
         apart = {"capture", "decode", "sampling", "region", *embedders, "classifier", "repetitions", "events", "other"}
         assert {name for name, stage in stages.items() if not stage["part_of"]} == apart
