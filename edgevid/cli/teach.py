@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--keep-embeddings", action="store_true",
-        help="let the bundle keep what it learns from (about 9 kB a window, of which a clip has five at most), so that --add and "
+        help="let the bundle keep what it learns from (about 5 kB a window, of which a clip has five at most), so that --add and "
         "edgevid.Recognizer.add_example can teach it more without the clips",
     )  # fmt: skip
     parser.add_argument(
