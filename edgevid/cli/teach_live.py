@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Optional, TypeVar
 
+from ..embedders.opening import entries_for
 from ..errors import EdgevidError, OptionError
+from ..extraction import EmbeddingConfig
 from ..recording import ClipFolder, ClipLostError, FolderClip
 from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS
 from ..runner import RunOptions
@@ -27,6 +29,7 @@ from ..teaching.session import TeachingSession
 from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
 from .keys import read_line, told_keys
+from .native_log import without_chatter
 from .options import positive_int, positive_seconds, seconds
 from .output import is_terminal, print_error, print_note
 from .record import Countdown
@@ -117,6 +120,7 @@ def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
     with interruptible(), open_source(args.live) as source:
         source.on_status = _print_status
         folder = ClipFolder(root)
+        _check_embedders(options)
         plan = _Plan(_actions(args, folder), args.clips or _CLIPS)
         try:
             _live(args, source, folder, plan, options)
@@ -125,6 +129,12 @@ def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
         finally:
             print_note(f"the clips are in {root}; the same command goes on with them")
     return 0
+
+
+def _check_embedders(options: TeachOptions) -> None:
+    """What is wrong with them is told before anything is recorded."""
+    with without_chatter(), EmbeddingConfig.of(entries_for(options.embedders, options.extractor)).opened():
+        pass
 
 
 def _actions(args: argparse.Namespace, folder: ClipFolder) -> tuple[str, ...]:

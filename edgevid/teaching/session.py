@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..runner import Runner, RunOptions
 from ..runner.messages import Output
 from ..runner.running import wait_interruptibly
 from ..sources import Source, SourceStatus
+from .background import Background
 from .examples import NONE
 from .held_out import HeldOut
 from .options import TeachOptions
@@ -31,7 +32,6 @@ from .teaching import embed_ahead, teach_clips
 
 # What a page may fill a disk with.
 MAX_CLIPS = 1000
-_MAX_WAITING = 8  # corrections that wait for the one before
 _JOIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.2
 
@@ -118,8 +118,7 @@ class TeachingSession:
         self._closing = False
         self._error: Optional[BaseException] = None
         self._over = threading.Event()
-        self._worker = ThreadPoolExecutor(1, "edgevid teaching")
-        self._waiting = 0
+        self._background = Background(lambda work: self._set(work=work))
         source.on_status = self._status
         self._thread = threading.Thread(target=self._work, name=f"edgevid {source.name} session", daemon=True)
         self._thread.start()
@@ -201,7 +200,7 @@ class TeachingSession:
         self._camera.close()  # frees a read that blocks
         if self._thread is not threading.current_thread():
             self._thread.join(_JOIN_SECONDS)
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._background.close()
         if self._recognizer is not None:
             self._recognizer.close()
 
@@ -243,24 +242,25 @@ class TeachingSession:
         return self._closing or self._wanted is not None or self._recognizer is not None
 
     def _record(self, label: str, future: Future[FolderClip]) -> None:
+        if not future.set_running_or_notify_cancel():
+            self._wanted = None
+            return
         try:
-            if not future.set_running_or_notify_cancel():
-                return
             if self._recorder.record_clip(label) is None:
                 raise CancelledError(f"The clip of {label!r} was cancelled.")
             clip = self._recorder.keep()
         except BaseException as error:
             self._recorder.discard()
+            self._wanted = None  # before whoever waits asks for the next one
             future.set_exception(error)
             if not isinstance(error, EdgevidError):
                 raise
-        else:
-            self._set_clips()
-            future.set_result(clip)
-            with suppress(OptionError):  # so much waits that it is embedded when it is learnt
-                self._later("embedding", self._embed, clip)
-        finally:
-            self._wanted = None
+            return
+        self._set_clips()
+        self._wanted = None
+        future.set_result(clip)
+        with suppress(OptionError):  # so much waits that it is embedded when it is learnt
+            self._later("embedding", self._embed, clip)
 
     def _stream(self) -> None:
         """Begin, or go on until something else is wanted."""
@@ -295,23 +295,8 @@ class TeachingSession:
     # The thread that learns.
 
     def _later(self, work: str, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        with self._changed:
-            if self._closing:
-                raise OptionError("The session has ended.")
-            if self._waiting >= _MAX_WAITING:
-                raise OptionError("So much waits to be learnt already; try again in a few seconds.")
-            self._waiting += 1
-
-        def run() -> T:
-            self._set(work=work, error="")
-            try:
-                return function(*arguments)
-            finally:
-                with self._changed:
-                    self._waiting -= 1
-                self._set(work="")
-
-        return self._watched(self._worker.submit(run))
+        self._set(error="")
+        return self._watched(self._background.later(work, function, *arguments))
 
     def _embed(self, clip: FolderClip) -> None:
         with suppress(EdgevidError):  # learning will say what is wrong
