@@ -222,7 +222,9 @@ def _print(taught: Taught) -> None:
         print(f"it keeps what it learned from: {taught.kept_bytes / 1000 / taught.clips:.0f} kB a clip")
     held_out = taught.held_out
     if held_out is None:
-        print("not measured: all clips are of one group; record some with other people or in other places")
+        print(
+            "not measured: that takes clips of each action in two groups or more, with other people or in other places"
+        )
         return
     print(f"accuracy, groups held out in turn: {_percent(held_out.accuracy)} (95 % Wilson interval)")
     if held_out.auroc is not None:

@@ -18,7 +18,7 @@ from ..embedders.opening import entries_for
 from ..errors import EdgevidError, OptionError
 from ..extraction import EmbeddingConfig
 from ..recording import ClipFolder, ClipLostError, FolderClip
-from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS
+from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS, DEFAULT_SECONDS
 from ..runner import RunOptions
 from ..runner.messages import Output, Sampled
 from ..runner.running import wait_interruptibly
@@ -55,7 +55,7 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     live.add_argument("--clips", type=positive_int, metavar="N", help=f"of each action (default: {_CLIPS})")
     live.add_argument(
-        "--seconds", type=positive_seconds, metavar="S", help="length of a clip (default: --window-seconds)"
+        "--seconds", type=positive_seconds, metavar="S", help=f"length of a clip (default: {DEFAULT_SECONDS:g})"
     )
     live.add_argument(
         "--countdown", type=seconds, metavar="S", help=f"before each clip (default: {DEFAULT_COUNTDOWN_SECONDS:g})"
@@ -158,12 +158,12 @@ def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _P
         run["max_seconds"] = args.max_seconds
     about = {"person": args.person or "", "place": args.place or "", "device": platform.node()}
     with _page(args) as outputs, TeachingSession(
-        source, folder, args.output, actions=plan.actions, options=options, seconds=args.seconds,
+        source, folder, args.output, actions=plan.actions, options=options, seconds=args.seconds or DEFAULT_SECONDS,
         countdown_seconds=DEFAULT_COUNTDOWN_SECONDS if args.countdown is None else args.countdown, about=about,
         overwrite=args.overwrite, outputs=outputs, run=run, on_state=told.state, on_labels=told.labels,
     ) as session:  # fmt: skip
         if plan.actions:
-            _record_all(session, folder, plan, args.seconds or options.window_seconds)
+            _record_all(session, folder, plan, args.seconds or DEFAULT_SECONDS)
             _finish(session.refit())
         with told_keys(partial(_pressed, session, told)):
             session.wait()
@@ -280,7 +280,7 @@ class _Told:
 def _summary(state: SessionState) -> str:
     count = f"learnt {', '.join(state.labels)} from {len(state.clips)} clips"
     if state.held_out is None:
-        return f"{count}; not measured: they are of one session, and another one can measure what this one taught"
+        return f"{count}; not measured: that takes clips of each action in two sessions or more"
     low, high = state.held_out.accuracy.interval
     right = f"{state.held_out.accuracy.value:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
     lines = [f"{count}; accuracy, groups held out in turn: {right} (95 % Wilson interval)", *state.held_out.advice()]

@@ -18,7 +18,7 @@ from ..recognizer import Recognizer, load
 from ..recording import ClipFolder, FolderClip, Recorder, Recording, Take
 from ..recording.preview import Preview
 from ..recording.recent import RecentFrames
-from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS
+from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS, DEFAULT_SECONDS
 from ..runner import Runner, RunOptions
 from ..runner.messages import Output
 from ..runner.running import wait_interruptibly
@@ -51,7 +51,7 @@ class TeachingSession:
         output: the bundle's folder. One that is there is replaced, where the folder has clips, or with ``overwrite``.
         actions: that are to be recorded, for :attr:`SessionState.actions`.
         options: how to teach; examples are always kept.
-        seconds: of a clip; default: of a window.
+        seconds: of a clip.
         countdown_seconds: before each clip.
         about: ``person``, ``place``, ``device`` for ``clips.csv``.
         outputs: are told of the preview and of the stream.
@@ -75,7 +75,7 @@ class TeachingSession:
         *,
         actions: Sequence[str] = (),
         options: Optional[TeachOptions] = None,
-        seconds: Optional[float] = None,
+        seconds: float = DEFAULT_SECONDS,
         countdown_seconds: float = DEFAULT_COUNTDOWN_SECONDS,
         about: Optional[dict[str, str]] = None,
         overwrite: bool = False,
@@ -102,7 +102,7 @@ class TeachingSession:
         self._recorder = Recorder(
             source,
             folder,
-            seconds=self._options.window_seconds if seconds is None else seconds,
+            seconds=seconds,
             countdown_seconds=countdown_seconds,
             on_progress=self._recording,
             on_frame=self._frame if self._previews else None,

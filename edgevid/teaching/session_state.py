@@ -28,7 +28,8 @@ class SessionState:
         clips: that are kept, the newest last.
         labels: the actions that were learnt.
         unlearnt: how many clips were added or deleted since.
-        held_out: what was measured when that was learnt; None: the clips are of one group only.
+        held_out: what was measured when that was learnt; None: an action has
+            clips of one session only.
         error: why the last command failed; "": it did not.
     """
 
