@@ -6,13 +6,13 @@ import argparse
 import platform
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Optional, TypeVar
+from typing import TYPE_CHECKING, Optional, TypeVar
 
 from ..embedders.opening import entries_for
 from ..errors import EdgevidError, OptionError
@@ -20,11 +20,12 @@ from ..extraction import EmbeddingConfig
 from ..recording import ClipFolder, ClipLostError, FolderClip
 from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS, DEFAULT_SECONDS
 from ..runner import RunOptions
-from ..runner.messages import Output, Sampled
+from ..runner.messages import Sampled
 from ..runner.running import wait_interruptibly
 from ..sources import Source, SourceStatus, open_source
 from ..teaching import TeachOptions
 from ..teaching.examples import NONE
+from ..teaching.panel import TeachPanel
 from ..teaching.session import TeachingSession
 from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
@@ -102,15 +103,19 @@ def _given(args: argparse.Namespace, names: Sequence[str]) -> Optional[str]:
     return next((name for name in names if getattr(args, name) not in (None, False, ())), None)
 
 
+if TYPE_CHECKING:
+    from ..outputs.web import WebServer
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is to be recorded."""
+    """What is to be recorded; ``guided``: one after the other, not as the page is told."""
 
     actions: tuple[str, ...]
     clips: int
+    guided: bool
 
 
 def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
@@ -121,7 +126,7 @@ def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
         source.on_status = _print_status
         folder = ClipFolder(root)
         _check_embedders(options)
-        plan = _Plan(_actions(args, folder), args.clips or _CLIPS)
+        plan = _Plan(_actions(args, folder), args.clips or _CLIPS, bool(args.actions) or args.serve is None)
         try:
             _live(args, source, folder, plan, options)
         except KeyboardInterrupt:
@@ -152,21 +157,42 @@ def _actions(args: argparse.Namespace, folder: ClipFolder) -> tuple[str, ...]:
 
 
 def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _Plan, options: TeachOptions) -> None:
-    told = _Told(source.name)
+    told, server = _Told(source.name), _server(args)
     run = RunOptions(on_sampled=told.sampled)
     if args.max_seconds is not None:
         run["max_seconds"] = args.max_seconds
-    about = {"person": args.person or "", "place": args.place or "", "device": platform.node()}
-    with _page(args) as outputs, TeachingSession(
+
+    def relabel(labels: tuple[str, ...]) -> None:
+        told.labels(labels)
+        if server is not None:
+            server.relabel(labels)
+
+    with TeachingSession(
         source, folder, args.output, actions=plan.actions, options=options, seconds=args.seconds or DEFAULT_SECONDS,
-        countdown_seconds=DEFAULT_COUNTDOWN_SECONDS if args.countdown is None else args.countdown, about=about,
-        overwrite=args.overwrite, outputs=outputs, run=run, on_state=told.state, on_labels=told.labels,
-    ) as session:  # fmt: skip
-        if plan.actions:
+        countdown_seconds=DEFAULT_COUNTDOWN_SECONDS if args.countdown is None else args.countdown,
+        about={"person": args.person or "", "place": args.place or "", "device": platform.node()},
+        overwrite=args.overwrite, outputs=[] if server is None else [server], run=run, on_state=told.state, on_labels=relabel,
+    ) as session, ExitStack() as page:  # fmt: skip
+        if server is not None:
+            server.panel = TeachPanel(session)
+            page.enter_context(server)
+            print_error("teach", f"teach at {server.url}")
+        if plan.guided:
             _record_all(session, folder, plan, args.seconds or DEFAULT_SECONDS)
+        if plan.guided or len(folder.labels()) > 1:
             _finish(session.refit())
         with told_keys(partial(_pressed, session, told)):
             session.wait()
+
+
+def _server(args: argparse.Namespace) -> Optional[WebServer]:
+    """The page that was asked for, not started."""
+    if args.serve is None:
+        return None
+    from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
+
+    host, port = parse_address(args.serve or DEFAULT_ADDRESS)
+    return WebServer((), host=host, port=port, token=args.token, title="edgevid teach")
 
 
 def _record_all(session: TeachingSession, folder: ClipFolder, plan: _Plan, seconds: float) -> None:
@@ -290,20 +316,6 @@ def _summary(state: SessionState) -> str:
 def _keys(actions: Sequence[str]) -> str:
     keys = ", ".join(f"{key} {action}" for key, action in zip(_KEYS, actions))
     return f"wrong? that was: {keys}; d takes it back, q ends"
-
-
-@contextmanager
-def _page(args: argparse.Namespace) -> Iterator[list[Output]]:
-    """The page that was asked for."""
-    if args.serve is None:
-        yield []
-        return
-    from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
-
-    host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-    with WebServer((), host=host, port=port, token=args.token, title="edgevid teach") as server:
-        print_error("teach", f"teach at {server.url}")
-        yield [server]
 
 
 def _print_status(status: SourceStatus) -> None:
