@@ -352,8 +352,7 @@ class TeachingSession:
 
     def _set_clips(self) -> None:
         clips = tuple(self._folder.clips())
-        labels = [*self._actions, *sorted({clip.label for clip in clips})]
-        actions = tuple(dict.fromkeys([NONE, *labels]))
+        actions = tuple(dict.fromkeys([NONE, *self._actions, *(clip.label for clip in clips)]))
         unlearnt = len(self._learnt_of ^ {clip.path for clip in clips})
         self._set(clips=clips, actions=actions, unlearnt=unlearnt)
 

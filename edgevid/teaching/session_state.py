@@ -24,7 +24,7 @@ class SessionState:
         recording: what the recorder does.
         streaming: whether the source is streamed with what was learnt.
         work: what is done meanwhile: ``"embedding"``, ``"learning"``, or "" for nothing.
-        actions: what may be recorded: NONE first, those that were named, those that have clips.
+        actions: what may be recorded: NONE first, those that were named, then as their clips came.
         clips: that are kept, the newest last.
         labels: the actions that were learnt.
         unlearnt: how many clips were added or deleted since.
