@@ -79,14 +79,14 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
     assert not page.all(".right:not([hidden])")
     # Doing nothing: the first button
     page.run("document.querySelector('.teach .actions button').focus()")
-    assert page.focused().get_attribute("aria-label") == "Record Nothing"
+    assert page.focused().get_attribute("aria-label") == "Record Doing nothing"
     page.press("\n")
     page.shows(".teach .doing", "Get ready: 1")
     page.shows(".teach .doing", "Recording: 1")
     page.shows(".action", "Recording none: 1 s left")
-    assert page.focused().get_attribute("aria-label") == "Stop recording Nothing"
+    assert page.focused().get_attribute("aria-label") == "Stop recording Doing nothing"
     page.shows(".teach .count", "1 clip")
-    assert page.run("return document.querySelector('.teach .spoken').textContent") == "Nothing: 1 clip."
+    assert page.run("return document.querySelector('.teach .spoken').textContent") == "Doing nothing: 1 clip."
     # An action of one's own, by its name
     taught.camera.show(MOTIONS["wave"])
     page.one(".teach input").send_keys("wave\n")

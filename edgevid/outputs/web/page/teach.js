@@ -17,6 +17,7 @@ export class Teach {
     this.choices = part(".choices");
     this.actions = part(".actions");
     this.form = part(".new");
+    this.another = part(".new button");
     this.learn = part(".learn button");
     this.hint = part(".hint");
     this.advice = part(".advice");
@@ -59,6 +60,8 @@ export class Teach {
     const [words, tone] = DOING[recording.state] ?? [WORK[state.work] || (state.streaming ? "Answering" : "Ready"), state.streaming ? "good" : "plain"];
     write(this.doing, recording.state === "ready" ? words : `${words}: ${recording.seconds_left}`);
     this.doing.dataset.tone = tone;
+    this.another.ariaDisabled = String(this.recording());
+    this.showPicture();
     this.showActions();
     this.showChoices();
     this.showLearning();
@@ -67,7 +70,19 @@ export class Teach {
   }
 
   name(label) {
-    return label === this.state.none ? "Nothing" : label;
+    return label === this.state.none ? "Doing nothing" : label;
+  }
+
+  // On a small screen, where the buttons are below the picture: the countdown and the picture are seen, then the buttons again.
+  showPicture() {
+    const recording = this.recording();
+    if (recording && this.scrolled == null) {
+      this.scrolled = scrollY;
+      document.querySelector(".picture")?.scrollIntoView({ block: "nearest" });
+    } else if (!recording && this.scrolled != null) {
+      scrollTo(0, this.scrolled);
+      this.scrolled = null;
+    }
   }
 
   showActions() {
@@ -101,7 +116,7 @@ export class Teach {
     const button = document.createElement("button");
     button.type = "button";
     button.value = label;
-    write(button, this.name(label));
+    write(button, label === this.state.none ? "None of these" : label);
     button.addEventListener("click", () => { if (this.state.streaming) this.ask("correct", { label }); });
     return button;
   }
