@@ -144,8 +144,12 @@ class Examples:
         single = set(self.of_one_group)
         if single == set(self.outputs) - {NONE}:
             return [("", 0)] * len(self.owners)
-        clips = self.clips
-        return [(clips[k].group, int(k) if clips[k].label in single else 0) for k in self.owners]
+        seen: Counter[tuple[str, bool]] = Counter()
+        names = []
+        for clip in self.clips:  # a mirror image is held out with its clip: both are the same one of their kind
+            seen[clip.label, clip.mirrored] += 1
+            names.append((clip.group, seen[clip.label, clip.mirrored] if clip.label in single else 0))
+        return [names[owner] for owner in self.owners]
 
     @property
     def weights(self) -> Array:
