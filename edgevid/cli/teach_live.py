@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, TypeVar
@@ -125,6 +125,7 @@ def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
     with interruptible(), open_source(args.live) as source:
         source.on_status = _print_status
         folder = ClipFolder(root)
+        options = replace(options, description=options.description or root.name)
         _check_embedders(options)
         plan = _Plan(_actions(args, folder), args.clips or _CLIPS, bool(args.actions) or args.serve is None)
         try:
