@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import platform
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edgevid
+from edgevid.benchmarking.figures import latency_fields, peak_bytes
 from edgevid.tflite.interpreter import select_runtime
+
+__all__ = ["environment", "latency_fields", "over_groups", "peak_bytes", "save", "time_in_turn"]
 
 
 def time_in_turn(calls: Mapping[str, Callable[[], Any]], runs: int, warmup: int = 10) -> dict[str, list[float]]:
@@ -33,20 +35,6 @@ def time_in_turn(calls: Mapping[str, Callable[[], Any]], runs: int, warmup: int 
             call()
             times[name].append((time.perf_counter() - start) * 1000)
     return times
-
-
-def latency_fields(times: list[float]) -> dict[str, float]:
-    """The usual figures of a list of times in ms."""
-    return {
-        "avg_ms": statistics.fmean(times),
-        "min_ms": min(times),
-        "max_ms": max(times),
-        "median_ms": statistics.median(times),
-        "std_ms": statistics.pstdev(times),
-        "p5_ms": float(np.percentile(times, 5)),
-        "p95_ms": float(np.percentile(times, 95)),
-        "num_runs": len(times),
-    }
 
 
 def over_groups(right: Sequence[NDArray[np.bool_]], draws: int = 10_000, seed: int = 0) -> list[float]:
@@ -76,12 +64,3 @@ def save(result: dict[str, Any], path: Optional[Path]) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-
-
-def peak_bytes() -> Optional[int]:
-    """The most memory that this process has had so far; None where the system does not say."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)

@@ -26,6 +26,7 @@ LAYERS = [
     ("recognizer", "offline"),
     ("runner",),
     ("outputs",),
+    ("benchmarking",),
     ("datasets",),
     ("recording",),
     ("extraction",),

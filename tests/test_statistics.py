@@ -156,7 +156,7 @@ class TestFit:
     def test_random_labels_give_chance(self, size: int):
         """An accuracy above it would mean that held-out windows were seen."""
         found = []
-        for seed in range(20):
+        for seed in range(10):
             random = np.random.default_rng(seed)
             features = random.normal(size=(80, size)).astype(np.float32)
             found.append(fit_head(features, random.integers(0, 4, 80)).accuracy)

@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": "Run on a real video and write an annotated copy and a timeline.",
     "models": "List the models, or show one's card.",
     "info": "Print versions, runtime and CPU: what a bug report needs.",
+    "benchmark": "Measure how fast edgevid is on this machine, and why.",
     "record": "Record clips of your own actions, from a camera or out of a film.",
     "dataset": "Count the clips of a data set, and warn of what would spoil a training.",
     "extract": "Embed the clips of a data set and keep the embeddings.",

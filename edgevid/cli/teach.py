@@ -12,6 +12,7 @@ from ..bundles import Bundle, open_bundle
 from ..datasets.reading import open_dataset
 from ..embedders.opening import KINDS
 from ..errors import OptionError
+from ..events import EventOptions
 from ..extraction import default_cache
 from ..support.shares import Share
 from ..teaching import Taught, TeachOptions, teach_clips
@@ -20,10 +21,12 @@ from .interrupts import interruptible
 from .options import (
     DATA_HELP,
     add_ucf101_options,
+    part,
     positive_int,
     positive_seconds,
     prepare_keras,
     repeatable_command,
+    seconds,
     seed,
     without_place,
 )
@@ -70,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--keep-embeddings", action="store_true",
-        help="let the bundle keep what it learns from (about 9 kB a window, of which a clip has five at most), so that --add and "
+        help="let the bundle keep what it learns from (about 5 kB a window, of which a clip has five at most), so that --add and "
         "edgevid.Recognizer.add_example can teach it more without the clips",
     )  # fmt: skip
     parser.add_argument(
@@ -118,6 +121,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--description", default="", metavar="TEXT", help="what the data are (default: the folder's name)"
     )
     card.add_argument("--licence", default="not stated", metavar="TEXT", help="of the weights (default: %(default)s)")
+    card.add_argument(
+        "--enter", type=part, default=default.events.enter, metavar="P",
+        help="score from which on an action can begin in a stream (default: %(default)g)",
+    )  # fmt: skip
+    card.add_argument(
+        "--min-seconds", type=seconds, default=default.events.min_seconds, metavar="S",
+        help="for so long all predictions must reach that before it begins (default: %(default)g)",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -150,6 +161,7 @@ def run(args: argparse.Namespace) -> int:
         _options(args),
         keep_embeddings=args.keep_embeddings,
         add=added,
+        events=EventOptions(enter=args.enter, min_seconds=args.min_seconds),
         network=_gru(args),
         none=none,
         test=test if args.evaluate_test else (),

@@ -17,7 +17,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 def cpu_model() -> str:
     """The board where the system names one (Raspberry Pi and the like), and the CPU."""
-    parts = [part for part in (_board(), _processor()) if part]
+    parts = [part for part in (board(), processor()) if part]
     return ", ".join(dict.fromkeys(parts)) or "unknown"
 
 
@@ -36,13 +36,15 @@ def memory_gib() -> Optional[float]:
     return None
 
 
-def _board() -> str:
+def board() -> str:
+    """The board's name, such as "Raspberry Pi 4 Model B Rev 1.4"; "" where the system names none."""
     with contextlib.suppress(OSError):
         return _BOARD.read_bytes().rstrip(b"\0").decode("utf-8", "replace").strip()
     return ""
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The CPU's name; "" where the system gives none."""
     if sys.platform == "darwin":
         command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
         with contextlib.suppress(OSError, subprocess.SubprocessError):

@@ -14,6 +14,7 @@ import edgevid
 from edgevid.bundles import models_folder, open_bundle, shipped_bundles
 from edgevid.cli import info
 from edgevid.cli.models import headline_accuracy
+from edgevid.support import child_process
 from edgevid.tflite import probe
 from edgevid.tflite.interpreter import runtimes
 
@@ -231,7 +232,7 @@ def test_a_runtime_that_crashes_is_reported(monkeypatch, tmp_path):
     assert "No model file" in probe.probe_runtime(model)["problem"]
 
     def crash(*args, **options):
-        return probe.subprocess.CompletedProcess(args, -signal.SIGSEGV, "", "")
+        return child_process.subprocess.CompletedProcess(args, -signal.SIGSEGV, "", "")
 
-    monkeypatch.setattr(probe.subprocess, "run", crash)
+    monkeypatch.setattr(child_process.subprocess, "run", crash)
     assert f"signal {int(signal.SIGSEGV)}" in probe.probe_runtime(model)["problem"]

@@ -334,6 +334,7 @@ def test_two_classes_of_four_clips(folder_of_clips, tmp_path, capsys, no_trainin
     said = capsys.readouterr().err
     assert "a class has fewer than 5 groups" in said
     assert "There is no test" in said
+    assert "`edgevid teach` learns better from few clips" in said
     assert list(card_of(output)["accuracy"]) == ["validation"]
 
 

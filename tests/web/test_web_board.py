@@ -1,11 +1,10 @@
-"""What the server keeps: timelines, boards, pictures, readings of the sensors. No network here."""
+"""What the server keeps: timelines, boards, pictures. No network here."""
 
 from __future__ import annotations
 
 import json
 import threading
 import tracemalloc
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,7 +14,6 @@ from web_feed import LABELS, observation, prediction, status
 
 from edgevid import OptionError
 from edgevid.events import Began, Counted, Ended
-from edgevid.outputs.web import sensors
 from edgevid.outputs.web.board import Board
 from edgevid.outputs.web.history import History
 from edgevid.outputs.web.pictures import Pictures
@@ -289,42 +287,3 @@ class TestPictures:
         pictures, frame = Pictures(640, 0.1), np.zeros((48, 64, 3), np.uint8)
         assert {pictures.picture(0, number, frame).number for number in range(50)} == {0}
         assert pictures.encoded == 1
-
-
-class TestMachine:
-    @pytest.fixture
-    def zone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        """``zone(kind, text)`` adds a sensor that says ``text``."""
-        monkeypatch.setattr(sensors, "_THERMAL", tmp_path)
-
-        def add(kind: str, text: str) -> None:
-            folder = tmp_path / f"thermal_zone{len(list(tmp_path.iterdir()))}"
-            folder.mkdir()
-            (folder / "type").write_text(f"{kind}\n")
-            (folder / "temp").write_text(text)
-
-        return add
-
-    def test_sensor_of_a_raspberry_pi(self, zone):
-        zone("cpu-thermal", "61348\n")
-        assert sensors.readings()["temperature_celsius"] == 61.3
-
-    def test_the_hottest_of_the_cpu_counts_and_the_battery_does_not(self, zone):
-        for kind, text in (
-            ("acpitz", "90000"),
-            ("cpu-0-thermal", "50000"),
-            ("cpu-1-thermal", "55000"),
-            ("battery", "99000"),
-        ):
-            zone(kind, text)
-        assert sensors.cpu_temperature() == 55.0
-
-    def test_sensors_that_say_nothing_are_passed_over(self, zone):
-        for text in ("", "0", "-274000", "rubbish"):
-            zone("cpu", text)
-        zone("acpitz", "40000")
-        assert sensors.cpu_temperature() == 40.0
-
-    def test_machine_without_sensors(self, zone):
-        assert sensors.cpu_temperature() is None
-        assert sensors.readings()["temperature_celsius"] is None

@@ -15,10 +15,10 @@ from typing import Any, Optional
 
 from aiohttp import WSMsgType, web
 
+from ...support.sensors import readings
 from .board import Board
 from .panel import Panel
 from .pictures import Pictures
-from .sensors import readings
 
 # A browser is sent something this often, so that it knows a dead connection from a quiet camera.
 _KEEP_ALIVE_SECONDS = 2.0
