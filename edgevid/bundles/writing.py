@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -15,6 +16,8 @@ from ..errors import BundleError
 from .bundle import EmbedderEntry
 from .cards import CARD_NAME
 from .networks import ExtractorFile, models_folder
+
+_HERE, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 
 
 def check_output(output: Path, overwrite: bool) -> None:
@@ -90,7 +93,9 @@ def _take_place(folder: Path, output: Path) -> None:
     if not output.exists():
         folder.rename(output)
         return
-    # A folder that is not empty cannot be replaced in one step: move it aside, and back should the second step fail.
+    if _exchange(folder, output):
+        return  # the old one is removed as what is left of the new one would be
+    # Elsewhere a folder that is not empty cannot be replaced in one step: move it aside, and back should the second step fail.
     aside = folder.with_name(f"{folder.name}.old")
     output.rename(aside)
     try:
@@ -99,3 +104,13 @@ def _take_place(folder: Path, output: Path) -> None:
         aside.rename(output)
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places in one step, so that a kill leaves one or the other; False: this system cannot."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2  # Linux 3.15, glibc 2.28
+    except (OSError, TypeError, AttributeError):
+        return False
+    done: int = renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _RENAME_EXCHANGE)
+    return done == 0

@@ -155,7 +155,7 @@ def _record(args: argparse.Namespace, source: Source, folder: ClipFolder, label:
     wanted = args.clips or _CLIPS
     asks = is_terminal(sys.stdin)
     with _page(args, source) as preview:
-        countdown = _Countdown()
+        countdown = Countdown()
         source.on_status = partial(_print_status, preview)
 
         def tell(state: Recording) -> None:
@@ -233,7 +233,7 @@ def _print_kept(folder: ClipFolder, take: Take, clip: FolderClip) -> None:
     print(f"{folder.root / clip.path}  {take.seconds:.1f} s, {take.fps:.1f} frames/s", flush=True)
 
 
-class _Countdown:
+class Countdown:
     """The countdown on stderr: in one line on a terminal, with its bell; else nothing."""
 
     def __init__(self) -> None:

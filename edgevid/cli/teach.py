@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
@@ -30,6 +31,7 @@ from .options import (
     without_place,
 )
 from .output import Progress, print_error, table
+from .teach_live import EPILOG, add_live_arguments, check_live, run_live
 
 _EPILOG = """\
 Statistics of the last seconds (of the moving region through a convolutional network, and of optical flow) go into a linear
@@ -40,7 +42,9 @@ pays with thousands of clips.
 The accuracy that is printed is of clips whose whole group (people, place) was held out in turn; the bundle is then fitted
 on all clips that are not test clips.
 
+{LIVE}
 examples:
+  edgevid teach --live 0 -o my_actions                     # from a camera, in one go
   edgevid teach my_clips/ -o my_actions --keep-embeddings
   edgevid teach more_clips/ --add my_actions               # a new action, or more clips; the old ones are not needed
   edgevid teach gestures/ -o robot --actions stop,left,right --none random,static
@@ -50,9 +54,9 @@ _OF_THIS_PLACE = ("output", "cache", "jobs", "overwrite")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = _EPILOG
+    parser.epilog = _EPILOG.replace("{LIVE}", EPILOG)
     default = TeachOptions()
-    parser.add_argument("data", type=Path, metavar="DATA", help=DATA_HELP)
+    parser.add_argument("data", nargs="?", type=Path, metavar="DATA", help=DATA_HELP)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="BUNDLE",
         help="folder to write the bundle to; with --add it may be left out: the bundle itself is extended",
@@ -109,6 +113,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
     parser.add_argument("-j", "--jobs", type=positive_int, metavar="N", help="processes that embed (default: CPUs)")
+    add_live_arguments(parser)
     add_ucf101_options(parser)
     card = parser.add_argument_group("card")
     card.add_argument("--name", metavar="NAME", help="of the bundle (default: the folder's)")
@@ -127,6 +132,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if check_live(args):
+        return run_live(args, _options(args))
     dataset = open_dataset(args.data, list_number=args.split_list, lists_folder=args.splits)
     labels = {clip.label for clip in dataset.clips}
     for option, names in (("--actions", args.actions or ()), ("--none", args.none)):
@@ -150,22 +157,15 @@ def run(args: argparse.Namespace) -> int:
     if output is None:
         raise OptionError("Neither -o nor --add was given; name a folder for the bundle: -o my_actions.")
     words = ["teach", args.data.resolve().name, "-o", without_place(output)]
-    options = TeachOptions(
-        embedders=args.embedders,
-        extractor=args.extractor,
-        window_seconds=args.window_seconds,
-        mirror=args.mirror,
+    options = replace(
+        _options(args),
         keep_embeddings=args.keep_embeddings,
         add=added,
         events=EventOptions(enter=args.enter, min_seconds=args.min_seconds),
         network=_gru(args),
-        cache=args.cache,
-        jobs=args.jobs,
         none=none,
         test=test if args.evaluate_test else (),
-        name=args.name,
         description=args.description or args.data.resolve().name,
-        licence=args.licence,
         command=repeatable_command(words, args, add_arguments, _OF_THIS_PLACE),
     )
     mirrored = args.mirror if added is None else added.card["training"]["mirrored_too"]
@@ -176,6 +176,21 @@ def run(args: argparse.Namespace) -> int:
         )
     _print(taught)
     return 0
+
+
+def _options(args: argparse.Namespace) -> TeachOptions:
+    """What is the same with and without --live."""
+    return TeachOptions(
+        embedders=args.embedders,
+        extractor=args.extractor,
+        window_seconds=args.window_seconds,
+        mirror=args.mirror,
+        cache=args.cache,
+        jobs=args.jobs,
+        name=args.name,
+        description=args.description,
+        licence=args.licence,
+    )
 
 
 def _added(args: argparse.Namespace) -> Optional[Bundle]:
@@ -219,7 +234,9 @@ def _print(taught: Taught) -> None:
         print(f"it keeps what it learned from: {taught.kept_bytes / 1000 / taught.clips:.0f} kB a clip")
     held_out = taught.held_out
     if held_out is None:
-        print("not measured: all clips are of one group; record some with other people or in other places")
+        print(
+            "not measured: that takes clips of each action in two groups or more, with other people or in other places"
+        )
         return
     print(f"accuracy, groups held out in turn: {_percent(held_out.accuracy)} (95 % Wilson interval)")
     if held_out.auroc is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -98,6 +99,11 @@ class Taking:
         if good:
             self.timestamps.append(timestamp)
             self._jpegs.append(jpeg.tobytes())
+
+    def forget(self, before: float) -> None:
+        """Leave out the frames from before a time."""
+        number = bisect_left(self.timestamps, before)
+        del self.timestamps[:number], self._jpegs[:number]
 
     def take(self) -> Take:
         """What was taken.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -129,9 +130,26 @@ class Examples:
         return np.array([self.outputs.index(clip.label) for clip in self.clips])[self.owners]
 
     @property
-    def groups(self) -> list[str]:
-        """Of each window."""
-        return [self.clips[owner].group for owner in self.owners]
+    def of_one_group(self) -> tuple[str, ...]:
+        """The actions whose clips are all of one group."""
+        counts = Counter(label for label, _ in {(clip.label, clip.group) for clip in self.clips})
+        return tuple(label for label in self.outputs if label != NONE and counts[label] == 1)
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """Of each window, a name of those that are held out together: its clip's group; of an action that has but one, the clip.
+
+        Where all actions have but one, all windows have the same name.
+        """
+        single = set(self.of_one_group)
+        if single == set(self.outputs) - {NONE}:
+            return [("", 0)] * len(self.owners)
+        seen: Counter[tuple[str, bool]] = Counter()
+        names = []
+        for clip in self.clips:  # a mirror image is held out with its clip: both are the same one of their kind
+            seen[clip.label, clip.mirrored] += 1
+            names.append((clip.group, seen[clip.label, clip.mirrored] if clip.label in single else 0))
+        return [names[owner] for owner in self.owners]
 
     @property
     def weights(self) -> Array:

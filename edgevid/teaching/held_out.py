@@ -33,6 +33,7 @@ class HeldOut:
             actions and of each that shows none of them.
         threshold: of that score, which 95 % of the known clips reach.
         with_half: the accuracy of classifiers that were fitted on half of the groups; None: there were too few.
+        of_one_group: actions whose clips are all of one group, and were held out one by one.
     """
 
     labels: tuple[str, ...]
@@ -42,6 +43,7 @@ class HeldOut:
     others: NDArray[np.float32]
     threshold: float
     with_half: Optional[float] = None
+    of_one_group: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, examples: Examples, probabilities: Array, by_halves: Optional[Array] = None) -> HeldOut:
@@ -65,7 +67,8 @@ class HeldOut:
         if by_halves is not None:
             half = float(np.mean([actions(one)[known].argmax(axis=1) == truth for one in by_halves]))
         confusion = confusion_matrix(truth, best, len(labels))
-        return cls(labels, confusion, best == truth, sure[known], sure[~known], acceptance_threshold(sure[known]), half)
+        threshold, single = acceptance_threshold(sure[known]), examples.of_one_group
+        return cls(labels, confusion, best == truth, sure[known], sure[~known], threshold, half, single)
 
     @property
     def accuracy(self) -> Share:
@@ -91,6 +94,10 @@ class HeldOut:
                 f"With half of the clips {self.with_half:.0%} would be right, with all {self.accuracy.value:.0%}: more clips, of "
                 f"other people and places, {'will help' if helps else 'will bring little'}."
             )
+        sentences += [
+            f"All clips of {label} are of one group, so its figures are too good: record it with other people or in other places."
+            for label in self.of_one_group
+        ]
         return sentences + confusions(self.labels, self.confusion)
 
 

@@ -31,6 +31,9 @@ class Learnt(NamedTuple):
 def learn(examples: Examples) -> Learnt:
     """Fit a head; choose the penalty, make scores likely and measure on groups that are held out in turn.
 
+    The clips of an action that has one group only are held out one by one, or nobody could know it. Where that is so of all of
+    them nothing is held out.
+
     Raises:
         DatasetError: of fewer than two classes, ``none`` among them.
     """

@@ -203,6 +203,15 @@ def teach(
     return open_bundle(output)
 
 
+def embed_ahead(clips: Sequence[Clip], options: TeachOptions) -> None:
+    """Embed clips into the cache, where :func:`teach_clips` with the same options finds them.
+
+    Raises:
+        DatasetError: none can be read.
+    """
+    _embed(clips, _config(options), options, _no_progress)
+
+
 def embedded_window(embedders: Sequence[Embedder], clip: Union[ClipOrFrames, Window], spec: SampleSpec) -> Window:
     """A clip as a stream over it embeds it; or a window of embeddings, checked.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple
 
@@ -37,15 +38,27 @@ def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 
 
 @pytest.fixture
-def spawn() -> Iterator[Callable[..., subprocess.Popen]]:
-    """``spawn(*arguments)`` starts the command line in a process of its own; its output goes to pipes or to ``output``."""
-    started = []
+def spawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., subprocess.Popen]]:
+    """``spawn(*arguments)`` starts the command line in a process of its own; its output goes to pipes or to ``output``.
 
-    def start(*arguments: object, output: int = subprocess.PIPE, **environment: str) -> subprocess.Popen:
-        paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    ``blocked``: modules that it cannot import.
+    """
+    started = []
+    empty = tmp_path_factory.mktemp("blocked")
+
+    def start(
+        *arguments: object,
+        output: int = subprocess.PIPE,
+        stdin: int = subprocess.DEVNULL,
+        blocked: Sequence[str] = (),
+        **environment: str,
+    ) -> subprocess.Popen:
+        paths = [str(empty), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+        for name in blocked:
+            (empty / f"{name}.py").write_text("raise ImportError('blocked')")
         process = subprocess.Popen(
             [sys.executable, "-m", "edgevid", *map(str, arguments)],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, text=True,
+            stdin=stdin, stdout=output, stderr=output, text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment},
         )  # fmt: skip
         started.append(process)
@@ -55,9 +68,10 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen]]:
     for process in started:
         process.kill()
         process.wait()
-        for stream in (process.stdout, process.stderr):
+        for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from support.extras import EXTRAS
 from support.mjpeg import MjpegCamera
 
 from edgevid.recording import ClipFolder
 from edgevid.recording.avi import count_frames
 
 QUICK = ("--seconds", 0.3, "--countdown", 0)
-HEAVY = ("aiohttp", "jinja2", "keras", "matplotlib", "paho", "scipy", "sklearn", "tensorflow")
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,6 @@ def kept(printed: str) -> list[Path]:
 
 class TestCamera:
     def test_clips_of_a_camera_with_the_core_install_only(self, spawn, camera, tmp_path):
-        blocked = tmp_path / "blocked"
-        blocked.mkdir()
-        for name in HEAVY:
-            (blocked / f"{name}.py").write_text("raise ImportError('blocked')")
         about = ("--person", "Ann", "--place", "hall", "--device", "pi")
         process = spawn(
             "record",
@@ -57,7 +53,7 @@ class TestCamera:
             3,
             *QUICK,
             *about,
-            PYTHONPATH=str(blocked),
+            blocked=EXTRAS,
         )
         out, err = process.communicate(timeout=60)
         assert (process.returncode, len(kept(out))) == (0, 3), err

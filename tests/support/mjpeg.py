@@ -6,16 +6,19 @@ import contextlib
 import http.server
 import itertools
 import threading
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Optional
 
 import cv2
 
+from edgevid.frames import Frame
+
 from .videos import moving_frames
 
 
 class MjpegCamera:
-    """Serves coloured stripes at ``url``, as many clients as come.
+    """Serves coloured stripes, or what :meth:`show` was told, over and over at ``url``, to as many clients as come.
 
     Attributes:
         silent: while it is set, clients are accepted and get nothing, as of a camera that hangs.
@@ -29,7 +32,7 @@ class MjpegCamera:
         self.quiet = False
         self._period = 1.0 / fps
         self._over = threading.Event()
-        self._pictures = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in moving_frames(6, 96, 72)]
+        self.show(moving_frames(6, 96, 72))
         self._server: Optional[http.server.ThreadingHTTPServer] = None
         self._port = 0
         self.plug_in()
@@ -37,6 +40,10 @@ class MjpegCamera:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}/camera.mjpg"
+
+    def show(self, frames: Iterable[Frame]) -> None:
+        """Serve these from the next frame on."""
+        self._pictures = [cv2.imencode(".jpg", frame[:, :, ::-1])[1].tobytes() for frame in frames]
 
     def plug_in(self) -> None:
         """Serve, at the same address as before."""
@@ -73,9 +80,10 @@ class MjpegCamera:
         handler.send_response(200)
         handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         handler.end_headers()
-        for picture in itertools.cycle(self._pictures):
+        for number in itertools.count():
             if over.wait(self._period):
                 return
+            picture = self._pictures[number % len(self._pictures)]
             while self.silent.is_set():
                 self.quiet = True
                 if over.wait(0.05):

@@ -169,7 +169,10 @@ def test_labelled_at():
     assert len(picked) == 2
 
 
-def test_a_bundle_appears_whole_or_not_at_all(tmp_path):
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_a_bundle_appears_whole_or_not_at_all(tmp_path, monkeypatch, in_one_step):
+    if not in_one_step:
+        monkeypatch.setattr("edgevid.bundles.writing._exchange", lambda one, other: False)
     output = tmp_path / "bundle"
 
     def write(text: str, failure: Optional[type[BaseException]] = None) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
 import pytest
 from support.telling import Told
+from web_browser import DESK, Page, open_browser
 from web_feed import LABELS
 from web_waiting import web_threads
 
@@ -29,3 +31,34 @@ def serve() -> Iterator[Callable[..., Told]]:
     for server in servers:
         server.close()
     assert web_threads() == []
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    driver = open_browser(tmp_path_factory.mktemp("chromium"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Page]:
+    """The browser, at a desk screen; at the end the page may have complained of nothing and asked nobody else."""
+    chromium.get("about:blank")
+    for kind in ("browser", "performance"):
+        chromium.get_log(kind)
+    yield Page(chromium).look(*DESK)
+    asked = [json.loads(entry["message"])["message"] for entry in chromium.get_log("performance")]
+    requests = [a["params"]["request"]["url"] for a in asked if a["method"] == "Network.requestWillBeSent"]
+    requests += [a["params"]["url"] for a in asked if a["method"] == "Network.webSocketCreated"]
+    assert requests, "the log of requests is empty"
+    assert [
+        url
+        for url in requests
+        if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "blob:http://127.0.0.1:"))
+    ] == []
+    # A server that a test stopped cannot be reached: that is no mistake of the page.
+    complaints = [
+        entry["message"] for entry in chromium.get_log("browser") if "ERR_CONNECTION_REFUSED" not in entry["message"]
+    ]
+    assert complaints == []
+    chromium.get("about:blank")

@@ -139,6 +139,18 @@ class TestBoard:
         assert (b["name"], b["prediction"]["label"], b["timestamp"]) == ("b", LABELS[1], 5.0)
         assert (a["captured"], a["dropped"], a["used"]) == (60, 4, 56)
 
+    def test_other_labels_begin_anew(self):
+        board = Told(Board(LABELS, 600))
+        board.observe(observation("a", 1.0, predicted=prediction(0, 0.9), events=[Began(LABELS[0], 1.0, 0.9)]))
+        seen: dict[int, int] = {}
+        before = board.news(seen)[0]["timeline"]
+        board.relabel(LABELS[::-1])
+        assert (board.labels, board.state()[0]["prediction"], board.state()[0]["events"]) == (LABELS[::-1], None, [])
+        after = board.news(seen)[0]["timeline"]
+        assert (after["epoch"], after["points"], after["intervals"]) == (before["epoch"] + 1, [], [])
+        with pytest.raises(OptionError, match="labels"):
+            board.observe(observation("a", 2.0, predicted=prediction(0, 0.9)))
+
     def test_prediction_stands_between_two_hops(self):
         board = Told(Board(LABELS, 600))
         board.observe(observation(timestamp=1.0, predicted=prediction(3, 0.9)))

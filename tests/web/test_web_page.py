@@ -2,128 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import shutil
-from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
 import numpy as np
 import pytest
 from support.telling import Paced, Told
 from support.videos import moving_frames
+from web_browser import DESK, PHONE, Page
 from web_feed import LABELS, observation, prediction, status
 from web_waiting import wait_until
 
 from edgevid.events import Began, Counted, Ended
 from edgevid.frames import Region
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-By = pytest.importorskip("selenium.webdriver.common.by").By
-Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+Keys = pytest.importorskip("selenium.webdriver.common.keys", reason="selenium is not installed").Keys
 
-_CHROMIUM, _DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
-_FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 Serve = Callable[..., Told]
-PHONE, DESK = (360, 740), (1280, 800)
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    for path in (_CHROMIUM, _DRIVER):
-        if shutil.which(path) is None:
-            pytest.skip(f"{path} is not here (Debian: apt install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = _CHROMIUM
-    for flag in [*_FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(_DRIVER))
-    yield driver
-    driver.quit()
-
-
-class Page:
-    """What a person sees of the page."""
-
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
-
-    def open(self, url: str) -> Page:
-        self.driver.get(url)
-        return self
-
-    def look(self, width: int, height: int, **features: str) -> Page:
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        media = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-        return self
-
-    def all(self, selector: str) -> list[Any]:
-        return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
-
-    def one(self, selector: str) -> Any:
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def click(self, selector: str) -> None:
-        """Click what is there, or comes."""
-        self.shows(selector, "")
-        self.one(selector).click()
-
-    def text(self, selector: str) -> str:
-        """The text on the screen, spaces of all kinds as one."""
-        return " ".join(self.one(selector).text.split())
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(script, *arguments)
-
-    def shows(self, selector: str, text: str) -> None:
-        """Wait until the element that is there, or comes, has the text in it."""
-
-        def there() -> bool:
-            with contextlib.suppress(Exception):  # not there yet, or just replaced
-                return text in self.text(selector)
-            return False
-
-        try:
-            wait_until(there)
-        except AssertionError:
-            found = [element.text for element in self.all(selector)]
-            raise AssertionError(f"{selector} never showed {text!r}, but {found}") from None
-
-    def focused(self) -> Any:
-        return self.driver.switch_to.active_element
-
-    def press(self, *keys: str) -> None:
-        self.focused().send_keys(*keys)
-
-
-@pytest.fixture
-def page(chromium: Any) -> Iterator[Page]:
-    """The browser, at a desk screen; at the end the page may have complained of nothing and asked nobody else."""
-    chromium.get("about:blank")
-    for kind in ("browser", "performance"):
-        chromium.get_log(kind)
-    yield Page(chromium).look(*DESK)
-    asked = [json.loads(entry["message"])["message"] for entry in chromium.get_log("performance")]
-    requests = [a["params"]["request"]["url"] for a in asked if a["method"] == "Network.requestWillBeSent"]
-    requests += [a["params"]["url"] for a in asked if a["method"] == "Network.webSocketCreated"]
-    assert requests, "the log of requests is empty"
-    assert [
-        url
-        for url in requests
-        if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "blob:http://127.0.0.1:"))
-    ] == []
-    # A server that a test stopped cannot be reached: that is no mistake of the page.
-    complaints = [
-        entry["message"] for entry in chromium.get_log("browser") if "ERR_CONNECTION_REFUSED" not in entry["message"]
-    ]
-    assert complaints == []
-    chromium.get("about:blank")
 
 
 def show(server: Told, best: int, score: float, at: float, **options: Any) -> None:

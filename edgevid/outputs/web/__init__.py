@@ -9,6 +9,8 @@ What is served (a server bound to a network wants the token: ``?token=TOKEN``, o
 ``GET /api/state``                      JSON: title, labels, machine (temperature_celsius of the CPU, load), sources (a list):
                                         each with its state, newest prediction, the events that go on, rates and counters
 ``GET /api/picture/SOURCE.jpg``         the newest frame of a source: by its number, counted from 0, or its name
+``POST /api/teach/COMMAND``             where a panel is shown (`edgevid teach --live`): record, cancel, delete, learn, correct;
+                                        JSON, such as ``{"label": "wave"}``
 ``GET /healthz``                        ``ok`` while the server runs; no token
 ``GET /ws``                             the WebSocket of the page: at most ``max_clients``, the next one gets 503
 ======================================  ==========================================================================

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ...errors import OptionError
@@ -27,17 +27,29 @@ class Board:
     """What is shown. Each source has one slot, in the order of their appearance.
 
     Args:
-        labels: the classes, as the predictions have them.
+        labels: the classes, as the predictions have them. They change with :meth:`relabel` only.
         history_seconds: how much of each source's history is kept.
     """
 
     def __init__(self, labels: Sequence[str], history_seconds: float) -> None:
-        self.labels = tuple(labels)
-        self._label_numbers = {label: number for number, label in enumerate(self.labels)}
+        self._name_classes(labels)
         self._history_seconds = history_seconds
         self._slots: dict[str, _Slot] = {}
         self._lock = threading.Lock()
         self.version = 0  # grows with each change
+
+    def _name_classes(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+        self._label_numbers = {label: number for number, label in enumerate(self.labels)}
+
+    def relabel(self, labels: Sequence[str]) -> None:
+        """The predictions to come have other labels; those that were shown are forgotten."""
+        with self._lock:
+            self.version += 1
+            self._name_classes(labels)
+            for slot in self._slots.values():
+                slot.history.restart()
+                slot.state = replace(slot.state, prediction=None, actions=())
 
     def take(self, message: Message, state: SourceState) -> None:
         """Put the newest into its slot. Costs microseconds; never waits for a browser.

@@ -11,12 +11,13 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional
 
 from aiohttp import WSMsgType, web
 
 from ...support.sensors import readings
 from .board import Board
+from .panel import Panel
 from .pictures import Pictures
 
 # A browser is sent something this often, so that it knows a dead connection from a quiet camera.
@@ -36,15 +37,26 @@ class Shown:
 
     Attributes:
         board, pictures: the sources.
-        common: what each browser is told once: title, labels, lengths of time.
+        common: what each browser is told once: title, lengths of time.
         seconds_apart: the least time between two updates of a browser.
+        panel: what else is shown; None: nothing.
     """
 
     board: Board
     pictures: Pictures
     common: dict[str, Any]
     seconds_apart: float
+    panel: Optional[Panel] = None
     _readings: tuple[float, dict[str, Any]] = field(default=(float("-inf"), {}))
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes with all that is shown."""
+        return self.board.version, -1 if self.panel is None else self.panel.version
+
+    def panel_state(self) -> dict[str, Any]:
+        """Of the panel, by its name; empty where there is none."""
+        return {} if self.panel is None else {self.panel.name: self.panel.state()}
 
     def machine(self) -> dict[str, Any]:
         """What the machine says of itself, read once in a while for all."""
@@ -63,7 +75,8 @@ class Client:
         self._stopping = asyncio.Event()
         self._seen: dict[int, int] = {}
         self._pictures_sent: dict[int, int] = {}
-        self._version = -1  # of the board, when it was last sent
+        self._version = (-1, -1)  # of what is shown, when it was last sent
+        self._labels: Optional[tuple[str, ...]] = None  # that were sent
 
     def stop(self) -> None:
         """The server stops: tell the browser how it ended, and say goodbye."""
@@ -100,7 +113,7 @@ class Client:
                 await self._until_there_is_news()
             await self._send_update(first)
             first = False
-        if self._version != self._shown.board.version:  # who watches sees how it ended, asked for or not
+        if self._version != self._shown.version:  # who watches sees how it ended, asked for or not
             await self._send_update(first)
         await asyncio.wait_for(self._socket.close(code=1001, message=b"edgevid has stopped"), SEND_SECONDS)
 
@@ -114,13 +127,14 @@ class Client:
         while not self._stopping.is_set():
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._shown.seconds_apart)
-            if self._shown.board.version != self._version or time.monotonic() >= patience:
+            if self._shown.version != self._version or time.monotonic() >= patience:
                 return
 
     def _update(self, first: bool) -> bytes:
         """The newest of everything, as one message."""
         board = self._shown.board
-        self._version = board.version
+        panel_version, self._version = self._version[1], self._shown.version
+        labels = board.labels
         sources = board.news(self._seen)
         jpegs = []
         for source in sources:
@@ -134,6 +148,12 @@ class Client:
             self._pictures_sent[source["number"]] = picture.number
             source.update(picture_bytes=len(picture.jpeg), picture_size=[picture.width, picture.height])
             jpegs.append(picture.jpeg)
-        state = {**(self._shown.common if first else {}), "machine": self._shown.machine(), "sources": sources}
+        state: dict[str, Any] = {}
+        if first or labels != self._labels:
+            self._labels = labels
+            state.update(self._shown.common, labels=list(labels))
+        if first or self._version[1] != panel_version:
+            state.update(self._shown.panel_state())
+        state = {**state, "machine": self._shown.machine(), "sources": sources}
         text = json.dumps(state, separators=(",", ":")).encode()
         return b"".join([len(text).to_bytes(4, "big"), text, *jpegs])

@@ -65,11 +65,15 @@ class History:
         self._points: deque[tuple[int, float, int, float, bool]] = deque(maxlen=_MAX_POINTS)  # versions first
         self._newest: Optional[float] = None
 
+    def restart(self) -> None:
+        """Forget everything: what comes has nothing to do with it."""
+        self.epoch += 1
+        self._forget()
+
     def advance(self, timestamp: float) -> None:
         """A frame was taken at ``timestamp``; what is older than ``seconds`` before it is dropped."""
         if self._newest is not None and timestamp < self._newest - _RUN_BACK_SECONDS:
-            self.epoch += 1
-            self._forget()
+            self.restart()
         self._newest = timestamp if self._newest is None else max(timestamp, self._newest)
         oldest = self._newest - self._seconds
         while self._points and self._points[0][1] < oldest:

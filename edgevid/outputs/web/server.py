@@ -18,6 +18,7 @@ from ...support.checks import check_int, check_number
 from .access import Access
 from .address import DEFAULT_HOST, DEFAULT_PORT, listen, page_url
 from .board import Board
+from .panel import Panel
 from .pictures import Pictures
 
 _CLOSE_SECONDS = 3.0
@@ -43,6 +44,9 @@ class WebServer:
         picture_width: pixels; wider frames are shown smaller.
         picture_fps: how many pictures a browser gets a second, at most.
         history_seconds: how much of the timeline is kept for a page that is opened late.
+
+    Attributes:
+        panel: what else is shown, and what a person may ask for there; set it before the start. None: nothing.
 
     Raises:
         OptionError: a value outside its range. ExtraNotInstalledError: aiohttp is absent.
@@ -75,7 +79,8 @@ class WebServer:
         self._board = Board(labels, history_seconds)
         self._pictures = Pictures(picture_width, picture_fps)
         self._seconds_apart = 1.0 / picture_fps
-        self._common = {"title": title, "labels": list(self._board.labels), "history_seconds": history_seconds}
+        self._common = {"title": title, "history_seconds": history_seconds}
+        self.panel: Optional[Panel] = None
         self._thread: Optional[threading.Thread] = None
         self._started: Future[None] = Future()
         self._stop: Callable[[], object] = lambda: None
@@ -112,6 +117,10 @@ class WebServer:
         """
         self._board.take(message, state)
 
+    def relabel(self, labels: Sequence[str]) -> None:
+        """The predictions to come have other labels: another recogniser makes them. From any thread."""
+        self._board.relabel(labels)
+
     def close(self) -> None:
         """Tell the browsers, for at most a second, and free thread and sockets. A second call does nothing."""
         self._closed = True
@@ -141,7 +150,7 @@ class WebServer:
 
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
-        shown = Shown(self._board, self._pictures, self._common, self._seconds_apart)
+        shown = Shown(self._board, self._pictures, self._common, self._seconds_apart, self.panel)
         site = Site(shown, self._access, max_clients=self._max_clients)
         await site.open(listener)
         self._started.set_result(None)

@@ -19,9 +19,11 @@ from typing import Any, Callable, Optional
 
 from aiohttp import web
 
+from ...errors import EdgevidError, OptionError
 from . import clients
 from .access import COOKIE_SECONDS, SECURITY_HEADERS, Access, Refusal
 from .clients import Client, Shown
+from .panel import arguments_of
 
 _PAGE = Path(__file__).parent / "page"
 _CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -61,6 +63,8 @@ class Site:
         app.router.add_get("/ws", self._watch)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/api/state", self._state)
+        if self._shown.panel is not None:
+            app.router.add_post(f"/api/{self._shown.panel.name}/{{command}}", self._command)
         app.router.add_get("/api/picture/{source:.+}.jpg", self._picture)
         for name in self._files:
             if Path(name).suffix in _CONTENT_TYPES:
@@ -161,8 +165,27 @@ class Site:
         return web.Response(text="ok")
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
-        common = {name: self._shown.common[name] for name in ("title", "labels")}
-        return web.json_response({**common, "machine": self._shown.machine(), "sources": self._shown.board.state()})
+        shown = self._shown
+        common = {"title": shown.common["title"], "labels": list(shown.board.labels)}
+        state = {**common, "machine": shown.machine(), **shown.panel_state(), "sources": shown.board.state()}
+        return web.json_response(state)
+
+    async def _command(self, request: web.Request) -> web.StreamResponse:
+        """Something is asked for on the panel. Pages of others cannot send JSON here without asking first, and are refused."""
+        command, panel = request.match_info["command"], self._shown.panel
+        assert panel is not None
+        if request.content_type != "application/json":
+            return self._error(request, Refusal(415, "Expected JSON; send it with Content-Type: application/json."))
+        try:
+            arguments = arguments_of(await request.read())
+            await asyncio.get_running_loop().run_in_executor(None, panel.do, command, arguments)
+        except KeyError:
+            return self._error(request, Refusal(404, f"There is no command {command!r}."))
+        except OptionError as error:
+            return self._error(request, Refusal(400, str(error)))
+        except EdgevidError as error:
+            return self._error(request, Refusal(409, str(error)))
+        return web.json_response({}, status=202)
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
         source = request.match_info["source"]

@@ -12,6 +12,7 @@ const STATES = {
   ready: ["Ready", "plain"], countdown: ["Get ready", "plain"], recording: ["Recording", "bad"], // a recorder's
   lost: ["Lost", "bad"], failed: ["Failed", "bad"], ended: ["Ended", "plain"],
 };
+const RECORDER = ["ready", "countdown", "recording"];
 const VEILS = { lost: "Lost: trying to open it again", failed: "Failed", ended: "" };
 
 export class Card {
@@ -109,8 +110,8 @@ export class Card {
       }
       if (source.window_filled != null && source.window_filled < 1) detail += ` · window ${percent(source.window_filled)} filled`;
       if (source.prediction_age_seconds > OLD_SECONDS) detail += ` · ${span(source.prediction_age_seconds)} ago`;
-    } else if (!labels.length) {
-      action = source.message || words; // a recorder's
+    } else if (!labels.length || RECORDER.includes(source.state)) {
+      action = source.message || words;
     } else if (source.timestamp != null && source.state === "running") {
       action = "Filling the window";
       detail = "The first prediction comes when it is full.";
@@ -123,7 +124,7 @@ export class Card {
     write(this.detail, detail);
     this.filling.hidden = prediction != null || source.window_filled == null;
     this.filling.querySelector(".fill").style.transform = `scaleX(${source.window_filled ?? 0})`;
-    this.say(action, source);
+    this.say(RECORDER.includes(source.state) ? words : action, source); // not each second that is left
   }
 
   // For screen readers: the action when it changes, not its score; and once it has stood for a moment.

@@ -2,6 +2,7 @@
 
 import { Card } from "./card.js";
 import { Connection } from "./connection.js";
+import { Teach } from "./teach.js";
 import { percent, write } from "./text.js";
 
 const HOT_CELSIUS = 80; // where a Raspberry Pi begins to slow down
@@ -12,6 +13,7 @@ const pill = document.getElementById("connection");
 const notice = document.getElementById("notice");
 const pause = document.getElementById("pause");
 const cards = new Map();
+let teach = null; // where the program teaches
 let common = { labels: [], history_seconds: 600 };
 let paused = false;
 let lost = false;
@@ -40,9 +42,13 @@ function update(news) {
     if (!card) {
       card = new Card(source.number);
       cards.set(source.number, card);
-      main.append(card.root);
+      main.insertBefore(card.root, teach?.root ?? null);
     }
     card.update(source, common.labels, common.history_seconds);
+  }
+  if (news.teach) {
+    if (!teach) main.append((teach = new Teach()).root);
+    teach.update(news.teach);
   }
   waiting.hidden = cards.size > 0;
   main.dataset.count = String(Math.min(cards.size, 3));

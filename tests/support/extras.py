@@ -1,0 +1,3 @@
+"""What the core install lacks."""
+
+EXTRAS = ("aiohttp", "jinja2", "keras", "matplotlib", "paho", "scipy", "sklearn", "tensorflow")
