@@ -285,6 +285,17 @@ def tflite_schema() -> Any:
         ) from error
 
 
+def plain_interpreter(content: bytes) -> Any:
+    """LiteRT's interpreter of a ``.tflite`` file's content, which no delegate takes a part of: its tensors are the file's own.
+
+    Raises:
+        ValueError, RuntimeError: as LiteRT says what is wrong with the file.
+    """
+    module = importlib.import_module("ai_edge_litert.interpreter")
+    plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return module.Interpreter(model_content=content, experimental_op_resolver_type=plain)
+
+
 def _inspect(name: str) -> RuntimeInfo:
     distribution, module = _RUNTIMES[name]
     version: Optional[str] = None
