@@ -226,7 +226,7 @@ class TestInStreams:
 
     def test_large_frames_are_halved_once_for_all(self, embedders: list):
         """Unless one of them looks at whole frames: then it gets these, and the others see the same."""
-        frames = [scene(900 + 20 * k, 500, 300, width=1920, height=1080) for k in range(4)]
+        frames = [scene(900 + 20 * k, 500, 240, width=1920, height=1080) for k in range(4)]
         steps = {}
         for whole in (False, True):
             chosen = [*embedders, *([Brightness(lambda: None)] if whole else [])]
