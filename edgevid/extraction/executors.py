@@ -15,6 +15,7 @@ from multiprocessing import connection
 from typing import Any, Callable
 
 from ..errors import EdgevidError, ExtraNotInstalledError, OptionError
+from ..support.child_process import away_from_the_working_folder
 
 _CONNECT_SECONDS = 10
 _GRACE_SECONDS = 0.3
@@ -105,8 +106,9 @@ def _launch(executor: ProcessPoolExecutor, jobs: int) -> None:
     can_mask = hasattr(signal, "pthread_sigmask")  # Windows cannot
     old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_mask else set()
     try:
-        for _ in range(jobs):  # each starts a worker, as long as none is idle
-            executor.submit(int)
+        with away_from_the_working_folder():
+            for _ in range(jobs):  # each starts a worker, as long as none is idle
+                executor.submit(int)
     finally:
         if can_mask:
             signal.pthread_sigmask(signal.SIG_SETMASK, old)

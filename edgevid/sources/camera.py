@@ -8,6 +8,7 @@ from typing import Any, Optional, Union
 
 from ..errors import OptionError, SourceError
 from ..frames import Frame
+from ..support.checks import is_text
 from ..support.credentials import without_password
 from .live import LiveSource
 from .turns import opencv_turns
@@ -52,6 +53,10 @@ class Camera(LiveSource):
     ) -> None:
         if isinstance(device, bool) or not isinstance(device, (int, str)) or (isinstance(device, int) and device < 0):
             raise OptionError(f"The camera {device!r} was asked for; expected an index from 0, a device path or a URL.")
+        if isinstance(device, str) and not is_text(device):
+            raise SourceError(
+                f"The name of the camera {device!a} is not valid text, which OpenCV needs; give another one."
+            )
         self.device = device
         super().__init__(
             f"camera {without_password(str(device))}",

@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional, Union
 
 from ..errors import SourceError
 from ..frames import Frame
+from ..support.checks import is_text
 from .base import SourceStats
 from .container import is_picture, missing_bytes
 from .sequence import SequenceSource
@@ -189,9 +190,8 @@ def _check_file(path: Path) -> None:
                 f"{path} is a picture; expected a video. To classify a picture, pass it as an array [1, height, width, 3]."
             )
         missing = missing_bytes(path)
-        str(path.absolute()).encode()  # OpenCV 5 crashes on a name that is not text
-    except UnicodeEncodeError as error:
-        raise SourceError(f"The name of {str(path)!a} is not valid text, which OpenCV needs; rename it.") from error
+        if not is_text(str(path.absolute())):
+            raise SourceError(f"The name of {str(path)!a} is not valid text, which OpenCV needs; rename it.")
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
     if missing:
