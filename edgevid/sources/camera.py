@@ -6,10 +6,11 @@ import time
 from functools import partial
 from typing import Any, Optional, Union
 
-from ..errors import OptionError, SourceError
+from ..errors import EdgevidError, OptionError, SourceError
 from ..frames import Frame
 from ..support.checks import is_text
 from ..support.credentials import without_password
+from .limits import check_size
 from .live import LiveSource
 from .turns import opencv_turns
 
@@ -92,6 +93,14 @@ class _OpenCVCapture:
             raise SourceError(
                 f"The camera {without_password(str(device))} does not open. Check {_CHECK_URL if is_url else _CHECK_DEVICE}"
             )
+        try:
+            width, height = (
+                int(self._capture.get(getattr(cv2, f"CAP_PROP_FRAME_{side}"))) for side in ("WIDTH", "HEIGHT")
+            )
+            check_size(f"The camera {without_password(str(device))}", width, height)
+        except EdgevidError:
+            self._capture.release()
+            raise
         for name, value in {**wishes, "BUFFERSIZE": 1}.items():  # the last is often ignored, never harmful
             if value is not None:
                 self._capture.set(getattr(cv2, f"CAP_PROP_{name}"), value)

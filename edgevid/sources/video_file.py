@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
-from ..errors import SourceError
+from ..errors import EdgevidError, SourceError
 from ..frames import Frame
 from ..support.checks import is_text
 from .base import SourceStats
 from .container import is_picture, missing_bytes
+from .limits import check_size
 from .sequence import SequenceSource
 from .turns import opencv_turns
 
@@ -47,7 +48,8 @@ class VideoFile(SequenceSource):
         path: the file.
 
     Raises:
-        SourceError: no such file, not a video, cut short, or no frame can be decoded.
+        SourceError: no such file, not a video, cut short, no frame can be decoded, or frames are larger than
+            :func:`edgevid.sources.limits.check_size` allows.
     """
 
     def __init__(self, path: Union[str, Path]) -> None:
@@ -126,10 +128,15 @@ class VideoFile(SequenceSource):
                 "A recording that was not closed properly looks like this too: convert it again with ffmpeg."
             )
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # what it is by itself differs between versions of OpenCV
-        self._free()
-        self._capture = capture
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        try:
+            check_size(str(self.path), self.width, self.height)
+        except EdgevidError:
+            capture.release()
+            raise
+        self._free()
+        self._capture = capture
         fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.fps = float(fps) if math.isfinite(fps) and 0 < fps <= 1000 else _DEFAULT_FPS
         self.declared_frames = int(count) if math.isfinite(count) and 0 < count < 2**40 else 0
