@@ -17,7 +17,7 @@ from edgevid.bundles import find_extractor
 from edgevid.extraction import local_executor
 from edgevid.support.checks import check_int, check_number
 from edgevid.support.child_process import ask, python_command
-from edgevid.support.files import whole, write_whole
+from edgevid.support.files import MAX_TEXT, read_content, read_text, whole, write_whole
 from edgevid.support.locks import locked
 from edgevid.support.retry import Retry
 from edgevid.tflite.probe import probe_runtime
@@ -117,3 +117,20 @@ def test_workers_run_nothing_of_the_working_folder(hostile_folder: Path):
 def test_names_of_cameras_that_are_no_text_are_refused(name: str):
     with pytest.raises(edgevid.SourceError, match="not valid text"):
         edgevid.Camera(name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_and_devices_are_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "card.json")
+    with pytest.raises(edgevid.BundleError):
+        edgevid.open_bundle(tmp_path)
+    for path in (tmp_path / "card.json", Path("/dev/zero")):
+        with pytest.raises(OSError, match="no regular file"):
+            read_content(path)
+
+
+def test_files_that_would_fill_the_memory_are_not_read(tmp_path: Path):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(MAX_TEXT + 1)
+    with pytest.raises(OSError, match="20,000,001 bytes"):
+        read_text(tmp_path / "large")

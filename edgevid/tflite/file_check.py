@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from ..errors import ModelError
+from ..support.files import read_content
 
 _IDENTIFIER = b"TFL3"
 
@@ -46,7 +47,7 @@ def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
         ModelError: it cannot be read, is not a TFLite file, is cut short or damaged, or is another than it should be.
     """
     try:
-        content = path.read_bytes()
+        content = read_content(path)
     except (OSError, MemoryError) as error:
         raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if content[4:8] != _IDENTIFIER:
