@@ -107,10 +107,11 @@ def test_other_processes_run_nothing_of_the_working_folder(hostile_folder: Path)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.11 is the first that can be told")
-def test_workers_run_nothing_of_the_working_folder(hostile_folder: Path):
+def test_workers_run_nothing_of_the_working_folder(hostile_folder: Path, capfd: pytest.CaptureFixture[str]):
     with local_executor(1) as executor:
         assert executor.submit(abs, -1).result(60) == 1
     assert "PYTHONSAFEPATH" not in os.environ
+    assert "was run" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["/dev/video\udcff", "rtsp://127.0.0.1/caf\udce9"])

@@ -36,7 +36,10 @@ def local_executor(jobs: int, start: Callable[[], object] = int) -> Iterator[Pro
     # A pipe, and no Event: that one's set() waits for ever for a waiting process that was killed.
     lifeline, held = context.Pipe(duplex=False)
     try:
-        executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(start, lifeline))
+        with away_from_the_working_folder():  # it starts a process that keeps count of resources
+            executor = ProcessPoolExecutor(
+                jobs, mp_context=context, initializer=_start_worker, initargs=(start, lifeline)
+            )
     except ValueError as error:  # 0, or more than Windows can wait for
         raise OptionError(
             f"{jobs!r} worker processes were asked for: {error}; expected a number from 1 to 61."
