@@ -260,7 +260,8 @@ def folds_of(groups: Sequence[Hashable], classes: NDArray[np.int64], count: int)
     folds: list[list[int]] = [[] for _ in range(min(count, len(members)))]
     held = np.zeros((len(folds), int(classes.max()) + 1))
     for indices in sorted(members.values(), key=len, reverse=True):
-        of_class = np.bincount(classes[indices], minlength=held.shape[1])
+        # bincount takes no int64 on a 32-bit machine
+        of_class = np.bincount(classes[indices].astype(np.intp), minlength=held.shape[1])
         # the fold that has least of these classes, then least of all
         best = min(range(len(folds)), key=lambda f: (float(held[f] @ of_class), len(folds[f])))
         folds[best] += indices

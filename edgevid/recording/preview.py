@@ -8,12 +8,13 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ..frames import Frame
 from ..runner.messages import Message, Output, Sampled
 from ..runner.state import GONE, StateTracker
 from ..sources import Source, SourceStatus, TimedFrame
+from ..support.fonts import font
 from .recorder import Recording
 
 _SECONDS_APART = 0.09  # between two pictures
@@ -84,7 +85,7 @@ def drawn(image: Frame, recording: Recording) -> Frame:
         draw.text(
             (width / 2, 0.04 * height),
             str(recording.seconds_left),
-            font=ImageFont.load_default(size=height / 3),
+            font=font(height / 3),
             anchor="mt",
             fill="white",
             stroke_width=max(1, height // 80),

@@ -61,7 +61,7 @@ class Examples:
     """
 
     clips: tuple[Example, ...]
-    owners: NDArray[np.int64]
+    owners: NDArray[np.intp]
     early: NDArray[np.bool_]
     features: Array
     sizes: tuple[int, ...]
@@ -195,14 +195,14 @@ class Examples:
                 raise ValueError("its arrays do not fit together")
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise BundleError(f"{path} holds no examples that can be read: {error}. Copy the bundle again.") from error
-        return cls(clips, owners.astype(np.int64), early.astype(bool), shares, sizes)
+        return cls(clips, owners.astype(np.intp), early.astype(bool), shares, sizes)
 
     def _blocks(self) -> list[slice]:
         ends = np.cumsum([0, *self.sizes])
         return [slice(a, b) for a, b in zip(ends, ends[1:])]
 
 
-def mean_by(owners: NDArray[np.int64], probabilities: Array) -> Array:
+def mean_by(owners: NDArray[np.intp], probabilities: Array) -> Array:
     """The mean over each owner's windows, float32 ``[owners, K]``; owners are numbers from 0."""
     sums = np.zeros((int(owners.max()) + 1, probabilities.shape[1]))
     np.add.at(sums, owners, probabilities)

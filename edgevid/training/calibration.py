@@ -101,6 +101,6 @@ def expected_calibration_error(
 ) -> float:
     """The mean gap between score and accuracy, over bins of the score of equal width, by their clips (Guo et al. 2017)."""
     scores, right = probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == classes
-    of_bin = np.clip(np.ceil(scores * bins).astype(np.int64) - 1, 0, bins - 1)
+    of_bin = np.clip(np.ceil(scores * bins).astype(np.intp) - 1, 0, bins - 1)
     gaps = np.bincount(of_bin, weights=scores - right, minlength=bins)
     return float(np.abs(gaps).sum() / len(classes))

@@ -7,6 +7,7 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 import pytest
+from PIL import ImageFont
 from support.stand_ins import StandInRecognizer
 from support.videos import moving_frames
 
@@ -19,6 +20,7 @@ from edgevid.outputs.drawing.style import UNSURE, Canvas, Palette, fitted, mixed
 from edgevid.outputs.drawing.summary import moments, segments, summarise, verdicts
 from edgevid.outputs.drawing.timeline_picture import Thumbnails, TimelineText, draw_timeline
 from edgevid.prediction import Prediction
+from edgevid.support.fonts import font
 
 LABELS = ("walk", "run")
 
@@ -239,6 +241,28 @@ def test_text_fits_its_place():
     assert text_width(text, size) <= 120
     assert text.endswith("...")
     assert fitted("short", 30, 500) == ("short", 30)
+
+
+@pytest.mark.parametrize("dejavu", [True, False])
+def test_text_is_drawn_with_a_pillow_that_has_one_small_font(monkeypatch: pytest.MonkeyPatch, dejavu: bool):
+    its_own, asked = ImageFont.load_default(size=20), []
+
+    def truetype(name: str, size: int) -> Any:
+        asked.append((name, size))
+        if not dejavu:
+            raise OSError("cannot open resource")
+        return its_own
+
+    monkeypatch.setattr(ImageFont, "load_default", lambda: its_own)
+    monkeypatch.setattr(ImageFont, "truetype", truetype)
+    font.cache_clear()
+    try:
+        canvas = Canvas(100, 40, (255, 255, 255))
+        canvas.text(5, 20, "run", 20, (0, 0, 0))
+    finally:
+        font.cache_clear()
+    assert asked == [("DejaVuSans.ttf", 20)]
+    assert np.asarray(canvas.image).min() == 0
 
 
 @pytest.mark.parametrize("seconds", [0.04, 1.0, 7.66, 60.0, 4000.0, 200_000.0])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Union
-
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ...prediction import NONE_OF_THESE
+from ...support.fonts import font
 
 Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]
@@ -56,14 +54,9 @@ def text_colour_on(background: Colour) -> Colour:
     return (0, 0, 0) if 0.299 * r + 0.587 * g + 0.114 * b > 140 else (255, 255, 255)
 
 
-@lru_cache(maxsize=64)
-def _font(size: int) -> Union[ImageFont.FreeTypeFont, ImageFont.ImageFont]:
-    return ImageFont.load_default(size=size)  # Pillow's own, so that no font file need be found
-
-
 def text_width(text: str, size: int) -> int:
     """Pixels that ``text`` takes."""
-    return round(_font(size).getlength(text))
+    return round(font(size).getlength(text))
 
 
 def fitted(text: str, size: int, width: float, *, smallest: int = 11) -> tuple[str, int]:
@@ -91,7 +84,7 @@ class Canvas:
 
     def text(self, x: float, y: float, text: str, size: int, fill: Colour, anchor: str = "lm") -> None:
         """A line of text; ``anchor`` is Pillow's: which point of the text lies at ``x, y``."""
-        self.draw.text((x, y), text, font=_font(size), fill=fill, anchor=anchor)
+        self.draw.text((x, y), text, font=font(size), fill=fill, anchor=anchor)
 
     def hatch(self, box: Box, colour: Colour, *, spacing: int = 8) -> None:
         """Fill a box with slanted lines: the sign for "not sure yet" in all drawings."""
