@@ -23,7 +23,7 @@ from ..recording.preview import Preview
 from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS, DEFAULT_SECONDS
 from ..sources import Source, SourceStatus, open_source
 from .interrupts import interruptible
-from .options import positive_int, positive_seconds, seconds
+from .options import TOKEN_HELP, page_token, positive_int, positive_seconds, seconds
 from .output import is_terminal, print_error, print_note
 
 _EPILOG = """\
@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--serve", nargs="?", const="", metavar="HOST:PORT",
         help="serve a page with the picture, to aim the camera by (default address: 127.0.0.1:8080; needs the extra 'web')",
     )  # fmt: skip
-    page.add_argument("--token", metavar="TOKEN", help="what the page wants to be told (default: one is made)")
+    page.add_argument("--token", metavar="TOKEN", help=TOKEN_HELP)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -117,8 +117,7 @@ def _check(args: argparse.Namespace) -> None:
         raise OptionError("Give a camera or film as SOURCE, or a film with --from: one of them.")
     if args.intervals is not None and (args.begin is not None or args.end is not None):
         raise OptionError("--intervals names beginnings and ends itself; leave --begin and --end out.")
-    if args.token and args.serve is None:
-        raise OptionError("--token is for the page; give --serve too.")
+    page_token(args.token, args.serve is not None)
     if args.source is None:
         args.source = args.film
 
@@ -262,7 +261,7 @@ def _page(args: argparse.Namespace, source: Source) -> Iterator[Optional[Preview
     from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
 
     host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-    with WebServer((), host=host, port=port, token=args.token, title="edgevid record") as server:
+    with WebServer((), host=host, port=port, token=page_token(args.token, True), title="edgevid record") as server:
         print_error("record", f"watch at {server.url}")
         yield Preview(server, source)
 

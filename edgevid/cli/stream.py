@@ -20,7 +20,16 @@ from ..sources import SourceStatus
 from ..sources.opening import Opener
 from ..stream import StreamOptions
 from .interrupts import interruptible
-from .options import add_model_options, load_recognizer, part, positive_int, positive_seconds, seconds
+from .options import (
+    TOKEN_HELP,
+    add_model_options,
+    load_recognizer,
+    page_token,
+    part,
+    positive_int,
+    positive_seconds,
+    seconds,
+)
 from .output import print_error
 from .stream_output import JsonOutput, Lines, TextOutput
 from .stream_summary import Summary
@@ -28,8 +37,9 @@ from .stream_summary import Summary
 _EPILOG = """\
 output:
   One line a prediction: seconds since the first frame, label, score, then the next classes. "none of these (LABEL)" is
-  none of the bundle's actions: the score of the best guess, LABEL, is below --threshold. With --events also a line when
-  an action begins, when it was repeated once more, and when it ends. With several sources each line names its own.
+  none of the bundle's actions, as far as it can tell: it is less sure than --threshold that it is one. LABEL is the best
+  guess. With --events also a line when an action begins, when it was repeated once more, and when it ends. With several
+  sources each line names its own.
   With --json: one JSON object a line. A prediction has at least source, timestamp, label, score, accepted, top (a list of
   [label, score]), region (the part of the frame that was looked at: left, top, right, bottom, 0 to 1; null: all of it) and
   latency_ms (from the newest frame's arrival to the prediction); an event has source, event ("began", "counted" or
@@ -80,7 +90,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
             f"(default: the bundle's, else {EventOptions.cooldown_seconds:g})"),
     },
     "watching": {
-        "--token TOKEN": (str, None, "what the page wants to be told, 8 characters or more (default: one is made)"),
+        "--token TOKEN": (str, None, TOKEN_HELP),
         "--mqtt URL": (str, None, "publish to an MQTT broker: mqtt://[user@]host[:1883] or mqtts://"),
         "--mqtt-name NAME": (str, None,
             "of this device, for people and in topics; each program on a broker needs its own (default: the host's name)"),
@@ -155,8 +165,7 @@ def _check(args: argparse.Namespace) -> None:
         args.serve = ""
     if not args.sources:
         raise OptionError("No SOURCE was given; name a camera (0), a video file or a URL.")
-    if args.token and args.serve is None:
-        raise OptionError("--token is for the page; give --serve too.")
+    page_token(args.token, args.serve is not None)
     if args.mqtt is None and (args.mqtt_name or args.mqtt_ca):
         raise OptionError("--mqtt-name and --mqtt-ca are for a broker; give --mqtt URL too.")
     if args.smoothing is not None:
@@ -235,7 +244,7 @@ def _outputs(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list[
             from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
 
             host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-            server = WebServer(recognizer.labels, host=host, port=port, token=args.token)
+            server = WebServer(recognizer.labels, host=host, port=port, token=page_token(args.token, True))
             outputs.append(server)
             server.start()
             print_error("stream", f"watch at {server.url}")

@@ -31,7 +31,7 @@ from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
 from .keys import read_line, told_keys
 from .native_log import without_chatter
-from .options import positive_int, positive_seconds, seconds
+from .options import TOKEN_HELP, page_token, positive_int, positive_seconds, seconds
 from .output import is_terminal, print_error, print_note
 from .record import Countdown
 from .stream_output import Lines, TextOutput
@@ -68,7 +68,7 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
         "--serve", nargs="?", const="", metavar="HOST:PORT",
         help="serve a page to teach on, from a phone too (default address: 127.0.0.1:8080; needs the extra 'web')",
     )  # fmt: skip
-    live.add_argument("--token", metavar="TOKEN", help="what the page wants to be told (default: one is made)")
+    live.add_argument("--token", metavar="TOKEN", help=TOKEN_HELP)
     live.add_argument(
         "--max-seconds", type=positive_seconds, metavar="S", help="end after S seconds of stream (default: no limit)"
     )
@@ -92,8 +92,7 @@ def check_live(args: argparse.Namespace) -> bool:
         given, other = _given(args, _OTHERS), "is for clips that are there already; leave it or --live out."
         if args.output is None:
             raise OptionError("-o was not given; name a folder for the bundle: -o my_actions.")
-        if args.token and args.serve is None:
-            raise OptionError("--token is for the page; give --serve too.")
+        page_token(args.token, args.serve is not None)
     if given is not None:
         raise OptionError(f"{'DATA' if given == 'data' else '--' + given.replace('_', '-')} {other}")
     return args.live is not None
@@ -193,7 +192,7 @@ def _server(args: argparse.Namespace) -> Optional[WebServer]:
     from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
 
     host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-    return WebServer((), host=host, port=port, token=args.token, title="edgevid teach")
+    return WebServer((), host=host, port=port, token=page_token(args.token, True), title="edgevid teach")
 
 
 def _record_all(session: TeachingSession, folder: ClipFolder, plan: _Plan, seconds: float) -> None:
