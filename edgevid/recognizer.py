@@ -72,7 +72,8 @@ class Recognizer:
         runtime: str = "",
     ) -> None:
         self.embedders = tuple(embedders)
-        self._answering = Answering(classifier, tuple(labels), check_threshold(threshold))
+        still_is_none = bundle is not None and bundle.none
+        self._answering = Answering(classifier, tuple(labels), check_threshold(threshold), still_is_none)
         self._learner: Optional[Learner] = None
         self._learning = threading.Lock()
         self.bundle, self.runtime = bundle, runtime
@@ -149,7 +150,8 @@ class Recognizer:
         else:
             steps = embed_as_stream(self.embedders, clip, self.spec)
             windows = cut_windows(steps, self.num_samples, max(1, self.num_samples // 5))
-        outputs = np.stack([answering.classifier.predict(window) for window in windows]).mean(axis=0, dtype=np.float32)
+        each = [answering.outputs(answering.classifier.predict(window), window.steps[-1]) for window in windows]
+        outputs = np.stack(each).mean(axis=0, dtype=np.float32)
         return Prediction.of_outputs(
             answering.labels,
             outputs,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable, NamedTuple, Optional
 
+import numpy as np
+
 from .classifiers import Classifier, Rolling, RollingWindow
 from .embedders import Array, Embedder, Embedding, Window
 from .embedders.repetitions import EmbedderCounter
@@ -60,12 +62,22 @@ class Answering(NamedTuple):
 
     Attributes:
         classifier: takes windows. labels: the classes, in the order of its probabilities.
-        threshold: the score from which on a prediction counts as accepted, 0 to 1.
+        threshold: how sure it must be that it is one of them for a prediction to count as accepted, 0 to 1.
+        still_is_none: whether it is none of them where nothing moves, whatever the classifier, which has not seen that, says.
     """
 
     classifier: Classifier
     labels: tuple[str, ...]
     threshold: float = 0.0
+    still_is_none: bool = False
+
+    def outputs(self, probabilities: Array, newest: Embedding) -> Array:
+        """The classifier's probabilities of a window, float32 ``[K + 1]`` with none; or certainty of none where nothing moves."""
+        if not (self.still_is_none and newest.still):
+            return probabilities
+        none = np.zeros_like(probabilities)
+        none[-1] = 1.0
+        return none
 
 
 class Stream:
@@ -201,7 +213,7 @@ class Stream:
             return None
         return Prediction.of_outputs(
             self._answering.labels,
-            probabilities,
+            self._answering.outputs(probabilities, self._rolling.steps[-1]),
             threshold=self._answering.threshold if self._options.threshold is None else self._options.threshold,
             timestamp=timestamp,
             start_timestamp=self._rolling.steps[0].timestamp,

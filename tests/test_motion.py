@@ -496,6 +496,27 @@ class TestShipped:
             assert prediction.region.left < x < prediction.region.right
             assert prediction.region.top < y < prediction.region.bottom
 
+    def test_where_nothing_moves_it_is_none(self, name: str):
+        """Noise of a camera is no motion; a window of which the classifier has seen nothing like is not asked about."""
+        random = np.random.default_rng(0)
+        frames = [
+            np.clip(_TEXTURE.astype(np.int16) // 2 + random.normal(0, 3, _TEXTURE.shape), 0, 255).astype(np.uint8)
+        ] * 3
+        frames += [frame + np.uint8(1) for frame in frames]
+        frames = [frames[k % len(frames)] for k in range(75)]
+        with edgevid.load(name, num_threads=1) as recognizer:
+            prediction = recognizer.classify(frames)
+            assert (prediction.none, prediction.score, prediction.accepted) == (1.0, 0.0, False)
+            stream = recognizer.open_stream()
+            moving = [scene(*PATHS["circle"](k)) for k in range(50)]
+            frames = [moving[0]] * 75 + moving + [moving[-1]] * 100
+            told = [stream.push(frame, k / 25) for k, frame in enumerate(frames)]
+        none = {round(one.timestamp, 1): one.none for one in told if one is not None}
+        assert {none[seconds] for seconds in (2.0, 2.8)} == {1.0}
+        # what moves is asked about at once, and for three seconds afterwards
+        assert max(none[seconds] for seconds in (3.4, 4.8, 7.8)) < 1.0
+        assert none[8.6] == 1.0
+
     def test_it_is_right_about_most_clips(self, name: str, shared: Path):
         folder = shared / "data" / "ucf101_core10"
         with edgevid.load(name, num_threads=1) as recognizer:

@@ -58,6 +58,11 @@ class Embedder(ABC):
         """
         return None
 
+    @property
+    def still(self) -> Optional[bool]:
+        """Whether nothing moves in the scene, as of its last sample; None: it does not tell."""
+        return None
+
     def motion(self, rows: Array) -> Optional[Array]:
         """How things move, of embeddings ``[n, dim]``: float32 ``[n, any]`` that changes sign with the direction.
 

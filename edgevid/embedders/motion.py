@@ -94,6 +94,11 @@ class Motion:
         return self._tracker.region
 
     @property
+    def still(self) -> bool:
+        """Whether nothing has moved for three seconds, or yet."""
+        return self._tracker.still
+
+    @property
     def cut(self) -> bool:
         """Whether the scene was cut just before the newest sample."""
         return self._last is not None and self._last[1].cut
@@ -181,6 +186,10 @@ class MotionEmbedder(Embedder):
     @property
     def cut(self) -> Optional[bool]:
         return self._seen.cut
+
+    @property
+    def still(self) -> Optional[bool]:
+        return self._seen.still
 
     def share(self, motion: Motion) -> None:
         """Look at this from now on."""

@@ -72,6 +72,7 @@ class RegionTracker:
         self._last: Optional[float] = None
         self._moved = -np.inf
         self.region = WHOLE
+        self.still = True  # nothing has moved for three seconds, or yet
 
     def update(
         self, before: Grey, now: Grey, timestamp: float, aspect: float, shift: tuple[float, float] = (0.0, 0.0)
@@ -96,11 +97,11 @@ class RegionTracker:
         self._energy *= np.float32(kept)
         cv2.accumulate(difference, self._energy)
         if cv2.sumElems(difference)[0] / difference.size >= _STILL:
-            self._moved = timestamp
+            self._moved, self.still = timestamp, False
             self.region = _box(self._energy, aspect)
         elif timestamp - self._moved > _HOLD_SECONDS:
             self._energy[:] = 0
-            self.region = WHOLE
+            self.region, self.still = WHOLE, True
         return self.region
 
 

@@ -90,7 +90,9 @@ class StreamEmbedder:
         if not ticks:
             return Made((), between, cut, frame)
         columns = [self._by_sample(k, rows, ticks) for k, rows in enumerate(between)]
-        embeddings = (Embedding(tuple(column[i] for column in columns), timestamp) for i in range(ticks))
+        told = [embedder.still for embedder in self._embedders if embedder.still is not None]
+        still = bool(told) and all(told)
+        embeddings = (Embedding(tuple(column[i] for column in columns), timestamp, still) for i in range(ticks))
         return Made(tuple(embeddings), [() for _ in between], cut, frame)
 
     def take(self, made: Made, timestamp: float) -> None:

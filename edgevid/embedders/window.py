@@ -19,10 +19,12 @@ class Embedding(NamedTuple):
         rows: for each embedder, float32 ``[n, dim]``: n is 1, or for an embedder with a rate of its own what came since the
             sample before (0 or more).
         timestamp: seconds, of the sample; None of a clip given as frames.
+        still: whether nothing moves there, as far as the embedders tell.
     """
 
     rows: tuple[Array, ...]
     timestamp: Optional[float] = None
+    still: bool = False
 
 
 class Window:

@@ -103,7 +103,9 @@ class Learner:
                 self._threshold = learnt.threshold
             classifier = StatisticsClassifier(learnt.fitted.head, self._statistics, self._recognizer.num_samples)
             threshold = self._recognizer.threshold if self._keeps_threshold else learnt.threshold
-            self._recognizer.answer_with(Answering(classifier, learnt.labels, threshold))
+            self._recognizer.answer_with(
+                Answering(classifier, learnt.labels, threshold, NONE in learnt.examples.outputs)
+            )
             return learnt
 
     def save(self, folder: Path, overwrite: bool) -> Bundle:
