@@ -167,7 +167,7 @@ class Stream:
             self._cuts, self._repetitions = cuts, repetitions
             prediction = self._prediction(probabilities, float(timestamp))
             self.samples += len(made.embeddings)
-        self._embedder.take(made, frame, timestamp)
+        self._embedder.take(made, timestamp)
         return prediction
 
     def reset(self) -> None:

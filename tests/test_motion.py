@@ -224,6 +224,21 @@ class TestInStreams:
         (still,) = fresh_embedders([lagging])
         np.testing.assert_array_equal(row, still.embed(Sample(0.2, (scenes[1],) * 3, (0.0, 0.1, 0.2))))
 
+    def test_large_frames_are_halved_once_for_all(self, embedders: list):
+        """Unless one of them looks at whole frames: then it gets these, and the others see the same."""
+        frames = [scene(900 + 20 * k, 500, 240, width=1920, height=1080) for k in range(4)]
+        steps = {}
+        for whole in (False, True):
+            chosen = [*embedders, *([Brightness(lambda: None)] if whole else [])]
+            stream = StreamEmbedder(chosen, spec_for(chosen, 5, 0.5))
+            for k, frame in enumerate(frames):
+                made = stream.make(frame, k / 10)
+                assert made.frame.shape == ((1080, 1920, 3) if whole else (540, 960, 3))
+                stream.take(made, k / 10)
+            steps[whole] = made.embeddings[-1].rows
+        for one, other in zip(steps[False], steps[True]):
+            np.testing.assert_array_equal(one, other)
+
     def test_frames_of_the_callers_may_be_written_to(self, embedders: list):
         """As a camera's buffer is: nothing of the newest frame is looked at again."""
         results = []
@@ -235,7 +250,7 @@ class TestInStreams:
                 buffer[:] = frame
                 given = buffer if again else frame
                 made = stream.make(given, k / 20)
-                stream.take(made, given, k / 20)
+                stream.take(made, k / 20)
                 results += [row for step in made.embeddings for row in step.rows]
         for one, other in zip(results, results[len(results) // 2 :]):
             np.testing.assert_array_equal(one, other)
@@ -249,7 +264,7 @@ class TestInStreams:
             for timestamp, frame in video:
                 made = stream.make(frame, timestamp)
                 steps += made.embeddings
-                stream.take(made, frame, timestamp)
+                stream.take(made, timestamp)
         again = embed_as_stream(embedders, path, spec)
         assert len(steps) == len(again) == 15
         for one, other in zip(steps, again):
@@ -281,7 +296,7 @@ class TestInStreams:
             stream, regions = StreamEmbedder(chosen, spec_for(chosen, 10, 2.0)), []
             for k in range(40):
                 frame = scene(80 + 6 * np.sin(k), 160)
-                stream.take(stream.make(frame, k / 25), frame, k / 25)
+                stream.take(stream.make(frame, k / 25), k / 25)
                 regions.append(stream.region)
             assert regions[0] is None  # nothing has moved yet: the whole frame
             if chooses:

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from edgevid.embedders import Window
 from edgevid.tflite import interpreter
 from edgevid.tflite.interpreter import TfliteModel, default_num_threads, runtimes, select_runtime
 
+DATA = Path(__file__).parent / "data"
 MODEL = Path(__file__).parent.parent / "models" / "mobilenet_v2_1.0_224_uint8.tflite"
 
 
@@ -167,6 +169,27 @@ class TestFile:
         for path in (tmp_path / "gone.tflite", tmp_path):
             with pytest.raises(ModelError, match="No model file at"):
                 TfliteModel(path)
+
+    @pytest.mark.parametrize("content", [b"", b"\0" * 3_000_000])
+    def test_what_becomes_of_the_file_later_does_not_matter(self, tmp_path: Path, content: bytes):
+        """Cut short or overwritten by cp while it is in use, and read again when sizes change."""
+        path = tmp_path / "model.tflite"
+        shutil.copy(DATA / "gru.tflite", path)
+        model = TfliteModel(path, num_threads=1)
+        (spec,) = model.inputs[:1]
+        rows = [np.random.default_rng(0).random((n, *spec.shape[1:]), np.float32) for n in (1, 3)]
+        arrays = [[row, *(np.zeros((len(row), *one.shape[1:]), one.dtype) for one in model.inputs[1:])] for row in rows]
+        before = [model.run(*given) for given in arrays]
+        with path.open("r+b") as file:
+            file.truncate(0)
+            file.write(content)
+        for given, expected in zip(arrays, before):
+            for one, other in zip(model.run(*given), expected):
+                np.testing.assert_array_equal(one, other)
+
+    def test_another_file_than_the_card_says_is_refused(self):
+        with pytest.raises(ModelError, match="another than its card says"):
+            TfliteModel(DATA / "gru.tflite", sha256="0" * 64)
 
     def test_path_may_be_a_string(self):
         model = TfliteModel(str(MODEL), num_threads=1)

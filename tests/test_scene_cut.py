@@ -189,14 +189,14 @@ def test_embedders_that_follow_motion_begin_anew_after_a_cut(recognizer: edgevid
     made = []
     for k, frame in enumerate([*scene_of(0, join), *second]):
         made.append(joined.make(frame, 0.1 * k))
-        joined.take(made[-1], frame, 0.1 * k)
+        joined.take(made[-1], 0.1 * k)
     first = next(k for k in range(join, 20) if made[k].embeddings)
     assert [k for k, one in enumerate(made) if one.cut and one.embeddings] == [first]
     if first == join:
         alone = StreamEmbedder(embedders, spec)
         for k, frame in enumerate(second):
             new = alone.make(frame, 0.1 * (join + k))
-            alone.take(new, frame, 0.1 * (join + k))
+            alone.take(new, 0.1 * (join + k))
             for ours, theirs in zip(made[join + k].embeddings, new.embeddings):
                 for mine, its in zip(ours.rows, theirs.rows):
                     np.testing.assert_array_equal(mine, its)
@@ -213,7 +213,7 @@ def test_a_camera_that_pans_is_no_cut_and_nobody_looks_for_one_unasked(recognize
         for k in range(10):
             frame = ground[:, 6 * k : 6 * k + 160] if k < 5 or cuts else second
             made = stream.make(np.ascontiguousarray(frame), 0.1 * k)
-            stream.take(made, frame, 0.1 * k)
+            stream.take(made, 0.1 * k)
             assert not made.cut
 
 

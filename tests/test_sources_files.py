@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.cameras import Statuses
-from support.videos import number_of, numbered_frame
+from support.videos import number_of, numbered_frame, write_video
 
 import edgevid
 from edgevid import OptionError, SourceError, StreamOptions, VideoFile
 from edgevid.sources import FrameIterable, ImageFolder, Source, SourceStats
+from edgevid.sources.limits import check_size
 
 
 def write_pictures(folder: Path, names: list[str], first: int = 0) -> list[Path]:
@@ -300,3 +301,34 @@ class TestOpenSource:
             assert edgevid.open_source(source) is source
             assert list(recognizer.stream(source, StreamOptions(window_seconds=3, min_filled=0)))
             assert source.stats() == SourceStats()
+
+
+class TestSizes:
+    """A file of some kB may hold frames of gigabytes."""
+
+    def test_large_frames_are_refused_before_one_is_decoded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        path = write_video(tmp_path / "clip.avi", [numbered_frame(k) for k in range(3)], 25.0)
+        height, width = numbered_frame(0).shape[:2]
+        monkeypatch.setenv("EDGEVID_MAX_PIXELS", str(width * height - 1))
+        with pytest.raises(SourceError, match=f"frames of {width}x{height} pixels; at most"):
+            VideoFile(path)
+        monkeypatch.setenv("EDGEVID_MAX_PIXELS", str(width * height))
+        with VideoFile(path) as video:
+            assert len(list(video)) == 3
+
+    def test_large_pictures_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        write_pictures(tmp_path, ["1.png"])
+        monkeypatch.setenv("EDGEVID_MAX_PIXELS", "100")
+        with pytest.raises(SourceError, match="at most 100 pixels"):
+            list(ImageFolder(tmp_path))
+
+    def test_the_usual_limit(self):
+        check_size("A film", 7680, 4320)
+        with pytest.raises(SourceError, match="A film has frames of 16000x8000 pixels"):
+            check_size("A film", 16000, 8000)
+
+    @pytest.mark.parametrize("text", ["many", "-1", "1" * 30, "٣"])
+    def test_a_limit_that_is_none_is_refused(self, monkeypatch: pytest.MonkeyPatch, text: str):
+        monkeypatch.setenv("EDGEVID_MAX_PIXELS", text)
+        with pytest.raises(OptionError, match="EDGEVID_MAX_PIXELS"):
+            check_size("A film", 1, 1)

@@ -1,7 +1,9 @@
-"""edgevid.support: checks of options, files that are whole, locks, pauses between attempts."""
+"""edgevid.support: checks of options, files that are whole, locks, other processes, pauses between attempts."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -9,11 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edgevid
 from edgevid import OptionError
+from edgevid.bundles import find_extractor
+from edgevid.extraction import local_executor
 from edgevid.support.checks import check_int, check_number
-from edgevid.support.files import whole, write_whole
+from edgevid.support.child_process import ask, python_command
+from edgevid.support.files import MAX_TEXT, read_content, read_text, whole, write_whole
 from edgevid.support.locks import locked
 from edgevid.support.retry import Retry
+from edgevid.tflite.probe import probe_runtime
 
 
 @pytest.mark.parametrize("bad", [True, 0, 11, 2.0, "3", None])
@@ -79,3 +86,52 @@ def test_a_lock_without_fcntl(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "msvcrt", None)
     with locked(tmp_path / "lock"), locked(tmp_path / "lock"):
         pass
+
+
+@pytest.fixture
+def hostile_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with files that Python would take for modules of its own."""
+    for name in ("json", "pip", "subprocess", "runpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('code of the working folder was run')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    return tmp_path
+
+
+def test_other_processes_run_nothing_of_the_working_folder(hostile_folder: Path):
+    told = ask(["-c", "import json, subprocess; print(json.dumps({'json': json.__file__}))"], 60)
+    assert Path(told["json"]).parent != hostile_folder
+    assert probe_runtime(find_extractor().path)["problem"] is None
+    done = subprocess.run(python_command("-m", "pip", "--version"), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.11 is the first that can be told")
+def test_workers_run_nothing_of_the_working_folder(hostile_folder: Path, capfd: pytest.CaptureFixture[str]):
+    with local_executor(1) as executor:
+        assert executor.submit(abs, -1).result(60) == 1
+    assert "PYTHONSAFEPATH" not in os.environ
+    assert "was run" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["/dev/video\udcff", "rtsp://127.0.0.1/caf\udce9"])
+def test_names_of_cameras_that_are_no_text_are_refused(name: str):
+    with pytest.raises(edgevid.SourceError, match="not valid text"):
+        edgevid.Camera(name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_and_devices_are_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "card.json")
+    with pytest.raises(edgevid.BundleError):
+        edgevid.open_bundle(tmp_path)
+    for path in (tmp_path / "card.json", Path("/dev/zero")):
+        with pytest.raises(OSError, match="no regular file"):
+            read_content(path)
+
+
+def test_files_that_would_fill_the_memory_are_not_read(tmp_path: Path):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(MAX_TEXT + 1)
+    with pytest.raises(OSError, match="20,000,001 bytes"):
+        read_text(tmp_path / "large")

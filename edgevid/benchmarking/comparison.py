@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from ..errors import EdgevidError
+from ..support.files import read_text
 
 FORMAT = 1  # of reports
 # A difference below this is not worth to be told, however steady both machines were.
@@ -59,7 +60,7 @@ def read_report(path: Path) -> dict[str, Any]:
         ReportError: it cannot be read, or is something else.
     """
     try:
-        report: Any = json.loads(path.read_text(encoding="utf-8"))
+        report: Any = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise ReportError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError
+from ..support.files import read_text
 
 CARD_NAME = "card.json"
 BUNDLE_FORMAT = 2
@@ -25,7 +26,7 @@ def read_card(path: Path, kind: str) -> dict[str, Any]:
         BundleError: it cannot be read, is of another kind, or of a format that this version does not read.
     """
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"The card {path} cannot be read: {error}. Copy it again.") from error
     if not isinstance(card, dict) or card.get("kind") != kind:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import ModelError, OptionError
-from ..support.files import whole
+from ..support.files import read_content, whole
 from ..tflite.interpreter import TfliteModel
 from ..tflite.truncation import Graph, GraphTensor
 from .cards import CARD_NAME, EXTRACTOR_FORMAT, sha256_of
@@ -29,7 +29,7 @@ def open_graph(file: Path, size: Optional[int] = None) -> Graph:
         ModelError: it cannot be read, or is no image classifier. OptionError: see :class:`Graph`.
     """
     try:
-        return Graph(file.read_bytes(), str(file), size)
+        return Graph(read_content(file), str(file), size)
     except OSError as error:
         raise ModelError(
             f"{file} cannot be read: {error.strerror or error}. Give the path of a .tflite file."

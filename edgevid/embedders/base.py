@@ -26,12 +26,15 @@ class Embedder(ABC):
         frame_offsets: which frames a sample has: seconds before its time, each 0 or below.
         samples_per_second: a rate of its own; None: the bundle's samples.
         scene_cut_threshold: how far its embeddings lie apart at a cut, see ``embedders/scene_cut.py``; None: it cannot tell.
+        enough_pixels: a frame with sides of so many pixels tells it enough: larger ones may be halved first, as often as the
+            sides stay at least so long. None: it looks at whole frames.
     """
 
     dim: int
     frame_offsets: tuple[float, ...] = (0.0,)
     samples_per_second: Optional[float] = None
     scene_cut_threshold: Optional[float] = None
+    enough_pixels: Optional[int] = None
 
     @property
     @abstractmethod

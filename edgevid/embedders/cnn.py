@@ -26,7 +26,7 @@ class CnnEmbedder(Embedder):
 
     Args:
         path: the ``.tflite`` file.
-        sha256: of the file, for :attr:`identity`.
+        sha256: of the file, for :attr:`identity`; it must be the file's.
         input_range: what pixels 0 and 255 become for a float32 input.
         scene_cut_threshold: see :class:`~edgevid.embedders.base.Embedder`.
         num_threads: threads of the interpreter; default: the CPUs available, at most 4.
@@ -48,7 +48,7 @@ class CnnEmbedder(Embedder):
         num_threads: Optional[int] = None,
         runtime: Optional[str] = None,
     ) -> None:
-        self.model = TfliteModel(path, num_threads=num_threads, runtime=runtime)
+        self.model = TfliteModel(path, sha256=sha256 or None, num_threads=num_threads, runtime=runtime)
         if not (_one_picture(self.model.inputs) and _one_feature_map(self.model.outputs)):
             raise ModelError(
                 f"{self.model.path} has inputs {[str(t) for t in self.model.inputs]} and outputs "

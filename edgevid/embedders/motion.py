@@ -13,7 +13,7 @@ from ..frames import WHOLE, Frame, Region
 from ..sampling import Sample
 from ..support.checks import check_number
 from .base import Embedder
-from .region import HEIGHT, WIDTH, Grey, Picture, RegionTracker, shifted
+from .region import ENOUGH, HEIGHT, WIDTH, Grey, Picture, RegionTracker, shifted
 from .scene_cut import FlowCutDetector
 
 # The camera is taken to stand still unless more than this part of the pixels changed by more than so many grey levels, and
@@ -170,6 +170,7 @@ class MotionEmbedder(Embedder):
     def __init__(self, seconds: float) -> None:
         self.seconds = check_number("seconds", seconds, 0, 10, above_low=True, unit="seconds")
         self.frame_offsets = (-self.seconds, 0.0)
+        self.enough_pixels = ENOUGH
         self._seen = Motion(self.seconds)
 
     @property

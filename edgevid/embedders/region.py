@@ -14,8 +14,8 @@ Grey = NDArray[np.uint8]
 
 # Size of the grey pictures; their shape is not kept, like that of the networks' pictures.
 WIDTH, HEIGHT = 160, 120
-# A picture of so many pixels a side has enough of them for the smallest region; larger ones are halved.
-_ENOUGH = 384
+# A picture of so many pixels a side has enough of them for the smallest region.
+ENOUGH = 384
 # Differences up to the first are noise; above the second they count as this much: a white shirt moves no more than a grey one.
 _NOISE, _MOST = 12, 40
 # What an older difference still counts after a second
@@ -54,8 +54,7 @@ class Picture(NamedTuple):
 
     @classmethod
     def of(cls, frame: Frame) -> Picture:
-        while frame.shape[0] >= 2 * _ENOUGH and frame.shape[1] >= 2 * _ENOUGH:
-            frame = _halved(frame)
+        frame = reduced(frame, ENOUGH)
         grey = np.asarray(_cv2().cvtColor(frame, _cv2().COLOR_RGB2GRAY))
         return cls(frame, grey, resized(grey, WIDTH, HEIGHT))
 
@@ -148,6 +147,13 @@ def resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     if picture.shape[:2] == (height, width):
         return np.ascontiguousarray(picture)
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def reduced(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """A picture, halved as often as its sides stay at least so long, in pixels; itself where that is never."""
+    while min(picture.shape[:2]) >= 2 * side:
+        picture = _halved(picture)
+    return picture
 
 
 def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

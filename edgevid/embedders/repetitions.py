@@ -189,5 +189,5 @@ def _likeness(rows: Array, sums: Sequence[float], apart: float) -> float:
     for k in range(max(int(apart) - 1, 1), min(int(apart) + 3, len(rows))):
         size = math.sqrt((sums[-1] - sums[k]) * sums[-1 - k])
         if size > 0:
-            best = max(best, float(np.einsum("ij,ij->", rows[k:], rows[:-k])) / size)
+            best = max(best, float(np.vdot(rows[k:], rows[:-k])) / size)
     return best

@@ -14,6 +14,7 @@ from ..sampling.clip import count_frames
 from ..sources import VideoFile
 from .base import Array, Embedder, embed_checked
 from .motion import fresh_embedders
+from .region import reduced
 from .window import Embedding, Window
 
 
@@ -24,11 +25,13 @@ class Made(NamedTuple):
         embeddings: of the samples that it completes: none as a rule between two of them, several where it stands for several.
         between: for each embedder, what came since the last sample of the bundle, or since a cut.
         cut: whether an embedder saw a cut since the last sample of the bundle: they belong to another scene.
+        frame: as the embedders look at it.
     """
 
     embeddings: tuple[Embedding, ...]
     between: list[tuple[Array, ...]]
-    cut: bool = False
+    cut: bool
+    frame: Frame
 
 
 class StreamEmbedder:
@@ -48,6 +51,8 @@ class StreamEmbedder:
         self._embedders, self._look_for_cuts = fresh_embedders(embedders, cuts), cuts
         self._between: list[tuple[Array, ...]] = [() for _ in embedders]
         self._cut = False
+        enough = [embedder.enough_pixels for embedder in embedders]
+        self._enough = None if None in enough else max((side for side in enough if side is not None), default=None)
 
     @property
     def spec(self) -> SampleSpec:
@@ -71,6 +76,8 @@ class StreamEmbedder:
         """
         check_frame(frame)
         timestamp = self._sampler.check(timestamp)
+        if self._enough is not None and self._sampler.wants(timestamp):
+            frame = reduced(frame, self._enough)
         due = self._sampler.due(frame, timestamp)
         made = [
             (embed_checked(embedder, one.sample),) * one.ticks if one is not None else ()
@@ -81,16 +88,16 @@ class StreamEmbedder:
         cut = cut or self._cut
         ticks = self._sampler.ticks_due(timestamp)
         if not ticks:
-            return Made((), between, cut)
+            return Made((), between, cut, frame)
         columns = [self._by_sample(k, rows, ticks) for k, rows in enumerate(between)]
         embeddings = (Embedding(tuple(column[i] for column in columns), timestamp) for i in range(ticks))
-        return Made(tuple(embeddings), [() for _ in between], cut)
+        return Made(tuple(embeddings), [() for _ in between], cut, frame)
 
-    def take(self, made: Made, frame: Frame, timestamp: float) -> None:
-        """Take a frame, of which ``made`` was made."""
+    def take(self, made: Made, timestamp: float) -> None:
+        """Take the frame of which ``made`` was made."""
         self._between = made.between
         self._cut = made.cut and not made.embeddings
-        self._sampler.advance(frame, self._sampler.check(timestamp))
+        self._sampler.advance(made.frame, self._sampler.check(timestamp))
 
     def reset(self) -> None:
         """A new scene begins: forget everything."""
@@ -127,7 +134,7 @@ def embed_as_stream(
         frame = np.ascontiguousarray(frame[:, ::-1]) if mirrored else frame
         made = stream.make(frame, timestamp)
         steps.extend(made.embeddings)
-        stream.take(made, frame, timestamp)
+        stream.take(made, timestamp)
 
     if isinstance(clip, (str, Path)):
         with VideoFile(clip) as video:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..support.files import write_whole
+from ..support.files import read_text, write_whole
 from .evaluation import Evaluation
 from .plots import normalise_rows
 from .predictions import (
@@ -98,7 +98,7 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
     """
     path = folder / METRICS_NAME
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads(read_text(path))
         if metrics["kind"] != "evaluation" or metrics["format"] != 1:
             raise ValueError("it is no evaluation of a form that this version of edgevid reads")
         bundle, data = dict(metrics["bundle"]), dict(metrics["data"])

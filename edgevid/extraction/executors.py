@@ -15,6 +15,7 @@ from multiprocessing import connection
 from typing import Any, Callable
 
 from ..errors import EdgevidError, ExtraNotInstalledError, OptionError
+from ..support.child_process import away_from_the_working_folder
 
 _CONNECT_SECONDS = 10
 _GRACE_SECONDS = 0.3
@@ -35,7 +36,10 @@ def local_executor(jobs: int, start: Callable[[], object] = int) -> Iterator[Pro
     # A pipe, and no Event: that one's set() waits for ever for a waiting process that was killed.
     lifeline, held = context.Pipe(duplex=False)
     try:
-        executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(start, lifeline))
+        with away_from_the_working_folder():  # it starts a process that keeps count of resources
+            executor = ProcessPoolExecutor(
+                jobs, mp_context=context, initializer=_start_worker, initargs=(start, lifeline)
+            )
     except ValueError as error:  # 0, or more than Windows can wait for
         raise OptionError(
             f"{jobs!r} worker processes were asked for: {error}; expected a number from 1 to 61."
@@ -105,8 +109,9 @@ def _launch(executor: ProcessPoolExecutor, jobs: int) -> None:
     can_mask = hasattr(signal, "pthread_sigmask")  # Windows cannot
     old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_mask else set()
     try:
-        for _ in range(jobs):  # each starts a worker, as long as none is idle
-            executor.submit(int)
+        with away_from_the_working_folder():
+            for _ in range(jobs):  # each starts a worker, as long as none is idle
+                executor.submit(int)
     finally:
         if can_mask:
             signal.pthread_sigmask(signal.SIG_SETMASK, old)

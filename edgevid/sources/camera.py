@@ -6,9 +6,11 @@ import time
 from functools import partial
 from typing import Any, Optional, Union
 
-from ..errors import OptionError, SourceError
+from ..errors import EdgevidError, OptionError, SourceError
 from ..frames import Frame
+from ..support.checks import is_text
 from ..support.credentials import without_password
+from .limits import check_size
 from .live import LiveSource
 from .turns import opencv_turns
 
@@ -52,6 +54,10 @@ class Camera(LiveSource):
     ) -> None:
         if isinstance(device, bool) or not isinstance(device, (int, str)) or (isinstance(device, int) and device < 0):
             raise OptionError(f"The camera {device!r} was asked for; expected an index from 0, a device path or a URL.")
+        if isinstance(device, str) and not is_text(device):
+            raise SourceError(
+                f"The name of the camera {device!a} is not valid text, which OpenCV needs; give another one."
+            )
         self.device = device
         super().__init__(
             f"camera {without_password(str(device))}",
@@ -87,6 +93,14 @@ class _OpenCVCapture:
             raise SourceError(
                 f"The camera {without_password(str(device))} does not open. Check {_CHECK_URL if is_url else _CHECK_DEVICE}"
             )
+        try:
+            width, height = (
+                int(self._capture.get(getattr(cv2, f"CAP_PROP_FRAME_{side}"))) for side in ("WIDTH", "HEIGHT")
+            )
+            check_size(f"The camera {without_password(str(device))}", width, height)
+        except EdgevidError:
+            self._capture.release()
+            raise
         for name, value in {**wishes, "BUFFERSIZE": 1}.items():  # the last is often ignored, never harmful
             if value is not None:
                 self._capture.set(getattr(cv2, f"CAP_PROP_{name}"), value)

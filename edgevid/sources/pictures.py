@@ -11,10 +11,11 @@ from typing import Any, Callable, Union
 
 import numpy as np
 
-from ..errors import SourceError
+from ..errors import EdgevidError, SourceError
 from ..frames import Frame
 from ..support.checks import check_number
 from .folder import VIDEO_SUFFIXES
+from .limits import check_size
 from .sequence import SequenceSource
 
 PICTURE_SUFFIXES = [".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"]
@@ -81,11 +82,14 @@ def _read(path: Path) -> Frame:
 
     try:
         with Image.open(path) as opened:
+            check_size(f"The picture {path}", *opened.size)
             image = ImageOps.exif_transpose(opened)
             if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip, not scale
                 grey = np.clip(np.asarray(image).astype(np.int32) >> 8, 0, 255).astype(np.uint8)
                 return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
             return np.asarray(image.convert("RGB"))
+    except EdgevidError:
+        raise
     except FileNotFoundError:
         raise SourceError(f"No such picture: {path}") from None
     except Exception as error:  # Pillow's decoders raise many kinds

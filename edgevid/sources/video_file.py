@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
-from ..errors import SourceError
+from ..errors import EdgevidError, SourceError
 from ..frames import Frame
+from ..support.checks import is_text
 from .base import SourceStats
 from .container import is_picture, missing_bytes
+from .limits import check_size
 from .sequence import SequenceSource
 from .turns import opencv_turns
 
@@ -46,7 +48,8 @@ class VideoFile(SequenceSource):
         path: the file.
 
     Raises:
-        SourceError: no such file, not a video, cut short, or no frame can be decoded.
+        SourceError: no such file, not a video, cut short, no frame can be decoded, or frames are larger than
+            :func:`edgevid.sources.limits.check_size` allows.
     """
 
     def __init__(self, path: Union[str, Path]) -> None:
@@ -125,10 +128,15 @@ class VideoFile(SequenceSource):
                 "A recording that was not closed properly looks like this too: convert it again with ffmpeg."
             )
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # what it is by itself differs between versions of OpenCV
-        self._free()
-        self._capture = capture
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        try:
+            check_size(str(self.path), self.width, self.height)
+        except EdgevidError:
+            capture.release()
+            raise
+        self._free()
+        self._capture = capture
         fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.fps = float(fps) if math.isfinite(fps) and 0 < fps <= 1000 else _DEFAULT_FPS
         self.declared_frames = int(count) if math.isfinite(count) and 0 < count < 2**40 else 0
@@ -189,9 +197,8 @@ def _check_file(path: Path) -> None:
                 f"{path} is a picture; expected a video. To classify a picture, pass it as an array [1, height, width, 3]."
             )
         missing = missing_bytes(path)
-        str(path.absolute()).encode()  # OpenCV 5 crashes on a name that is not text
-    except UnicodeEncodeError as error:
-        raise SourceError(f"The name of {str(path)!a} is not valid text, which OpenCV needs; rename it.") from error
+        if not is_text(str(path.absolute())):
+            raise SourceError(f"The name of {str(path)!a} is not valid text, which OpenCV needs; rename it.")
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
     if missing:

@@ -50,3 +50,12 @@ def _finite(value: Any) -> Optional[float]:
     except OverflowError:  # an int may be larger than any float
         return None
     return number if math.isfinite(number) else None
+
+
+def is_text(name: str) -> bool:
+    """Whether it has an encoding. A file's name may be any bytes; OpenCV 5 crashes on those that are no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

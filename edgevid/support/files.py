@@ -1,13 +1,37 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and what is read of them."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Union
+
+# What is read whole: cards and reports; networks
+MAX_TEXT, MAX_CONTENT = 20_000_000, 1_000_000_000
+
+
+def read_content(path: Path, most: int = MAX_CONTENT) -> bytes:
+    """A file's content. Pipes, devices and files of more bytes than ``most`` are refused: they would take for ever or all memory.
+
+    Raises:
+        OSError: it cannot be read, with the reason in ``strerror``.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    if about.st_size > most:
+        raise OSError(errno.EFBIG, f"it has {about.st_size:,} bytes, more than {most:,}", str(path))
+    return path.read_bytes()
+
+
+def read_text(path: Path) -> str:
+    """A small text file's content, UTF-8. Raises: OSError: as :func:`read_content`. UnicodeDecodeError: it is no such text."""
+    return read_content(path, MAX_TEXT).decode("utf-8")
 
 
 @contextmanager

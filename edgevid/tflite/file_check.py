@@ -6,12 +6,13 @@ does not, and ends the process where one points outside the file. What the inter
 
 from __future__ import annotations
 
-import mmap
+import hashlib
 import struct
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 from ..errors import ModelError
+from ..support.files import read_content
 
 _IDENTIFIER = b"TFL3"
 
@@ -34,30 +35,36 @@ _TABLES: dict[str, dict[int, _Kind]] = {
 }
 
 
-def check_tflite_file(path: Path) -> None:
-    """Check that all parts of a TFLite file lie inside it.
+def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
+    """The content of a TFLite file, all of whose parts lie inside it.
+
+    It is run from memory: a file that is mapped, and cut short by others, ends the process.
+
+    Args:
+        sha256: what the file must have; default: anything.
 
     Raises:
-        ModelError: it is not a TFLite file, or cut short or damaged.
+        ModelError: it cannot be read, is not a TFLite file, is cut short or damaged, or is another than it should be.
     """
     try:
-        with path.open("rb") as file:
-            if file.read(8)[4:] != _IDENTIFIER:
-                raise ModelError(
-                    f"{path} is not a TFLite model; expected a file that a TensorFlow Lite converter wrote."
-                )
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                _Checker(data).table("Model", _unsigned(data, 0))
+        content = read_content(path)
+    except (OSError, MemoryError) as error:
+        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    if content[4:8] != _IDENTIFIER:
+        raise ModelError(f"{path} is not a TFLite model; expected a file that a TensorFlow Lite converter wrote.")
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelError(f"{path} was changed while it was opened, or is another than its card says. Copy both again.")
+    try:
+        _Checker(content).table("Model", _unsigned(content, 0))
     except (struct.error, IndexError) as error:
         raise ModelError(
             f"{path} is cut short or damaged: parts of the TFLite model lie outside the file. Copy it again."
         ) from error
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return content
 
 
 class _Checker:
-    def __init__(self, data: mmap.mmap) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
         self._seen: set[tuple[str, int]] = set()
 
@@ -91,6 +98,6 @@ class _Checker:
             raise IndexError(f"bytes {start} to {start + size} of {len(self._data)}")
 
 
-def _unsigned(data: mmap.mmap, position: int) -> int:
+def _unsigned(data: bytes, position: int) -> int:
     value: int = struct.unpack_from("<I", data, position)[0]
     return value

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError, OptionError, RuntimeNotAvailableError
 from ..support.checks import check_int
 from ..support.hardware import usable_cpus
-from .file_check import check_tflite_file
+from .file_check import read_tflite_file
 
 ENVIRONMENT_VARIABLE = "EDGEVID_RUNTIME"
 
@@ -134,7 +134,8 @@ class TfliteModel:
     thread gets its turn.
 
     Args:
-        path: the ``.tflite`` file.
+        path: the ``.tflite`` file. It is read once; what becomes of it later does not matter.
+        sha256: what the file must have; default: anything.
         num_threads: threads of the interpreter, an int >= 1; default :func:`default_num_threads`.
         runtime: ``"litert"`` or ``"tflite-runtime"``; default see :func:`select_runtime`.
 
@@ -145,7 +146,12 @@ class TfliteModel:
     """
 
     def __init__(
-        self, path: Union[str, Path], *, num_threads: Optional[int] = None, runtime: Optional[str] = None
+        self,
+        path: Union[str, Path],
+        *,
+        sha256: Optional[str] = None,
+        num_threads: Optional[int] = None,
+        runtime: Optional[str] = None,
     ) -> None:
         self.path = Path(path)
         self.num_threads = default_num_threads() if num_threads is None else check_int("num_threads", num_threads, 1)
@@ -154,6 +160,9 @@ class TfliteModel:
         self._last_thread = 0  # the thread that ran the model last
         self._waiting: set[int] = set()  # threads that want to
         self._closed = False
+        if not self.path.is_file():
+            raise ModelError(f"No model file at {self.path}; give the path of a .tflite file.")
+        self._content = read_tflite_file(self.path, sha256)  # interpreters refer to it
         interpreter = self._open()
         self.inputs = tuple(_spec(d) for d in interpreter.get_input_details())
         self.outputs = tuple(_spec(d) for d in interpreter.get_output_details())
@@ -161,12 +170,9 @@ class TfliteModel:
         self._resizable = True
 
     def _open(self) -> Any:
-        if not self.path.is_file():
-            raise ModelError(f"No model file at {self.path}; give the path of a .tflite file.")
-        check_tflite_file(self.path)
         interpreter_class = _load_interpreter_class(self.runtime)
         try:
-            interpreter = interpreter_class(model_path=str(self.path), num_threads=self.num_threads)
+            interpreter = interpreter_class(model_content=self._content, num_threads=self.num_threads)
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError, TypeError, SystemError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
@@ -252,6 +258,7 @@ class TfliteModel:
         with self._lock:
             self._closed = True
             self._interpreters.clear()
+            self._content = b""
 
     def delegates(self) -> int:
         """How many parts of the graph a delegate (XNNPACK, as a rule) took over; 0: plain kernels run everything."""
@@ -283,6 +290,17 @@ def tflite_schema() -> Any:
             "To mend it: pip install ai-edge-litert. On a 32-bit ARM machine, which it is not made for: do this on a "
             "64-bit machine and copy the two files that it writes, NAME.tflite and NAME.json, to this one."
         ) from error
+
+
+def plain_interpreter(content: bytes) -> Any:
+    """LiteRT's interpreter of a ``.tflite`` file's content, which no delegate takes a part of: its tensors are the file's own.
+
+    Raises:
+        ValueError, RuntimeError: as LiteRT says what is wrong with the file.
+    """
+    module = importlib.import_module("ai_edge_litert.interpreter")
+    plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return module.Interpreter(model_content=content, experimental_op_resolver_type=plain)
 
 
 def _inspect(name: str) -> RuntimeInfo:

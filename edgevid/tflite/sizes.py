@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..errors import ModelError, OptionError
 from ..support.checks import check_int
+from .interpreter import plain_interpreter
 
 # Strides and paddings of an image network are made for sizes that can be halved five times.
 MULTIPLE = 32
@@ -25,12 +24,8 @@ def shapes_at(content: bytes, size: int, origin: str) -> dict[int, list[int]]:
     """
     if check_int("size", size, MULTIPLE) % MULTIPLE or size > _MOST:
         raise OptionError(f"size={size} was given; expected a multiple of {MULTIPLE}, at most {_MOST}.")
-    # Only LiteRT, whose description of the format reads the file, gets here.
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        interpreter: Any = Interpreter(model_content=content, experimental_op_resolver_type=plain)
+        interpreter = plain_interpreter(content)
         index = interpreter.get_input_details()[0]["index"]
         interpreter.resize_tensor_input(index, [1, size, size, 3])
         interpreter.allocate_tensors()

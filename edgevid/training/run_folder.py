@@ -31,7 +31,7 @@ from ..datasets.clips import CSV_NAME, Clip
 from ..datasets.reading import RUN_CONFIG_NAME
 from ..errors import EdgevidError
 from ..support import locks
-from ..support.files import whole, write_whole
+from ..support.files import read_text, whole, write_whole
 from .fit import Epoch, State
 
 CONFIG_NAME, CLIPS_NAME, CURVES_NAME, RESULT_NAME = RUN_CONFIG_NAME, CSV_NAME, "curves.csv", "result.json"
@@ -248,7 +248,7 @@ def _json_text(value: Any) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, error) from error
     return value if isinstance(value, dict) else {}

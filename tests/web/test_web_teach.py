@@ -89,7 +89,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
     assert page.run("return document.querySelector('.teach .spoken').textContent") == "Doing nothing: 1 clip."
     # An action of one's own, by its name
     taught.camera.show(MOTIONS["wave"])
-    page.one(".teach input").send_keys("wave\n")
+    page.type(".teach input", "wave\n")
     page.shows(".actions > li:nth-child(2)", "wave 1 clip Record Clips")
     assert page.one(".teach input").get_attribute("value") == ""
     page.click(".actions li:nth-child(2) button")
@@ -114,7 +114,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
     assert open_bundle(taught.folder / "mine").card["training"]["clips"] == 3
     # One more action, by name, while it is streamed: the page's labels follow
     page.look(*DESK)
-    page.one(".teach input").send_keys("clap\n")
+    page.type(".teach input", "clap\n")
     page.shows(".actions > li:nth-child(3)", "clap 1 clip")
     page.shows(".teach .hint", "1 clip changed since.")
     page.click(".learn button")
@@ -123,7 +123,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
 
 def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     page.open(taught.url)
-    page.one(".teach input").send_keys("a/b\n")
+    page.type(".teach input", "a/b\n")
     page.shows(".teach .error", "The label 'a/b' was given; expected a name that a folder can have")
     page.one(".teach input").clear()
     page.click(".teach .learn button")  # it does nothing: there is nothing to learn

@@ -60,6 +60,11 @@ class Page:
         self.shows(selector, "")
         self.one(selector).click()
 
+    def type(self, selector: str, *keys: str) -> None:
+        """Type into what is there, or comes."""
+        self.shows(selector, "")
+        self.one(selector).send_keys(*keys)
+
     def text(self, selector: str) -> str:
         """The text on the screen, spaces of all kinds as one."""
         return " ".join(self.one(selector).text.split())

@@ -105,7 +105,7 @@ export class Card {
         if (since?.repetitions) detail += ` · ${count(since.repetitions)}×`;
       } else {
         [kind, action] = ["unsure", "None of these"];
-        const why = prediction.none > score ? `none of these ${percent(prediction.none)}` : `needs ${percent(prediction.threshold)}`;
+        const why = prediction.none > 0 ? `none of these ${percent(prediction.none)}` : `needs ${percent(prediction.threshold)}`;
         detail = `Best guess ${label} ${percent(score)}, ${why}`;
       }
       if (source.window_filled != null && source.window_filled < 1) detail += ` · window ${percent(source.window_filled)} filled`;
