@@ -4,11 +4,16 @@
 #
 #   bash tests/arm/run.sh [aarch64|armv7l]...      (default: both)
 #
-# Needs an x86-64 Debian or Ubuntu whose APT lists Debian 12's packages (only for qemu where another release is run), Python
-# 3.11, git, unshare, and the right to make namespaces. Nothing is installed on this machine; downloads, about 600 MB, are kept in
-# ${XDG_CACHE_HOME:-~/.cache}/edgevid/arm. Packages are those of this machine's APT and pip, with their signatures and hashes.
+# Needs an x86-64 Debian 12 with Python 3.11, git and the right to make mount namespaces. Installs nothing on this machine: what
+# it fetches (about 300 MB, unpacked 1.1 GB) is kept in ${XDG_CACHE_HOME:-~/.cache}/edgevid/arm. Packages come from where this
+# machine's APT and pip take theirs, and APT checks them as its own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+[ $# -gt 0 ] || set -- aarch64 armv7l
+for machine in "$@"; do
+    case $machine in aarch64 | armv7l) ;; *) echo "usage: bash tests/arm/run.sh [aarch64|armv7l]..." >&2 && exit 2 ;; esac
+done
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/edgevid/arm
 mkdir -p "$cache"
@@ -17,6 +22,10 @@ trap 'rm -rf "$work"' EXIT
 python=$(command -v python3.11) || { echo "Python 3.11 is needed: both runtimes have wheels for it." >&2; exit 1; }
 
 section() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+
+quietly() { # a command: what it says is shown where it fails
+    "$@" > "$work/log" 2>&1 || { cat "$work/log" && return 1; }
+}
 
 unpack() { # packages, folder: made whole or not at all
     rm -rf "$2.part" && mkdir -p "$2.part"
@@ -44,9 +53,9 @@ fetch_qemu() { # name of the program; sets qemu
     qemu=$(command -v "$1") && return
     if [ ! -d "$cache/qemu" ]; then
         section "qemu-user-static"
-        mkdir -p "$cache/qemu-package"
-        (cd "$cache/qemu-package" && { apt-get -qq download qemu-user-static || { apt-get -qq update && apt-get -qq download qemu-user-static; }; })
-        unpack "$cache/qemu-package" "$cache/qemu"
+        mkdir "$work/qemu"
+        (cd "$work/qemu" && quietly apt-get -qq -o APT::Sandbox::User=root download qemu-user-static)
+        unpack "$work/qemu" "$cache/qemu"
     fi
     qemu=$cache/qemu/usr/bin/$1
 }
@@ -55,8 +64,8 @@ fetch_root() { # Debian's name of the architecture, packages...
     root=$cache/$1
     [ ! -d "$root" ] || return 0
     section "Debian packages for $1"
-    foreign_apt "$1" update || echo "Some package lists could not be fetched; going on with the others."
-    foreign_apt "$1" install --download-only --yes "${@:2}" > "$work/apt.log" || { cat "$work/apt.log"; return 1; }
+    quietly foreign_apt "$1" update || echo "Some package lists could not be fetched; going on with the others."
+    quietly foreign_apt "$1" install --download-only --yes "${@:2}"
     unpack "$cache/apt-$1/archives" "$root"
     rm -f "$cache/apt-$1"/archives/*.deb
 }
@@ -76,9 +85,7 @@ check() { # machine, runtime
     section "$1, $2: install"
     environment=$work/$1-$2
     "$qemu" -L "$root" "$root/usr/bin/python3.11" -m venv --without-pip --system-site-packages "$environment"
-    emulated "$pip/pip" install --quiet --no-compile --only-binary=:all: "$wheel$extra" 2> "$work/pip.log" || {
-        cat "$work/pip.log" && exit 1
-    }
+    quietly emulated "$pip/pip" install --quiet --no-compile --only-binary=:all: "$wheel$extra"
     section "$1, $2: run"
     seconds=$SECONDS
     EDGEVID_RUNTIME=$2 emulated tests/arm/check.py "$work/inputs" "$environment.json" 2> "$environment.log" || {
@@ -94,7 +101,7 @@ reference() { # runtime
     [ "$1" = litert ] || extra="[tflite-runtime]"
     section "x86-64, $1"
     "$python" -m venv "$work/x86-$1"
-    "$work/x86-$1/bin/pip" install --quiet "$wheel$extra" 2> "$work/pip.log" || { cat "$work/pip.log" && exit 1; }
+    quietly "$work/x86-$1/bin/pip" install --quiet "$wheel$extra"
     [ -d "$work/inputs" ] || "$work/x86-$1/bin/python" tests/arm/inputs.py "$work/inputs"
     EDGEVID_RUNTIME=$1 "$work/x86-$1/bin/python" tests/arm/check.py "$work/inputs" "$work/x86-$1.json" 2> "$work/x86.log" || {
         tail -n 20 "$work/x86.log" && exit 1
@@ -131,23 +138,17 @@ armv7l() {
     check armv7l tflite-runtime
 }
 
-for machine in "${@:-aarch64 armv7l}"; do
-    for one in $machine; do
-        case $one in aarch64 | armv7l) ;; *) echo "usage: bash tests/arm/run.sh [aarch64|armv7l]..." >&2; exit 2 ;; esac
-    done
-done
-
 section "the wheel"
 mkdir "$work/source" "$work/wheel"
-git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- --ignore-failed-read | tar --extract --directory="$work/source"
-"$python" -m pip wheel --quiet --no-deps --wheel-dir "$work/wheel" "$work/source"
+git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- | tar --extract --directory="$work/source"
+quietly "$python" -m pip wheel --quiet --no-deps --wheel-dir "$work/wheel" "$work/source"
 wheel=$(echo "$work"/wheel/edgevid-*.whl)
-"$python" -m pip download --quiet --no-deps --dest "$work/pip" pip
+quietly "$python" -m pip download --quiet --no-deps --dest "$work/pip" pip
 pip=$(echo "$work"/pip/pip-*.whl)
 
 # nothing of the user's decides
 export PYTHONDONTWRITEBYTECODE=1 EDGEVID_MODELS=$work/no-models
-for machine in ${@:-aarch64 armv7l}; do "$machine"; done
+for machine in "$@"; do "$machine"; done
 
 section "summary"
 cat "$work/summary"
