@@ -146,12 +146,12 @@ class Lstm:
 
 
 def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    return 1 / (1 + np.exp(-x))
+    return np.float32(1) / (np.float32(1) + np.exp(-x))
 
 
 def softmax(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    powers = np.exp(x - x.max())
-    return powers / powers.sum()
+    powers: NDArray[np.float32] = np.exp(x - x.max())
+    return powers / np.float32(powers.sum())
 
 
 def pose(frames: Path, each_frame: bool) -> None:

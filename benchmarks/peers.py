@@ -266,9 +266,8 @@ def work(name: str, folder: Path, args: argparse.Namespace) -> None:
         serve(keras_gru, 8, needs, own)
     elif name == "gru-stepwise":
         path = folder / "classifier.tflite"
-        rolling = open_network(path, **options).rolling()
-        step = lambda: rolling.push(Embedding((cnn.embed_picture(newest_of_sample(following))[np.newaxis],)))  # noqa: E731
-        serve(step, WINDOW + 5, needs, own + path.stat().st_size)
+        push, own = open_network(path, **options).rolling().push, own + path.stat().st_size
+        serve(lambda: push(Embedding((cnn.embed_picture(newest_of_sample(following))[np.newaxis],))), 30, needs, own)
     elif name == "single-frame":
         head = np.random.default_rng(0).standard_normal((cnn.dim, ACTIONS)).astype(np.float32)
         serve(lambda: softmax(cnn.embed_picture(newest_of_sample(following)) @ head), 8, needs, own)
