@@ -8,8 +8,8 @@ before. Each row is a process that does only that; the processes take turns, a f
 invoke() of the default extractor. Time, and the processor time of all threads, are stated as ratios to that one's medians.
 
 Nothing is trained here, so accuracy is not compared: single frames, Keras's GRU and the LSTM on landmarks have random weights.
-MediaPipe (`pip install mediapipe==0.10.21`) needs NumPy 1, so an environment of its own, whose Python is given. Without a person
-in the pictures its Pose looks for one each time, which takes longer than to follow one: give a clip.
+MediaPipe (`pip install mediapipe==0.10.21`) needs NumPy 1, so an environment of its own, whose Python is given. Where there is no
+person in the pictures its Pose stops after it has looked for one, so give a clip: the result says in how many it found one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -104,8 +105,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         work(args.work[0], Path(args.work[1]), args)
         return 0
     names = args.rows.split(",")
-    unknown = [name for name in names if name not in ROWS]
-    if unknown:
+    if unknown := [name for name in names if name not in ROWS]:
         raise OptionError(f"--rows has {', '.join(unknown)}; rows are: {', '.join(ROWS)}.")
     with tempfile.TemporaryDirectory() as folder:
         rows, shape = _measure(names, Path(folder), args)
@@ -160,8 +160,8 @@ def _clip(path: Path) -> list[np.ndarray]:
 
 
 def _reason_to_skip(name: str, args: argparse.Namespace) -> Optional[str]:
-    if name in OF_MEDIAPIPE and not args.mediapipe_python:
-        return "no --mediapipe-python was given"
+    if name in OF_MEDIAPIPE and not shutil.which(args.mediapipe_python or ""):
+        return "no --mediapipe-python was given, or none that can be run"
     if name == "image-classifier" and not args.image_classifier:
         return "no --image-classifier was given; MediaPipe's wheel holds none"
     return "no --movinet was given" if name == "movinet" and not args.movinet else None
