@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.motions import motion
 from support.videos import moving_frames
 
 import edgevid
@@ -135,7 +136,7 @@ class TestDefaultBundle:
         monkeypatch.setattr(
             motion_recognizer.classifier, "predict", lambda window: answers.append(predict(window)) or answers[-1]
         )
-        answer = motion_recognizer.classify(np.repeat(moving_frames(38, 64, 48), 5, axis=0))  # 38 samples
+        answer = motion_recognizer.classify(([*motion("wave"), *motion("jump")] * 4)[:190])  # 38 samples
         assert len(answers) == 3
         np.testing.assert_allclose([*answer.probabilities, answer.none], np.mean(answers, axis=0), atol=1e-6)
         assert np.ptp(answers, axis=0).max() > 1e-4, "the windows are not told apart: the test shows nothing"
