@@ -14,16 +14,14 @@ from __future__ import annotations
 import argparse
 import csv
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from measure import environment, save
+from measure import environment, run, save
 
 import edgevid
 from edgevid.bundles import DEFAULT_BUNDLE
-from edgevid.errors import EdgevidError
 from edgevid.events import Ended, EventDetector, fresh_smoothing
 
 COUNTS = Path(__file__).parent / "counts.csv"
@@ -108,7 +106,4 @@ def errors(differences: Sequence[float]) -> Optional[dict[str, float]]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

@@ -9,15 +9,13 @@ edgevid adds to the network, so the figure is a ratio.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
-from measure import environment, latency_fields, save, time_in_turn
+from measure import environment, latency_fields, run, save, time_in_turn
 
 from edgevid.bundles import find_extractor
 from edgevid.embedders.opening import open_cnn
-from edgevid.errors import EdgevidError
 
 
 def main() -> int:
@@ -47,7 +45,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

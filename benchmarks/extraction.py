@@ -29,7 +29,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from measure import environment, save
+from measure import environment, run, save
 from PIL import Image
 
 from edgevid.bundles import EmbedderEntry, find_extractor
@@ -185,7 +185,4 @@ class staged(ExitStack):  # noqa: N801 - reads as a statement
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

@@ -15,14 +15,13 @@ import contextlib
 import csv
 import io
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import environment, save
+from measure import environment, run, save
 from numpy.typing import NDArray
 
 from edgevid.cli import main as edgevid
@@ -136,7 +135,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from film_scores import Score, Segment, merged
-from measure import environment, save
+from measure import environment, run, save
 
 import edgevid
 from edgevid.bundles import open_bundle
@@ -37,7 +37,6 @@ from edgevid.cli import stream as stream_command
 from edgevid.datasets.clips import Clip
 from edgevid.datasets.reading import open_dataset
 from edgevid.embedders.opening import KINDS, entries_for
-from edgevid.errors import EdgevidError
 from edgevid.events import EventDefaults, EventDetector, EventOptions, fresh_smoothing
 from edgevid.extraction import default_cache
 from edgevid.following import follow
@@ -252,7 +251,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
-from measure import environment, over_groups, save
+from measure import environment, over_groups, run, save
 from numpy.typing import NDArray
 
 from edgevid.bundles import DEFAULT_EXTRACTOR
@@ -27,7 +26,6 @@ from edgevid.classifiers import Statistics
 from edgevid.datasets.clips import CSV_NAME, check_classes
 from edgevid.datasets.reading import open_dataset
 from edgevid.embedders.opening import entries_for
-from edgevid.errors import EdgevidError
 from edgevid.extraction import EmbeddedClips, EmbeddingConfig, default_cache, embed_clips
 from edgevid.support.shares import Share
 from edgevid.teaching.examples import Example, Examples, mean_by, windows_of
@@ -195,7 +193,4 @@ def share(one: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

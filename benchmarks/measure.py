@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NoReturn, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
 import edgevid
 from edgevid.benchmarking.figures import latency_fields, peak_bytes
+from edgevid.errors import EdgevidError
 from edgevid.tflite.interpreter import select_runtime
 
-__all__ = ["environment", "latency_fields", "over_groups", "peak_bytes", "save", "time_in_turn"]
+__all__ = ["environment", "latency_fields", "over_groups", "peak_bytes", "run", "save", "time_in_turn"]
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run a benchmark; what goes wrong is said in its own words, without a traceback."""
+    try:
+        sys.exit(main())
+    except EdgevidError as error:
+        sys.exit(str(error))
 
 
 def time_in_turn(calls: Mapping[str, Callable[[], Any]], runs: int, warmup: int = 10) -> dict[str, list[float]]:

@@ -21,19 +21,17 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
-from measure import environment, latency_fields, over_groups, peak_bytes, save, time_in_turn
+from measure import environment, latency_fields, over_groups, peak_bytes, run, save, time_in_turn
 from rolling import moving_scene, sampler
 
 from edgevid.bundles import find_extractor, open_bundle
-from edgevid.cli.options import prepare_keras
+from edgevid.cli.teach import gru_trainer
 from edgevid.datasets.clips import Clip
 from edgevid.datasets.reading import open_dataset
 from edgevid.embedders.opening import open_cnn
-from edgevid.errors import EdgevidError
 from edgevid.extraction import default_cache
 from edgevid.recognizer import load
 from edgevid.teaching import TeachOptions, teach_clips
-from edgevid.teaching.lesson import NetworkTrainer
 
 
 class Step(NamedTuple):
@@ -86,16 +84,6 @@ def learn(step: Step, clips: Sequence[Clip], options: TeachOptions, folder: Path
     result = {"held_out": taught.held_out.accuracy.as_dict(), "over_groups": interval, "groups": len(groups)}
     tried = open_bundle(folder).card["training"].get("weights_tried")
     return {**result, "weights_tried": tried} if tried else result
-
-
-def gru_trainer() -> NetworkTrainer:
-    """As `edgevid teach --gru` trains it."""
-    prepare_keras()
-    from edgevid.training.networks import load_keras
-    from edgevid.training.streamed import StreamedOptions, train_streamed
-
-    load_keras()
-    return lambda lesson: train_streamed(lesson, StreamedOptions(), lambda text: print(text, file=sys.stderr))
 
 
 def finished(name: str) -> dict[str, Any]:
@@ -218,7 +206,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

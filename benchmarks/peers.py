@@ -29,9 +29,9 @@ from typing import Any, NamedTuple, Optional
 
 import cv2
 import numpy as np
-from measure import environment, latency_fields, save
+from measure import environment, latency_fields, run, save
 from peer_worker import ACTIONS, WINDOW, endless, movinet_step, newest_of_sample, serve, softmax, to_and_fro
-from rolling import _random_classifiers, moving_scene, sampler
+from rolling import moving_scene, random_classifiers, sampler
 
 import edgevid
 from edgevid.benchmarking.figures import rounded
@@ -123,7 +123,7 @@ def _measure(names: Sequence[str], folder: Path, args: argparse.Namespace) -> tu
     skipped = {name: reason for name in names if (reason := _reason_to_skip(name, args))}
     if {"keras-gru", "gru-stepwise"} & {*names} - {*skipped}:
         try:
-            _random_classifiers("gru", 1280, "float32", folder)
+            random_classifiers("gru", 1280, "float32", folder)
         except (EdgevidError, ImportError) as error:
             skipped.update({name: f"TensorFlow makes its network: {error}" for name in ("keras-gru", "gru-stepwise")})
     workers: dict[str, Worker] = {}
@@ -293,7 +293,4 @@ def table(rows: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

@@ -27,7 +27,7 @@ from typing import Any, Optional
 
 import cv2
 import numpy as np
-from measure import environment, latency_fields, peak_bytes, save, time_in_turn
+from measure import environment, latency_fields, peak_bytes, run, save, time_in_turn
 
 import edgevid
 from edgevid.bundles import DEFAULT_BUNDLE, find_extractor, open_bundle
@@ -35,7 +35,6 @@ from edgevid.classifiers import Classifier, RollingWindow, open_network
 from edgevid.classifiers.opening import open_classifier
 from edgevid.embedders import Embedding, Window
 from edgevid.embedders.opening import open_cnn
-from edgevid.errors import EdgevidError
 from edgevid.stream import Stream, StreamOptions
 from edgevid.tflite.interpreter import TfliteModel
 
@@ -67,7 +66,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         keras_path = None
         if args.units:
-            args.classifier, keras_path = _random_classifiers(args.architecture, args.units, args.dtype, Path(folder))
+            args.classifier, keras_path = random_classifiers(args.architecture, args.units, args.dtype, Path(folder))
         names = [str(args.classifier)] if args.classifier else args.bundles or [DEFAULT_BUNDLE]
         for name in names:
             with _recognizer(name, args) as recognizer, _recognizer(name, args) as reference:
@@ -210,7 +209,7 @@ def _followed(call: Callable[[], Any], count: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _random_classifiers(architecture: str, units: int, dtype: str, folder: Path) -> tuple[Path, Path]:
+def random_classifiers(architecture: str, units: int, dtype: str, folder: Path) -> tuple[Path, Path]:
     """A classifier of the thesis's form for the default extractor, of random weights; and Keras's own graph of it, float32."""
     from edgevid.training.export import to_tflite
     from edgevid.training.networks import NetworkOptions, load_keras, make_network
@@ -273,7 +272,4 @@ def _peak_growth(form: str, rows: str, args: argparse.Namespace) -> Optional[flo
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

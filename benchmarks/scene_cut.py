@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from measure import environment, save
+from measure import environment, run, save
 
 import edgevid
 from edgevid.bundles import DEFAULT_BUNDLE
@@ -30,7 +30,6 @@ from edgevid.datasets.clips import Clip
 from edgevid.datasets.reading import open_dataset
 from edgevid.embedders import Embedder
 from edgevid.embedders.scene_cut import SceneCutDetector
-from edgevid.errors import EdgevidError
 from edgevid.sampling import SampleSpec, StreamSampler
 from edgevid.sources import VideoFile
 
@@ -176,7 +175,4 @@ def print_figures(name: str, result: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import sys
 import threading
 import time
 from collections import Counter
@@ -22,11 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import environment, save
+from measure import environment, run, save
 
 import edgevid
 from edgevid.bundles import DEFAULT_BUNDLE
-from edgevid.errors import EdgevidError
 from edgevid.events import Event, EventOptions
 from edgevid.frames import Frame
 
@@ -148,7 +146,4 @@ def _held() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EdgevidError as error:
-        sys.exit(str(error))
+    run(main)

@@ -215,13 +215,22 @@ def _gru(args: argparse.Namespace) -> Optional[NetworkTrainer]:
                 f"--{next(iter(given))} was given without --gru; give both: the statistics take no epochs."
             )
         return None
+    return gru_trainer(**given)
+
+
+def gru_trainer(**options: int) -> NetworkTrainer:
+    """Trains a GRU as ``--gru`` does, and says on stderr how it goes. ``options``: of the training's ``StreamedOptions``.
+
+    Raises:
+        ExtraNotInstalledError: Keras is absent. OptionError: an option is out of range.
+    """
     prepare_keras()
     from ..training.networks import load_keras
     from ..training.streamed import StreamedOptions, train_streamed
 
     load_keras()
-    options = StreamedOptions(**given)
-    return lambda lesson: train_streamed(lesson, options, lambda text: print(text, file=sys.stderr, flush=True))
+    chosen = StreamedOptions(**options)
+    return lambda lesson: train_streamed(lesson, chosen, lambda text: print(text, file=sys.stderr, flush=True))
 
 
 def _print(taught: Taught) -> None:
