@@ -47,7 +47,7 @@ class Recognizer:
         classifier: takes windows of them.
         labels: the classes, in the order of the classifier's probabilities.
         window_seconds: what a window of a stream spans.
-        threshold: the score from which on a prediction counts as accepted, 0 to 1.
+        threshold: how sure it must be that it is one of the classes for a prediction to count as accepted, 0 to 1.
         bundle: where they come from; None: they are the caller's own.
         runtime: name of the TFLite runtime in use; "" of parts of the caller's own.
 
@@ -117,7 +117,7 @@ class Recognizer:
 
     @property
     def threshold(self) -> float:
-        """The score from which on a prediction counts as accepted, 0 to 1."""
+        """How sure it must be that it is one of the classes for a prediction to count as accepted, 0 to 1."""
         return self._answering.threshold
 
     @threshold.setter
@@ -325,8 +325,9 @@ def load(
         bundle: the name of a shipped bundle, a bundle's folder, or an opened :class:`~edgevid.Bundle`.
         num_threads: threads of each interpreter; default: the CPUs available, at most 4.
         runtime: ``"litert"`` or ``"tflite-runtime"``; default: the variable ``EDGEVID_RUNTIME``, else the best present.
-        threshold: the score from which on a prediction counts as accepted, 0 to 1; default: the bundle's, which 95 % of its
-            validation clips reach (0, so that all are accepted, where its card has none).
+        threshold: how sure it must be that it is one of the classes for a prediction to count as accepted
+            (:attr:`edgevid.Prediction.known`), 0 to 1; default: the bundle's, which 95 % of its validation clips reach
+            (0, so that all are accepted, where its card has none).
         embedders: your own, for bundles that were trained with them.
         classifier: your own, in place of the bundle's.
 

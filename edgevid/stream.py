@@ -31,7 +31,8 @@ class StreamOptions:
         window_seconds: what the window spans; None: what the bundle was trained for.
         hop: samples between two predictions, 1 or more; 1 = a prediction at each.
         min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction; None: the bundle's.
-        threshold: the score from which on a prediction counts as accepted, 0 to 1; None: the recogniser's.
+        threshold: how sure it must be that it is one of the classes for a prediction to count as accepted, 0 to 1; None: the
+            recogniser's.
         reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut; None: the bundle's.
         rolling: classify windows side by side, one step a sample, where the classifier is recurrent; False runs it over the whole
             window for each prediction, with the same results.

@@ -117,7 +117,7 @@ def _check(args: argparse.Namespace) -> None:
         raise OptionError("Give a camera or film as SOURCE, or a film with --from: one of them.")
     if args.intervals is not None and (args.begin is not None or args.end is not None):
         raise OptionError("--intervals names beginnings and ends itself; leave --begin and --end out.")
-    page_token(args.token, args.serve is not None)
+    args.token = page_token(args.token, args.serve is not None)
     if args.source is None:
         args.source = args.film
 
@@ -261,7 +261,7 @@ def _page(args: argparse.Namespace, source: Source) -> Iterator[Optional[Preview
     from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
 
     host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-    with WebServer((), host=host, port=port, token=page_token(args.token, True), title="edgevid record") as server:
+    with WebServer((), host=host, port=port, token=args.token, title="edgevid record") as server:
         print_error("record", f"watch at {server.url}")
         yield Preview(server, source)
 

@@ -165,7 +165,7 @@ def _check(args: argparse.Namespace) -> None:
         args.serve = ""
     if not args.sources:
         raise OptionError("No SOURCE was given; name a camera (0), a video file or a URL.")
-    page_token(args.token, args.serve is not None)
+    args.token = page_token(args.token, args.serve is not None)
     if args.mqtt is None and (args.mqtt_name or args.mqtt_ca):
         raise OptionError("--mqtt-name and --mqtt-ca are for a broker; give --mqtt URL too.")
     if args.smoothing is not None:
@@ -244,7 +244,7 @@ def _outputs(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list[
             from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
 
             host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-            server = WebServer(recognizer.labels, host=host, port=port, token=page_token(args.token, True))
+            server = WebServer(recognizer.labels, host=host, port=port, token=args.token)
             outputs.append(server)
             server.start()
             print_error("stream", f"watch at {server.url}")

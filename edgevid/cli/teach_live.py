@@ -92,7 +92,7 @@ def check_live(args: argparse.Namespace) -> bool:
         given, other = _given(args, _OTHERS), "is for clips that are there already; leave it or --live out."
         if args.output is None:
             raise OptionError("-o was not given; name a folder for the bundle: -o my_actions.")
-        page_token(args.token, args.serve is not None)
+        args.token = page_token(args.token, args.serve is not None)
     if given is not None:
         raise OptionError(f"{'DATA' if given == 'data' else '--' + given.replace('_', '-')} {other}")
     return args.live is not None
@@ -192,7 +192,7 @@ def _server(args: argparse.Namespace) -> Optional[WebServer]:
     from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
 
     host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-    return WebServer((), host=host, port=port, token=page_token(args.token, True), title="edgevid teach")
+    return WebServer((), host=host, port=port, token=args.token, title="edgevid teach")
 
 
 def _record_all(session: TeachingSession, folder: ClipFolder, plan: _Plan, seconds: float) -> None:

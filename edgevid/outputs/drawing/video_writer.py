@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import EdgevidError
 from ...frames import Frame
+from ...support.checks import is_text
 
 
 class VideoWriter:
@@ -30,12 +31,10 @@ class VideoWriter:
         self.frames = 0
         self._cv2: Any = cv2
         self._size = (width, height)
-        try:
-            str(path).encode()  # OpenCV 5 crashes on a name that is not text
-        except UnicodeEncodeError as error:
+        if not is_text(str(path)):
             raise EdgevidError(
                 f"The name of the video {str(path)!a} is not valid text, which OpenCV needs; give another one."
-            ) from error
+            )
         fourcc = self._cv2.VideoWriter_fourcc(*"mp4v")
         self._writer: Any = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, fourcc, fps, self._size)
         if not self._writer.isOpened():
