@@ -31,9 +31,20 @@ from edgevid.embedders.opening import entries_for
 from edgevid.errors import EdgevidError
 from edgevid.extraction import EmbeddingConfig, default_cache, embed_clips
 from edgevid.teaching import TeachOptions
-from edgevid.teaching.examples import Example, Examples, mean_by, windows_of
+from edgevid.teaching.examples import NONE, Example, Examples, mean_by, windows_of
 from edgevid.teaching.learning import learn
 from edgevid.teaching.teaching import statistics_for
+
+
+def embedded(clips: Sequence[Clip], options: TeachOptions, kinds: Sequence[str] = ()) -> tuple[list[Clip], Examples]:
+    """The clips that can be read, and what is learned from them; those of ``kinds`` show none of the actions."""
+    config = EmbeddingConfig.of(
+        entries_for(options.embedders, options.extractor), interval_seconds=1 / options.samples_per_second
+    )
+    made = embed_clips(config, clips, options.cache)
+    examples = [Example(NONE if clip.label in kinds else clip.label, clip.group) for clip in made.clips]
+    cut = [windows_of(stream.steps, options.num_samples) for stream in made.windows]
+    return list(made.clips), Examples.of(examples, cut, statistics_for(config))
 
 
 def drawn(clips: Sequence[Clip], groups: int, random: np.random.Generator) -> NDArray[np.bool_]:
@@ -87,18 +98,11 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     args = parser.parse_args()
-    options = TeachOptions(tuple(args.embedders.split(",")), args.extractor, window_seconds=args.window_seconds)
-    config = EmbeddingConfig.of(
-        entries_for(options.embedders, options.extractor), interval_seconds=1 / options.samples_per_second
+    options = TeachOptions(
+        tuple(args.embedders.split(",")), args.extractor, window_seconds=args.window_seconds, cache=args.cache
     )
     wanted = ("train", "test") if args.test else ("train",)
-    embedded = embed_clips(config, [clip for clip in open_dataset(args.data).clips if clip.split in wanted], args.cache)
-    clips = embedded.clips
-    examples = Examples.of(
-        [Example(clip.label, clip.group) for clip in clips],
-        [windows_of(stream.steps, options.num_samples) for stream in embedded.windows],
-        statistics_for(config),
-    )
+    clips, examples = embedded([clip for clip in open_dataset(args.data).clips if clip.split in wanted], options)
     random = np.random.default_rng(0)
     found: dict[str, list[float]] = {"statistics": [], "gru": []}
     for number in range(args.draws):
