@@ -26,12 +26,14 @@ class Made(NamedTuple):
         between: for each embedder, what came since the last sample of the bundle, or since a cut.
         cut: whether an embedder saw a cut since the last sample of the bundle: they belong to another scene.
         frame: as the embedders look at it.
+        own: whether it is no longer the caller's memory.
     """
 
     embeddings: tuple[Embedding, ...]
     between: list[tuple[Array, ...]]
     cut: bool
     frame: Frame
+    own: bool
 
 
 class StreamEmbedder:
@@ -74,7 +76,7 @@ class StreamEmbedder:
         Raises:
             FrameError: not a frame. TimestampError: not finite, or before the last one. ModelError: an embedder failed.
         """
-        check_frame(frame)
+        given = check_frame(frame)
         timestamp = self._sampler.check(timestamp)
         if self._enough is not None and self._sampler.wants(timestamp):
             frame = reduced(frame, self._enough)
@@ -88,18 +90,18 @@ class StreamEmbedder:
         cut = cut or self._cut
         ticks = self._sampler.ticks_due(timestamp)
         if not ticks:
-            return Made((), between, cut, frame)
+            return Made((), between, cut, frame, frame is not given)
         columns = [self._by_sample(k, rows, ticks) for k, rows in enumerate(between)]
         told = [embedder.still for embedder in self._embedders if embedder.still is not None]
         still = bool(told) and all(told)
         embeddings = (Embedding(tuple(column[i] for column in columns), timestamp, still) for i in range(ticks))
-        return Made(tuple(embeddings), [() for _ in between], cut, frame)
+        return Made(tuple(embeddings), [() for _ in between], cut, frame, frame is not given)
 
     def take(self, made: Made, timestamp: float) -> None:
         """Take the frame of which ``made`` was made."""
         self._between = made.between
         self._cut = made.cut and not made.embeddings
-        self._sampler.advance(made.frame, self._sampler.check(timestamp))
+        self._sampler.advance(made.frame, self._sampler.check(timestamp), own=made.own)
 
     def reset(self) -> None:
         """A new scene begins: forget everything."""
