@@ -96,6 +96,8 @@ class Stream:
     Attributes:
         scenes: how many were begun: 1, and one more after each :meth:`reset` and each cut that was noticed.
         samples: how many samples were taken.
+        repeated: how many of them had no frame of their own, so that a later one stood for them: the camera is too slow, or the
+            machine. The window spans its time all the same.
     """
 
     def __init__(
@@ -112,14 +114,19 @@ class Stream:
         # Embedders that follow motion look for cuts themselves.
         by_embeddings = options.reset_on_cut and all(embedder.cut is None for embedder in embedders)
         self._cuts = _Cuts(embedders) if by_embeddings else None
-        self._repetitions = EmbedderCounter(embedders, 1.0 / self._embedder.spec.interval_seconds)
+        self._repetitions = EmbedderCounter(embedders, self.samples_per_second)
         self.scenes = 1
-        self.samples = 0
+        self.samples = self.repeated = 0
 
     @property
     def window_seconds(self) -> float:
         """What the window spans."""
         return self._embedder.spec.window_seconds
+
+    @property
+    def samples_per_second(self) -> float:
+        """That the window is made of."""
+        return 1.0 / self._embedder.spec.interval_seconds
 
     @property
     def window_filled(self) -> float:
@@ -180,6 +187,7 @@ class Stream:
             self._cuts, self._repetitions = cuts, repetitions
             prediction = self._prediction(probabilities, float(timestamp))
             self.samples += len(made.embeddings)
+            self.repeated += len(made.embeddings) - 1
         self._embedder.take(made, timestamp)
         return prediction
 
