@@ -88,7 +88,7 @@ class RegionTracker:
         cv2 = _cv2()
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:
             before = shifted(before, shift)
-        difference = cv2.subtract(cv2.threshold(cv2.absdiff(before, now), _MOST, 0, cv2.THRESH_TRUNC)[1], _NOISE)
+        difference = _difference(before, now)
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:  # what came into the picture at its edges has not moved
             x, y = (min(math.ceil(abs(part)) + 1, 40) for part in shift)
             difference[:y], difference[HEIGHT - y :], difference[:, :x], difference[:, WIDTH - x :] = 0, 0, 0, 0
@@ -96,13 +96,28 @@ class RegionTracker:
         self._last = timestamp
         self._energy *= np.float32(kept)
         cv2.accumulate(difference, self._energy)
-        if cv2.sumElems(difference)[0] / difference.size >= _STILL:
+        if _is_much(difference):
             self._moved, self.still = timestamp, False
             self.region = _box(self._energy, aspect)
         elif timestamp - self._moved > _HOLD_SECONDS:
             self._energy[:] = 0
             self.region, self.still = WHOLE, True
         return self.region
+
+
+def is_motion(before: Grey, now: Grey) -> bool:
+    """Whether something moved from one small grey picture to another."""
+    return _is_much(_difference(before, now))
+
+
+def _difference(before: Grey, now: Grey) -> Grey:
+    """By how much pixels changed beyond noise."""
+    cv2 = _cv2()
+    return np.asarray(cv2.subtract(cv2.threshold(cv2.absdiff(before, now), _MOST, 0, cv2.THRESH_TRUNC)[1], _NOISE))
+
+
+def _is_much(difference: Grey) -> bool:
+    return bool(_cv2().sumElems(difference)[0] / difference.size >= _STILL)
 
 
 def shifted(picture: Grey, shift: tuple[float, float]) -> Grey:
