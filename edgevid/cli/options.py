@@ -16,7 +16,7 @@ from ..errors import OptionError
 from ..events import EventOptions
 from ..recognizer import Recognizer, load
 from ..support.files import read_text
-from .native_log import without_chatter
+from ..support.native_log import without_chatter
 
 DATA_HELP = (
     "folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "

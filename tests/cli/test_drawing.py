@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -14,7 +15,7 @@ from support.videos import moving_frames
 from edgevid import VideoFile
 from edgevid.events import ActiveAction, EventDefaults, EventOptions
 from edgevid.frames import Region
-from edgevid.outputs.drawing.annotate import Annotated, annotate, describe
+from edgevid.outputs.drawing.annotate import Annotated, Film, annotate, describe
 from edgevid.outputs.drawing.overlay import Overlay
 from edgevid.outputs.drawing.style import NO_ACTION, Canvas, Palette, fitted, mixed, text_width, ticks, wrapped
 from edgevid.outputs.drawing.summary import Judged, moments, segments, summarise, verdicts
@@ -96,7 +97,8 @@ def test_a_verdict_says_for_how_long_nothing_was_recognised():
 
 
 def annotated(history: list[Judged]) -> Annotated:
-    return Annotated(moments(history, 6.0), 6.0, "mine", LABELS, EventOptions(enter=0.7, min_seconds=1.5))
+    files = Path("a.webm"), Path("a.png")
+    return Annotated(*files, moments(history, 6.0), 6.0, "mine", LABELS, EventOptions(enter=0.7, min_seconds=1.5))
 
 
 def test_the_description_says_what_is_known_and_for_how_long_nothing_was_recognised():
@@ -201,7 +203,7 @@ def test_actions_begin_as_the_bundle_says_and_end_at_a_cut(
 
     monkeypatch.setattr(Overlay, "draw", note)
     with VideoFile(path) as video:
-        annotate(recognizer, video, path.with_name("a.mp4"), path.with_name("a.png"))
+        annotate(recognizer, Film.of(video), path.parent, "a")
     assert list(dict.fromkeys((a.label, round(a.since, 3)) for a in drawn if a)) == [("jump", at) for at in begins]
     assert drawn[9] is not None
     assert drawn[10] is None
