@@ -46,7 +46,10 @@ def main() -> int:
     for rows in ROWS:
         ratios = (times[f"{dtype} {rows}"]["median_ms"] / base for dtype in DTYPES)
         print(f"| {rows} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
-    save({"benchmark": "windows in flight", "environment": environment(), "units": args.units, "latency": times}, args.json)
+    save(
+        {"benchmark": "windows in flight", "environment": environment(), "units": args.units, "latency": times},
+        args.json,
+    )
     return 0
 
 

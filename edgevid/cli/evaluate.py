@@ -19,8 +19,8 @@ from ..evaluation.significance import Bootstrap
 from ..evaluation.streaming import streaming_rows
 from ..recognizer import Recognizer, load
 from ..support.extras import load_jinja2, load_matplotlib
+from ..support.native_log import without_chatter
 from .interrupts import interruptible
-from .native_log import without_chatter
 from .options import add_bootstrap_options, add_ucf101_options, positive_int, repeatable_command
 from .output import Progress, print_error, print_json_line, table, terminal_width
 

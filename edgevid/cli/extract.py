@@ -17,9 +17,9 @@ from ..errors import EdgevidError
 from ..extraction import EmbeddingConfig, dask_executor, default_cache, extract, local_executor
 from ..extraction.config import embedders_of_this_thread
 from ..support.hardware import usable_cpus
+from ..support.native_log import without_chatter
 from .embedder_options import add_embedder_options
 from .interrupts import interruptible
-from .native_log import without_chatter
 from .options import add_ucf101_options, positive_int
 from .output import Progress, duration, print_error
 

@@ -39,8 +39,8 @@ class Summary:
         if state.too_slow and state.source not in self._told_slow:
             self._told_slow.add(state.source)
             print_note(f"{state.name}: {_slow(state)}")
-        if isinstance(message, Sampled) and message.prediction is not None:
-            self._labels[state.source][message.prediction.verdict] += 1
+        if isinstance(message, Sampled) and message.answer is not None:
+            self._labels[state.source][message.answer.verdict] += 1
 
     def close(self) -> None:
         pass

@@ -23,6 +23,7 @@ from ..runner import RunOptions
 from ..runner.messages import Sampled
 from ..runner.running import wait_interruptibly
 from ..sources import Source, SourceStatus, open_source
+from ..support.native_log import without_chatter
 from ..teaching import TeachOptions
 from ..teaching.examples import NONE
 from ..teaching.panel import TeachPanel
@@ -30,7 +31,6 @@ from ..teaching.session import TeachingSession
 from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
 from .keys import read_line, told_keys
-from .native_log import without_chatter
 from .options import TOKEN_HELP, page_token, positive_int, positive_seconds, seconds
 from .output import is_terminal, print_error, print_note
 from .record import Countdown
