@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +16,12 @@ from .embedders.repetitions import EmbedderCounter
 from .embedders.scene_cut import SceneCutDetector
 from .embedders.stream import StreamEmbedder
 from .errors import OptionError
-from .frames import Frame
+from .frames import RGB, Frame, check_colour, to_rgb
+from .pace import ArrivalClock, PauseWatch
 from .prediction import Prediction
 from .sampling import SampleSpec
 from .support.checks import check_int, check_number
+from .support.text import brief
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Stream:
         answering: asked with each sample what answers now, in the same window; other labels than at first are passed over.
         spec: the samples.
         options: default: ``StreamOptions()``.
+        colour: the order of the channels of frames that are pushed, "rgb" or "bgr".
 
     Attributes:
         scenes: how many were begun: 1, and one more after each :meth:`reset` and each cut that was noticed.
@@ -104,7 +106,9 @@ class Stream:
         answering: Callable[[], Answering],
         spec: SampleSpec,
         options: Optional[StreamOptions] = None,
+        colour: str = RGB,
     ) -> None:
+        self._colour = check_colour(colour)
         self._options = options = StreamOptions() if options is None else options
         self._ask, self._answering = answering, answering()
         self._embedder = StreamEmbedder(embedders, spec, cuts=bool(options.reset_on_cut))
@@ -113,8 +117,15 @@ class Stream:
         by_embeddings = options.reset_on_cut and all(embedder.cut is None for embedder in embedders)
         self._cuts = _Cuts(embedders) if by_embeddings else None
         self._repetitions = EmbedderCounter(embedders, 1.0 / self._embedder.spec.interval_seconds)
+        self._arrivals, self._pauses = ArrivalClock(), PauseWatch(spec.window_seconds)
         self.scenes = 1
         self.samples = 0
+
+    def __repr__(self) -> str:
+        window = f"window of {self.window_seconds:g} s {self.window_filled:.0%} filled"
+        return brief(
+            self, f"{len(self._answering.labels)} labels", window, f"{self.samples} samples", f"scene {self.scenes}"
+        )
 
     @property
     def window_seconds(self) -> float:
@@ -150,7 +161,7 @@ class Stream:
         """Take a frame and, when it completes a sample, embed that and classify the window.
 
         Args:
-            frame: uint8 ``[H, W, 3]``, RGB.
+            frame: uint8 ``[H, W, 3]``, RGB; or BGR, of a stream that was opened with ``colour="bgr"``.
             timestamp: seconds on any clock that does not run backwards; default ``time.monotonic()``.
 
         Returns:
@@ -160,7 +171,9 @@ class Stream:
         Raises:
             FrameError: not a frame; TimestampError: not finite, or before the last one. The stream is unchanged.
         """
-        timestamp = time.monotonic() if timestamp is None else timestamp
+        timestamp = self._arrivals.now() if timestamp is None else timestamp
+        if self._colour != RGB and self.wants(timestamp):
+            frame = to_rgb(frame, self._colour)
         made = self._embedder.make(frame, timestamp)
         prediction = None
         if made.embeddings:
@@ -181,6 +194,7 @@ class Stream:
             prediction = self._prediction(probabilities, float(timestamp))
             self.samples += len(made.embeddings)
         self._embedder.take(made, timestamp)
+        self._pauses.take(float(timestamp))
         return prediction
 
     def reset(self) -> None:
@@ -190,6 +204,7 @@ class Stream:
             self._cuts.reset()
         self._rolling.reset()
         self._repetitions.reset()
+        self._pauses.reset()
         self.scenes += 1
 
     def _new_rolling(self, answering: Answering) -> Rolling:

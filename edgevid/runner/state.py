@@ -11,6 +11,7 @@ from ..events import ActiveAction, Began, Counted, Ended, Event
 from ..prediction import Prediction
 from ..sources.base import SourceStats, SourceStatus
 from ..support.credentials import without_credentials
+from ..support.text import brief
 from .messages import Message, Sampled, SourceEvent
 
 GONE = ("lost", "ended", "failed")
@@ -19,7 +20,7 @@ _SHORTEST_RATE_SECONDS = 0.1
 _MAX_ARRIVALS = 256
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SourceState:
     """A source at one moment. Frozen: each message makes a new one, so any thread may read it.
 
@@ -64,6 +65,10 @@ class SourceState:
     received_at: float = 0.0
     predicted_at: float = 0.0
     _rates: tuple[Optional[float], Optional[float]] = (None, None)
+
+    def __repr__(self) -> str:
+        seen = "" if self.prediction is None else self.prediction.answer()
+        return brief(self, repr(self.name), self.state, f"{self.frames} frames", seen)
 
     @property
     def action(self) -> Optional[ActiveAction]:

@@ -15,6 +15,7 @@ from ..errors import EdgevidError, SourceError
 from ..frames import Frame
 from ..support.checks import is_text
 from .base import SourceStats
+from .capture import frame_count, frame_rate, grabbed_at
 from .container import is_picture, missing_bytes
 from .limits import check_size
 from .sequence import SequenceSource
@@ -24,7 +25,6 @@ from .turns import opencv_turns
 # means that.
 _TEXT_CODEC = b"ansi"
 _TEXT_ART_SUFFIXES = {".adf", ".bin", ".cdg", ".idf", ".xb"}
-_DEFAULT_FPS = 25.0
 # Frames in a row that cannot be decoded: of a container that declares too many, the end must not look like damage for ever.
 _MAX_FAILED_GRABS = 1000
 _CLOSE_SECONDS = 2.0
@@ -80,15 +80,12 @@ class VideoFile(SequenceSource):
                             f"{self.path} holds no frame that can be decoded; convert it again with ffmpeg."
                         )
                     return None
-            timestamp = capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000.0
+            timestamp = grabbed_at(capture, self._timestamp, self.fps)
         if failed:
             self._note_damage(failed)
         self._index += 1
-        # Some containers give no times, or times that stand still: then go on at the nominal rate.
-        if not math.isfinite(timestamp) or timestamp <= self._timestamp:
-            timestamp = self._timestamp + 1.0 / self.fps
-        self._timestamp = max(timestamp, 0.0)
-        return self._timestamp
+        self._timestamp = timestamp
+        return timestamp
 
     def retrieve(self) -> Frame:
         """The frame last grabbed, uint8 ``[H, W, 3]`` RGB."""
@@ -137,9 +134,7 @@ class VideoFile(SequenceSource):
             raise
         self._free()
         self._capture = capture
-        fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.fps = float(fps) if math.isfinite(fps) and 0 < fps <= 1000 else _DEFAULT_FPS
-        self.declared_frames = int(count) if math.isfinite(count) and 0 < count < 2**40 else 0
+        self.fps, self.declared_frames = frame_rate(capture), frame_count(capture)
         self._index = -1  # of the frame last grabbed
         self._failed = 0  # frames before it that cannot be decoded
         self._timestamp = -1.0 / self.fps
