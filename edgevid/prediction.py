@@ -10,12 +10,15 @@ from typing import Any, Callable, NamedTuple, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OptionError
+from .errors import ModelError, OptionError
 from .frames import Region
 from .support.text import brief, shorten
 
 # What people read where a prediction is not accepted
 NONE_OF_THESE = "none of these"
+
+# As near to 1 as probabilities add up that were rounded, or mixed
+_SUM_TOLERANCE = 0.01
 
 # In the notebook's own colours, light or dark
 _ROW = (
@@ -65,7 +68,15 @@ class Prediction:
 
     @classmethod
     def of_outputs(cls, labels: tuple[str, ...], outputs: NDArray[np.float32], **fields: Any) -> Prediction:
-        """Of a classifier's outputs, float32 ``[len(labels)]``, or one more where the last is :attr:`none`."""
+        """Of a classifier's outputs, float32 ``[len(labels)]``, or one more where the last is :attr:`none`.
+
+        Raises:
+            ModelError: they are no probabilities.
+        """
+        if not (outputs.min() >= 0 and abs(float(outputs.sum()) - 1) <= _SUM_TOLERANCE):
+            raise ModelError(
+                f"The classifier gives {np.array2string(outputs, threshold=8)}, no probabilities of sum 1: end it in a softmax."
+            )
         none = float(outputs[len(labels)]) if len(outputs) > len(labels) else 0.0
         return cls(labels, outputs[: len(labels)].copy(), none=none, **fields)
 

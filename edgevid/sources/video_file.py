@@ -37,8 +37,9 @@ _logger = logging.getLogger("edgevid")
 class VideoFile(SequenceSource):
     """A video file, never skipped. Timestamps are the file's own, from 0. Each iteration begins at the file's start.
 
-    A phone's note on how it was held is honoured: frames are upright, and mirrored where it says so. Frames of a damaged part that
-    cannot be decoded are left out, counted in :meth:`stats` and logged once; a part at the file's end cannot be told from the end.
+    A phone's note on how it was held is honoured: frames are upright, and mirrored where it says so. Frames of a damaged part
+    that cannot be decoded are left out, counted in :meth:`stats` and logged once; a part at the file's end cannot be told from
+    the end.
 
     Attributes:
         path: the file.
