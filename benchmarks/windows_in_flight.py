@@ -2,8 +2,8 @@
 
     python benchmarks/windows_in_flight.py            # 1280 units, as in the thesis; needs the extra 'train'
 
-XNNPACK multiplies so many rows at a time, so 25 windows may cost what 28 do. 13 are in flight with a hop of 2. All take turns with
-the bare invoke() of the default extractor, so that each finds the caches as in a stream.
+XNNPACK multiplies so many rows at a time, so 25 windows may cost what 28 do. 13 are in flight with a hop of 2. All take turns
+with the bare invoke() of the default extractor, so that each finds the caches as in a stream.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from .embedders import Embedder as Embedder
 from .embedders import Window as Window
 from .errors import BundleError as BundleError
 from .errors import EdgevidError as EdgevidError
+from .errors import EdgevidWarning as EdgevidWarning
 from .errors import ExtraNotInstalledError as ExtraNotInstalledError
 from .errors import FrameError as FrameError
 from .errors import ModelError as ModelError

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional
+import base64
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OptionError
+from .errors import ModelError, OptionError
 from .frames import Region
+from .support.text import brief, shorten
 
 # What people read where no action of the bundle's is
 NOTHING = "nothing recognised"
+
+# As near to 1 as probabilities add up that were rounded, or mixed
+_SUM_TOLERANCE = 0.01
+
+# In the notebook's own colours, light or dark
+_ROW = (
+    '<tr><td style="text-align:left">{label}</td><td style="width:12em;text-align:left"><div style="background:currentColor;'
+    'opacity:0.5;height:0.8em;width:{percent:.1f}%"></div></td><td>{percent:.0f} %</td></tr>'
+)
+_IMAGE = '<img alt="a picture of the clip" style="float:left;margin-right:1em" src="data:image/jpeg;base64,{}">'
 
 
 class ClassScore(NamedTuple):
@@ -22,9 +35,9 @@ class ClassScore(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
-    """Class probabilities of one clip, or of one window of a stream.
+    """Class probabilities of one clip, or of one window of a stream. Two are equal where all that they say is.
 
     Attributes:
         labels: the classes.
@@ -40,6 +53,7 @@ class Prediction:
         region: the part of the newest frame that the embedders looked at, of a stream; None: the whole frame.
         cycles: how often the motion was repeated since the stream's scene began, in halves or quarters; an estimate, which may
             fall a little when more is seen. :class:`~edgevid.EventDetector` makes counts of it. None of a clip.
+        picture: reads a small picture of the clip, a JPEG, for notebooks; None where there is none. No part of what it says.
     """
 
     labels: tuple[str, ...]
@@ -52,15 +66,44 @@ class Prediction:
     region: Optional[Region] = None
     cycles: Optional[float] = None
     enter: float = 0.0
+    picture: Optional[Callable[[], Optional[bytes]]] = field(default=None, compare=False)
 
     @classmethod
     def of_outputs(cls, labels: tuple[str, ...], outputs: NDArray[np.float32], **fields: Any) -> Prediction:
-        """Of a classifier's outputs, float32 ``[len(labels)]``, or one more where the last is :attr:`none`."""
+        """Of a classifier's outputs, float32 ``[len(labels)]``, or one more where the last is :attr:`none`.
+
+        Raises:
+            ModelError: they are no probabilities.
+        """
+        if not (outputs.min() >= 0 and abs(float(outputs.sum()) - 1) <= _SUM_TOLERANCE):
+            raise ModelError(
+                f"The classifier gives {np.array2string(outputs, threshold=8)}, no probabilities of sum 1: end it in a softmax."
+            )
         none = float(outputs[len(labels)]) if len(outputs) > len(labels) else 0.0
         return cls(labels, outputs[: len(labels)].copy(), none=none, **fields)
 
     def __post_init__(self) -> None:
         self.probabilities.flags.writeable = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()  # a pickled array comes back writeable
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Prediction):
+            return NotImplemented
+        mine, others = ({**vars(one), "probabilities": None, "picture": None} for one in (self, other))
+        return mine == others and np.array_equal(self.probabilities, other.probabilities)
+
+    def __hash__(self) -> int:
+        return hash((self.labels, self.score, self.none, self.timestamp))
+
+    def __repr__(self) -> str:
+        of = f"of {len(self.labels)} labels"
+        none = f"none {self.none:.2f}" if self.none > 0 else ""
+        time = "" if self.timestamp is None else f"at {self.timestamp:.2f} s"
+        accepted = "accepted" if self.accepted else "not accepted"
+        return brief(self, f"{shorten(repr(self.label), 60)} {self.score:.2f} {of}", accepted, none, time)
 
     @property
     def label(self) -> str:
@@ -133,6 +176,16 @@ class Prediction:
             "window_filled": round(self.window_filled, 4),
             "region": None if self.region is None else self.region.as_list(),
         }
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a bar for each of the five most probable classes, and a picture of the clip where it is a file."""
+        rows = [_ROW.format(label=escape(label), percent=100 * score) for label, score in self.top(5)]
+        if self.none > 0:
+            rows.append(_ROW.format(label="<i>none of these</i>", percent=100 * self.none))
+        time = "" if self.timestamp is None else f" at {self.timestamp:.2f} s"
+        jpeg = None if self.picture is None else self.picture()
+        image = "" if jpeg is None else _IMAGE.format(base64.b64encode(jpeg).decode())
+        return f"<div>{image}<div><b>{escape(self.answer())}</b>{time}</div><table>{''.join(rows)}</table></div>"
 
     def __str__(self) -> str:
         time = "" if self.timestamp is None else f"{self.timestamp:8.2f} s  "

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
 
@@ -20,10 +20,14 @@ from .embedders.opening import open_embedders
 from .embedders.stream import cut_windows, embed_as_stream
 from .errors import BundleError, OptionError
 from .events import EventDefaults, Smoothing, fresh_smoothing
-from .following import StreamSource, follow, open_stream_source
+from .following import StreamSource, follow_async, predictions
+from .frames import RGB, check_colour
 from .prediction import Prediction, check_threshold
 from .sampling import Clip
+from .sampling.colour import clip_in_rgb
+from .sampling.picture import picture_of
 from .stream import Answering, Stream, StreamOptions
+from .support.text import brief
 from .tflite.interpreter import select_runtime
 
 if TYPE_CHECKING:
@@ -100,6 +104,12 @@ class Recognizer:
                 f"give [{samples}, {dim}]. Train it again with these embedders."
             )
 
+    def __repr__(self) -> str:
+        window = f"{self.num_samples} samples in {self.window_seconds:g} s"
+        return brief(
+            self, repr(self.name), f"{len(self.labels)} labels", window, f"threshold {self.threshold:.2f}", self.runtime
+        )
+
     @property
     def name(self) -> str:
         """The bundle's; "recogniser" of parts of the caller's own."""
@@ -134,17 +144,18 @@ class Recognizer:
         """What a window of a stream spans, unless :meth:`open_stream` is told otherwise."""
         return self.spec.window_seconds
 
-    def classify(self, clip: Clip) -> Prediction:
+    def classify(self, clip: Clip, *, colour: str = RGB) -> Prediction:
         """Classify a finished clip: by samples uniformly distributed over it, or window by window, as the bundle was trained.
 
         Args:
             clip: path of a video file, or its frames: uint8 ``[N, H, W, 3]`` RGB or a sequence of frames. Of fewer frames than
                 :attr:`num_samples` some are sampled several times.
+            colour: the order of the channels of frames: "rgb", or "bgr" as OpenCV gives them.
 
         Raises:
             SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
         """
-        answering = self._answering
+        answering, clip = self._answering, clip_in_rgb(clip, colour)
         if self.bundle is None or self.bundle.clips == UNIFORM:
             windows = [embed_clip(self.embedders, clip, self.spec)]
         else:
@@ -152,19 +163,24 @@ class Recognizer:
             windows = cut_windows(steps, self.num_samples, max(1, self.num_samples // 5))
         each = [answering.outputs(answering.classifier.predict(window), window.steps[-1]) for window in windows]
         outputs = np.stack(each).mean(axis=0, dtype=np.float32)
+        first, last = windows[0].steps[0].timestamp, windows[-1].steps[-1].timestamp
         return Prediction.of_outputs(
             answering.labels,
             outputs,
             threshold=answering.threshold,
             enter=self.events.options.enter,
-            timestamp=windows[-1].steps[-1].timestamp,
-            start_timestamp=windows[0].steps[0].timestamp,
+            timestamp=last,
+            start_timestamp=first,
+            picture=picture_of(clip, first, last),
         )
 
-    def open_stream(self, options: Optional[StreamOptions] = None) -> Stream:
+    def open_stream(self, options: Optional[StreamOptions] = None, *, colour: str = RGB) -> Stream:
         """A stream for a loop that owns its frames: call its ``push(frame, timestamp)``.
 
         It answers with what :meth:`refit` learned from the next sample on, as long as the labels stay the same.
+
+        Args:
+            colour: the order of the channels of the frames that are pushed: "rgb", or "bgr" as OpenCV gives them.
         """
         options = StreamOptions() if options is None else options
         spec = (
@@ -176,7 +192,7 @@ class Recognizer:
             early = self.bundle.min_filled if options.min_filled is None else options.min_filled
             cuts = self.bundle.reset_on_cut if options.reset_on_cut is None else options.reset_on_cut
             options = replace(options, min_filled=early, reset_on_cut=cuts)
-        return Stream(self.embedders, lambda: self._answering, spec, options)
+        return Stream(self.embedders, lambda: self._answering, spec, options, colour)
 
     def stream(
         self,
@@ -184,6 +200,7 @@ class Recognizer:
         options: Optional[StreamOptions] = None,
         *,
         smoothing: Optional[Union[str, Smoothing]] = None,
+        colour: str = RGB,
     ) -> Iterator[Prediction]:
         """Rolling predictions over a camera, a file, a URL or an iterable of frames.
 
@@ -195,11 +212,33 @@ class Recognizer:
                 asked for; one that this method opens, it closes. Frames without timestamps count as taken when they
                 come: give recorded ones as (timestamp, frame).
             smoothing: see :func:`edgevid.events.open_smoothing`; default: none.
+            colour: the order of the channels of an iterable's frames: "rgb", or "bgr" as OpenCV gives them.
 
         Raises:
             SourceError: it does not open, or stops.
         """
-        return _predictions(self.open_stream(options), source, fresh_smoothing(smoothing))
+        return predictions(self.open_stream(options), source, fresh_smoothing(smoothing), check_colour(colour))
+
+    def astream(
+        self,
+        frames: AsyncIterable[Any],
+        options: Optional[StreamOptions] = None,
+        *,
+        smoothing: Optional[Union[str, Smoothing]] = None,
+        colour: str = RGB,
+    ) -> AsyncIterator[Prediction]:
+        """As :meth:`stream`, over frames that an asyncio program waits for. The networks run in a thread, not in the event loop.
+
+        >>> async for prediction in recognizer.astream(frames()):  # doctest: +SKIP
+        ...     print(prediction)
+
+        For any other source use ``async for prediction in runner``; see :meth:`start`.
+
+        Args:
+            frames: an async iterable of frames, or of (timestamp, frame) pairs. The next is asked for when the one before has
+                been used: one that never waits, such as a camera's, should give its newest frame.
+        """
+        return follow_async(self.open_stream(options), frames, fresh_smoothing(smoothing), check_colour(colour))
 
     def start(self, source: StreamSource, *, name: Optional[str] = None, **options: Unpack[RunOptions]) -> Runner:
         """Rolling predictions in a thread of their own; returns at once. See :class:`edgevid.Runner`.
@@ -226,7 +265,9 @@ class Recognizer:
 
         return RunnerGroup(self, sources, options)
 
-    def add_example(self, label: str, clip: Union[Clip, Window], *, group: Optional[str] = None) -> str:
+    def add_example(
+        self, label: str, clip: Union[Clip, Window], *, group: Optional[str] = None, colour: str = RGB
+    ) -> str:
         """Show it an action, to be learned with the next :meth:`refit`. Any thread may call this while streams run.
 
         >>> stream = recognizer.open_stream()                       # doctest: +SKIP
@@ -241,6 +282,7 @@ class Recognizer:
                 :meth:`classify` takes it (frames: 25 a second), which is embedded first.
             group: examples with the same one resemble each other (a person, a place), and are held out together when it is
                 measured. Default: all that this recogniser is shown are one group.
+            colour: as of :meth:`classify`.
 
         Returns:
             A name for :meth:`remove_example`.
@@ -249,7 +291,8 @@ class Recognizer:
             BundleError: the recogniser's bundle does not keep what it was taught (``edgevid teach --keep-embeddings``).
             OptionError: a window without samples, or of other embedders. SourceError, FrameError: the clip cannot be read.
         """
-        return self._taught().add(label, clip, group)
+        shown = clip if isinstance(clip, Window) else clip_in_rgb(clip, colour)
+        return self._taught().add(label, shown, group)
 
     def remove_example(self, name: str) -> None:
         """Forget an example, one that :meth:`add_example` named, with the next :meth:`refit`.
@@ -369,15 +412,3 @@ def load(
 
         cv2.setNumThreads(num_threads)
     return recognizer
-
-
-def _predictions(stream: Stream, source: StreamSource, smoothing: Optional[Smoothing]) -> Iterator[Prediction]:
-    # Opened on the first step, not before: a generator that nobody starts has no way to close it.
-    opened = open_stream_source(source)
-    try:
-        for followed in follow(stream, opened, smoothing=smoothing):
-            if followed is not None and followed.prediction is not None:
-                yield followed.prediction
-    finally:
-        if opened is not source:
-            opened.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +16,12 @@ from .embedders.repetitions import EmbedderCounter
 from .embedders.scene_cut import SceneCutDetector
 from .embedders.stream import StreamEmbedder
 from .errors import OptionError
-from .frames import Frame
+from .frames import RGB, Frame, check_colour, to_rgb
+from .pace import ArrivalClock, PauseWatch
 from .prediction import Prediction
 from .sampling import SampleSpec
 from .support.checks import check_int, check_number
+from .support.text import brief
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class Stream:
         answering: asked with each sample what answers now, in the same window; other labels than at first are passed over.
         spec: the samples.
         options: default: ``StreamOptions()``.
+        colour: the order of the channels of frames that are pushed, "rgb" or "bgr".
 
     Attributes:
         scenes: how many were begun: 1, and one more after each :meth:`reset` and each cut that was noticed.
@@ -112,7 +114,9 @@ class Stream:
         answering: Callable[[], Answering],
         spec: SampleSpec,
         options: Optional[StreamOptions] = None,
+        colour: str = RGB,
     ) -> None:
+        self._colour = check_colour(colour)
         self._options = options = StreamOptions() if options is None else options
         self._ask, self._answering = answering, answering()
         self._embedder = StreamEmbedder(embedders, spec, cuts=bool(options.reset_on_cut), skip_still=options.skip_still)
@@ -121,6 +125,7 @@ class Stream:
         by_embeddings = options.reset_on_cut and all(embedder.cut is None for embedder in embedders)
         self._cuts = _Cuts(embedders) if by_embeddings else None
         self._repetitions = EmbedderCounter(embedders, self.samples_per_second)
+        self._arrivals, self._pauses = ArrivalClock(), PauseWatch(spec.window_seconds)
         self.scenes = 1
         self.samples = self.repeated = 0
 
@@ -128,6 +133,12 @@ class Stream:
     def skipped(self) -> int:
         """How many embeddings were used again, see :attr:`StreamOptions.skip_still`."""
         return self._embedder.skipped
+
+    def __repr__(self) -> str:
+        window = f"window of {self.window_seconds:g} s {self.window_filled:.0%} filled"
+        return brief(
+            self, f"{len(self._answering.labels)} labels", window, f"{self.samples} samples", f"scene {self.scenes}"
+        )
 
     @property
     def window_seconds(self) -> float:
@@ -168,7 +179,7 @@ class Stream:
         """Take a frame and, when it completes a sample, embed that and classify the window.
 
         Args:
-            frame: uint8 ``[H, W, 3]``, RGB.
+            frame: uint8 ``[H, W, 3]``, RGB; or BGR, of a stream that was opened with ``colour="bgr"``.
             timestamp: seconds on any clock that does not run backwards; default ``time.monotonic()``.
 
         Returns:
@@ -178,7 +189,9 @@ class Stream:
         Raises:
             FrameError: not a frame; TimestampError: not finite, or before the last one. The stream is unchanged.
         """
-        timestamp = time.monotonic() if timestamp is None else timestamp
+        timestamp = self._arrivals.now() if timestamp is None else timestamp
+        if self._colour != RGB and self.wants(timestamp):
+            frame = to_rgb(frame, self._colour)
         made = self._embedder.make(frame, timestamp)
         prediction = None
         if made.embeddings:
@@ -200,6 +213,7 @@ class Stream:
             self.samples += len(made.embeddings)
             self.repeated += len(made.embeddings) - 1
         self._embedder.take(made, timestamp)
+        self._pauses.take(float(timestamp))
         return prediction
 
     def reset(self) -> None:
@@ -209,6 +223,7 @@ class Stream:
             self._cuts.reset()
         self._rolling.reset()
         self._repetitions.reset()
+        self._pauses.reset()
         self.scenes += 1
 
     def _new_rolling(self, answering: Answering) -> Rolling:

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "edgevid"
 
 # From the top: what stands in one line is one layer, whose parts may use one another.
 LAYERS = [
-    ("errors", "frames", "prediction", "calibration", "support"),
+    ("errors", "frames", "pace", "prediction", "calibration", "support"),
     ("tflite",),
     ("bundles",),
     ("sources",),

@@ -268,7 +268,7 @@ class TestSources:
         with pytest.raises(OptionError, match=r"camera 0 never ends; follow it with recognizer\.stream"):
             find_events(counting(), own)
         assert not own.closed
-        monkeypatch.setattr("edgevid.offline.open_source", lambda video: opened)
+        monkeypatch.setattr("edgevid.offline.open_source", lambda video, colour: opened)
         with pytest.raises(OptionError, match="never ends"):
             find_events(counting(), 0)
         assert opened.closed

@@ -56,7 +56,7 @@ def test_commands_are_understood(guide: Path):
         cli._parser(words[0]).parse_args(words)  # exits where an option is unknown
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """The camera of a snippet has no frame any more."""
 
 
@@ -78,7 +78,7 @@ def snippets(
     def next_frame() -> tuple[np.ndarray, float]:
         number = next(moments, None)
         if number is None:
-            raise Ended
+            raise EndedError
         return np.full((240, 320, 3), number, np.uint8), number / 10
 
     def run(guide: Path, given: dict[str, Any]) -> None:
@@ -87,8 +87,8 @@ def snippets(
             code = block.replace("frame, now = ...", "frame, now = next_frame()")
             code = code.replace("...  # somebody waves", "wave(stream)  #")
             try:
-                exec(compile(code, str(guide), "exec"), names)  # noqa: S102
-            except Ended:
+                exec(compile(code, str(guide), "exec"), names)
+            except EndedError:
                 assert "while True" in block
 
     return run

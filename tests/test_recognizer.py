@@ -12,10 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.motions import motion
+from support.stand_ins import MeanOfTwo, StandInRecognizer, picture, video
 from support.videos import moving_frames
 
 import edgevid
-from edgevid import EventDetector, EventOptions, FrameError, OptionError, Prediction, StreamOptions, VideoFile
+from edgevid import (
+    EventDetector,
+    EventOptions,
+    FrameError,
+    ModelError,
+    OptionError,
+    Prediction,
+    StreamOptions,
+    VideoFile,
+)
+from edgevid.embedders import Window
 from edgevid.sampling import Sample, uniform_indices
 
 TOLERANCE = 1e-4
@@ -329,3 +340,26 @@ class TestPrediction:
 def test_path_may_be_a_string_or_a_path(recognizer: edgevid.Recognizer, make_video):
     path: Path = make_video("clip.mp4", moving_frames(2))
     np.testing.assert_array_equal(recognizer.classify(path).probabilities, recognizer.classify(str(path)).probabilities)
+
+
+class TestNoProbabilities:
+    """A classifier whose outputs are no probabilities is refused with the first prediction."""
+
+    @pytest.mark.parametrize("outputs", [(2.5, -1.0), (0.9, 0.9), (1.4, -0.4), (float("nan"), 0.5), (0.0, 0.0)])
+    def test_a_classifier_without_softmax_is_told(self, stand_in: StandInRecognizer, outputs: tuple[float, float]):
+        class Logits(MeanOfTwo):
+            def predict(self, window: Window) -> np.ndarray:
+                return np.array(outputs, np.float32)
+
+        own = edgevid.Recognizer([stand_in.brightness], Logits(), stand_in.labels, window_seconds=0.2)
+        for call in (lambda: own.classify([picture(1)] * 3), lambda: list(own.stream(video([1, 1, 1])))):
+            with pytest.raises(ModelError, match=r"no probabilities of sum 1: end it in a softmax"):
+                call()
+
+    def test_roundings_are_no_error(self, stand_in: StandInRecognizer):
+        class Rounded(MeanOfTwo):
+            def predict(self, window: Window) -> np.ndarray:
+                return np.array([0.334, 0.662], np.float32)
+
+        own = edgevid.Recognizer([stand_in.brightness], Rounded(), stand_in.labels, window_seconds=0.2)
+        assert own.classify([picture(1)] * 3).label == "jump"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Optional, TextIO
 
 from ..prediction import NOTHING
+from ..support.text import shorten as shorten
 
 # A bar redrawn more often than this costs time and shows nothing new.
 _REDRAW_SECONDS = 0.1
@@ -41,19 +42,6 @@ def is_terminal(stream: Optional[TextIO]) -> bool:
 def terminal_width() -> int:
     """Columns of the terminal; 80 where that is unknown."""
     return max(40, shutil.get_terminal_size((80, 24)).columns)
-
-
-def shorten(text: str, width: int, *, keep: str = "start") -> str:
-    """``text`` in at most ``width`` columns; what was cut is marked by dots.
-
-    >>> shorten("a_long_name", 6), shorten("a_long_name", 6, keep="end")
-    ('a_l...', '...ame')
-    """
-    if len(text) <= width:
-        return text
-    if width <= 3:
-        return text[:width]
-    return text[: width - 3] + "..." if keep == "start" else "..." + text[len(text) - width + 3 :]
 
 
 def answer_width(labels: Sequence[str]) -> int:

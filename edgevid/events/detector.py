@@ -10,6 +10,7 @@ import numpy as np
 
 from ..prediction import Prediction
 from ..support.checks import check_number
+from ..support.text import brief
 from .cycles import CycleHistory
 from .order import PredictionOrder
 
@@ -171,6 +172,9 @@ class EventDetector:
     def __init__(self, options: Optional[EventOptions] = None) -> None:
         self.options = EventOptions() if options is None else options
         self.reset()
+
+    def __repr__(self) -> str:
+        return brief(self, repr(self.options), "nothing goes on" if self.active is None else repr(self.active.label))
 
     def reset(self) -> None:
         """Forget everything, the clock too, for another stream. What goes on gets no :class:`Ended`: see :meth:`finish`."""

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Protocol, Union
 
 from ..events import ActiveAction, Answer, Event
-from ..frames import Frame
+from ..frames import Frame, size_of
 from ..prediction import Prediction
 from ..sources.base import SourceStats, SourceStatus
+from ..support.text import brief
 
 if TYPE_CHECKING:
     from .state import SourceState
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sampled:
     """One sampled frame of a source and the prediction that it gave.
 
@@ -45,6 +46,10 @@ class Sampled:
     def answer(self) -> Optional[Answer]:
         """What people read of it; None without a prediction."""
         return None if self.prediction is None else Answer.of(self.prediction, self.action)
+
+    def __repr__(self) -> str:
+        seen = "no prediction" if self.prediction is None else self.prediction.answer()
+        return brief(self, repr(self.source), f"{self.timestamp:.2f} s", size_of(self.frame), seen)
 
 
 @dataclass(frozen=True)

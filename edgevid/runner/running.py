@@ -47,10 +47,7 @@ class Running:
         Raises:
             The error that stopped it: what a function of the caller's raised, else that of the (first) source that failed.
         """
-        if self._is_own_thread():
-            raise EdgevidError(
-                "A callback called wait() of what called it, which waits for the callback in turn; use stop()."
-            )
+        self.check_other_thread()
         if not wait_interruptibly(self._over, timeout):
             return False
         self._raise_error(again=True)
@@ -79,6 +76,13 @@ class Running:
         """Wait for the end of all, at most ``seconds``; whether it came. Raises nothing."""
         deadline = time.monotonic() + seconds
         return all([wait_interruptibly(runner._over, deadline - time.monotonic()) for runner in self._members()])
+
+    def check_other_thread(self) -> None:
+        """Raises: EdgevidError: the caller is a callback or an output, which would wait for itself."""
+        if self._is_own_thread():
+            raise EdgevidError(
+                "A callback called wait() of what called it, or looped over it, which waits for the callback in turn; use stop()."
+            )
 
     def _is_own_thread(self) -> bool:
         """Whether the caller is a callback or an output."""
@@ -109,6 +113,16 @@ class Running:
         else:  # which goes first
             self.stop_soon()
             self.join(STOP_SECONDS)
+
+    async def __aenter__(self: Self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
 
 
 def wait_interruptibly(event: threading.Event, timeout: Optional[float] = None) -> bool:

@@ -11,6 +11,7 @@ from ..events import ActiveAction, Answer, Began, Counted, Ended, Event
 from ..prediction import Prediction
 from ..sources.base import SourceStats, SourceStatus
 from ..support.credentials import without_credentials
+from ..support.text import brief
 from .messages import Message, Sampled, SourceEvent
 
 GONE = ("lost", "ended", "failed")
@@ -21,7 +22,7 @@ _MAX_ARRIVALS = 256
 _JUDGED_SECONDS, _ENOUGH = 4.0, 0.9
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SourceState:
     """A source at one moment. Frozen: each message makes a new one, so any thread may read it.
 
@@ -71,6 +72,10 @@ class SourceState:
     needed_per_second: Optional[float] = None
     too_slow: Optional[str] = None
     _rates: tuple[Optional[float], Optional[float]] = (None, None)
+
+    def __repr__(self) -> str:
+        seen = "" if self.prediction is None else self.prediction.answer()
+        return brief(self, repr(self.name), self.state, f"{self.frames} frames", seen)
 
     @property
     def action(self) -> Optional[ActiveAction]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
 from ..errors import OptionError
-from ..frames import Frame
+from ..frames import Frame, size_of
 from ..support.checks import check_int, check_number
+from ..support.text import brief
 
 SAMPLES_PER_CLIP = 25
 
@@ -24,6 +25,9 @@ class Sample(NamedTuple):
     timestamp: float
     frames: tuple[Frame, ...]
     timestamps: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.timestamp:.2f} s", *map(size_of, self.frames))
 
     @classmethod
     def of(cls, frame: Frame, timestamp: float = 0.0) -> Sample:

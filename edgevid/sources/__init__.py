@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
 from pathlib import Path
 from typing import Any, Union
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ..errors import SourceError
+from ..frames import RGB, check_colour
 from .base import Source as Source
 from .base import SourceStats as SourceStats
 from .base import SourceStatus as SourceStatus
 from .base import TimedFrame as TimedFrame
 from .base import Wanted as Wanted
 from .camera import Camera as Camera
+from .capture import VideoCapture as VideoCapture
+from .capture import is_capture
+from .capture import open_capture as open_capture
 from .picamera import PiCamera as PiCamera
 from .pictures import PICTURE_SUFFIXES
 from .pictures import ImageFolder as ImageFolder
@@ -26,7 +30,7 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PICAMERA = re.compile(r"picamera2(?::([0-9]+))?")
 
 
-def open_source(source: Union[int, str, Path, Source, Iterable[Any]]) -> Source:
+def open_source(source: Union[int, str, Path, Source, VideoCapture, Iterable[Any]], *, colour: str = RGB) -> Source:
     """The source that ``source`` means.
 
     ============================================  ==========================================================================
@@ -36,14 +40,21 @@ def open_source(source: Union[int, str, Path, Source, Iterable[Any]]) -> Source:
     ``"clip.mp4"``, ``"file:///tmp/clip.mp4"``    :class:`VideoFile`
     ``"frames/"``, ``["a.jpg", "b.jpg"]``         :class:`ImageFolder`: pictures at 25 a second
     an iterable                                   :class:`FrameIterable`: of frames, or of (timestamp, frame) pairs
+    a ``cv2.VideoCapture``                        see :func:`edgevid.sources.open_capture`; it stays open
     a :class:`Source`                             itself
     ============================================  ==========================================================================
 
     For other options (a camera's size, the pictures' rate) make the source by its class.
 
+    Args:
+        colour: the order of the channels of an iterable's frames: "rgb", or "bgr" as OpenCV gives them. What edgevid opens
+            itself it converts as needed, whatever this says.
+
     Raises:
-        SourceError: it cannot be opened, or is nothing of these. ExtraNotInstalledError: picamera2 is not installed.
+        SourceError: it cannot be opened, or is nothing of these. ExtraNotInstalledError: picamera2 is not installed. OptionError:
+            another colour.
     """
+    check_colour(colour)
     if isinstance(source, Source):
         return source
     if isinstance(source, int):
@@ -65,11 +76,18 @@ def open_source(source: Union[int, str, Path, Source, Iterable[Any]]) -> Source:
         return ImageFolder(source) if source != "" and Path(source).is_dir() else VideoFile(source)
     if isinstance(source, (list, tuple)) and source and _is_picture_path(source[0]):
         return ImageFolder(source)
+    if is_capture(source):
+        return open_capture(source)
     if isinstance(source, Iterable):
-        return FrameIterable(source)
+        return FrameIterable(source, colour=colour)
+    if isinstance(source, AsyncIterable):
+        raise SourceError(
+            "An async iterable was given; expected a source that a thread can read. For this one use: async for prediction in "
+            "recognizer.astream(source)."
+        )
     raise SourceError(
         f'A source of type {type(source).__name__} was given; expected a camera index, device, URL, "picamera2", video '
-        "file, folder or list of pictures, Source, or an iterable of frames."
+        "file, folder or list of pictures, cv2.VideoCapture, Source, or an iterable of frames."
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Callable, NamedTuple, Optional, TypeVar
 
-from ..frames import Frame
+from ..frames import Frame, size_of
+from ..support.text import brief
 
 # Told a frame's timestamp, says whether its picture will be used.
 Wanted = Callable[[float], bool]
@@ -21,6 +22,9 @@ class TimedFrame(NamedTuple):
 
     timestamp: float
     image: Frame
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.timestamp:.2f} s", size_of(self.image))
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,9 @@ class Source:
             on_status(SourceStatus(self.name, state, message, time.monotonic()))
         except Exception:  # a watcher's mistake must not end the camera's thread
             logging.getLogger(__name__).exception("The on_status of the source %s failed.", self.name)
+
+    def __repr__(self) -> str:
+        return brief(self, repr(self.name), "live" if self.live else "")
 
     def __iter__(self) -> Iterator[TimedFrame]:
         return self.frames()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any, Optional, Union
 
 from ..errors import EdgevidError, OptionError, SourceError
-from ..frames import Frame
 from ..support.checks import is_text
 from ..support.credentials import without_password
+from .capture import LentCapture
 from .limits import check_size
 from .live import LiveSource
 from .turns import opencv_turns
@@ -71,15 +70,14 @@ class Camera(LiveSource):
         )
 
 
-class _OpenCVCapture:
-    """An open ``cv2.VideoCapture``."""
+class _OpenCVCapture(LentCapture):
+    """Opens a ``cv2.VideoCapture``, and releases it."""
 
     def __init__(self, device: Union[int, str], wishes: dict[str, Optional[float]], timeout_seconds: float) -> None:
         import cv2
 
-        self._cv2 = cv2
         is_url = isinstance(device, str) and "://" in device
-        arguments: list[Any] = [device]
+        arguments: list[object] = [device]
         # before OpenCV 4.5.2 there are no timeouts
         if is_url and hasattr(cv2, "CAP_PROP_READ_TIMEOUT_MSEC") and _has_ffmpeg():
             # FFmpeg gives up by itself, a little before a thread that is stuck in it would count as lost.
@@ -104,16 +102,6 @@ class _OpenCVCapture:
         for name, value in {**wishes, "BUFFERSIZE": 1}.items():  # the last is often ignored, never harmful
             if value is not None:
                 self._capture.set(getattr(cv2, f"CAP_PROP_{name}"), value)
-
-    def grab(self) -> Optional[float]:
-        return time.monotonic() if self._capture.grab() else None
-
-    def retrieve(self) -> Optional[Frame]:
-        good, image = self._capture.retrieve()
-        if not good or image is None:
-            return None
-        frame: Frame = self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB)
-        return frame
 
     def release(self) -> None:
         self._capture.release()

@@ -10,7 +10,7 @@ from typing import Any, Callable, Union
 
 from ..errors import SourceError
 from ..support.retry import Retry
-from . import open_source
+from . import VideoCapture, open_source
 from .base import Source
 from .live import LiveSource
 
@@ -29,7 +29,9 @@ class Opener:
         self._reconnect, self._wait, self._on_message = reconnect, wait, on_message
         self._stopped = threading.Event()
 
-    def open(self, name: str, source: Union[int, str, Path, Source, Iterable[Any], Callable[[], Source]]) -> Source:
+    def open(
+        self, name: str, source: Union[int, str, Path, Source, VideoCapture, Iterable[Any], Callable[[], Any]]
+    ) -> Source:
         """The source, open; see :func:`edgevid.open_source`. A function opens it when it is called.
 
         Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Optional
 
@@ -13,10 +13,11 @@ from ..embedders import Embedder
 from ..events import EventOptions
 from ..extraction import default_cache
 from ..support.checks import check_number
+from ..support.text import brief
 from .lesson import NetworkTrainer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TeachOptions:
     """How to teach.
 
@@ -65,6 +66,13 @@ class TeachOptions:
     def __post_init__(self) -> None:
         check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
         check_number("samples_per_second", self.samples_per_second, 0, above_low=True)
+
+    def __repr__(self) -> str:
+        made = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(self)}
+        changed = (
+            f"{name}={getattr(self, name)!r}" for name, default in made.items() if getattr(self, name) != default
+        )
+        return brief(self, *changed)
 
     @property
     def num_samples(self) -> int:
