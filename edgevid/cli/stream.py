@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,7 @@ from ..errors import EdgevidError, OptionError
 from ..events import EventOptions, open_smoothing
 from ..recognizer import Recognizer
 from ..runner.messages import Output
-from ..runner.source_names import named_sources
+from ..runner.source_names import named_sources, split_names
 from ..sources import SourceStatus
 from ..sources.opening import Opener
 from ..stream import StreamOptions
@@ -59,6 +59,7 @@ output:
 examples:
   edgevid stream 0                                     the first camera
   edgevid stream 0 1 rtsp://yard/stream --events-only  three cameras on one model: what begins and ends in each
+  edgevid stream door=0 yard=rtsp://yard/stream        names of yours in lines, on the page, over MQTT
   edgevid stream 0 --serve 0.0.0.0:8080                a page for every device on your network
   edgevid stream 0 --mqtt mqtt://user@broker           Home Assistant finds it by itself (password: EDGEVID_MQTT_PASSWORD)
 
@@ -98,7 +99,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "--token TOKEN": (str, None, TOKEN_HELP),
         "--mqtt URL": (str, None, "publish to an MQTT broker: mqtt://[user@]host[:1883] or mqtts://"),
         "--mqtt-name NAME": (str, None,
-            "of this device, for people and in topics; each program on a broker needs its own (default: the host's name)"),
+            "of this device, for people and in topics; each program on a broker needs its own (default: the host's name and, in "
+            "topics, the sources')"),
         "--mqtt-topic TOPIC": (str, "edgevid", "above all topics (default: %(default)s)"),
         "--mqtt-ca FILE": (Path, None, "PEM file of the authorities that vouch for mqtts://"),
     },
@@ -118,7 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sources", nargs="*", metavar="SOURCE",
         help="camera index (0), device path (/dev/video0), picamera2, video file, folder of pictures, or URL (rtsp://..., "
-        "http://...); several share the model",
+        "http://...); several share the model. NAME=SOURCE gives it a name of yours",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object a line (default: text)")
     parser.add_argument(
@@ -176,16 +178,18 @@ def _check(args: argparse.Namespace) -> None:
     if args.smoothing is not None:
         open_smoothing(args.smoothing)
     event_options(args, EventOptions())
+    split_names(args.sources)
 
 
 def _is_source(text: str, has_others: bool) -> bool:
     """Whether what stands after --serve is a source, not an address: a camera's index, a URL, a file, or the only one."""
-    return (text.isdecimal() and int(text) < 1024) or "://" in text or Path(text).exists() or not has_others
+    is_index = text.isdecimal() and int(text) < 1024
+    return is_index or "://" in text or "=" in text or Path(text).exists() or not has_others
 
 
 def _stream(args: argparse.Namespace, summary: Summary) -> None:
-    with load_recognizer(args) as recognizer, _outputs(args, recognizer) as outputs:
-        sources = named_sources(args.sources)
+    sources = named_sources(*split_names(args.sources))
+    with load_recognizer(args) as recognizer, _outputs(args, recognizer, list(sources)) as outputs:
         lines = _lines(args, list(sources), recognizer)
         several = len(sources) > 1
         opener = Opener(reconnect=not args.no_reconnect, wait=args.wait, on_message=partial(_print_message, several))
@@ -241,7 +245,7 @@ def _print_message(several: bool, name: str, message: str) -> None:
 
 
 @contextmanager
-def _outputs(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list[Output]]:
+def _outputs(args: argparse.Namespace, recognizer: Recognizer, sources: Sequence[str]) -> Iterator[list[Output]]:
     """The page and the broker that were asked for."""
     outputs: list[Output] = []
     try:
@@ -258,8 +262,8 @@ def _outputs(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list[
 
             outputs.append(
                 MqttPublisher(
-                    args.mqtt, recognizer.labels, name=args.mqtt_name, topic_prefix=args.mqtt_topic, ca_file=args.mqtt_ca,
-                    on_message=partial(print_error, "stream"),
+                    args.mqtt, recognizer.labels, name=args.mqtt_name, sources=sources, topic_prefix=args.mqtt_topic,
+                    ca_file=args.mqtt_ca, on_message=partial(print_error, "stream"),
                 )
             )  # fmt: skip
         yield outputs

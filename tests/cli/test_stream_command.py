@@ -151,7 +151,7 @@ def test_a_camera_that_stops_gives_summary_and_failure(call, monkeypatch, clip):
     [
         [], ["0", "--hop", "0"], ["0", "--window-seconds", "-1"], ["0", "--min-filled", "2"], ["0", "--top", "x"],
         ["0", "--enter", "0"], ["0", "--exit", "0.9"], ["0", "--min-seconds", "-1"], ["0", "--smoothing", "mean:0"],
-        ["0", "--token", "12345678"], ["0", "--mqtt-name", "door"], ["--serve"],
+        ["0", "--token", "12345678"], ["door=0", "door=1"], ["door="], ["0", "--mqtt-name", "door"], ["--serve"],
     ],
 )  # fmt: skip
 def test_wrong_use_exits_with_2(call, wrong):
@@ -265,6 +265,11 @@ class TestSeveralSources:
         assert list(map(without_latency, alone[1])) == list(map(without_latency, lines[str(brief)]))
         assert len(lines[f"{clip} (2)"]) == len(alone[0])
         assert f"{brief}: mean latency" in outcome.err
+
+    def test_each_may_be_given_a_name(self, call, clip, brief):
+        outcome = call("stream", f"door={clip}", brief, *MOTION, "--window-seconds", 1, "--min-filled", 0, "--json")
+        assert outcome.code == 0
+        assert {json.loads(line)["source"] for line in outcome.out.splitlines()} == {"door", str(brief)}
 
     def test_text_names_the_source(self, call, clip, brief):
         outcome = call("stream", clip, brief, *MOTION, "--window-seconds", 1, "--min-filled", 0)
@@ -387,7 +392,7 @@ class TestSlowReader:
             real = stream_command.named_sources
             monkeypatch.setattr(
                 stream_command, "named_sources",
-                lambda sources: during.append(signal.getsignal(signal.SIGHUP)) or real(sources),
+                lambda *sources: during.append(signal.getsignal(signal.SIGHUP)) or real(*sources),
             )  # fmt: skip
             assert call("stream", clip, *QUICK).code == 0
         finally:
@@ -515,6 +520,7 @@ class TestWatching:
             (["0", "--serve"], ["0"], ""), (["--serve", "0"], ["0"], ""), (["--serve", "0", "1"], ["0", "1"], ""),
             (["--serve", "rtsp://yard/x"], ["rtsp://yard/x"], ""), (["--serve", "8080", "0"], ["0"], "8080"),
             (["--serve", "0.0.0.0:0", "0"], ["0"], "0.0.0.0:0"), (["--serve", "clip.mp4"], ["clip.mp4"], ""),
+            (["--serve", "door=0", "1"], ["door=0", "1"], ""),
             (["0"], ["0"], None),
         ],
     )  # fmt: skip

@@ -16,6 +16,13 @@ from .discovery import NONE, UNKNOWN
 _LAST_WALL = 253402300799.0  # the end of the year 9999, the last that a datetime can hold
 
 
+def stale_payload(leaf: str) -> dict[str, Any]:
+    """What takes the place of the state or the stats ("state", "stats") that a program which was killed left behind."""
+    payloads = SourcePayloads("", "")
+    payloads.update(SourceStatus("", "ended", "", 0.0), SourceState("", "", state="ended"), 0)
+    return payloads.state if leaf == "state" else payloads.stats
+
+
 class SourcePayloads:
     """The payloads of one source; they hold no picture.
 
