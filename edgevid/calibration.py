@@ -66,8 +66,8 @@ def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArra
     """
     if not (probabilities.min() >= 0 and np.abs(probabilities.sum(axis=-1) - 1).max() <= _SUM_TOLERANCE):
         raise ModelError(
-            f"A classifier gives {np.array2string(probabilities, threshold=8)}; expected probabilities of sum 1: a classifier ends "
-            "in a softmax. Its weights may be damaged: train or export it again."
+            f"A classifier gives {np.array2string(probabilities, threshold=8)}; expected probabilities of sum 1, as of a "
+            "softmax. Its weights may be damaged: train or export it again."
         )
     if temperature == 1:
         return probabilities

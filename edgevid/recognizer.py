@@ -24,6 +24,7 @@ from .following import StreamSource, follow, open_stream_source
 from .prediction import Prediction, check_threshold
 from .sampling import Clip
 from .stream import Answering, Stream, StreamOptions
+from .support.system import system_errors
 from .tflite.interpreter import select_runtime
 
 if TYPE_CHECKING:
@@ -310,6 +311,7 @@ class Recognizer:
         self.close()
 
 
+@system_errors(BundleError)
 def load(
     bundle: Union[str, Path, Bundle] = DEFAULT_BUNDLE,
     *,

@@ -19,7 +19,7 @@ from .embedders.stream import StreamEmbedder
 from .errors import OptionError
 from .frames import Frame
 from .prediction import Prediction
-from .sampling import SampleSpec
+from .sampling import SampleSpec, check_window_seconds
 from .support.checks import check_int, check_number
 
 
@@ -50,7 +50,7 @@ class StreamOptions:
 
     def __post_init__(self) -> None:
         if self.window_seconds is not None:
-            check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
+            check_window_seconds(self.window_seconds)
         check_int("hop", self.hop, 1)
         if self.min_filled is not None:
             check_number("min_filled", self.min_filled, 0, 1)

@@ -110,10 +110,10 @@ class RecurrentClassifier(Classifier):
 
     def _run(self, embeddings: Array, states: list[Array]) -> tuple[Array, list[Array]]:
         output, *after = self.model.run(embeddings, *states)
-        if [state.shape for state in after] != [state.shape for state in states]:
+        wanted, given = ([list(state.shape) for state in rows] for rows in (states, after))
+        if given != wanted:
             raise ModelError(
-                f"{self.model.path} gives states {[list(state.shape) for state in after]} for {[list(state.shape) for state in states]}; "
-                "it is no network of steps: export it again."
+                f"{self.model.path} gives states {given} for {wanted}; it is no network of steps: export it again."
             )
         return probabilities_of(self.model, output, self.temperature), after
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ..errors import SourceError
+from ..support.system import system_errors
 from .base import Source as Source
 from .base import SourceStats as SourceStats
 from .base import SourceStatus as SourceStatus
@@ -26,6 +27,7 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PICAMERA = re.compile(r"picamera2(?::([0-9]+))?")
 
 
+@system_errors(SourceError)
 def open_source(source: Union[int, str, Path, Source, Iterable[Any]]) -> Source:
     """The source that ``source`` means.
 

@@ -70,12 +70,16 @@ class Table:
         return _read(self.data, self._fields + slot, "<H") if slot + 2 <= self._fields_size else 0
 
 
+# Bits of a number, by the format's number of its type; others (strings, resources) are of no use here
+_BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 15: 32, 16: 16, 17: 4}
+
+
 class Tensor(NamedTuple):
-    """A tensor. ``shape``: None: not known; ``bits``: of one of its numbers; ``data``: of a constant."""
+    """A tensor. ``shape``: None: not known; ``kind``: of its numbers, as the format has it; ``data``: of a constant."""
 
     name: str
     shape: Optional[tuple[int, ...]]
-    bits: int
+    kind: int
     data: Optional[bytes]
     is_fixed: bool  # whether its shape is the same in each run
     is_variable: bool
@@ -84,7 +88,7 @@ class Tensor(NamedTuple):
     @property
     def bytes(self) -> int:
         """What its numbers take; a length that is not known counts as 1."""
-        total = self.bits
+        total = _BITS[self.kind]
         for length in self.shape or ():
             total *= abs(length)
         return (total + 7) // 8
@@ -107,10 +111,6 @@ class Subgraph(NamedTuple):
     nodes: list[Node]
 
 
-# Bits of a number, by the format's number of its type; others (strings, resources) are of no use here
-_BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 15: 32, 16: 16, 17: 4}
-
-
 def read_graphs(data: bytes) -> list[Subgraph]:
     """The graphs of a TFLite file, the main one first.
 
@@ -129,9 +129,7 @@ def read_graphs(data: bytes) -> list[Subgraph]:
     return [_subgraph(table, data, codes, contents) for table in model.tables(2)]
 
 
-def _subgraph(
-    table: Table, data: bytes, codes: list[int], contents: list[Optional[tuple[int, int]]]
-) -> Subgraph:
+def _subgraph(table: Table, data: bytes, codes: list[int], contents: list[Optional[tuple[int, int]]]) -> Subgraph:
     return Subgraph(
         [_tensor(tensor, data, contents) for tensor in table.tables(0)],
         table.numbers(1) or (),
@@ -159,7 +157,7 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
     return Tensor(
         table.text(3),
         table.numbers(0),
-        _BITS[kind],
+        kind,
         None if place is None or not place[1] else data[place[0] : place[0] + place[1]],
         signature is None or -1 not in signature,
         bool(table.number(5, "<B")),

@@ -1,7 +1,7 @@
 """Tells a sound graph from one that a runtime would crash on, run for ever in, or take all memory for.
 
-The runtimes trust a graph in much: that its operators have the operands and options that they need, that tensors are written before
-they are read, that loops end. A file that was damaged, or made to do harm, is refused here before it reaches them. What is not
+The runtimes trust a graph in much: that its operators have the operands and options that they need, that tensors are written
+before they are read, that loops end. A file that was damaged, or made to do harm, is refused here before it reaches them. Not
 checked is whether a network's numbers make sense.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from .flatbuffer import Node, Subgraph, Table, Tensor, read_graphs
-from .operators import BROADCAST, GROWING, OPERATORS, SAME_SHAPE, Operator
+from .operators import BROADCAST, GROWING, KEEP_KIND, OPERATORS, SAME_SHAPE, Operator
 
 # Of a tensor, and of all tensors of a graph that are computed, in bytes
 MOST_BYTES, MOST_BYTES_IN_ALL = 1 << 28, 1 << 30
@@ -22,6 +22,7 @@ _MOST_STEP = 4096  # of strides, dilations and the sides of windows
 _MOST_LENGTH = 1 << 16  # of a side that operands ask for
 _MOST_TURNS = 100_000
 _ADD, _LESS, _AND = 0, 58, 86
+_INT32, _INT64, _UINT8, _INT8 = 2, 4, 3, 9
 
 
 class GraphError(Exception):
@@ -75,13 +76,16 @@ class _Check:
             raise GraphError(f"it has operator {node.code} of the format, which is none that edgevid runs")
         low, high = operator.inputs
         self._need(low <= len(node.inputs) <= high, f"{operator.name} has {len(node.inputs)} operands")
-        self._need(1 <= len(node.outputs) <= operator.outputs or node.code in (118, 119), f"{operator.name} has other results")
+        self._need(
+            1 <= len(node.outputs) <= operator.outputs or node.code in (118, 119), f"{operator.name} has other results"
+        )
         for place, number in enumerate(node.inputs):
             if number == -1 and place in operator.optional:
                 continue
             tensor = self._at(number)
             self._need(
-                number in written or tensor.data is not None or tensor.is_variable, f"{operator.name} reads what is not there yet"
+                number in written or tensor.data is not None or tensor.is_variable,
+                f"{operator.name} reads what is not there yet",
             )
         for number in node.outputs:
             self._need(self._at(number).data is None, f"{operator.name} writes to a constant")
@@ -89,13 +93,22 @@ class _Check:
             written.add(number)
         if operator.options and node.options_kind != operator.options:
             raise GraphError(f"{operator.name} lacks its options")
-        if operator.options and node.options is None and operator.name not in ("SHAPE", "MEAN", "SUM", "GATHER", "SQUEEZE"):
+        if (
+            operator.options
+            and node.options is None
+            and operator.name not in ("SHAPE", "MEAN", "SUM", "GATHER", "SQUEEZE")
+        ):
             raise GraphError(f"{operator.name} lacks its options")
         self._check_operands(node, operator)
 
     def _check_operands(self, node: Node, operator: Operator) -> None:
         name, tensors = operator.name, [None if number == -1 else self._at(number) for number in node.inputs]
         outputs = [self._at(number) for number in node.outputs]
+        if name in KEEP_KIND and tensors[0] is not None:
+            self._need(tensors[0].kind == outputs[0].kind, f"{name} gives numbers of another type")
+            for one in (tensors[0], outputs[0]):
+                scaled = one.channels is not None and one.channels[0] > 0
+                self._need(scaled or one.kind not in (_UINT8, _INT8), f"{name} computes with numbers without a scale")
         if name in ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D", "TRANSPOSE_CONV"):
             _check_windows(name, node.options, tensors, outputs[0])
         elif name == "FULLY_CONNECTED":
@@ -125,6 +138,8 @@ class _Check:
 
 
 def _check_tensor(tensor: Tensor) -> None:
+    if tensor.shape is None and tensor.data is None:
+        raise GraphError("a tensor has no shape")
     shape = tensor.shape or ()
     if len(shape) > _MOST_RANK or any(length < -1 for length in shape) or tensor.bytes > MOST_BYTES:
         raise GraphError(f"a tensor has the shape {list(shape)}; {MOST_BYTES >> 20} MB are the most")
@@ -146,7 +161,9 @@ def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Option
     stride_w, stride_h = options.number(1), options.number(2)
     sides = [options.number(3), options.number(4)] if is_pool else []
     first = {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 5}.get(name)
-    dilation_w, dilation_h = (1, 1) if first is None else (options.number(first, "<i", 1), options.number(first + 1, "<i", 1))
+    dilation_w, dilation_h = (
+        (1, 1) if first is None else (options.number(first, "<i", 1), options.number(first + 1, "<i", 1))
+    )
     if not all(1 <= step <= _MOST_STEP for step in (stride_w, stride_h, dilation_w, dilation_h, *sides)):
         raise GraphError(f"{name} has strides or sizes out of range")
     padding = options.number(0, "<b")
@@ -190,7 +207,7 @@ def _check_dense(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
         raise GraphError(f"FULLY_CONNECTED has weights of shape {list(weights.shape)}")
     units, depth = weights.shape
     _check_bias("FULLY_CONNECTED", tensors, units)
-    if _known(source, output):
+    if _shaped(source, output):
         rows, rest = divmod(math.prod(source.shape or ()), depth)
         if rest or math.prod(output.shape or ()) != rows * units:
             raise GraphError(f"FULLY_CONNECTED of {list(source.shape or ())} gives {list(output.shape or ())}")
@@ -294,6 +311,11 @@ def _check_loop(graph: Subgraph, node: Node, condition: Subgraph, body: Subgraph
     carried = len(node.inputs)
     if not len(condition.inputs) == len(body.inputs) == len(body.outputs) == len(node.outputs) == carried:
         raise GraphError("a loop has other operands than its body")
+    for number, inside, after, result in zip(node.inputs, body.inputs, body.outputs, node.outputs):
+        tensors = [graph.tensors[number], body.tensors[inside], body.tensors[after], graph.tensors[result]]
+        shapes = {tensor.shape or () for tensor in tensors if _shaped(tensor)}
+        if len(shapes) > 1 or len({tensor.kind for tensor in tensors}) > 1:
+            raise GraphError(f"a loop changes the shape of what it carries: {sorted(map(list, shapes))}")
     if len(condition.outputs) != 1:
         raise GraphError("the condition of a loop is not one")
     makers = {output: one for one in condition.nodes for output in one.outputs}
@@ -334,16 +356,21 @@ def _ends(graph: Subgraph, node: Node, condition: Subgraph, body: Subgraph, less
 
 
 def _known(*tensors: Tensor) -> bool:
-    """Whether their shapes are those of each run. (A result of no dimension may be one whose shape is not known.)"""
-    return all(tensor.is_fixed and tensor.shape and -1 not in tensor.shape for tensor in tensors)
+    """Whether their shapes are those of each run."""
+    return _shaped(*tensors) and all(tensor.is_fixed for tensor in tensors)
+
+
+def _shaped(*tensors: Tensor) -> bool:
+    """Whether they have shapes, in which a length that varies counts as 1. (Of no dimension may be one that is not known.)"""
+    return all(tensor.shape and -1 not in tensor.shape for tensor in tensors)
 
 
 def _integers(tensor: Optional[Tensor]) -> Optional[tuple[int, ...]]:
     """The numbers of a constant of int32 or int64; None: it is none."""
-    if tensor is None or tensor.data is None or tensor.bits not in (32, 64):
+    if tensor is None or tensor.data is None or tensor.kind not in (_INT32, _INT64):
         return None
-    form = "i" if tensor.bits == 32 else "q"
-    return struct.unpack_from(f"<{len(tensor.data) * 8 // tensor.bits}{form}", tensor.data)
+    form, size = ("i", 4) if tensor.kind == _INT32 else ("q", 8)
+    return struct.unpack_from(f"<{len(tensor.data) // size}{form}", tensor.data)
 
 
 def _product(values: Sequence[int]) -> int:

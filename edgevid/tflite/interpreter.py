@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError, OptionError, RuntimeNotAvailableError
-from ..support.checks import check_int
+from ..support.checks import check_int, check_type, shown
+from ..support.files import as_path
 from ..support.hardware import usable_cpus
 from .file_check import read_tflite_file
 
@@ -108,10 +109,11 @@ def select_runtime(name: Optional[str] = None) -> RuntimeInfo:
     if wanted is None:
         wanted, said_by = os.environ.get(ENVIRONMENT_VARIABLE) or None, f"{ENVIRONMENT_VARIABLE}="
     if wanted is not None:
+        check_type("runtime", wanted, str)
         key = wanted.strip().lower().replace("_", "-")
         key = _ALIASES.get(key, key)
         if key not in _RUNTIMES:
-            raise OptionError(f"{said_by}{wanted!r} is not a runtime; use one of: {', '.join(_RUNTIMES)}.")
+            raise OptionError(f"{said_by}{shown(wanted)} is not a runtime; use one of: {', '.join(_RUNTIMES)}.")
         info = _inspect(key)
         if info.usable:
             return info
@@ -157,8 +159,10 @@ class TfliteModel:
         num_threads: Optional[int] = None,
         runtime: Optional[str] = None,
     ) -> None:
-        self.path = Path(path)
-        self.num_threads = default_num_threads() if num_threads is None else check_int("num_threads", num_threads, 1, MOST_THREADS)
+        self.path = as_path("path", path)
+        self.num_threads = default_num_threads()
+        if num_threads is not None:
+            self.num_threads = check_int("num_threads", num_threads, 1, MOST_THREADS)
         self.runtime = select_runtime(runtime)
         self._lock = threading.Lock()
         self._last_thread = 0  # the thread that ran the model last
@@ -224,6 +228,8 @@ class TfliteModel:
     def _run(self, arrays: tuple[NDArray[Any], ...]) -> list[NDArray[Any]]:
         self._check_open()
         try:
+            if not all(isinstance(array, np.ndarray) for array in arrays):
+                raise TypeError("It takes NumPy arrays.")
             sizes = tuple(array.shape for array in arrays)
             interpreter = self._interpreters.get(sizes) or self._sized(sizes, arrays)
             for spec, array in zip(self.inputs, arrays):
@@ -233,7 +239,7 @@ class TfliteModel:
         except _RUNTIME_ERRORS as error:
             raise ModelError(
                 f"{self.path.name} failed in {self.runtime.name} {self.runtime.version}: {' '.join(str(error).split())} "
-                f"It was given {[f'{array.dtype} {list(array.shape)}' for array in arrays]} and takes "
+                f"It was given {list(map(_described, arrays))} and takes "
                 f"{[str(spec) for spec in self.inputs]}."
             ) from error
 
@@ -339,6 +345,10 @@ def _load_interpreter_class(info: RuntimeInfo) -> Any:
             f"{info.distribution} {info.version} is installed but cannot be imported: {error}. "
             f"To mend it: pip install --force-reinstall {info.distribution}"
         ) from error
+
+
+def _described(array: Any) -> str:
+    return f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
 
 
 def _spec(detail: dict[str, Any]) -> TensorSpec:

@@ -26,7 +26,7 @@ from edgevid.recording import ClipFolder
 from edgevid.sampling import SampleSpec, Track
 from edgevid.tflite.interpreter import TfliteModel
 
-from .corpus import LABELS, TESTS
+from .corpus import TESTS
 from .mutations import NUMBERS, any_value
 
 _FRAME = np.zeros((24, 32, 3), np.uint8)
@@ -162,7 +162,10 @@ def _fitted(windows: Any, classes: Any, penalty: Any) -> Any:
 def _taught(clips: Any, output: Any, **options: Any) -> Any:
     labelled = [(clip.path, clip.label) for clip in open_dataset(clips).clips]
     return edgevid.teach(
-        [path for path, _ in labelled], [label for _, label in labelled], output, options=edgevid.TeachOptions(**options)
+        [path for path, _ in labelled],
+        [label for _, label in labelled],
+        output,
+        options=edgevid.TeachOptions(**options),
     )
 
 
@@ -181,11 +184,26 @@ def _hostile_paths(corpus: Path, scratch: Path) -> Iterator[Any]:
         os.mkfifo(fifo)
         folder.mkdir()
         (scratch / "loop").symlink_to(scratch / "loop")
-    for path in (fifo, folder, scratch / "loop", corpus / "media" / "clip.mp4", corpus, scratch / ("x" * 300), scratch / "a\0b"):
+    for path in (
+        fifo,
+        folder,
+        scratch / "loop",
+        corpus / "media" / "clip.mp4",
+        corpus,
+        scratch / ("x" * 300),
+        scratch / "a\0b",
+    ):
         yield path
         yield str(path)
     yield os.fsencode(fifo)
-    yield from (Path("/dev/zero"), "/dev/full", Path("/proc/self/mem"), Path("/proc/self/fd/99/x"), str(scratch / "\udcff.mp4"), Path("~x"))
+    yield from (
+        Path("/dev/zero"),
+        "/dev/full",
+        Path("/proc/self/mem"),
+        Path("/proc/self/fd/99/x"),
+        str(scratch / "\udcff.mp4"),
+        Path("~x"),
+    )
 
 
 def call(rng: random.Random, corpus: Path, scratch: Path) -> object:

@@ -9,7 +9,12 @@ from edgevid.cli import main
 
 from .mutations import NUMBERS, TEXTS
 
-_BUNDLE, _VIDEO, _CLIPS, _OUT = "{corpus}/bundles/statistics", "{corpus}/media/clip.mp4", "{corpus}/clips", "{scratch}/out"
+_BUNDLE, _VIDEO, _CLIPS, _OUT = (
+    "{corpus}/bundles/statistics",
+    "{corpus}/media/clip.mp4",
+    "{corpus}/clips",
+    "{scratch}/out",
+)
 _MODEL = {"--bundle": _BUNDLE, "--threshold": "0.5", "--threads": "1", "--runtime": None}
 # command -> its arguments, and its options with a good value each
 COMMANDS: dict[str, tuple[list[str], dict[str, object]]] = {

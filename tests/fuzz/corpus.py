@@ -32,7 +32,12 @@ def make_corpus(folder: Path) -> Path:
     folder.mkdir(parents=True)
     _media(folder / "media")
     _clips(folder / "clips")
-    for bundle, classifier in (("statistics", "npz"), ("recurrent", "gru.tflite"), ("windows", "npz"), ("mixture", "npz")):
+    for bundle, classifier in (
+        ("statistics", "npz"),
+        ("recurrent", "gru.tflite"),
+        ("windows", "npz"),
+        ("mixture", "npz"),
+    ):
         _bundle(folder / "bundles" / bundle, bundle, classifier)
     return folder
 
@@ -71,7 +76,14 @@ def _bundle(folder: Path, kind: str, classifier: str) -> None:
     extractor.with_suffix(".json").write_text(json.dumps(card))
     network = {"name": "tiny", "sha256": card["sha256"]}
     embedders: list[dict[str, Any]] = [{"kind": "cnn", "network": network}]
-    flow = {"kind": "flow-histogram", "where": "whole", "seconds": 0.1, "samples_per_second": 10.0, "pixels": 64, "finest_scale": 1}
+    flow = {
+        "kind": "flow-histogram",
+        "where": "whole",
+        "seconds": 0.1,
+        "samples_per_second": 10.0,
+        "pixels": 64,
+        "finest_scale": 1,
+    }
     labels = LABELS
     if kind == "recurrent":
         shutil.copy(TESTS / "data" / classifier, folder / "classifier.tflite")
@@ -80,7 +92,10 @@ def _bundle(folder: Path, kind: str, classifier: str) -> None:
     else:
         two = kind == "mixture"
         if two:
-            embedders = [{"kind": "motion-region", "network": network, "seconds": 0.1, "difference": True, "bands": 2}, flow]
+            embedders = [
+                {"kind": "motion-region", "network": network, "seconds": 0.1, "difference": True, "bands": 2},
+                flow,
+            ]
         statistics = [Statistics(("mean", "change"), None), Statistics(("std", "bands"), 10.0)][: 1 + two]
         head = _head(2 * 2 * EXTRACTOR_DIM + 5 * flow_histogram.DIM if two else 2 * EXTRACTOR_DIM)
         StatisticsClassifier(head, statistics, 5).save(folder / "classifier.npz")

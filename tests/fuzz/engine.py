@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -72,7 +73,9 @@ def case_names(cases: int, seed: int, kinds: Sequence[str] = ()) -> Iterator[str
     """The names of so many cases: kind, seed, number."""
     for number in range(cases):
         draw = random.Random(f"{seed}:{number}")
-        kind = draw.choices(list(KINDS), [weight for weight, _ in KINDS.values()])[0] if not kinds else draw.choice(kinds)
+        kind = (
+            draw.choices(list(KINDS), [weight for weight, _ in KINDS.values()])[0] if not kinds else draw.choice(kinds)
+        )
         yield f"{kind}:{seed}:{number}"
 
 
@@ -155,10 +158,8 @@ class _Worker:
         """End the process and what it started."""
         self.ended = True
         with_children = os.getpgid(self._process.pid) if self._process.poll() is None else self._process.pid
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(with_children, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

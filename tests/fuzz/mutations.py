@@ -81,7 +81,8 @@ def changed_tree(tree: Any, rng: random.Random) -> Any:
         elif way == 4:
             holder[key] = rng.choice(TEXTS)
         else:
-            holder[key] = rng.choice(rng.choice((NUMBERS, NUMBERS, [value for value in OTHERS if _is_json(value)])))
+            others = [value for value in OTHERS if _is_json(value)]
+            holder[key] = copy.deepcopy(rng.choice(rng.choice((NUMBERS, NUMBERS, others))))
     return root[0]
 
 
@@ -221,6 +222,8 @@ def changed_network(data: bytes, rng: random.Random) -> bytes:
             rng.randrange(top), rng.randrange(64),
         ]  # fmt: skip
         if size == 4:
-            values += [struct.unpack("<I", struct.pack("<f", v))[0] for v in (0.0, -1.0, 1e30, math.nan, math.inf, 1e-30)]
+            values += [
+                struct.unpack("<I", struct.pack("<f", v))[0] for v in (0.0, -1.0, 1e30, math.nan, math.inf, 1e-30)
+            ]
         changed[at : at + size] = (rng.choice(values) % top).to_bytes(size, "little")
     return bytes(changed)

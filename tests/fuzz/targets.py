@@ -247,9 +247,23 @@ def _changed_arrays(path: Path, rng: random.Random) -> bytes:
 
 def _evaluation(rng: random.Random, scratch: Path) -> object:
     """What an evaluation left: its figures and its predictions."""
-    metrics = {"kind": "evaluation", "format": 1, "bundle": {"name": "a"}, "data": {"name": "b"}, "bootstrap": {}, "command": "c", "k": 3}
-    (scratch / "metrics.json").write_bytes(json_bytes(changed_tree(metrics, rng), rng) if rng.randrange(2) else json.dumps(metrics).encode())
-    rows = ["path,label,group,predicted,rank,p:jump,p:run", "a.mp4,jump,g1,jump,1,0.75,0.25", "b.mp4,run,g2,jump,2,0.5,0.5"]
+    metrics = {
+        "kind": "evaluation",
+        "format": 1,
+        "bundle": {"name": "a"},
+        "data": {"name": "b"},
+        "bootstrap": {},
+        "command": "c",
+        "k": 3,
+    }
+    (scratch / "metrics.json").write_bytes(
+        json_bytes(changed_tree(metrics, rng), rng) if rng.randrange(2) else json.dumps(metrics).encode()
+    )
+    rows = [
+        "path,label,group,predicted,rank,p:jump,p:run",
+        "a.mp4,jump,g1,jump,1,0.75,0.25",
+        "b.mp4,run,g2,jump,2,0.5,0.5",
+    ]
     (scratch / "predictions.csv").write_bytes(changed_table("\n".join(rows), rng))
     stored = read_evaluation(scratch)
     return len(json.dumps(measure_predictions(stored.predictions, 2).as_dict(), allow_nan=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import os
@@ -56,10 +57,8 @@ def run_case(name: str, corpus: Path, scratch: Path) -> tuple[str, str]:
 
 
 def _forget_peak() -> None:
-    try:
+    with contextlib.suppress(OSError):  # elsewhere than on Linux
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def _peak_bytes() -> int:

@@ -15,6 +15,7 @@ from ...recognizer import Recognizer
 from ...sources import VideoFile
 from ...stream import StreamOptions
 from ...support.files import whole
+from ...support.system import system_errors
 from .overlay import Overlay
 from .style import Palette, span
 from .summary import Moment, judged, moments, summarise, verdicts
@@ -34,6 +35,7 @@ class Annotated(NamedTuple):
     model: str
 
 
+@system_errors(SourceError)
 def annotate(
     recognizer: Recognizer,
     video: VideoFile,
