@@ -10,8 +10,9 @@ from typing import Any, Callable, NamedTuple, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ModelError, OptionError
+from .errors import ModelError
 from .frames import Region
+from .support.checks import check_int, check_number
 from .support.text import brief, shorten
 
 # What people read where no action of the bundle's is
@@ -158,8 +159,7 @@ class Prediction:
 
     def top(self, k: int = 5) -> list[ClassScore]:
         """The ``k`` most probable classes (or all, if there are fewer), best first."""
-        if k < 1:
-            raise OptionError(f"top({k!r}) was asked for; expected 1 or more classes.")
+        k = check_int("k", k, 1)
         order = np.argsort(-self.probabilities, kind="stable")[:k]
         return [ClassScore(self.labels[i], float(self.probabilities[i])) for i in order]
 
@@ -193,9 +193,7 @@ class Prediction:
 
 
 def check_threshold(threshold: float) -> float:
-    if isinstance(threshold, (int, float)) and 0.0 <= threshold <= 1.0:
-        return float(threshold)
-    raise OptionError(f"threshold={threshold!r} was given; expected a probability from 0 to 1.")
+    return check_number("threshold", threshold, 0, 1)
 
 
 def _rounded(seconds: Optional[float]) -> Optional[float]:

@@ -27,6 +27,7 @@ from .sampling import Clip
 from .sampling.colour import clip_in_rgb
 from .sampling.picture import picture_of
 from .stream import Answering, Stream, StreamOptions
+from .support.system import system_errors
 from .support.text import brief
 from .tflite.interpreter import select_runtime
 
@@ -356,6 +357,7 @@ class Recognizer:
         self.close()
 
 
+@system_errors(BundleError)
 def load(
     bundle: Union[str, Path, Bundle] = DEFAULT_BUNDLE,
     *,

@@ -19,7 +19,7 @@ from .errors import OptionError
 from .frames import RGB, Frame, check_colour, to_rgb
 from .pace import ArrivalClock, PauseWatch
 from .prediction import Prediction
-from .sampling import SampleSpec
+from .sampling import SampleSpec, check_window_seconds
 from .support.checks import check_int, check_number
 from .support.text import brief
 
@@ -55,7 +55,7 @@ class StreamOptions:
 
     def __post_init__(self) -> None:
         if self.window_seconds is not None:
-            check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
+            check_window_seconds(self.window_seconds)
         check_int("hop", self.hop, 1)
         if self.min_filled is not None:
             check_number("min_filled", self.min_filled, 0, 1)

@@ -14,6 +14,7 @@ import numpy as np
 from .. import __version__
 from ..errors import ModelError, OptionError
 from ..support.files import read_content, whole
+from ..support.system import system_errors
 from ..tflite.interpreter import TfliteModel
 from ..tflite.truncation import Graph, GraphTensor
 from .cards import CARD_NAME, EXTRACTOR_FORMAT, sha256_of
@@ -22,6 +23,7 @@ from .networks import ExtractorFile, shipped_extractors
 _DEFAULT_RANGE = (-1.0, 1.0)
 
 
+@system_errors(OptionError)
 def open_graph(file: Path, size: Optional[int] = None) -> Graph:
     """The graph of a ``.tflite`` file, for pictures of its own size or of ``size`` x ``size`` pixels.
 
@@ -36,6 +38,7 @@ def open_graph(file: Path, size: Optional[int] = None) -> Graph:
         ) from error
 
 
+@system_errors(OptionError)
 def import_extractor(
     file: Path,
     graph: Graph,

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..errors import BundleError, OptionError
-from ..support.checks import check_number
+from ..support.checks import check_number, check_type, is_number, shown
+from ..support.system import system_errors
 from ..support.text import brief
 from ..support.user_folders import data_folder
 from .cards import CARD_NAME, card_field, listing, read_card, verified_file
@@ -44,10 +45,11 @@ class ExtractorFile:
     @property
     def input_range(self) -> tuple[float, float]:
         """What pixels 0 and 255 become for a network with a float32 input."""
-        given = self.card.get("input", {}).get("range", [-1.0, 1.0])
-        if not (isinstance(given, list) and len(given) == 2 and all(isinstance(end, (int, float)) for end in given)):
+        entry = self.card.get("input", {})
+        given = entry.get("range", [-1.0, 1.0]) if isinstance(entry, dict) else entry
+        if not (isinstance(given, list) and len(given) == 2 and all(is_number(end, -1e6, 1e6) for end in given)):
             raise BundleError(
-                f"The card of {self.path.name}: 'range' must be two numbers, such as [-1, 1]; got {given!r}."
+                f"The card of {self.path.name}: 'range' must be two numbers, such as [-1, 1]; got {shown(given)}."
             )
         return float(given[0]), float(given[1])
 
@@ -62,7 +64,7 @@ class ExtractorFile:
             return check_number("threshold", threshold, 0, 2, above_low=True)
         except OptionError as error:
             raise BundleError(
-                f"The card of {self.path.name}: 'scene_cut' must have a threshold above 0, at most 2; got {entry!r}."
+                f"The card of {self.path.name}: 'scene_cut' must have a threshold above 0, at most 2; got {shown(entry)}."
             ) from error
 
 
@@ -95,16 +97,17 @@ def user_extractors() -> list[ExtractorFile]:
     return list(_extractors_in(user_models_folder(), skip_broken=True))
 
 
+@system_errors(BundleError)
 def find_extractor(name: Optional[str] = None) -> ExtractorFile:
     """An extractor by name (default: the whole MobileNetV2), shipped or in the user's models folder, verified."""
-    name = DEFAULT_EXTRACTOR if name is None else name
+    name = DEFAULT_EXTRACTOR if name is None else check_type("extractor", name, str)
     found = []
     for extractor in _everywhere():
         if extractor.name == name:
             return extractor.verified()
         found.append(extractor.name)
     raise BundleError(
-        f"No extractor {name!r}; there are: {listing(found)}. `edgevid import-extractor` makes one of "
+        f"No extractor {shown(name)}; there are: {listing(found)}. `edgevid import-extractor` makes one of "
         f"a TFLite image classifier and puts it into {user_models_folder()}."
     )
 

@@ -110,6 +110,11 @@ class RecurrentClassifier(Classifier):
 
     def _run(self, embeddings: Array, states: list[Array]) -> tuple[Array, list[Array]]:
         output, *after = self.model.run(embeddings, *states)
+        wanted, given = ([list(state.shape) for state in rows] for rows in (states, after))
+        if given != wanted:
+            raise ModelError(
+                f"{self.model.path} gives states {given} for {wanted}; it is no network of steps: export it again."
+            )
         return probabilities_of(self.model, output, self.temperature), after
 
 
@@ -176,14 +181,14 @@ def probabilities_of(model: TfliteModel, output: Array, temperature: float) -> A
     """Calibrated probabilities, float32 ``[num_classes]``, of a network's output ``[1, num_classes]``.
 
     Raises:
-        ModelError: they are no numbers.
+        ModelError: they are no probabilities, or of another number than the network says.
     """
-    if not np.isfinite(output.sum()):
-        raise ModelError(
-            f"{model.path} gives {output[0]} for finite embeddings, and no probabilities; its weights are damaged: "
-            "train or export it again."
-        )
-    return calibrated(output[0], temperature)
+    if output.shape != (1, *model.outputs[0].shape[1:]):
+        raise ModelError(f"{model.path} gives {list(output.shape)}; expected {model.outputs[0]}: export it again.")
+    try:
+        return calibrated(output[0], temperature)
+    except ModelError as error:
+        raise ModelError(f"{model.path}: {error}") from error
 
 
 def open_network(
@@ -240,4 +245,5 @@ def _of_steps(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -
 
 
 def _float32(*specs: TensorSpec) -> bool:
-    return all(spec.dtype == np.float32 for spec in specs)
+    """Whether they are, and none is empty."""
+    return all(spec.dtype == np.float32 and 0 not in spec.shape for spec in specs)

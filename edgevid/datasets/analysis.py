@@ -12,6 +12,7 @@ from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
 from ..bundles import sha256_of
 from ..errors import EdgevidError
 from ..sources import VideoFile
+from ..support.system import system_errors
 from ..tflite.interpreter import default_num_threads
 from .clips import SPLITS, Clip, Dataset, DatasetError
 from .division import default_validation_share, validation_folds
@@ -74,6 +75,7 @@ class Analysis(NamedTuple):
         }
 
 
+@system_errors(DatasetError)
 def analyse(
     dataset: Dataset, *, exact: bool = False, seed: int = 0, progress: Optional[Callable[[], None]] = None
 ) -> Analysis:

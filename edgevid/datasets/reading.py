@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from ..sources.folder import VIDEO_SUFFIXES, videos_below
+from ..support.system import system_errors
 from . import ucf101
 from .clips import CSV_NAME, SPLITS, Clip, Dataset, DatasetError, check_classes
 
@@ -28,6 +29,7 @@ def read_dataset(
     return clips
 
 
+@system_errors(DatasetError)
 def open_dataset(
     data: Union[str, Path],
     *,
@@ -72,6 +74,7 @@ def open_dataset(
     return Dataset(path.parent, f"clips named in {path.name}", clips, tuple(_unnamed_note(path, clips)))
 
 
+@system_errors(DatasetError)
 def open_clips(data: Path, *, list_number: int = 1, lists_folder: Optional[Path] = None) -> tuple[list[Clip], str]:
     """The clips of a data set, see :func:`open_dataset`, or those that a training used, by its run folder; and its name."""
     folder = data.parent if data.name == CSV_NAME else data
@@ -81,6 +84,7 @@ def open_clips(data: Path, *, list_number: int = 1, lists_folder: Optional[Path]
     return open_dataset(data, list_number=list_number, lists_folder=lists_folder).clips, name
 
 
+@system_errors(DatasetError)
 def read_used_clips(run: Path) -> list[Clip]:
     """The clips that a training used; ``split`` is how.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from ..errors import OptionError
+from ..support.system import system_errors
 from .clips import CSV_NAME, Clip, Dataset, DatasetError
 
 LISTS = (1, 2, 3)
@@ -89,6 +90,7 @@ def open_official(root: Path, videos: Sequence[Path], number: int, lists_folder:
     return _match(root, videos, read_lists(folder, number), number)
 
 
+@system_errors(DatasetError)
 def read_lists(folder: Path, number: int) -> list[Listed]:
     """What the lists ``number`` in ``folder`` say: training clips first, each in the order of its list.
 

@@ -90,6 +90,8 @@ class CnnEmbedder(Embedder):
         if self._takes_float:
             pixels = pixels * self._scale + self._offset
         feature_map = self.model.run(pixels[np.newaxis])[0]
+        if feature_map.shape != self.model.outputs[0].shape:
+            raise ModelError(f"{self.model.path} gives {list(feature_map.shape)}; expected {self.model.outputs[0]}.")
         if bands == 1:
             return self._mean(feature_map)
         rows = 1 if feature_map.ndim < 4 else feature_map.shape[1]
@@ -113,17 +115,17 @@ class CnnEmbedder(Embedder):
 
 
 def _one_picture(inputs: tuple[TensorSpec, ...]) -> bool:
+    if len(inputs) != 1:
+        return False
     shape = inputs[0].shape
-    return (
-        len(inputs) == 1
-        and inputs[0].dtype in (np.uint8, np.float32)
-        and len(shape) == 4
-        and (shape[0], shape[3]) == (1, 3)
-    )
+    is_picture = len(shape) == 4 and (shape[0], shape[3]) == (1, 3) and 0 not in shape
+    return is_picture and inputs[0].dtype in (np.uint8, np.float32)
 
 
 def _one_feature_map(outputs: tuple[TensorSpec, ...]) -> bool:
+    if len(outputs) != 1 or not outputs[0].shape:
+        return False
     shape, dtype = outputs[0].shape, outputs[0].dtype
     is_map = len(shape) == 4 and dtype in (np.uint8, np.float32)
     is_pooled = len(shape) == 2 and dtype == np.float32
-    return len(outputs) == 1 and shape[0] == 1 and (is_map or is_pooled)
+    return shape[0] == 1 and 0 not in shape and (is_map or is_pooled)

@@ -12,6 +12,8 @@ from .frame_difference import difference_picture
 from .motion import MotionEmbedder
 from .region import cropped, resized
 
+_MOST_BANDS = 256
+
 
 class MotionRegion(MotionEmbedder):
     """The part of the newest frame where things move, through a network; or the difference of two frames there.
@@ -48,7 +50,7 @@ class MotionRegion(MotionEmbedder):
         if difference and self.lag_seconds != self.seconds:
             self.frame_offsets = (-self.lag_seconds, *self.frame_offsets)
         self.gain = check_number("gain", gain, 0, 100, above_low=True)
-        self.bands = check_int("bands", bands, 1)
+        self.bands = check_int("bands", bands, 1, _MOST_BANDS)
         self.dim = cnn.dim * self.bands
 
     @property

@@ -11,6 +11,7 @@ from urllib.request import url2pathname
 
 from ..errors import SourceError
 from ..frames import RGB, check_colour
+from ..support.system import system_errors
 from .base import Source as Source
 from .base import SourceStats as SourceStats
 from .base import SourceStatus as SourceStatus
@@ -30,6 +31,7 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PICAMERA = re.compile(r"picamera2(?::([0-9]+))?")
 
 
+@system_errors(SourceError)
 def open_source(source: Union[int, str, Path, Source, VideoCapture, Iterable[Any]], *, colour: str = RGB) -> Source:
     """The source that ``source`` means.
 

@@ -9,10 +9,25 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
+
+from ..errors import OptionError
 
 # What is read whole: cards and reports; networks
 MAX_TEXT, MAX_CONTENT = 20_000_000, 1_000_000_000
+
+
+def as_path(name: str, value: Any) -> Path:
+    """The path that a caller gave as the argument ``name``.
+
+    Raises:
+        OptionError: it is none, or one that no file can have.
+    """
+    if isinstance(value, (str, Path)) and "\0" not in str(value):
+        return Path(value)
+    if isinstance(value, os.PathLike) and isinstance(os.fspath(value), str):
+        return as_path(name, os.fspath(value))
+    raise OptionError(f"{name}={value!a} was given; expected a path: a str or a pathlib.Path.")
 
 
 def read_content(path: Path, most: int = MAX_CONTENT) -> bytes:

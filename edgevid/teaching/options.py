@@ -12,7 +12,8 @@ from ..datasets.clips import Clip
 from ..embedders import Embedder
 from ..events import EventOptions
 from ..extraction import default_cache
-from ..support.checks import check_number
+from ..sampling import check_window_seconds
+from ..support.checks import MAX_SAMPLES, check_int, check_number, check_type
 from ..support.text import brief
 from .lesson import NetworkTrainer
 
@@ -64,8 +65,13 @@ class TeachOptions:
     command: str = ""
 
     def __post_init__(self) -> None:
-        check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
-        check_number("samples_per_second", self.samples_per_second, 0, above_low=True)
+        check_window_seconds(self.window_seconds)
+        check_number("samples_per_second", self.samples_per_second, 0, 1000, above_low=True)
+        check_number("min_filled", self.min_filled, 0, 1)
+        check_type("events", self.events, EventOptions)
+        if self.jobs is not None:
+            check_int("jobs", self.jobs, 1)
+        check_int("samples_per_second * window_seconds", self.num_samples, 2, MAX_SAMPLES)
 
     def __repr__(self) -> str:
         made = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(self)}

@@ -22,6 +22,7 @@ from ..recognizer import load
 from ..sampling import Clip as ClipOrFrames
 from ..sampling import SampleSpec
 from ..support.hardware import usable_cpus
+from ..support.system import system_errors
 from ..tflite.interpreter import select_runtime
 from .card import CLASSIFIER_FILE, EXAMPLES_FILE, accuracy_entry, extended_card, measure_clips, new_card, put_learnt
 from .examples import NONE, Example, Examples, windows_of
@@ -74,6 +75,7 @@ def _no_progress(done: int, total: int) -> None:
     pass
 
 
+@system_errors(BundleError)
 def teach_clips(
     clips: Sequence[Clip],
     output: Path,
@@ -142,6 +144,7 @@ def teach_clips(
     )
 
 
+@system_errors(BundleError)
 def teach(
     clips: Sequence[Union[ClipOrFrames, Window]],
     labels: Sequence[str],

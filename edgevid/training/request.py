@@ -13,7 +13,7 @@ from ..embedders.opening import DEFAULT_KINDS
 from ..errors import OptionError
 from ..evaluation.outside import open_outside
 from ..extraction import default_cache
-from ..support.checks import check_number
+from ..sampling import check_window_seconds
 from .export import FLOAT32, PARITY_LIMITS
 from .run_folder import default_run_folder
 from .tuning import PRESETS, hyper_parameters
@@ -80,7 +80,7 @@ class TrainingRequest:
             check_share(self.validation_share)
         check_share(self.test_share, none=True)
         if self.window_seconds is not None:
-            check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
+            check_window_seconds(self.window_seconds)
         if self.classifier_dtype not in PARITY_LIMITS:
             raise OptionError(
                 f"classifier_dtype={self.classifier_dtype!r} was given; expected one of: {', '.join(PARITY_LIMITS)}."

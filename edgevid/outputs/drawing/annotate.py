@@ -17,6 +17,7 @@ from ...recognizer import Recognizer
 from ...sources import VideoFile
 from ...stream import StreamOptions
 from ...support.files import whole
+from ...support.system import system_errors
 from .overlay import Overlay
 from .style import Palette, span
 from .summary import Judged, Moment, judged, moments, summarise, verdicts
@@ -79,6 +80,7 @@ def knows(model: str, labels: Sequence[str]) -> str:
     return f"{model} knows {len(labels)} actions: {', '.join(labels)}"
 
 
+@system_errors(SourceError)
 def annotate(
     recognizer: Recognizer,
     film: Film,
