@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..events import ActiveAction, Began, Counted, Ended, Event
 from ..prediction import Prediction
@@ -64,6 +64,7 @@ class SourceState:
     received_at: float = 0.0
     predicted_at: float = 0.0
     _rates: tuple[Optional[float], Optional[float]] = (None, None)
+    _next_try_at: Callable[[], Optional[float]] = lambda: None
 
     @property
     def action(self) -> Optional[ActiveAction]:
@@ -91,6 +92,12 @@ class SourceState:
         return None if self.prediction is None else time.monotonic() - self.predicted_at
 
     @property
+    def next_try_seconds(self) -> Optional[float]:
+        """How long until a source that is lost or waited for is opened again, from 0; None: it is not, or is being opened."""
+        at = self._next_try_at() if self.state in ("lost", "waiting") else None
+        return None if at is None else max(at - time.monotonic(), 0.0)
+
+    @property
     def frames_per_second(self) -> Optional[float]:
         """Frames sampled a second, over the last 5 s at most; None: not known yet."""
         return self._rate(0)
@@ -112,13 +119,19 @@ class StateTracker:
     Args:
         source: the source's name.
         window_seconds: what the stream's window spans; None: not known.
+        next_try_at: says when the source is opened again, on ``time.monotonic()``; None: it is not, or not known.
 
     Attributes:
         state: after the last message.
     """
 
-    def __init__(self, source: str, window_seconds: Optional[float] = None) -> None:
-        self.state = SourceState(source, without_credentials(source))
+    def __init__(
+        self,
+        source: str,
+        window_seconds: Optional[float] = None,
+        next_try_at: Callable[[], Optional[float]] = lambda: None,
+    ) -> None:
+        self.state = SourceState(source, without_credentials(source), _next_try_at=next_try_at)
         self._window_seconds = window_seconds
         self._total_latency_seconds = 0.0
         # of the last frames: when each was there, and how many the source had captured by then
