@@ -23,16 +23,15 @@ from ..sources.opening import open_for_stream
 from ..stream import StreamOptions
 from .interrupts import interruptible
 from .options import (
-    TOKEN_HELP,
     add_model_options,
     load_recognizer,
-    page_token,
     part,
     positive_int,
     positive_seconds,
     seconds,
 )
 from .output import print_error
+from .page import add_page_options, check_page_options, web_server
 from .stream_output import JsonOutput, Lines, TextOutput
 from .stream_summary import Summary
 
@@ -97,7 +96,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
             f"(default: the bundle's, else {EventOptions.cooldown_seconds:g})"),
     },
     "watching": {
-        "--token TOKEN": (str, None, TOKEN_HELP),
         "--mqtt URL": (str, None, "publish to an MQTT broker: mqtt://[user@]host[:1883] or mqtts://"),
         "--mqtt-name NAME": (str, None,
             "of this device, for people and in topics; each program on a broker needs its own (default: the host's name)"),
@@ -136,11 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for title, options in _OPTIONS.items():
         group = parser.add_argument_group(title)
         if title == "watching":
-            group.add_argument(
-                "--serve", nargs="?", const="", metavar="HOST:PORT",
-                help="serve a page to watch on (default address: 127.0.0.1:8080, for browsers on this machine; 0.0.0.0:8080 for "
-                "those on your network, with a token)",
-            )  # fmt: skip
+            add_page_options(group, "a page to watch on")
         for option, what in options.items():
             name, _, metavar = option.partition(" ")
             if metavar:
@@ -178,7 +172,7 @@ def _check(args: argparse.Namespace) -> None:
         args.serve = ""
     if not args.sources:
         raise OptionError("No SOURCE was given; name a camera (0), a video file or a URL.")
-    args.token = page_token(args.token, args.serve is not None)
+    check_page_options(args)
     if args.realtime and args.no_realtime:
         raise OptionError("Both --realtime and --no-realtime were given; leave one out.")
     args.realtime = args.realtime or ((args.loop or args.serve is not None) and not args.no_realtime)
@@ -277,10 +271,7 @@ def _outputs(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[tuple
     server = None
     try:
         if args.serve is not None:
-            from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
-
-            host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-            server = WebServer(recognizer.labels, host=host, port=port, token=args.token)
+            server = web_server(args, recognizer.labels)
             outputs.append(server)
             server.start()
             print_error("stream", f"watch at {server.url}")
