@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -49,6 +50,7 @@ def find_events(
     source = open_source(video)
     if isinstance(source, FrameIterable) and source is not video:
         source = FrameIterable(_timed(video, rate))
+    stream = replace(stream or StreamOptions(), enter=detector.options.enter)
     events: list[Event] = []
     try:
         if source.live:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from .errors import OptionError
 from .frames import Region
 
-# What people read where a prediction is not accepted
-NONE_OF_THESE = "none of these"
+# What people read where no action of the bundle's is
+NOTHING = "nothing recognised"
 
 
 class ClassScore(NamedTuple):
@@ -29,7 +29,8 @@ class Prediction:
     Attributes:
         labels: the classes.
         probabilities: float32 ``[len(labels)]``, sum 1 - :attr:`none`, read-only.
-        threshold: of :attr:`known`, from which on the prediction counts as :attr:`accepted`.
+        threshold: what :attr:`known` must reach for the prediction to count as :attr:`accepted`.
+        enter: what the label's probability must reach for that; :attr:`edgevid.EventOptions.enter` of whoever made it.
         timestamp: seconds, when the newest frame was taken, on the clock of the stream or from the start of the file;
             None for a clip given as frames.
         start_timestamp: the same of the oldest frame.
@@ -50,6 +51,7 @@ class Prediction:
     none: float = 0.0
     region: Optional[Region] = None
     cycles: Optional[float] = None
+    enter: float = 0.0
 
     @classmethod
     def of_outputs(cls, labels: tuple[str, ...], outputs: NDArray[np.float32], **fields: Any) -> Prediction:
@@ -77,26 +79,39 @@ class Prediction:
 
     @property
     def accepted(self) -> bool:
-        """Whether :attr:`known` reaches the threshold."""
-        return self.known >= self.threshold
+        """Whether the action counts as recognised: an event can begin with it.
+
+        :attr:`known` reaches the threshold, and the score reaches both :attr:`enter` and :attr:`none`. Of a clip that is
+        all; in a stream it must last, see :class:`~edgevid.EventOptions`.
+        """
+        return bool(self.known >= self.threshold and self.score >= self.needed)
+
+    @property
+    def needed(self) -> float:
+        """The score that an action must reach to be accepted, in [0, 1]: :attr:`enter`, or :attr:`none` where that is more."""
+        return max(self.enter, self.none) if self.none > 0 else max(self.enter, self.threshold)
+
+    def probability(self, label: str) -> Optional[float]:
+        """Of one of the labels, in [0, 1]; None: it is none of them."""
+        return float(self.probabilities[self.labels.index(label)]) if label in self.labels else None
 
     @property
     def verdict(self) -> str:
-        """What people read: :attr:`label`, or "none of these" where it is not accepted."""
-        return self.label if self.accepted else NONE_OF_THESE
+        """What people read: :attr:`label`, or "nothing recognised" where it is not accepted."""
+        return self.label if self.accepted else NOTHING
 
     def answer(self, guess: Optional[str] = None) -> str:
-        """What people read, with the best guess after "none of these" where it is not accepted.
+        """What people read, with the best guess after "nothing recognised" where it is not accepted.
 
         Args:
             guess: the label in other words, with its score for example; default: the label.
 
         >>> half = Prediction(("walk", "run"), np.array([0.25, 0.75], np.float32), threshold=0.8)
         >>> half.answer(), half.answer("run 75 %")
-        ('none of these (run)', 'none of these (run 75 %)')
+        ('nothing recognised (run)', 'nothing recognised (run 75 %)')
         """
         guess = self.label if guess is None else guess
-        return guess if self.accepted else f"{NONE_OF_THESE} ({guess})"
+        return guess if self.accepted else f"{NOTHING} ({guess})"
 
     def top(self, k: int = 5) -> list[ClassScore]:
         """The ``k`` most probable classes (or all, if there are fewer), best first."""

@@ -54,7 +54,7 @@ class Recognizer:
     Attributes:
         spec: the samples that a window is made of.
         events: how :meth:`start` and :func:`edgevid.find_events` tell events unless the caller says otherwise: as the bundle's
-            card says.
+            card says. Their ``enter`` is what the score of every prediction must reach to count as accepted.
 
     Raises:
         BundleError: the parts do not fit together.
@@ -156,6 +156,7 @@ class Recognizer:
             answering.labels,
             outputs,
             threshold=answering.threshold,
+            enter=self.events.options.enter,
             timestamp=windows[-1].steps[-1].timestamp,
             start_timestamp=windows[0].steps[0].timestamp,
         )
@@ -169,6 +170,8 @@ class Recognizer:
         spec = (
             self.spec if options.window_seconds is None else replace(self.spec, window_seconds=options.window_seconds)
         )
+        if options.enter is None:
+            options = replace(options, enter=self.events.options.enter)
         if self.bundle is not None:
             early = self.bundle.min_filled if options.min_filled is None else options.min_filled
             cuts = self.bundle.reset_on_cut if options.reset_on_cut is None else options.reset_on_cut
@@ -316,6 +319,7 @@ def load(
     num_threads: Optional[int] = None,
     runtime: Optional[str] = None,
     threshold: Optional[float] = None,
+    enter: Optional[float] = None,
     embedders: Sequence[Embedder] = (),
     classifier: Optional[Classifier] = None,
 ) -> Recognizer:
@@ -327,7 +331,9 @@ def load(
         runtime: ``"litert"`` or ``"tflite-runtime"``; default: the variable ``EDGEVID_RUNTIME``, else the best present.
         threshold: how sure it must be that it is one of the classes for a prediction to count as accepted
             (:attr:`edgevid.Prediction.known`), 0 to 1; default: the bundle's, which 95 % of its validation clips reach
-            (0, so that all are accepted, where its card has none).
+            (0 where its card has none).
+        enter: the score from which on an action counts, above 0 and at most 1, in events and as
+            :attr:`~edgevid.Prediction.accepted`; default: the bundle's, else 0.6.
         embedders: your own, for bundles that were trained with them.
         classifier: your own, in place of the bundle's.
 
@@ -353,6 +359,9 @@ def load(
             bundle=opened,
             runtime=select_runtime(runtime).name,
         )
+        if enter is not None:  # the bundle's exit goes with its own enter
+            events = recognizer.events
+            recognizer.events = replace(events, options=replace(events.options, enter=enter, exit=None))
         recognizer._opened = opening.pop_all()
     return recognizer
 

@@ -31,8 +31,8 @@ class StreamOptions:
         window_seconds: what the window spans; None: what the bundle was trained for.
         hop: samples between two predictions, 1 or more; 1 = a prediction at each.
         min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction; None: the bundle's.
-        threshold: how sure it must be that it is one of the classes for a prediction to count as accepted, 0 to 1; None: the
-            recogniser's.
+        threshold, enter: how sure it must be that it is one of the classes, and the score that the class must reach, for a
+            prediction to count as :attr:`~edgevid.Prediction.accepted`, 0 to 1; None: the recogniser's.
         reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut; None: the bundle's.
         rolling: classify windows side by side, one step a sample, where the classifier is recurrent; False runs it over the whole
             window for each prediction, with the same results.
@@ -47,6 +47,7 @@ class StreamOptions:
     threshold: Optional[float] = None
     reset_on_cut: Optional[bool] = None
     rolling: bool = True
+    enter: Optional[float] = None
 
     def __post_init__(self) -> None:
         if self.window_seconds is not None:
@@ -56,6 +57,8 @@ class StreamOptions:
             check_number("min_filled", self.min_filled, 0, 1)
         if self.threshold is not None:
             check_number("threshold", self.threshold, 0, 1)
+        if self.enter is not None:
+            check_number("enter", self.enter, 0, 1)
 
 
 class Answering(NamedTuple):
@@ -221,6 +224,7 @@ class Stream:
             window_filled=self._rolling.filled,
             region=self._embedder.region,
             cycles=self.cycles,
+            enter=0.0 if self._options.enter is None else self._options.enter,
         )
 
 

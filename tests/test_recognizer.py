@@ -15,7 +15,7 @@ from support.motions import motion
 from support.videos import moving_frames
 
 import edgevid
-from edgevid import FrameError, OptionError, Prediction, StreamOptions, VideoFile
+from edgevid import EventDetector, EventOptions, FrameError, OptionError, Prediction, StreamOptions, VideoFile
 from edgevid.sampling import Sample, uniform_indices
 
 TOLERANCE = 1e-4
@@ -280,13 +280,13 @@ class TestPrediction:
 
     def test_as_text_it_says_when_what_and_how_sure(self):
         assert str(prediction(0.25, 0.75)) == "b 0.75"
-        assert str(prediction(0.25, 0.75, timestamp=2.5, threshold=0.8)) == "    2.50 s  none of these (b 0.75)"
+        assert str(prediction(0.25, 0.75, timestamp=2.5, threshold=0.8)) == "    2.50 s  nothing recognised (b 0.75)"
 
-    def test_what_is_not_accepted_reads_none_of_these_and_then_the_best_guess(self):
+    def test_what_is_not_accepted_reads_nothing_recognised_and_then_the_best_guess(self):
         accepted, low = prediction(0.25, 0.75), prediction(0.25, 0.75, threshold=0.8)
         assert (accepted.verdict, accepted.answer(), accepted.answer("b 75 %")) == ("b", "b", "b 75 %")
-        assert (low.verdict, low.answer()) == ("none of these", "none of these (b)")
-        assert low.answer("b 75 %") == "none of these (b 75 %)"
+        assert (low.verdict, low.answer()) == ("nothing recognised", "nothing recognised (b)")
+        assert low.answer("b 75 %") == "nothing recognised (b 75 %)"
 
     @pytest.mark.parametrize(("none", "known", "accepted"), [(0.0, 0.5, False), (0.25, 0.75, True), (0.5, 0.5, False)])
     def test_it_is_accepted_where_none_of_these_is_unlikely(self, none: float, known: float, accepted: bool):
@@ -294,6 +294,27 @@ class TestPrediction:
         answer = prediction(max(0.5 - none, 0.0), min(0.5, 1 - none), none=none, threshold=0.6)
         assert (answer.known, answer.accepted) == (known, accepted)
         assert answer.as_dict()["none"] == none
+
+    @pytest.mark.parametrize(
+        ("none", "enter", "needed"), [(0.0, 0.6, 0.6), (0.0, 0.1, 0.2), (0.25, 0.6, 0.6), (0.5, 0.1, 0.5)]
+    )
+    @pytest.mark.parametrize("score", [0.15, 0.3, 0.5, 0.7])
+    def test_it_is_accepted_where_an_event_can_begin(self, none: float, enter: float, needed: float, score: float):
+        answer = dataclasses.replace(prediction(0.0, score, none=none, threshold=0.2, timestamp=0.0), enter=enter)
+        assert (answer.needed, answer.accepted) == (needed, score >= needed)
+        events = EventDetector(EventOptions(enter=enter, min_seconds=0)).update(answer)
+        assert bool(events) is answer.accepted
+
+    @pytest.mark.parametrize("enter", [0.01, 1.0])
+    def test_clips_and_streams_go_by_the_rule_of_events(self, frames: np.ndarray, enter: float):
+        with edgevid.load("exercises10-thesis", threshold=0, enter=enter, num_threads=1) as recognizer:
+            pushed = recognizer.open_stream(StreamOptions(min_filled=0)).push(frames[0], 0.0)
+            for answer in (recognizer.classify(frames[:1]), pushed):
+                assert (answer.enter, answer.accepted) == (enter, enter < 1)
+            own = EventOptions(enter=0.9)
+            with recognizer.start([(0.0, frames[0])], events=own, stream=StreamOptions(min_filled=0)) as runner:
+                runner.wait()
+                assert runner.latest.enter == 0.9
 
     def test_probabilities_of_a_real_clip_sum_to_1(self, recognizer: edgevid.Recognizer, frames: np.ndarray):
         answer = recognizer.classify(frames[:1])

@@ -25,8 +25,8 @@ from .output import (
 _EPILOG = """\
 output:
   On a terminal: a table. Otherwise one line a file, its fields parted by tabs: path, label, score, then label and
-  score of the next classes. "none of these (LABEL)" is none of the bundle's actions: the score of the best guess, LABEL, is
-  below --threshold.
+  score of the next classes. "nothing recognised (LABEL)" is none of the bundle's actions, as far as it can tell: the best
+  guess, LABEL, does not reach --enter, or it is less sure than --threshold that it is one.
   With --json: one JSON object a line. A file that was classified has at least path, label, score, accepted and top,
   a list of [label, score], best first; a file that failed has path and error, and no label.
   Errors are on stderr in every form.

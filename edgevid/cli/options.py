@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable, Union
 
 from ..bundles import DEFAULT_BUNDLE
+from ..events import EventOptions
 from ..recognizer import Recognizer, load
 from .native_log import without_chatter
 
@@ -23,7 +24,7 @@ Arguments = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """--bundle, --threshold, --threads, --runtime"""
+    """--bundle, --threshold, --enter, --threads, --runtime"""
     group = parser.add_argument_group("model")
     group.add_argument(
         "-b", "--bundle", default=DEFAULT_BUNDLE, metavar="BUNDLE",
@@ -31,8 +32,13 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--threshold", type=part, default=None, metavar="P",
-        help="how sure, from 0 to 1, it must be that it is one of the actions; other predictions read 'none of these' "
+        help="how sure, from 0 to 1, it must be that it is one of the actions; other predictions read 'nothing recognised' "
         "(default: the bundle's, which 95 %% of its validation clips reach)",
+    )  # fmt: skip
+    group.add_argument(
+        "--enter", type=positive_part, default=None, metavar="P",
+        help="score from which on an action counts as recognised; in a stream it can begin then "
+        f"(default: the bundle's, else {EventOptions.enter})",
     )  # fmt: skip
     group.add_argument(
         "--threads", type=positive_int, default=None, metavar="N", help="interpreter threads (default: CPUs, at most 4)"
@@ -69,7 +75,9 @@ def add_bootstrap_options(parser: Arguments) -> None:
 def load_recognizer(args: argparse.Namespace) -> Recognizer:
     """The recogniser that the options of :func:`add_model_options` ask for."""
     with without_chatter():
-        return load(args.bundle, num_threads=args.threads, runtime=args.runtime, threshold=args.threshold)
+        return load(
+            args.bundle, num_threads=args.threads, runtime=args.runtime, threshold=args.threshold, enter=args.enter
+        )
 
 
 def repeatable_command(
@@ -141,6 +149,14 @@ def part(text: str) -> float:
     value = _number(text)
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1; got {text!r}")
+    return value
+
+
+def positive_part(text: str) -> float:
+    """An option's value above 0, up to 1."""
+    value = _number(text)
+    if not 0.0 < value <= 1.0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, up to 1; got {text!r}")
     return value
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Optional, TextIO
 
-from ..prediction import NONE_OF_THESE
+from ..prediction import NOTHING
 
 # A bar redrawn more often than this costs time and shows nothing new.
 _REDRAW_SECONDS = 0.1
@@ -58,7 +58,7 @@ def shorten(text: str, width: int, *, keep: str = "start") -> str:
 
 def answer_width(labels: Sequence[str]) -> int:
     """Columns of the longest :meth:`~edgevid.Prediction.answer` with one of these labels."""
-    return max(map(len, labels)) + len(f"{NONE_OF_THESE} ()")
+    return max(map(len, labels)) + len(f"{NOTHING} ()")
 
 
 def fit_columns(widths: Sequence[int], total: int, *, gap: int = 2) -> list[int]:

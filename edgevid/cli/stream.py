@@ -40,20 +40,28 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 output:
-  One line a prediction: seconds since the first frame, label, score, then the next classes. "none of these (LABEL)" is
-  none of the bundle's actions, as far as it can tell: it is less sure than --threshold that it is one. LABEL is the best
-  guess. With --events also a line when an action begins, when it was repeated once more, and when it ends. With several
-  sources each line names its own.
-  With --json: one JSON object a line. A prediction has at least source, timestamp, label, score, accepted, top (a list of
-  [label, score]), region (the part of the frame that was looked at: left, top, right, bottom, 0 to 1; null: all of it) and
-  latency_ms (from the newest frame's arrival to the prediction); an event has source, event ("began", "counted" or
-  "ended"), label, timestamp, and score, or count, or duration_seconds, peak_score and count. timestamp is in seconds: from
-  the start of a file, and of the system's monotonic clock for a camera or URL.
-  A file is read as fast as it can be, with --serve or --loop in real time, and each prediction is printed. Of a camera the
-  newest frame is used; where the output is slow, the newest prediction is printed, and every event.
-  A camera that is lost is opened again; this, the page's address and a summary at the end are on stderr.
-  Ctrl-C, SIGTERM or a closed terminal ends the stream. With --serve the page of a file that has ended stays until then,
-  unless --max-seconds or --max-predictions says when to end.
+  One line a prediction: seconds since the first frame, label, score, then the
+  next classes. A label is the action that goes on, from when it began as an
+  event until it ended; "nothing recognised (LABEL)": none does, and LABEL is
+  the best guess. With --events also a line when an action begins, when it was
+  repeated once more, and when it ends. With several sources each line names its
+  own.
+  With --json: one JSON object a line. A prediction has at least source,
+  timestamp, label and score (of the best guess), accepted (whether an action
+  can begin with it), action (the one that goes on, or null), top (a list of
+  [label, score]), region (the part of the frame that was looked at: left, top,
+  right, bottom, 0 to 1; null: all of it) and latency_ms (from the newest
+  frame's arrival to the prediction). An event has source, event ("began",
+  "counted" or "ended"), label, timestamp, and score, or count, or
+  duration_seconds, peak_score and count. timestamp is in seconds: from the
+  start of a file, and of the system's monotonic clock for a camera or URL.
+  A file is read as fast as it can be, with --serve or --loop in real time, and
+  each prediction is printed. Of a camera the newest frame is used; where the
+  output is slow, the newest prediction is printed, and every event.
+  A camera that is lost is opened again; this, the page's address and a summary at
+  the end are on stderr. Ctrl-C, SIGTERM or a closed terminal ends the stream; the
+  page of a file that has ended (--serve) stays until then, unless --max-seconds
+  or --max-predictions says when to end.
 
 examples:
   edgevid stream 0                                     the first camera
@@ -85,8 +93,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "events": {
         "--events": "print also when an action begins, is repeated and ends",
         "--events-only": "print nothing but that",
-        "--enter P": (part, None,
-            f"score from which on an action can begin (default: the bundle's, else {EventOptions.enter})"),
         "--exit P": (part, None, "score below which it ends (default: the bundle's, else 0.15 below --enter)"),
         "--min-seconds S": (seconds, None,
             "for so long all predictions must reach --enter before it begins "

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from ..errors import EdgevidError
-from ..events import Began, Counted, Ended, Event
+from ..events import Answer, Began, Counted, Ended, Event
 from ..runner.messages import Sampled
 from .output import answer_width
 
@@ -50,10 +50,12 @@ class TextOutput:
         self._first.setdefault(name, first)
         if not self._predictions:
             return
-        label = f"{prediction.answer():<{self._label_width}}"
-        others = "  ".join(f"{label} {score:.2f}" for label, score in prediction.top(self._top)[1:])
+        answer = Answer.of(prediction, sampled.action)
+        label = f"{answer.words():<{self._label_width}}"
+        following = [one for one in prediction.top(self._top) if one.label != answer.label][: self._top - 1]
+        others = "  ".join(f"{label} {score:.2f}" for label, score in following)
         filling = f"  (window {prediction.window_filled:.0%} filled)" if prediction.window_filled < 1 else ""
-        line = f"{self._start(name, sampled.timestamp)}{label}  {prediction.score:.2f}  {others}{filling}"
+        line = f"{self._start(name, sampled.timestamp)}{label}  {answer.score:.2f}  {others}{filling}"
         self._write(line.rstrip())
 
     def event(self, name: str, event: Event) -> None:
@@ -86,7 +88,8 @@ class JsonOutput:
     def prediction(self, name: str, sampled: Sampled) -> None:
         if sampled.prediction is not None:
             latency_ms = round(sampled.latency_seconds * 1000, 3)
-            self._print(name, {**sampled.prediction.as_dict(self._top), "latency_ms": latency_ms})
+            action = None if sampled.action is None else sampled.action.label
+            self._print(name, {**sampled.prediction.as_dict(self._top), "action": action, "latency_ms": latency_ms})
 
     def event(self, name: str, event: Event) -> None:
         self._print(name, _rounded(event))

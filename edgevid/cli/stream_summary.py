@@ -36,8 +36,8 @@ class Summary:
 
     def take(self, message: Message, state: SourceState) -> None:
         self._states[state.source] = state
-        if isinstance(message, Sampled) and message.prediction is not None:
-            self._labels[state.source][message.prediction.verdict] += 1
+        if isinstance(message, Sampled) and message.answer is not None:
+            self._labels[state.source][message.answer.verdict] += 1
 
     def close(self) -> None:
         pass

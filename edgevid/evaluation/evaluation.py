@@ -115,6 +115,7 @@ def evaluate(
             ScoredClips.of(split, predictions.clips, predictions.probabilities, none),
             ScoredClips.of(outside_name, others.clips, others.probabilities, none),
             recognizer.threshold,
+            recognizer.events.options.enter,
             bootstrap,
         )
     replay = replay_clips(recognizer, clips, names, track) if streaming else None

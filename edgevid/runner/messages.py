@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Protocol, Union
 
-from ..events import Event
+from ..events import ActiveAction, Answer, Event
 from ..frames import Frame
 from ..prediction import Prediction
 from ..sources.base import SourceStats, SourceStatus
@@ -28,6 +28,7 @@ class Sampled:
         live: whether the source is a camera; False for a file.
         scene: the number of the frame's scene, from 1. A new one, with an empty window, begins where the source was lost
             and at a cut that was noticed.
+        action: the one that goes on after this prediction; see :class:`~edgevid.EventOptions`.
     """
 
     source: str
@@ -38,6 +39,12 @@ class Sampled:
     stats: SourceStats
     live: bool
     scene: int = 1
+    action: Optional[ActiveAction] = None
+
+    @property
+    def answer(self) -> Optional[Answer]:
+        """What people read of it; None without a prediction."""
+        return None if self.prediction is None else Answer.of(self.prediction, self.action)
 
 
 @dataclass(frozen=True)

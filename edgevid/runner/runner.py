@@ -16,6 +16,7 @@ from ..events import EventDetector, fresh_smoothing
 from ..following import Followed, StreamSource, follow, open_stream_source
 from ..prediction import Prediction
 from ..sources.base import Source, SourceStats, SourceStatus
+from ..stream import StreamOptions
 from ..support.at_exit import AtExit
 from ..support.retry import Retry
 from .feed import Feed
@@ -92,10 +93,12 @@ class Runner(Running):
         self.error: Optional[BaseException] = None
         self.consumer_failed = False
         self._given, self._ended = source, ended
-        self._stream = recognizer.open_stream(options.get("stream"))
         smoothing, events = options.get("smoothing"), options.get("events")
         self._smoothing = fresh_smoothing(recognizer.events.smoothing if smoothing is None else smoothing)
         self._events = EventDetector(recognizer.events.options if events is None else events)
+        stream = options.get("stream") or StreamOptions()
+        # what a prediction says of itself, and what is made of several, follow one rule
+        self._stream = recognizer.open_stream(dataclasses.replace(stream, enter=self._events.options.enter))
         self._max_seconds, self._max_predictions = options.get("max_seconds"), options.get("max_predictions")
         self._functions, self._outputs = callbacks(options), list(options.get("outputs", ()))
         self._source: Optional[Source] = None
@@ -258,8 +261,9 @@ class Runner(Running):
         events = [] if prediction is None else self._events.update(prediction)
         latency = max(time.monotonic() - followed.taken_at, 0.0)
         sampled = Sampled(
-            self.name, followed.timestamp, followed.frame, prediction, latency, source.stats(), source.live, self._scene
-        )
+            self.name, followed.timestamp, followed.frame, prediction, latency, source.stats(), source.live, self._scene,
+            self._events.active,
+        )  # fmt: skip
         if prediction is not None:
             self.latest = prediction
         self._tell(sampled, *(SourceEvent(self.name, event, source.live) for event in events))

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
 
-from ..events import ActiveAction, Began, Counted, Ended, Event
+from ..events import ActiveAction, Answer, Began, Counted, Ended, Event
 from ..prediction import Prediction
 from ..sources.base import SourceStats, SourceStatus
 from ..support.credentials import without_credentials
@@ -74,7 +74,14 @@ class SourceState:
     @property
     def action_score(self) -> Optional[float]:
         """The probability that the newest prediction gives :attr:`action`, in [0, 1]."""
-        return None if self.action is None else _score(self.prediction, self.action.label)
+        return (
+            None if self.action is None or self.prediction is None else self.prediction.probability(self.action.label)
+        )
+
+    @property
+    def answer(self) -> Optional[Answer]:
+        """What people read: the action that goes on, or that nothing is recognised; None: there is no prediction."""
+        return None if self.prediction is None else Answer.of(self.prediction, self.action)
 
     @property
     def since(self) -> Optional[float]:
@@ -218,12 +225,6 @@ class StateTracker:
         return (len(arrivals) - 1) / seconds, max(captured - captured_first, 0) / seconds
 
 
-def _score(prediction: Optional[Prediction], label: str) -> Optional[float]:
-    if prediction is None or label not in prediction.labels:
-        return None
-    return float(prediction.probabilities[prediction.labels.index(label)])
-
-
 def _with_peak(action: ActiveAction, prediction: Prediction) -> ActiveAction:
-    score = _score(prediction, action.label)
+    score = prediction.probability(action.label)
     return action if score is None or score <= action.peak_score else replace(action, peak_score=score)

@@ -20,6 +20,7 @@ from ..errors import SourceError
 from ..evaluation.metrics import Metrics, measure
 from ..evaluation.outside import ScoredClips, measure_outside, open_outside
 from ..evaluation.predictions import clip_names, predict_clips
+from ..events import EventDefaults
 from ..recognizer import load
 from ..sources import VideoFile
 from .calibration import fit_calibration
@@ -108,7 +109,9 @@ def write_bundle(
             accuracy["test"] = Measured(metrics, frames)
         if others is not None:
             known = known or _score(folder, "validation", data.of("validation"), held_out.embeddings)
-            outside = measure_outside(known, _score(folder, *others), calibration.calibration.unknown_threshold)
+            enter = EventDefaults.of_card(card).options.enter
+            threshold = calibration.calibration.unknown_threshold
+            outside = measure_outside(known, _score(folder, *others), threshold, enter)
             card["unknown"] = outside
         card["accuracy"] = {name: measured.as_dict() for name, measured in accuracy.items()}
         write_card(folder, card)

@@ -37,12 +37,12 @@ def test_progress_and_tables_stay_out_of_pipes(call, brief, recognizer):
     assert outcome.err == ""
 
 
-def test_a_score_below_the_threshold_reads_none_of_these(call, brief):
+def test_a_score_below_the_threshold_reads_nothing_recognised(call, brief):
     (record,) = lines_of(call("classify", brief, "--threshold", 1.0, "--json").out)
     assert record["accepted"] is False
     outcome = call("classify", brief, "--threshold", 1.0, "--top", 1)
     assert outcome.code == 0
-    assert outcome.out.split("\t")[1:] == [f"none of these ({record['label']})", f"{record['score']:.4f}\n"]
+    assert outcome.out.split("\t")[1:] == [f"nothing recognised ({record['label']})", f"{record['score']:.4f}\n"]
 
 
 def test_a_folder_gives_its_videos_in_order(call, make_video, tmp_path):

@@ -177,6 +177,21 @@ class TestEvents:
         assert ended["peak_score"] >= began["score"]
         assert "2 events" in outcome.err
 
+    def test_what_is_recognised_is_what_goes_on_as_an_event(self, call, clip):
+        """In lines and in JSON; nothing is, where the action has to last longer than the clip does."""
+        options = "--window-seconds", 1, "--events", *ALWAYS
+        records = [json.loads(line) for line in call("stream", clip, "--json", *options).out.splitlines()]
+        (began,) = (record for record in records if record.get("event") == "began")
+        assert [record["action"] for record in records if "action" in record] == [began["label"]] * 3
+        assert f"s  {began['label']} " in call("stream", clip, *options).out.splitlines()[0]
+        never = *options, "--min-seconds", 60
+        outcome = call("stream", clip, *never)
+        assert len(outcome.out.splitlines()) == 3
+        assert all("s  nothing recognised (" in line for line in outcome.out.splitlines())
+        assert "most frequent: nothing recognised 100%" in outcome.err
+        (first, *_) = (json.loads(line) for line in call("stream", clip, "--json", *never).out.splitlines())
+        assert (first["action"], first["accepted"]) == (None, True), "an action could begin with it, and did not last"
+
     def test_text_has_lines_for_events(self, call, clip):
         outcome = call("stream", clip, "--window-seconds", 1, "--events-only", *ALWAYS)
         began, ended = outcome.out.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +10,15 @@ from typing import Callable, NamedTuple, Optional
 
 from ...bundles import UNIFORM
 from ...errors import SourceError
-from ...events import EventDetector, fresh_smoothing
-from ...prediction import NONE_OF_THESE, Prediction
+from ...events import EventDetector, EventOptions, fresh_smoothing
+from ...prediction import NOTHING
 from ...recognizer import Recognizer
 from ...sources import VideoFile
 from ...stream import StreamOptions
 from ...support.files import whole
 from .overlay import Overlay
 from .style import Palette, span
-from .summary import Moment, judged, moments, summarise, verdicts
+from .summary import Judged, Moment, judged, moments, summarise, verdicts
 from .timeline_picture import Thumbnails, TimelineText, draw_timeline
 from .video_writer import VideoWriter
 
@@ -27,11 +28,30 @@ _MOST_VERDICTS = 3
 
 
 class Annotated(NamedTuple):
-    """What was seen: the predictions with the time for which each stands, the video's length in seconds, and who judged."""
+    """What was seen.
+
+    Attributes:
+        history: the predictions with the time for which each stands.
+        seconds: the video's length.
+        model, labels: who judged, and the actions that it knows.
+        events: when an action is recognised.
+    """
 
     history: list[Moment]
     seconds: float
     model: str
+    labels: tuple[str, ...]
+    events: EventOptions
+
+    @property
+    def knows(self) -> str:
+        """In a line, who judged and what it knows."""
+        return knows(self.model, self.labels)
+
+
+def knows(model: str, labels: Sequence[str]) -> str:
+    """In a line, which actions a model knows."""
+    return f"{model} knows {len(labels)} actions: {', '.join(labels)}"
 
 
 def annotate(
@@ -65,10 +85,14 @@ def annotate(
             # A shorter video can never fill the window; to the classifier a clip is a window of its own length.
             window_seconds = min(window_seconds, expected_seconds)
     needed = 1.0 if bundle is None else bundle.min_filled
+    filled_at = needed * window_seconds - window_seconds / recognizer.num_samples
+    if expected_seconds and (expected_seconds == window_seconds or expected_seconds - 1 / video.fps < filled_at):
+        needed = 0.0  # what is so short is a clip: all of it is judged
     stream = recognizer.open_stream(StreamOptions(window_seconds=window_seconds, min_filled=_MIN_FILLED))
     palette, thumbnails = Palette(), Thumbnails(expected_seconds or 10.0)
     model = "a model of your own" if bundle is None else recognizer.name
-    predictions: list[Prediction] = []
+    knowledge = knows(model, recognizer.labels)
+    predictions: list[Judged] = []
     events, smoothing = EventDetector(recognizer.events.options), fresh_smoothing(recognizer.events.smoothing)
     writer: Optional[VideoWriter] = None
     with ExitStack() as files:
@@ -77,7 +101,7 @@ def annotate(
                 height, width = frame.shape[:2]
                 overlay = Overlay(
                     width, height, seconds=expected_seconds, window_seconds=stream.window_seconds, palette=palette,
-                    model=model,
+                    knows=knowledge,
                 )  # fmt: skip
                 partial = files.enter_context(whole(video_path))
                 writer = files.enter_context(VideoWriter(partial, overlay.width, overlay.height, video.fps))
@@ -89,39 +113,43 @@ def annotate(
             if prediction is not None:
                 # a window counts as full where the bundle was trained to judge by it
                 filled = min(1.0, prediction.window_filled / needed) if needed else 1.0
-                predictions.append(replace(prediction, window_filled=filled))
-                events.update(prediction if smoothing is None else smoothing.update(prediction))
+                prediction = replace(prediction, window_filled=filled)
+                if filled >= 1.0:  # as in any other stream, nothing is judged before
+                    prediction = prediction if smoothing is None else smoothing.update(prediction)
+                    events.update(prediction)
+                predictions.append(Judged(prediction, events.active))
             newest = predictions[-1] if predictions else None
-            writer.write(
-                overlay.draw(frame, timestamp, newest, window_filled=stream.window_filled, action=events.active)
-            )
+            writer.write(overlay.draw(frame, timestamp, newest, window_filled=stream.window_filled))
             thumbnails.offer(frame, timestamp)
             on_frame()
         if writer is None:
             raise SourceError(f"{video.path} holds no frame that can be decoded; convert it again with ffmpeg.")
         seconds = timestamp + 1.0 / video.fps
         history = moments(predictions, seconds)
-        text = TimelineText(video.path.name, model, window_seconds, recognizer.num_samples, recognizer.threshold)
+        text = TimelineText(video.path.name, knowledge, window_seconds, recognizer.num_samples, events.options)
         picture = draw_timeline(history, seconds, thumbnails, text, palette)
         picture.save(files.enter_context(whole(timeline_path)), format="PNG")
         writer.finish()
-    return Annotated(history, seconds, model)
+    return Annotated(history, seconds, model, recognizer.labels, events.options)
 
 
 def describe(annotated: Annotated) -> list[str]:
-    """What the model thought, in a few lines: what was there for how long, and for how long none of its actions."""
-    history = annotated.history
+    """What was recognised, for how long, and when: a few lines."""
+    history, lines = annotated.history, [f"{annotated.knows}."]
     found = verdicts(history)
     if not found:
-        return ["No prediction was made."]
-    num_labels = len(history[0].prediction.labels)
-    told = [verdict for k, verdict in enumerate(found) if k < _MOST_VERDICTS or verdict.label == NONE_OF_THESE]
-    lines = [
-        f"{'Also:' if k else 'Most of the time:':<18}{verdict.sentence(annotated.model, num_labels)}"
-        for k, verdict in enumerate(told)
-    ]
+        return [*lines, "Nothing was judged: the video is shorter than a window; a shorter one: --window-seconds."]
+    recognised = [verdict for verdict in found if verdict.label != NOTHING]
+    if recognised:
+        told = [verdict for k, verdict in enumerate(found) if k < _MOST_VERDICTS or verdict.label == NOTHING]
+        lines += [f"{'Also:' if k else 'Most of the time:':<18}{verdict.sentence()}" for k, verdict in enumerate(told)]
+    else:
+        asked = [f"a score of {annotated.events}"]
+        if any(moment.prediction.none for moment in history):
+            asked.append(f"a certainty of {100 * history[0].prediction.threshold:.0f} % that it is one of them")
+        lines.append(f"It recognised none of them in this video: that takes {' and '.join(asked)}.")
     peaks = (f"{row.label} {row.peak:.2f} at {row.peak_time:.1f} s" for row in summarise(history)[:3] if row.seconds)
-    lines.append(f"{'Surest moments:':<18}{', '.join(peaks)}")
+    lines.append(f"{'Best guesses:':<18}{', '.join(peaks)}")
     start = judged(history)[0].start
     if start > 0:
         lines.append(f"{'Not judged:':<18}the first {span(start)}, in which the window filled")
