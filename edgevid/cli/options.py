@@ -9,13 +9,11 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable, Optional, Union
+from typing import Callable, Union
 
 from ..bundles import DEFAULT_BUNDLE
-from ..errors import OptionError
 from ..events import EventOptions
 from ..recognizer import Recognizer, load
-from ..support.files import read_text
 from ..support.native_log import without_chatter
 
 DATA_HELP = (
@@ -178,31 +176,3 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-TOKEN_HELP = (
-    "what the page wants to be told, 8 characters or more, or @FILE that holds it, so that no list of processes shows it "
-    "(default: the variable EDGEVID_TOKEN, else one is made)"
-)
-
-
-def page_token(given: Optional[str], served: bool) -> Optional[str]:
-    """The token for a page: what was given, what the file holds that was named, or the variable; None: one is to be made.
-
-    Raises:
-        OptionError: one was given and no page is served, or the file cannot be read.
-    """
-    if not served:
-        if given:
-            raise OptionError("--token is for the page; give --serve too.")
-        return None
-    if given is None:
-        return os.environ.get("EDGEVID_TOKEN") or None
-    if not given.startswith("@"):
-        return given
-    try:
-        return read_text(Path(given[1:])).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(
-            f"The token cannot be read from {given[1:]}: {getattr(error, 'strerror', None) or error}."
-        ) from error

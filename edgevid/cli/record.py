@@ -23,8 +23,9 @@ from ..recording.preview import Preview
 from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS, DEFAULT_SECONDS
 from ..sources import Source, SourceStatus, open_source
 from .interrupts import interruptible
-from .options import TOKEN_HELP, page_token, positive_int, positive_seconds, seconds
+from .options import positive_int, positive_seconds, seconds
 from .output import is_terminal, print_error, print_note
+from .page import add_page_options, check_page_options, web_server
 
 _EPILOG = """\
 The clips are Motion JPEG (.avi, at most 640 pixels wide or high and 30 frames a second), in a folder for each action;
@@ -85,12 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     film.add_argument("--begin", type=_time, metavar="T", help="seconds, or h:mm:ss (default: the film's beginning)")
     film.add_argument("--end", type=_time, metavar="T", help="(default: the film's end)")
     film.add_argument("--intervals", type=Path, metavar="FILE.csv", help="many at once: columns begin, end, label")
-    page = parser.add_argument_group("preview")
-    page.add_argument(
-        "--serve", nargs="?", const="", metavar="HOST:PORT",
-        help="serve a page with the picture, to aim the camera by (default address: 127.0.0.1:8080; needs the extra 'web')",
-    )  # fmt: skip
-    page.add_argument("--token", metavar="TOKEN", help=TOKEN_HELP)
+    add_page_options(parser.add_argument_group("preview"), "a page with the picture, to aim the camera by")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -117,7 +113,7 @@ def _check(args: argparse.Namespace) -> None:
         raise OptionError("Give a camera or film as SOURCE, or a film with --from: one of them.")
     if args.intervals is not None and (args.begin is not None or args.end is not None):
         raise OptionError("--intervals names beginnings and ends itself; leave --begin and --end out.")
-    args.token = page_token(args.token, args.serve is not None)
+    check_page_options(args)
     if args.source is None:
         args.source = args.film
 
@@ -258,10 +254,7 @@ def _page(args: argparse.Namespace, source: Source) -> Iterator[Optional[Preview
     if args.serve is None:
         yield None
         return
-    from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
-
-    host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-    with WebServer((), host=host, port=port, token=args.token, title="edgevid record") as server:
+    with web_server(args, (), title="edgevid record") as server:
         print_error("record", f"watch at {server.url}")
         yield Preview(server, source)
 

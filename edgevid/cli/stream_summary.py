@@ -20,6 +20,7 @@ class Summary:
         self._window_seconds = 0.0
         self._prints_predictions = True
         self._started = time.monotonic()
+        self._printed = False
         self._states: dict[str, SourceState] = {}
         self._told_slow: set[str] = set()
         self._labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -46,8 +47,9 @@ class Summary:
         pass
 
     def print(self) -> None:
-        """The summary of each source that was opened, on stderr."""
-        states = dict(self._states)
+        """The summary of each source that was opened, on stderr; once."""
+        states = {} if self._printed else dict(self._states)
+        self._printed = True
         for name, state in states.items():
             if state.frames:
                 prefix = f"{name}: " if len(states) > 1 else ""

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, TypeVar
+from typing import Optional, TypeVar
 
 from ..embedders.opening import entries_for
 from ..errors import EdgevidError, OptionError
@@ -31,8 +31,9 @@ from ..teaching.session import TeachingSession
 from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
 from .keys import read_line, told_keys
-from .options import TOKEN_HELP, page_token, positive_int, positive_seconds, seconds
+from .options import positive_int, positive_seconds, seconds
 from .output import is_terminal, print_error, print_note
+from .page import PAGE_OPTIONS, add_page_options, check_page_options, web_server
 from .record import Countdown
 from .stream_output import Lines, TextOutput
 
@@ -64,17 +65,13 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
     live.add_argument("--clips-folder", type=Path, metavar="FOLDER", help="for the clips (default: BUNDLE-clips)")
     live.add_argument("--person", metavar="NAME", help="who is seen, for the folder's clips.csv")
     live.add_argument("--place", metavar="NAME", help="where")
-    live.add_argument(
-        "--serve", nargs="?", const="", metavar="HOST:PORT",
-        help="serve a page to teach on, from a phone too (default address: 127.0.0.1:8080; needs the extra 'web')",
-    )  # fmt: skip
-    live.add_argument("--token", metavar="TOKEN", help=TOKEN_HELP)
+    add_page_options(live, "a page to teach on, from a phone too")
     live.add_argument(
         "--max-seconds", type=positive_seconds, metavar="S", help="end after S seconds of stream (default: no limit)"
     )
 
 
-_OWN = ("clips", "seconds", "countdown", "clips_folder", "person", "place", "serve", "token", "max_seconds")
+_OWN = ("clips", "seconds", "countdown", "clips_folder", "person", "place", *PAGE_OPTIONS, "max_seconds")
 _OTHERS = ("data", "add", "none", "outside", "gru", "epochs", "seed", "evaluate_test")
 
 
@@ -92,7 +89,7 @@ def check_live(args: argparse.Namespace) -> bool:
         given, other = _given(args, _OTHERS), "is for clips that are there already; leave it or --live out."
         if args.output is None:
             raise OptionError("-o was not given; name a folder for the bundle: -o my_actions.")
-        args.token = page_token(args.token, args.serve is not None)
+        check_page_options(args)
     if given is not None:
         raise OptionError(f"{'DATA' if given == 'data' else '--' + given.replace('_', '-')} {other}")
     return args.live is not None
@@ -101,9 +98,6 @@ def check_live(args: argparse.Namespace) -> bool:
 def _given(args: argparse.Namespace, names: Sequence[str]) -> Optional[str]:
     return next((name for name in names if getattr(args, name) not in (None, False, ())), None)
 
-
-if TYPE_CHECKING:
-    from ..outputs.web import WebServer
 
 T = TypeVar("T")
 
@@ -157,7 +151,8 @@ def _actions(args: argparse.Namespace, folder: ClipFolder) -> tuple[str, ...]:
 
 
 def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _Plan, options: TeachOptions) -> None:
-    told, server = _Told(source.name), _server(args)
+    told = _Told(source.name)
+    server = None if args.serve is None else web_server(args, (), title="edgevid teach")
     run = RunOptions(on_sampled=told.sampled)
     if args.max_seconds is not None:
         run["max_seconds"] = args.max_seconds
@@ -183,16 +178,6 @@ def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _P
             _finish(session.refit())
         with told_keys(partial(_pressed, session, told)):
             session.wait()
-
-
-def _server(args: argparse.Namespace) -> Optional[WebServer]:
-    """The page that was asked for, not started."""
-    if args.serve is None:
-        return None
-    from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
-
-    host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-    return WebServer((), host=host, port=port, token=args.token, title="edgevid teach")
 
 
 def _record_all(session: TeachingSession, folder: ClipFolder, plan: _Plan, seconds: float) -> None:

@@ -34,6 +34,8 @@ class RunOptions(TypedDict, total=False):
         colour: the order of the channels of an iterable's frames, "rgb" or "bgr"; default: "rgb".
         max_seconds: end after so many seconds of video; default: at the source's end.
         max_predictions: end after so many predictions.
+        wait: where the source does not open, try again until it does, after 0.5 s, then ever more seldom up to each 30 s;
+            ``on_status`` is told "waiting" once. Default: that is a failure.
     """
 
     on_prediction: Optional[Callable[..., object]]
@@ -47,6 +49,7 @@ class RunOptions(TypedDict, total=False):
     colour: str
     max_seconds: Optional[float]
     max_predictions: Optional[int]
+    wait: bool
 
 
 def check_options(options: Mapping[str, Any]) -> None:

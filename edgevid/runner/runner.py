@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ..embedders import Window
+from ..errors import SourceError
 from ..events import EventDetector, fresh_smoothing
 from ..following import Followed, StreamSource, follow, open_stream_source
 from ..frames import RGB
@@ -18,6 +19,7 @@ from ..prediction import Prediction
 from ..sources.base import Source, SourceStats, SourceStatus
 from ..stream import StreamOptions
 from ..support.at_exit import AtExit
+from ..support.retry import Retry
 from ..support.text import brief
 from .feed import Feed
 from .iteration import PredictionLog, each, each_async
@@ -110,13 +112,17 @@ class Runner(Running):
         self._colour = options.get("colour", RGB)
         self._functions, self._outputs = callbacks(options), list(options.get("outputs", ()))
         self._source: Optional[Source] = None
+        self._waits, self._began = options.get("wait", False), time.monotonic()
+        self._retry_at: Optional[float] = None
         self._scene = 1
         self._final: Optional[SourceStatus] = None  # how the source ended
         self._broke_off: Optional[BaseException] = None  # why the loop ended, where that was no good end
         self._stopping, self._loop_over = threading.Event(), threading.Event()
         self._asked = threading.Event()  # somebody was told how it ended
         self._closing = threading.Lock()
-        self._tracker = StateTracker(name, self._stream.window_seconds, self._stream.samples_per_second)
+        self._tracker = StateTracker(
+            name, self._stream.window_seconds, self._stream.samples_per_second, self._next_try_at
+        )
         self._log = PredictionLog()
         self._order = threading.Lock()  # held by the thread whose message is the next
         self._to_functions: Feed[None] = Feed(self._call_functions, f"edgevid {name} callbacks", self._function_raised)
@@ -192,7 +198,9 @@ class Runner(Running):
 
     def _run(self) -> None:
         try:
-            self._loop(open_stream_source(self._given, self._colour))
+            source = self._open()
+            if source is not None:
+                self._loop(source)
         except BaseException as error:
             self._note_failure(error)
         self._tell(self._final or self._new_status("ended", f"{self.name} has ended."))
@@ -201,6 +209,28 @@ class Runner(Running):
         for feed in self._feeds:
             feed.finish()
         self._end(self._broke_off)
+
+    def _open(self) -> Optional[Source]:
+        """The source, open; None: the runner was stopped while it waited for it."""
+        retry = Retry()
+        while True:
+            try:
+                return open_stream_source(self._given, self._colour)
+            except SourceError as error:
+                if not self._waits or self._stopping.is_set():
+                    raise
+                seconds = retry.next_delay()
+                self._retry_at = time.monotonic() + seconds
+                if not self.state.message:
+                    words = f"{str(error).rstrip('.')}. It is tried again until it opens."
+                    self._tell(self._new_status("waiting", words))
+                if self._stopping.wait(seconds):
+                    return None
+                self._retry_at = None
+
+    def _next_try_at(self) -> Optional[float]:
+        """``time.monotonic()`` when the source is opened again, where it is waited for or lost."""
+        return self._retry_at if self._source is None else self._source.retry_at
 
     def _loop(self, source: Source) -> None:
         told_before = source.on_status
@@ -215,7 +245,8 @@ class Runner(Running):
         try:
             if self._stopping.is_set():
                 return
-            self._tell(self._new_status("opened", f"{self.name} is open."))
+            waited = f" after {time.monotonic() - self._began:.1f} s" if self.state.message else ""
+            self._tell(self._new_status("opened", f"{self.name} is open{waited}."))
             self._log.newest_only = source.live
             for feed in self._feeds:
                 feed.newest_only = source.live

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..events import ActiveAction, Answer, Began, Counted, Ended, Event
 from ..prediction import Prediction
@@ -72,6 +72,7 @@ class SourceState:
     needed_per_second: Optional[float] = None
     too_slow: Optional[str] = None
     _rates: tuple[Optional[float], Optional[float]] = (None, None)
+    _next_try_at: Callable[[], Optional[float]] = lambda: None
 
     def __repr__(self) -> str:
         seen = "" if self.prediction is None else self.prediction.answer()
@@ -110,6 +111,12 @@ class SourceState:
         return None if self.prediction is None else time.monotonic() - self.predicted_at
 
     @property
+    def next_try_seconds(self) -> Optional[float]:
+        """How long until a source that is lost or waited for is opened again, from 0; None: it is not, or is being opened."""
+        at = self._next_try_at() if self.state in ("lost", "waiting") else None
+        return None if at is None else max(at - time.monotonic(), 0.0)
+
+    @property
     def frames_per_second(self) -> Optional[float]:
         """Frames sampled a second, over the last 5 s at most; None: not known yet."""
         return self._rate(0)
@@ -132,15 +139,22 @@ class StateTracker:
         source: the source's name.
         window_seconds: what the stream's window spans; None: not known.
         samples_per_second: that it is made of; None: not known.
+        next_try_at: says when the source is opened again, on ``time.monotonic()``; None: it is not, or not known.
 
     Attributes:
         state: after the last message.
     """
 
     def __init__(
-        self, source: str, window_seconds: Optional[float] = None, samples_per_second: Optional[float] = None
+        self,
+        source: str,
+        window_seconds: Optional[float] = None,
+        samples_per_second: Optional[float] = None,
+        next_try_at: Callable[[], Optional[float]] = lambda: None,
     ) -> None:
-        self.state = SourceState(source, without_credentials(source), needed_per_second=samples_per_second)
+        self.state = SourceState(
+            source, without_credentials(source), needed_per_second=samples_per_second, _next_try_at=next_try_at
+        )
         self._window_seconds = window_seconds
         self._total_latency_seconds = 0.0
         # of the last frames: when each was there, and how many the source had captured by then

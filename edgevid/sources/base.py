@@ -56,7 +56,8 @@ class SourceStatus:
 
     Attributes:
         source: the source's name.
-        state: ``"opened"``, ``"lost"``, ``"reopened"``, ``"ended"`` or ``"failed"``.
+        state: ``"opened"``, ``"lost"``, ``"reopened"``, ``"ended"`` or ``"failed"``; before the first, of a source that a
+            runner waits for, ``"waiting"``.
         message: the same for people.
         timestamp: ``time.monotonic()`` of the change.
     """
@@ -111,6 +112,11 @@ class Source:
         return SourceStats(
             captured=used + unwanted + dropped, used=used, unwanted=unwanted, dropped=dropped, restarts=self.restarts
         )
+
+    @property
+    def retry_at(self) -> Optional[float]:
+        """``time.monotonic()`` when a lost source is opened again next; None: it is not lost, or is being opened. Any thread."""
+        return None
 
     def close(self) -> None:
         """Free what the source holds and end its iteration, from any thread. A second call does nothing."""

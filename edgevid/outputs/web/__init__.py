@@ -16,7 +16,11 @@ What is served (a server bound to a network wants the token: ``?token=TOKEN``, o
 ======================================  ==========================================================================
 
 An answer that is an error is JSON below /api and /ws: ``{"error": "what is wrong and what to do"}``. Each connection carries one
-request.
+request. 429 and 503, with ``Retry-After``, are for an address that has half of all connections or has given ten wrong tokens in a
+minute, and for everybody where all are taken.
+
+With ``tls_cert`` the page is served by https. A reverse proxy in front passes on ``Host``, and is named (``proxies``), so that
+limits are those of who asks through it, by its ``X-Forwarded-For``.
 """
 
 from .address import DEFAULT_ADDRESS, parse_address

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Callable, Optional
+from pathlib import Path
+from typing import Callable, Optional, Union
 
 from ...errors import EdgevidError, ExtraNotInstalledError
 from ...runner.messages import Message
@@ -20,6 +21,8 @@ from .address import DEFAULT_HOST, DEFAULT_PORT, listen, page_url
 from .board import Board
 from .panel import Panel
 from .pictures import Pictures
+from .proxies import Proxies
+from .tls import open_tls
 
 _CLOSE_SECONDS = 3.0
 
@@ -44,12 +47,17 @@ class WebServer:
         picture_width: pixels; wider frames are shown smaller.
         picture_fps: how many pictures a browser gets a second, at most.
         history_seconds: how much of the timeline is kept for a page that is opened late.
+        tls_cert: PEM file of a certificate, for https; default: http.
+        tls_key: PEM file of its private key, without a password; default: it is in ``tls_cert``.
+        proxies: addresses or networks of reverse proxies in front, whose headers ``X-Forwarded-For`` and ``X-Forwarded-Proto``
+            count. The page is then for everybody whom they let through, and wants the token.
 
     Attributes:
         panel: what else is shown, and what a person may ask for there; set it before the start. None: nothing.
 
     Raises:
-        OptionError: a value outside its range. ExtraNotInstalledError: aiohttp is absent.
+        OptionError: a value outside its range. EdgevidError: the certificate or its key cannot be used. ExtraNotInstalledError:
+            aiohttp is absent.
     """
 
     def __init__(
@@ -64,6 +72,9 @@ class WebServer:
         picture_width: int = 640,
         picture_fps: float = 10.0,
         history_seconds: float = 600.0,
+        tls_cert: Optional[Union[str, Path]] = None,
+        tls_key: Optional[Union[str, Path]] = None,
+        proxies: Sequence[str] = (),
     ) -> None:
         check_int("port", port, 0, 65535)
         self._max_clients = check_int("max_clients", max_clients, 1, 1000)
@@ -75,7 +86,9 @@ class WebServer:
         except ImportError as error:
             raise ExtraNotInstalledError("The web page needs aiohttp: pip install 'edgevid[web]'") from error
         self._host, self._port = host, port
-        self._access = Access(host, token)
+        self._tls = open_tls(tls_cert, tls_key)
+        self._proxies = Proxies(proxies)
+        self._access = Access(host, token, behind_proxy=bool(self._proxies))
         self._board = Board(labels, history_seconds)
         self._pictures = Pictures(picture_width, picture_fps)
         self._seconds_apart = 1.0 / picture_fps
@@ -89,7 +102,7 @@ class WebServer:
     @property
     def url(self) -> str:
         """What to open in a browser, with the token where there is one."""
-        return page_url(self._host, self._port, self._access.token)
+        return page_url(self._host, self._port, self._access.token, https=self._tls is not None)
 
     def start(self) -> None:
         """Listen, and serve until :meth:`close`.
@@ -151,7 +164,7 @@ class WebServer:
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
         shown = Shown(self._board, self._pictures, self._common, self._seconds_apart, self.panel)
-        site = Site(shown, self._access, max_clients=self._max_clients)
+        site = Site(shown, self._access, max_clients=self._max_clients, proxies=self._proxies, tls=self._tls)
         await site.open(listener)
         self._started.set_result(None)
         await stopping.wait()
