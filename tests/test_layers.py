@@ -23,7 +23,7 @@ LAYERS = [
     ("events",),
     ("stream",),
     ("following",),
-    ("recognizer", "offline"),
+    ("recognizer", "loading", "offline"),
     ("runner",),
     ("outputs",),
     ("benchmarking",),

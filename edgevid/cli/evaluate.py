@@ -17,7 +17,8 @@ from ..evaluation.predictions import EvaluationError
 from ..evaluation.report import class_rows, summary_rows
 from ..evaluation.significance import Bootstrap
 from ..evaluation.streaming import streaming_rows
-from ..recognizer import Recognizer, load
+from ..loading import load
+from ..recognizer import Recognizer
 from ..support.extras import load_jinja2, load_matplotlib
 from ..support.native_log import without_chatter
 from .interrupts import interruptible

@@ -13,7 +13,8 @@ from typing import Callable, Union
 
 from ..bundles import DEFAULT_BUNDLE
 from ..events import EventOptions
-from ..recognizer import Recognizer, load
+from ..loading import load
+from ..recognizer import Recognizer
 from ..support.native_log import without_chatter
 
 DATA_HELP = (

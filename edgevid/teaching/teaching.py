@@ -18,7 +18,7 @@ from ..embedders.opening import entries_for
 from ..embedders.stream import embed_as_stream
 from ..errors import BundleError, OptionError
 from ..extraction import EmbeddedClips, EmbeddingConfig, embed_clips, local_executor
-from ..recognizer import load
+from ..loading import load
 from ..sampling import Clip as ClipOrFrames
 from ..sampling import SampleSpec
 from ..support.hardware import usable_cpus

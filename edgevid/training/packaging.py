@@ -21,7 +21,7 @@ from ..evaluation.metrics import Metrics, measure
 from ..evaluation.outside import ScoredClips, measure_outside, open_outside
 from ..evaluation.predictions import clip_names, predict_clips
 from ..events import EventDefaults
-from ..recognizer import load
+from ..loading import load
 from ..sources import VideoFile
 from .calibration import fit_calibration
 from .card import make_card
