@@ -24,7 +24,7 @@ from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS, DEFAULT_SECONDS
 from ..sources import Source, SourceStatus, open_source
 from .interrupts import interruptible
 from .options import TOKEN_HELP, page_token, positive_int, positive_seconds, seconds
-from .output import is_terminal, print_error, print_note
+from .output import is_terminal, print_error, print_lines, print_note, prompt, rewrite
 
 _EPILOG = """\
 The clips are Motion JPEG (.avi, at most 640 pixels wide or high and 30 frames a second), in a folder for each action;
@@ -49,7 +49,6 @@ _PROMPT = "Enter keeps it, r again, d deletes the one before, q ends without it:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "source", nargs="?", metavar="SOURCE",
@@ -192,7 +191,7 @@ def _record(args: argparse.Namespace, source: Source, folder: ClipFolder, label:
 def _ask(recorder: Recorder, watches: bool) -> str:
     """What becomes of the clip: "" it is kept, "r" it is recorded again, "q" that is all."""
     while True:
-        print(_PROMPT, end="", file=sys.stderr, flush=True)
+        prompt(_PROMPT)
         if watches:
             recorder.watch(_line_is_there)  # the page goes on
         line = sys.stdin.readline()
@@ -229,7 +228,7 @@ def _cut(args: argparse.Namespace, film: Source, folder: ClipFolder, label: str)
 
 
 def _print_kept(folder: ClipFolder, take: Take, clip: FolderClip) -> None:
-    print(f"{folder.root / clip.path}  {take.seconds:.1f} s, {take.fps:.1f} frames/s", flush=True)
+    print_lines(f"{folder.root / clip.path}  {take.seconds:.1f} s, {take.fps:.1f} frames/s")
 
 
 class Countdown:
@@ -248,7 +247,7 @@ class Countdown:
         words = {"countdown": f"{now.seconds_left} ...", "recording": f"RECORDING {now.seconds_left}"}.get(
             now.state, ""
         )
-        print(f"\r{words}\x1b[K{bell}", end="", file=sys.stderr, flush=True)
+        rewrite(words, bell=bell)
         self._last = now
 
 
