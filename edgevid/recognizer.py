@@ -24,6 +24,7 @@ from .prediction import Prediction, check_threshold
 from .sampling import Clip
 from .sampling.colour import clip_in_rgb
 from .sampling.picture import picture_of
+from .sources import check_finished
 from .stream import Answering, Stream, StreamOptions
 from .support.text import brief
 
@@ -150,8 +151,10 @@ class Recognizer:
             colour: the order of the channels of frames: "rgb", or "bgr" as OpenCV gives them.
 
         Raises:
-            SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
+            SourceError: the file cannot be read, or is the address of a camera or stream. FrameError: the frames are not
+                frames, or there is none.
         """
+        check_finished(clip)
         answering, clip = self._answering, clip_in_rgb(clip, colour)
         if self.bundle is None or self.bundle.clips == UNIFORM:
             windows = [embed_clip(self.embedders, clip, self.spec)]

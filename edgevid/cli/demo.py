@@ -19,7 +19,7 @@ from ..sources import Source, VideoFile, open_source
 from .demo_clip import CREDIT, demo_clip
 from .interrupts import interruptible
 from .options import add_model_options, load_recognizer, positive_seconds
-from .output import Progress, print_note
+from .output import Progress, print_lines, print_note
 
 _DEFAULT_SECONDS, _MOST_SECONDS = 20.0, 300.0
 
@@ -46,13 +46,14 @@ exit code:
   0 both files were written, 1 failure (neither is left half-written), 2 wrong use
 """
 
-_TO_TRY = """\
-Live, on a page: edgevid stream 0 --serve. Some seconds of your camera: edgevid demo 0. A video of yours: edgevid demo FILE.
-Actions of your own, from labelled clips: edgevid teach FOLDER -o NAME."""
+_TO_TRY = (
+    "Live, on a page: edgevid stream 0 --serve. Some seconds of your camera: edgevid demo 0.",
+    "A video of yours: edgevid demo FILE.",
+    "Actions of your own, from labelled clips: edgevid teach FOLDER -o NAME.",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "source", nargs="?", metavar="SOURCE",
@@ -82,16 +83,12 @@ def run(args: argparse.Namespace) -> int:
             raise OptionError(f"{given} is a folder of pictures; edgevid demo takes a video file or a camera.")
         with load_recognizer(args) as recognizer, _folder(args.output):
             annotated = _annotated(args, recognizer, source)
-    for line in describe(annotated):
-        print(line)
-    print(f"Annotated video: {annotated.video}")
-    print(f"Timeline:        {annotated.timeline}")
-    if given is None:
-        print(CREDIT)
+    files = f"Annotated video: {annotated.video}", f"Timeline:        {annotated.timeline}"
+    print_lines(*describe(annotated), *files, *(CREDIT if given is None else ()))
     if source.live:
-        print(f"Live, on a page: edgevid stream {given} --serve")
+        print_lines(f"Live, on a page: edgevid stream {given} --serve")
     elif all(verdict.label == NOTHING for verdict in verdicts(annotated.history)):
-        print(_TO_TRY)
+        print_lines(*_TO_TRY)
     return 0
 
 

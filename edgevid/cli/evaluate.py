@@ -23,7 +23,7 @@ from ..support.extras import load_jinja2, load_matplotlib
 from ..support.native_log import without_chatter
 from .interrupts import interruptible
 from .options import add_bootstrap_options, add_ucf101_options, positive_int, repeatable_command
-from .output import Progress, print_error, print_json_line, table, terminal_width
+from .output import Progress, print_error, print_json_line, print_lines, table, terminal_width
 
 _EPILOG = """\
 What is evaluated is what ships: each file goes through the bundle's TFLite networks as in `edgevid classify`. Clips that
@@ -37,13 +37,17 @@ with -o, the folder holds:
   confusion*.csv, *.png     confusion matrices: clips, and divided by rows; whole, and cut to --classes
   streaming.csv             with --streaming: each prediction
 
+examples:
+  edgevid evaluate my_actions test_clips -o report
+  edgevid evaluate my_actions my_clips             the clips that it was not taught
+  edgevid evaluate exercises10 clips --outside other_clips
+
 exit code:
   0 evaluated, 1 it failed, 2 wrong use
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument("bundle", metavar="BUNDLE", help="name of a shipped bundle, or path of a bundle's folder")
     parser.add_argument(
@@ -107,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(evaluation)
         if args.output is not None:
-            print(f"Report: {args.output / 'report.html'}")
+            print_lines(f"Report: {args.output / 'report.html'}")
     return 0
 
 
@@ -144,7 +148,8 @@ def _track(clips: Sequence[Clip], unit: str) -> Iterator[Clip]:
 
 def _print(evaluation: Evaluation) -> None:
     data, figures = evaluation.data, evaluation.figures
-    print(f"{evaluation.bundle['name']}: {{clips}} clips ({{split}}) of {{name}}, {{groups}} groups\n".format(**data))
+    about = "{clips} clips ({split}) of {name}, {groups} groups".format(**data)
+    print_lines(f"{evaluation.bundle['name']}: {about}", "")
     _print_table(summary_rows(figures), right=(1,))
     _print_table(class_rows(figures, wilson=False), right=(1, 2, 3, 4))
     if evaluation.streaming is not None:
@@ -152,11 +157,11 @@ def _print(evaluation: Evaluation) -> None:
     if evaluation.outside is not None:
         _print_table(outside_rows(evaluation.outside), right=(1, 2, 3))
     if data["unreadable"]:
-        print(f"{len(data['unreadable'])} clip(s) cannot be read and are not counted.")
+        print_lines(f"{len(data['unreadable'])} clip(s) cannot be read and are not counted.")
 
 
 def _print_table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
-    print("\n".join(table(rows, right=right, width=terminal_width())), end="\n\n")
+    print_lines(*table(rows, right=right, width=terminal_width()), "")
 
 
 def _names(text: str) -> tuple[str, ...]:
