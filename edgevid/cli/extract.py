@@ -19,7 +19,6 @@ from ..extraction.config import embedders_of_this_thread
 from ..support.hardware import usable_cpus
 from .embedder_options import add_embedder_options
 from .interrupts import interruptible
-from .native_log import without_chatter
 from .options import add_ucf101_options, positive_int
 from .output import Progress, duration, print_error
 
@@ -116,7 +115,7 @@ def _workers(args: argparse.Namespace, config: EmbeddingConfig, num_clips: int) 
 
 def _open_quietly(config: EmbeddingConfig) -> None:
     """Open a worker's extractor as it starts. An error is kept for the first clip, whose caller hears of it."""
-    with without_chatter(), suppress(EdgevidError):
+    with suppress(EdgevidError):
         embedders_of_this_thread(config)
 
 

@@ -30,7 +30,6 @@ from ..teaching.session import TeachingSession
 from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
 from .keys import read_line, told_keys
-from .native_log import without_chatter
 from .options import TOKEN_HELP, page_token, positive_int, positive_seconds, seconds
 from .output import is_terminal, print_error, print_note
 from .record import Countdown
@@ -138,7 +137,7 @@ def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
 
 def _check_embedders(options: TeachOptions) -> None:
     """What is wrong with them is told before anything is recorded."""
-    with without_chatter(), EmbeddingConfig.of(entries_for(options.embedders, options.extractor)).opened():
+    with EmbeddingConfig.of(entries_for(options.embedders, options.extractor)).opened():
         pass
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError, OptionError, RuntimeNotAvailableError
 from ..support.checks import check_int
 from ..support.hardware import usable_cpus
+from ..support.native_log import without_first_words
 from .file_check import read_tflite_file
 
 ENVIRONMENT_VARIABLE = "EDGEVID_RUNTIME"
@@ -172,8 +173,9 @@ class TfliteModel:
     def _open(self) -> Any:
         interpreter_class = _load_interpreter_class(self.runtime)
         try:
-            interpreter = interpreter_class(model_content=self._content, num_threads=self.num_threads)
-            interpreter.allocate_tensors()
+            with without_first_words(self.runtime.name):
+                interpreter = interpreter_class(model_content=self._content, num_threads=self.num_threads)
+                interpreter.allocate_tensors()
         except (ValueError, RuntimeError, TypeError, SystemError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ModelError(
