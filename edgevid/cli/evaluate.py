@@ -20,7 +20,6 @@ from ..evaluation.streaming import streaming_rows
 from ..loading import load
 from ..recognizer import Recognizer
 from ..support.extras import load_jinja2, load_matplotlib
-from ..support.native_log import without_chatter
 from .interrupts import interruptible
 from .options import add_bootstrap_options, add_ucf101_options, positive_int, repeatable_command
 from .output import Progress, print_error, print_json_line, print_lines, table, terminal_width
@@ -91,19 +90,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     clips, data_name = open_clips(args.data, list_number=args.split_list, lists_folder=args.splits)
-    with interruptible():
-        with without_chatter():
-            recognizer = load(args.bundle, num_threads=args.threads, runtime=args.runtime)
-        with recognizer:
-            outside = _check(args, recognizer)
-            evaluation = evaluate(
-                recognizer, clips, data_name=data_name, split=args.split, outside=outside,
-                outside_name="" if args.outside is None else args.outside.resolve().name, streaming=args.streaming,
-                k=args.top, bootstrap=Bootstrap(args.bootstrap, args.seed, args.groups_span_classes), track=_track,
-            )  # fmt: skip
-            evaluation = replace(evaluation, command=_command(args, evaluation.data))
-            for clip in [*evaluation.data["unreadable"], *evaluation.outside_unreadable]:
-                print_error("evaluate", "skipped {path}: {reason}".format(**clip))
+    with interruptible(), load(args.bundle, num_threads=args.threads, runtime=args.runtime) as recognizer:
+        outside = _check(args, recognizer)
+        evaluation = evaluate(
+            recognizer, clips, data_name=data_name, split=args.split, outside=outside,
+            outside_name="" if args.outside is None else args.outside.resolve().name, streaming=args.streaming,
+            k=args.top, bootstrap=Bootstrap(args.bootstrap, args.seed, args.groups_span_classes), track=_track,
+        )  # fmt: skip
+        evaluation = replace(evaluation, command=_command(args, evaluation.data))
+        for clip in [*evaluation.data["unreadable"], *evaluation.outside_unreadable]:
+            print_error("evaluate", "skipped {path}: {reason}".format(**clip))
     if args.output is not None:
         write_evaluation(args.output, evaluation, args.classes)
     if args.json:

@@ -17,7 +17,6 @@ from ..errors import EdgevidError
 from ..extraction import EmbeddingConfig, dask_executor, default_cache, extract, local_executor
 from ..extraction.config import embedders_of_this_thread
 from ..support.hardware import usable_cpus
-from ..support.native_log import without_chatter
 from .embedder_options import add_embedder_options
 from .interrupts import interruptible
 from .options import add_ucf101_options, positive_int
@@ -118,7 +117,7 @@ def _workers(args: argparse.Namespace, config: EmbeddingConfig, num_clips: int) 
 
 def _open_quietly(config: EmbeddingConfig) -> None:
     """Open a worker's extractor as it starts. An error is kept for the first clip, whose caller hears of it."""
-    with without_chatter(), suppress(EdgevidError):
+    with suppress(EdgevidError):
         embedders_of_this_thread(config)
 
 

@@ -15,7 +15,6 @@ from ..bundles import DEFAULT_BUNDLE
 from ..events import EventOptions
 from ..loading import load
 from ..recognizer import Recognizer
-from ..support.native_log import without_chatter
 
 DATA_HELP = (
     "folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "
@@ -79,10 +78,7 @@ def add_bootstrap_options(parser: Arguments) -> None:
 
 def load_recognizer(args: argparse.Namespace) -> Recognizer:
     """The recogniser that the options of :func:`add_model_options` ask for."""
-    with without_chatter():
-        return load(
-            args.bundle, num_threads=args.threads, runtime=args.runtime, threshold=args.threshold, enter=args.enter
-        )
+    return load(args.bundle, num_threads=args.threads, runtime=args.runtime, threshold=args.threshold, enter=args.enter)
 
 
 def repeatable_command(

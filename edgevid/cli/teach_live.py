@@ -23,7 +23,6 @@ from ..runner import RunOptions
 from ..runner.messages import Sampled
 from ..runner.running import wait_interruptibly
 from ..sources import Source, SourceStatus, open_source
-from ..support.native_log import without_chatter
 from ..teaching import TeachOptions
 from ..teaching.examples import NONE
 from ..teaching.panel import TeachPanel
@@ -132,7 +131,7 @@ def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
 
 def _check_embedders(options: TeachOptions) -> None:
     """What is wrong with them is told before anything is recorded."""
-    with without_chatter(), EmbeddingConfig.of(entries_for(options.embedders, options.extractor)).opened():
+    with EmbeddingConfig.of(entries_for(options.embedders, options.extractor)).opened():
         pass
 
 

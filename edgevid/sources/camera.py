@@ -8,6 +8,7 @@ from typing import Any, Optional, Union
 from ..errors import EdgevidError, OptionError, SourceError
 from ..support.checks import is_text
 from ..support.credentials import without_password
+from ..support.native_log import silent_opencv
 from .capture import LentCapture
 from .limits import check_size
 from .live import LiveSource
@@ -85,7 +86,8 @@ class _OpenCVCapture(LentCapture):
             open_ms = int(_URL_OPEN_SECONDS * 1000)
             options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, open_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_ms]
             arguments += [cv2.CAP_FFMPEG, options]
-        self._capture: Any = cv2.VideoCapture(*arguments)
+        with silent_opencv():  # what is wrong is said below
+            self._capture: Any = cv2.VideoCapture(*arguments)
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(

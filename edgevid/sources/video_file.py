@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional, Union
 from ..errors import EdgevidError, SourceError
 from ..frames import Frame
 from ..support.checks import is_text
+from ..support.native_log import silent_opencv
 from .base import SourceStats
 from .capture import frame_count, frame_rate, grabbed_at
 from .container import is_picture, missing_bytes
@@ -152,7 +153,8 @@ class VideoFile(SequenceSource):
 
     def _new_capture(self) -> Any:
         # absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol
-        capture = self._cv2.VideoCapture(str(self.path.absolute()), self._cv2.CAP_FFMPEG)
+        with silent_opencv():  # what is wrong is said by whoever asked for it
+            capture = self._cv2.VideoCapture(str(self.path.absolute()), self._cv2.CAP_FFMPEG)
         # what it is by itself differs between versions of OpenCV
         capture.set(self._cv2.CAP_PROP_ORIENTATION_AUTO, int(self._mirroring is None))
         return capture

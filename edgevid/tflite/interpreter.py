@@ -27,6 +27,7 @@ from ..support.checks import check_int, check_type, shown
 from ..support.extras import install_command
 from ..support.files import as_path
 from ..support.hardware import usable_cpus
+from ..support.native_log import without_first_words
 from .file_check import read_tflite_file
 
 ENVIRONMENT_VARIABLE = "EDGEVID_RUNTIME"
@@ -189,7 +190,7 @@ class TfliteModel:
 
     def _open(self) -> Any:
         interpreter_class = _load_interpreter_class(self.runtime)
-        with self._explained():
+        with self._explained(), without_first_words(self.runtime.name):
             interpreter = interpreter_class(model_content=self._content, num_threads=self.num_threads)
             interpreter.allocate_tensors()
         return interpreter
