@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Optional, TextIO
 
 from ..prediction import NONE_OF_THESE
+from ..support.credentials import without_password
 
 # A bar redrawn more often than this costs time and shows nothing new.
 _REDRAW_SECONDS = 0.1
@@ -28,9 +29,9 @@ def print_error(command: str, message: str) -> None:
 
 
 def print_note(text: str) -> None:
-    """A line on stderr. Where it cannot be written (a full disk) it is lost: it must not stop what works."""
+    """A line on stderr, without passwords. Where it cannot be written (a full disk) it is lost: it must not stop what works."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(without_password(text), file=sys.stderr, flush=True)
 
 
 def is_terminal(stream: Optional[TextIO]) -> bool:
