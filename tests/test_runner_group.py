@@ -23,7 +23,7 @@ class TestNames:
         ("source", "name"),
         [
             (0, "camera 0"), ("1", "camera 1"), ("clips/a.mp4", "clips/a.mp4"), ("/dev/video2", "/dev/video2"),
-            ("rtsp://me:secret@yard/stream?a=b@c", "rtsp://yard/stream?a=b@c"), ([], "iterable of frames"),
+            ("rtsp://me:secret@yard/stream?a=b@c", "rtsp://yard/stream?a=***"), ([], "iterable of frames"),
             (Scripted([], name="mine"), "mine"), (lambda: Scripted([]), "source"),
         ],
     )  # fmt: skip

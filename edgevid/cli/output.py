@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Optional, TextIO
 
 from ..prediction import NOTHING
+from ..support.credentials import without_password
 from ..support.printable import printable
 from ..support.text import shorten as shorten
 
@@ -44,9 +45,9 @@ def print_error(command: str, message: str) -> None:
 
 
 def print_note(*lines: str) -> None:
-    """Lines on stderr. Where they cannot be written (a full disk) they are lost: that must not stop what works."""
+    """Lines on stderr, without passwords. Where they cannot be written (a full disk) they are lost: that must not stop what works."""
     with contextlib.suppress(OSError):
-        print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)
+        print("\n".join(printable(without_password(line)) for line in lines), file=sys.stderr, flush=True)
 
 
 def prompt(text: str) -> None:

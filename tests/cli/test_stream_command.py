@@ -127,6 +127,16 @@ def test_a_source_that_does_not_open_is_a_failure(call, tmp_path):
         assert str(source) in outcome.err
 
 
+def test_no_password_of_an_address_is_printed(call):
+    """Whatever the camera calls it."""
+    for address in ("http://127.0.0.1:9/v?loginpas=s3cret", "http://127.0.0.1:9/user=a_password=s3cret_channel=1"):
+        for sources in ([address], [address, f"door={address}"]):
+            outcome = call("stream", *sources, *MOTION)
+            assert outcome.code == 1
+            assert "***" in outcome.err
+            assert "s3cret" not in outcome.err
+
+
 def test_a_camera_that_stops_gives_summary_and_failure(call, monkeypatch, clip):
     class Stopping(VideoFile):
         live = True
