@@ -24,6 +24,7 @@ from .following import StreamSource, follow, open_stream_source
 from .prediction import Prediction, check_threshold
 from .sampling import Clip
 from .stream import Answering, Stream, StreamOptions
+from .support.checks import check_type, shown
 from .support.system import system_errors
 from .tflite.interpreter import select_runtime
 
@@ -166,7 +167,7 @@ class Recognizer:
 
         It answers with what :meth:`refit` learned from the next sample on, as long as the labels stay the same.
         """
-        options = StreamOptions() if options is None else options
+        options = StreamOptions() if options is None else check_type("options", options, StreamOptions)
         spec = (
             self.spec if options.window_seconds is None else replace(self.spec, window_seconds=options.window_seconds)
         )
@@ -337,6 +338,10 @@ def load(
         BundleError, ModelError, RuntimeNotAvailableError, OptionError.
     """
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
+    if not (isinstance(embedders, (tuple, list)) and all(isinstance(embedder, Embedder) for embedder in embedders)):
+        raise OptionError(f"embedders={shown(embedders)} was given; expected a list of embedders of your own.")
+    if classifier is not None:
+        check_type("classifier", classifier, Classifier)  # type: ignore[type-abstract]
     threshold = opened.calibration.unknown_threshold if threshold is None else check_threshold(threshold)
     with ExitStack() as opening:  # what the caller gave stays open
         made = open_embedders(opened.embedders, embedders, num_threads=num_threads, runtime=runtime)

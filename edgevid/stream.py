@@ -20,7 +20,7 @@ from .errors import OptionError
 from .frames import Frame
 from .prediction import Prediction
 from .sampling import SampleSpec, check_window_seconds
-from .support.checks import check_int, check_number
+from .support.checks import check_int, check_number, check_type
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class StreamOptions:
             check_number("min_filled", self.min_filled, 0, 1)
         if self.threshold is not None:
             check_number("threshold", self.threshold, 0, 1)
+        if self.reset_on_cut is not None:
+            check_type("reset_on_cut", self.reset_on_cut, bool)
+        check_type("rolling", self.rolling, bool)
 
 
 class Answering(NamedTuple):

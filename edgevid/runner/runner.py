@@ -16,6 +16,7 @@ from ..following import Followed, StreamSource, follow, open_stream_source
 from ..prediction import Prediction
 from ..sources.base import Source, SourceStats, SourceStatus
 from ..support.at_exit import AtExit
+from ..support.checks import check_type
 from .feed import Feed
 from .messages import Message, Sampled, SourceEvent
 from .options import RunOptions, callbacks, check_options
@@ -85,7 +86,7 @@ class Runner(Running):
     ) -> None:
         super().__init__()
         check_options(options)
-        self.name = name = source_name(source) if name is None else name
+        self.name = name = source_name(source) if name is None else check_type("name", name, str)
         self.latest: Optional[Prediction] = None
         self.error: Optional[BaseException] = None
         self.consumer_failed = False

@@ -9,6 +9,7 @@ from typing import Union
 from ..errors import OptionError
 from ..following import StreamSource
 from ..sources import Source
+from ..support.checks import check_type, shown
 from ..support.credentials import without_credentials
 
 
@@ -32,7 +33,11 @@ def named_sources(sources: Union[Mapping[str, StreamSource], Iterable[StreamSour
     if isinstance(sources, (str, Path, int, Source)):  # a source can be iterated too, but gives frames
         raise OptionError(f"{sources!r} was given; expected several sources, a list or a dict of names: [{sources!r}].")
     if isinstance(sources, Mapping):
+        for name in sources:
+            check_type("sources", name, str, "names that are text")
         return dict(sources)
+    if not isinstance(sources, Iterable):
+        raise OptionError(f"sources={shown(sources)} was given; expected several sources, a list or a dict of names.")
     named: dict[str, StreamSource] = {}
     for source in sources:
         name, number = source_name(source), 1

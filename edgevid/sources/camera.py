@@ -8,7 +8,7 @@ from typing import Any, Optional, Union
 
 from ..errors import EdgevidError, OptionError, SourceError
 from ..frames import Frame
-from ..support.checks import is_text
+from ..support.checks import is_number, is_text, shown
 from ..support.credentials import without_password
 from .limits import check_size
 from .live import LiveSource
@@ -52,8 +52,10 @@ class Camera(LiveSource):
         reconnect: bool = True,
         reconnect_seconds: Optional[float] = None,
     ) -> None:
-        if isinstance(device, bool) or not isinstance(device, (int, str)) or (isinstance(device, int) and device < 0):
-            raise OptionError(f"The camera {device!r} was asked for; expected an index from 0, a device path or a URL.")
+        if isinstance(device, bool) or (not isinstance(device, str) and not is_number(device, 0, _INT_MAX)):
+            raise OptionError(
+                f"The camera {shown(device)} was asked for; expected an index from 0, a device path or a URL."
+            )
         if isinstance(device, str) and not is_text(device):
             raise SourceError(
                 f"The name of the camera {device!a} is not valid text, which OpenCV needs; give another one."

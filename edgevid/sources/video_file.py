@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional, Union
 from ..errors import EdgevidError, SourceError
 from ..frames import Frame
 from ..support.checks import is_text
+from ..support.files import as_path
 from .base import SourceStats
 from .container import is_picture, missing_bytes
 from .limits import check_size
@@ -53,7 +54,7 @@ class VideoFile(SequenceSource):
     """
 
     def __init__(self, path: Union[str, Path]) -> None:
-        self.path = Path(path)
+        self.path = as_path("path", path)
         self.name = str(path)
         self._lock = threading.Lock()  # OpenCV crashes when a file is freed while it is read
         self._damaged = 0

@@ -170,6 +170,8 @@ class TfliteModel:
         self._closed = False
         if not self.path.is_file():
             raise ModelError(f"No model file at {self.path}; give the path of a .tflite file.")
+        if sha256 is not None:
+            check_type("sha256", sha256, str)
         self._content = read_tflite_file(self.path, sha256)  # interpreters refer to it
         interpreter = self._open()
         with self._explained():

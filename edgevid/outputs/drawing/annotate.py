@@ -14,7 +14,7 @@ from ...prediction import NONE_OF_THESE, Prediction
 from ...recognizer import Recognizer
 from ...sources import VideoFile
 from ...stream import StreamOptions
-from ...support.files import whole
+from ...support.files import as_path, whole
 from ...support.system import system_errors
 from .overlay import Overlay
 from .style import Palette, span
@@ -59,6 +59,7 @@ def annotate(
     Raises:
         SourceError: the video holds no frame. EdgevidError: a file cannot be written. OSError: likewise.
     """
+    video_path, timeline_path = as_path("video_path", video_path), as_path("timeline_path", timeline_path)
     expected_seconds = video.declared_frames / video.fps
     bundle = recognizer.bundle
     if window_seconds is None:
