@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import OptionError
 from .frames import Region
-from .support.checks import check_int, check_number
+from .support.checks import check_int, check_number, shown
 
 # What people read where a prediction is not accepted
 NONE_OF_THESE = "none of these"
@@ -58,6 +59,10 @@ class Prediction:
         return cls(labels, outputs[: len(labels)].copy(), none=none, **fields)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.probabilities, np.ndarray):
+            raise OptionError(
+                f"probabilities={shown(self.probabilities)} was given; expected an array, float32 [labels]."
+            )
         self.probabilities.flags.writeable = False
 
     @property

@@ -341,7 +341,7 @@ def load(
     if not (isinstance(embedders, (tuple, list)) and all(isinstance(embedder, Embedder) for embedder in embedders)):
         raise OptionError(f"embedders={shown(embedders)} was given; expected a list of embedders of your own.")
     if classifier is not None:
-        check_type("classifier", classifier, Classifier)  # type: ignore[type-abstract]
+        check_type("classifier", classifier, Classifier)
     threshold = opened.calibration.unknown_threshold if threshold is None else check_threshold(threshold)
     with ExitStack() as opening:  # what the caller gave stays open
         made = open_embedders(opened.embedders, embedders, num_threads=num_threads, runtime=runtime)

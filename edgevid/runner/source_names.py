@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Union
 
+import numpy as np
+
 from ..errors import OptionError
 from ..following import StreamSource
 from ..sources import Source
@@ -36,7 +38,7 @@ def named_sources(sources: Union[Mapping[str, StreamSource], Iterable[StreamSour
         for name in sources:
             check_type("sources", name, str, "names that are text")
         return dict(sources)
-    if not isinstance(sources, Iterable):
+    if not isinstance(sources, Iterable) or isinstance(sources, np.ndarray):
         raise OptionError(f"sources={shown(sources)} was given; expected several sources, a list or a dict of names.")
     named: dict[str, StreamSource] = {}
     for source in sources:

@@ -52,7 +52,7 @@ class Camera(LiveSource):
         reconnect: bool = True,
         reconnect_seconds: Optional[float] = None,
     ) -> None:
-        if isinstance(device, bool) or (not isinstance(device, str) and not is_number(device, 0, _INT_MAX)):
+        if not isinstance(device, str) and not (isinstance(device, int) and is_number(device, 0, _INT_MAX)):
             raise OptionError(
                 f"The camera {shown(device)} was asked for; expected an index from 0, a device path or a URL."
             )

@@ -25,6 +25,7 @@ from ..errors import ModelError, OptionError, RuntimeNotAvailableError
 from ..support.checks import check_int, check_type, shown
 from ..support.files import as_path
 from ..support.hardware import usable_cpus
+from ..support.system import system_errors
 from .file_check import read_tflite_file
 
 ENVIRONMENT_VARIABLE = "EDGEVID_RUNTIME"
@@ -168,7 +169,9 @@ class TfliteModel:
         self._last_thread = 0  # the thread that ran the model last
         self._waiting: set[int] = set()  # threads that want to
         self._closed = False
-        if not self.path.is_file():
+        with system_errors(ModelError):
+            there = self.path.is_file()
+        if not there:
             raise ModelError(f"No model file at {self.path}; give the path of a .tflite file.")
         if sha256 is not None:
             check_type("sha256", sha256, str)
