@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from ..sources.folder import VIDEO_SUFFIXES, videos_below
+from ..support.checks import check_type
 from ..support.files import as_path
 from ..support.system import system_errors
 from . import ucf101
@@ -54,6 +55,7 @@ def open_dataset(
         OptionError: ``list_number`` is not 1, 2 or 3.
     """
     path = as_path("data", data)
+    check_type("ignore_splits", ignore_splits, bool)
     lists_folder = None if lists_folder is None else as_path("lists_folder", lists_folder)
     if lists_folder is None and path.is_dir() and (path / CSV_NAME).is_file():
         path = path / CSV_NAME

@@ -17,6 +17,7 @@ from ..prediction import Prediction
 from ..sources.base import Source, SourceStats, SourceStatus
 from ..support.at_exit import AtExit
 from ..support.checks import check_type
+from ..support.threads import start_threads
 from .feed import Feed
 from .messages import Message, Sampled, SourceEvent
 from .options import RunOptions, callbacks, check_options
@@ -114,8 +115,15 @@ class Runner(Running):
         loop = threading.Thread(target=self._run, name=f"edgevid {name}", daemon=True)
         self._threads = [*(feed.thread for feed in self._feeds), loop]  # the loop last, for it joins the others
         _at_exit.add(self)
-        for thread in self._threads:
-            thread.start()
+        start_threads(self._threads, self._end_feeds)
+
+    def _end_feeds(self) -> None:
+        """End the threads that were started, where the loop's was not."""
+        for feed in self._feeds:
+            if feed.thread.ident is not None:
+                feed.finish()
+        self._threads.clear()
+        self._end(None)
 
     @property
     def window(self) -> Window:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from functools import partial
 from typing import Any, Optional, Union
@@ -16,6 +18,7 @@ from .turns import opencv_turns
 
 _URL_OPEN_SECONDS = 10.0
 _INT_MAX = 2**31 - 1
+_MEMORY_DEVICES = 1  # their major number on Linux
 _CHECK_URL = "the address, the user name and password in it, and that the server runs."
 _CHECK_DEVICE = (
     "that it is connected (ls /dev/video*), that you may read it (the group video) and that no other program uses it. A "
@@ -60,6 +63,8 @@ class Camera(LiveSource):
             raise SourceError(
                 f"The name of the camera {device!a} is not valid text, which OpenCV needs; give another one."
             )
+        if isinstance(device, str) and _is_memory(device):
+            raise SourceError(f"{device} is no camera; expected a device such as /dev/video0.")
         self.device = device
         super().__init__(
             f"camera {without_password(str(device))}",
@@ -71,6 +76,15 @@ class Camera(LiveSource):
             reconnect_seconds=reconnect_seconds,
             turns=opencv_turns if isinstance(device, str) else None,  # FFmpeg is asked for a device's path too
         )
+
+
+def _is_memory(device: str) -> bool:
+    """Whether it is one of the devices that end never, such as /dev/zero, which FFmpeg would read for ever."""
+    try:
+        about = os.stat(device)  # noqa: PTH116 - it may be a URL
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(about.st_mode) and os.major(about.st_rdev) == _MEMORY_DEVICES
 
 
 class _OpenCVCapture:

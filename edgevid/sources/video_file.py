@@ -15,6 +15,7 @@ from ..errors import EdgevidError, SourceError
 from ..frames import Frame
 from ..support.checks import is_text
 from ..support.files import as_path
+from ..support.system import system_errors
 from .base import SourceStats
 from .container import is_picture, missing_bytes
 from .limits import check_size
@@ -113,6 +114,7 @@ class VideoFile(SequenceSource):
             finally:
                 self._lock.release()
 
+    @system_errors(SourceError)
     def _open(self) -> None:
         """Open the file, or open it anew: not every container finds its first frame again."""
         _check_file(self.path)
