@@ -13,9 +13,10 @@ from .classifiers import Classifier
 from .classifiers.opening import open_classifier
 from .embedders import Embedder
 from .embedders.opening import open_embedders
-from .errors import BundleError
+from .errors import BundleError, OptionError
 from .prediction import check_threshold
 from .recognizer import Recognizer
+from .support.checks import check_type, shown
 from .support.system import system_errors
 from .tflite.interpreter import select_runtime
 
@@ -50,6 +51,10 @@ def load(
         BundleError, ModelError, RuntimeNotAvailableError, OptionError.
     """
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
+    if not (isinstance(embedders, (tuple, list)) and all(isinstance(embedder, Embedder) for embedder in embedders)):
+        raise OptionError(f"embedders={shown(embedders)} was given; expected a list of embedders of your own.")
+    if classifier is not None:
+        check_type("classifier", classifier, Classifier)
     threshold = opened.calibration.unknown_threshold if threshold is None else check_threshold(threshold)
     with ExitStack() as opening:  # what the caller gave stays open
         made = open_embedders(opened.embedders, embedders, num_threads=num_threads, runtime=runtime)

@@ -10,9 +10,9 @@ from typing import Any, Callable, NamedTuple, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ModelError
+from .errors import ModelError, OptionError
 from .frames import Region
-from .support.checks import check_int, check_number
+from .support.checks import check_int, check_number, shown
 from .support.text import brief, shorten
 
 # What people read where no action of the bundle's is
@@ -84,6 +84,10 @@ class Prediction:
         return cls(labels, outputs[: len(labels)].copy(), none=none, **fields)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.probabilities, np.ndarray):
+            raise OptionError(
+                f"probabilities={shown(self.probabilities)} was given; expected an array, float32 [labels]."
+            )
         self.probabilities.flags.writeable = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from .sampling.colour import clip_in_rgb
 from .sampling.picture import picture_of
 from .sources import check_finished
 from .stream import Answering, Stream, StreamOptions
+from .support.checks import check_type
 from .support.text import brief
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class Recognizer:
         Args:
             colour: the order of the channels of the frames that are pushed: "rgb", or "bgr" as OpenCV gives them.
         """
-        options = StreamOptions() if options is None else options
+        options = StreamOptions() if options is None else check_type("options", options, StreamOptions)
         spec = (
             self.spec if options.window_seconds is None else replace(self.spec, window_seconds=options.window_seconds)
         )

@@ -20,7 +20,7 @@ from .frames import RGB, Frame, check_colour, to_rgb
 from .pace import ArrivalClock, PauseWatch
 from .prediction import Prediction
 from .sampling import SampleSpec, check_window_seconds
-from .support.checks import check_int, check_number
+from .support.checks import check_int, check_number, check_type
 from .support.text import brief
 
 
@@ -63,6 +63,9 @@ class StreamOptions:
             check_number("threshold", self.threshold, 0, 1)
         if self.enter is not None:
             check_number("enter", self.enter, 0, 1)
+        if self.reset_on_cut is not None:
+            check_type("reset_on_cut", self.reset_on_cut, bool)
+        check_type("rolling", self.rolling, bool)
 
 
 class Answering(NamedTuple):

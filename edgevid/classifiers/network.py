@@ -7,12 +7,12 @@ from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
-from ..calibration import calibrated
+from ..calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, calibrated
 from ..embedders.base import Array
 from ..embedders.window import Embedding, Window, aligned_row
 from ..errors import FrameError, ModelError
 from ..sampling import SAMPLES_PER_CLIP
-from ..support.checks import check_int
+from ..support.checks import MAX_SAMPLES, check_int, check_number
 from ..tflite.interpreter import TensorSpec, TfliteModel
 from .base import Classifier, Now, Rolling, RollingWindow
 
@@ -28,7 +28,7 @@ class WindowClassifier(Classifier):
     """
 
     def __init__(self, model: TfliteModel, temperature: float = 1.0) -> None:
-        self.model, self.temperature = model, temperature
+        self.model, self.temperature = model, check_number("temperature", temperature, MIN_TEMPERATURE, MAX_TEMPERATURE)
         self.num_samples, self.dim = model.inputs[0].shape[1:]
         self.num_classes = model.outputs[0].shape[1]
 
@@ -73,7 +73,8 @@ class RecurrentClassifier(Classifier):
         temperature: float = 1.0,
         min_samples: Optional[int] = None,
     ) -> None:
-        self.model, self.num_samples, self.temperature = model, num_samples, temperature
+        self.model, self.temperature = model, check_number("temperature", temperature, MIN_TEMPERATURE, MAX_TEMPERATURE)
+        self.num_samples = num_samples = check_int("num_samples", num_samples, 1, MAX_SAMPLES)
         self.min_samples = num_samples if min_samples is None else check_int("min_samples", min_samples, 1, num_samples)
         self.dim = model.inputs[0].shape[-1]
         self.num_classes = model.outputs[0].shape[1]

@@ -7,6 +7,7 @@ A command module has ``add_arguments(parser)`` and ``run(args) -> int`` (the exi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import io
 import os
@@ -19,6 +20,7 @@ from typing import NoReturn, Optional
 
 from ..errors import EdgevidError, OptionError
 from ..support.printable import printable
+from ..support.system import reason_of
 from .help_text import HelpFormatter
 from .output import print_error
 
@@ -77,11 +79,26 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # The reader went away (`edgevid ... | head`): not an error, but Python must not flush into it at exit.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        _give_up_stdout()  # the reader went away (`edgevid ... | head`): not an error
         return 0
+    except Exception as error:
+        reason = reason_of(error)
+        if reason is None:
+            raise
+        print_error(command, reason)
+        _give_up_stdout()
+        return 1
+
+
+def _give_up_stdout() -> None:
+    """Python must not flush at exit into what cannot be written."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):  # a stand-in for stdout has no number
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _module(command: str) -> ModuleType:

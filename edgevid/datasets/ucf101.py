@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from ..errors import OptionError
+from ..support.checks import shown
 from ..support.system import system_errors
 from .clips import CSV_NAME, Clip, Dataset, DatasetError
 
@@ -37,8 +38,8 @@ class Listed(NamedTuple):
 
 def check_list_number(number: int) -> int:
     """``number`` if there is such an official list; :class:`OptionError` otherwise."""
-    if number not in LISTS:
-        raise OptionError(f"The official list {number!r} of UCF101 was asked for; expected 1, 2 or 3.")
+    if not isinstance(number, int) or number not in LISTS:
+        raise OptionError(f"The official list {shown(number)} of UCF101 was asked for; expected 1, 2 or 3.")
     return number
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import OptionError
 from ..frames import WHOLE, Region
 from ..sampling import Sample
-from ..support.checks import check_int, check_number
+from ..support.checks import check_int, check_number, shown
 from .base import Array
 from .motion import MotionEmbedder, OpticalFlow
 from .region import cropped, resized
@@ -54,8 +54,8 @@ class FlowHistogram(MotionEmbedder):
         pixels: int = 128,
         finest_scale: int = 2,
     ) -> None:
-        if where not in ("whole", "region"):
-            raise OptionError(f"where={where!r} was given; expected 'whole' or 'region'.")
+        if not isinstance(where, str) or where not in ("whole", "region"):
+            raise OptionError(f"where={shown(where)} was given; expected 'whole' or 'region'.")
         super().__init__(seconds)
         self.where = where
         self.samples_per_second: float = check_number("samples_per_second", samples_per_second, 0, 1000, above_low=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ..sampling import Sample
-from ..support.checks import check_int, check_number
+from ..support.checks import check_int, check_number, check_type
 from .base import Array
 from .cnn import CnnEmbedder
 from .frame_difference import difference_picture
@@ -43,7 +43,7 @@ class MotionRegion(MotionEmbedder):
         bands: int = 3,
     ) -> None:
         super().__init__(seconds)
-        self._cnn, self.difference = cnn, difference
+        self._cnn, self.difference = cnn, check_type("difference", difference, bool)
         self.lag_seconds = self.seconds
         if lag_seconds is not None:
             self.lag_seconds = check_number("lag_seconds", lag_seconds, 0, 10, above_low=True, unit="seconds")

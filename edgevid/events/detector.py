@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Optional
 import numpy as np
 
 from ..prediction import Prediction
-from ..support.checks import check_number
+from ..support.checks import check_number, check_type
 from ..support.text import brief
 from .cycles import CycleHistory
 from .order import PredictionOrder
@@ -170,7 +170,7 @@ class EventDetector:
     """
 
     def __init__(self, options: Optional[EventOptions] = None) -> None:
-        self.options = EventOptions() if options is None else options
+        self.options = EventOptions() if options is None else check_type("options", options, EventOptions)
         self.reset()
 
     def __repr__(self) -> str:

@@ -29,7 +29,7 @@ from ..datasets import ucf101
 from ..datasets.clips import CSV_NAME, DatasetError
 from ..errors import OptionError
 from ..sources.folder import videos_below
-from ..support.files import whole, write_whole
+from ..support.files import as_path, whole, write_whole
 from ..support.locks import locked
 from .avi import count_frames, read_note, write_avi
 from .take import Take
@@ -98,7 +98,7 @@ class ClipFolder:
     """
 
     def __init__(self, root: Union[str, Path]) -> None:
-        self.root = Path(root)
+        self.root = as_path("root", root)
         with self._changing("opened"):
             for pattern in (_UNFINISHED, f"*/{_UNFINISHED}"):
                 for path in self.root.glob(pattern):

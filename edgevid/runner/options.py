@@ -9,7 +9,7 @@ from ..errors import OptionError
 from ..events import EventOptions, Smoothing
 from ..frames import RGB, check_colour
 from ..stream import StreamOptions
-from ..support.checks import check_int, check_number
+from ..support.checks import check_int, check_number, check_type
 from .messages import Output
 
 
@@ -62,7 +62,8 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if name not in known:
             raise OptionError(f"The option {name}={value!r} was given to a runner; expected one of {', '.join(known)}.")
-    for output in options.get("outputs", ()):
+    outputs = options.get("outputs", ())
+    for output in check_type("outputs", outputs, (list, tuple), "a list of outputs"):
         if not callable(getattr(output, "take", None)):
             raise OptionError(f"outputs has {output!r}, which takes no messages; expected an edgevid.Output.")
     check_colour(options.get("colour", RGB))

@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ..embedders import Window
@@ -19,13 +18,15 @@ from ..prediction import Prediction
 from ..sources.base import Source, SourceStats, SourceStatus
 from ..stream import StreamOptions
 from ..support.at_exit import AtExit
+from ..support.checks import check_type
 from ..support.retry import Retry
 from ..support.text import brief
+from ..support.threads import start_threads
 from .feed import Feed
 from .iteration import PredictionLog, each, each_async
 from .messages import Message, Sampled, SourceEvent
 from .options import RunOptions, callbacks, check_options
-from .running import STOP_SECONDS, Running
+from .running import STOP_SECONDS, RunnerStats, Running
 from .source_names import source_name
 from .state import SourceState, StateTracker
 
@@ -38,23 +39,6 @@ _ASK_SECONDS = 1.0
 _LATE_SECONDS = 1.0
 
 _logger = logging.getLogger("edgevid")
-
-
-@dataclass(frozen=True)
-class RunnerStats:
-    """What a runner did so far.
-
-    Attributes:
-        predictions: predictions that were made.
-        events: events of all kinds.
-        passed_over: predictions of a camera that the caller's function was not told, because it was busy until a newer came.
-        source: what became of the source's frames.
-    """
-
-    predictions: int = 0
-    events: int = 0
-    passed_over: int = 0
-    source: SourceStats = field(default_factory=SourceStats)
 
 
 class Runner(Running):
@@ -97,7 +81,7 @@ class Runner(Running):
     ) -> None:
         super().__init__()
         check_options(options)
-        self.name = name = source_name(source) if name is None else name
+        self.name = name = source_name(source) if name is None else check_type("name", name, str)
         self.latest: Optional[Prediction] = None
         self.error: Optional[BaseException] = None
         self.consumer_failed = False
@@ -133,8 +117,15 @@ class Runner(Running):
         loop = threading.Thread(target=self._run, name=f"edgevid {name}", daemon=True)
         self._threads = [*(feed.thread for feed in self._feeds), loop]  # the loop last, for it joins the others
         _at_exit.add(self)
-        for thread in self._threads:
-            thread.start()
+        start_threads(self._threads, self._end_feeds)
+
+    def _end_feeds(self) -> None:
+        """End the threads that were started, where the loop's was not."""
+        for feed in self._feeds:
+            if feed.thread.ident is not None:
+                feed.finish()
+        self._threads.clear()
+        self._end(None)
 
     def __repr__(self) -> str:
         state, seen = self.state, "no prediction" if self.latest is None else self.latest.answer()

@@ -11,8 +11,8 @@ from ..errors import OptionError
 from ..following import StreamSource
 from ..support.text import brief
 from .options import RunOptions, callbacks
-from .runner import Runner, RunnerStats
-from .running import STOP_SECONDS, Running
+from .runner import Runner
+from .running import STOP_SECONDS, RunnerStats, Running
 from .source_names import named_sources
 
 if TYPE_CHECKING:

@@ -6,10 +6,12 @@ import math
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Optional, TypeVar
 
 from ..errors import EdgevidError
+from ..sources.base import SourceStats
 
 if TYPE_CHECKING:
     from .runner import Runner
@@ -19,6 +21,23 @@ STOP_SECONDS = 2.0
 _PIECE_SECONDS = 0.5
 
 Self = TypeVar("Self", bound="Running")
+
+
+@dataclass(frozen=True)
+class RunnerStats:
+    """What a runner did so far.
+
+    Attributes:
+        predictions: predictions that were made.
+        events: events of all kinds.
+        passed_over: predictions of a camera that the caller's function was not told, because it was busy until a newer came.
+        source: what became of the source's frames.
+    """
+
+    predictions: int = 0
+    events: int = 0
+    passed_over: int = 0
+    source: SourceStats = field(default_factory=SourceStats)
 
 
 class Running:

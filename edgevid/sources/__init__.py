@@ -65,7 +65,7 @@ def open_source(source: Union[int, str, Path, Source, VideoCapture, Iterable[Any
     if isinstance(source, Path) and str(source).startswith("/dev/"):
         source = str(source)
     if isinstance(source, str):
-        if source.isdecimal():
+        if source.isdecimal() and len(source) < 10:
             return Camera(int(source))
         picamera = _PICAMERA.fullmatch(source)
         if picamera:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from functools import partial
 from typing import Any, Optional, Union
 
 from ..errors import EdgevidError, OptionError, SourceError
-from ..support.checks import is_text
+from ..support.checks import is_number, is_text, shown
 from ..support.credentials import without_password
 from ..support.native_log import silent_opencv
 from .capture import LentCapture
@@ -16,6 +18,7 @@ from .turns import opencv_turns
 
 _URL_OPEN_SECONDS = 10.0
 _INT_MAX = 2**31 - 1
+_MEMORY_DEVICES = 1  # their major number on Linux
 _CHECK_URL = "the address, the user name and password in it, and that the server runs."
 _CHECK_DEVICE = (
     "that it is connected (ls /dev/video*), that you may read it (the group video) and that no other program uses it. A "
@@ -52,12 +55,16 @@ class Camera(LiveSource):
         reconnect: bool = True,
         reconnect_seconds: Optional[float] = None,
     ) -> None:
-        if isinstance(device, bool) or not isinstance(device, (int, str)) or (isinstance(device, int) and device < 0):
-            raise OptionError(f"The camera {device!r} was asked for; expected an index from 0, a device path or a URL.")
+        if not isinstance(device, str) and not (isinstance(device, int) and is_number(device, 0, _INT_MAX)):
+            raise OptionError(
+                f"The camera {shown(device)} was asked for; expected an index from 0, a device path or a URL."
+            )
         if isinstance(device, str) and not is_text(device):
             raise SourceError(
                 f"The name of the camera {device!a} is not valid text, which OpenCV needs; give another one."
             )
+        if isinstance(device, str) and _is_memory(device):
+            raise SourceError(f"{device} is no camera; expected a device such as /dev/video0.")
         self.device = device
         super().__init__(
             f"camera {without_password(str(device))}",
@@ -69,6 +76,15 @@ class Camera(LiveSource):
             reconnect_seconds=reconnect_seconds,
             turns=opencv_turns if isinstance(device, str) else None,  # FFmpeg is asked for a device's path too
         )
+
+
+def _is_memory(device: str) -> bool:
+    """Whether it is one of the devices that end never, such as /dev/zero, which FFmpeg would read for ever."""
+    try:
+        about = os.stat(device)  # noqa: PTH116 - it may be a URL
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(about.st_mode) and os.major(about.st_rdev) == _MEMORY_DEVICES
 
 
 class _OpenCVCapture(LentCapture):

@@ -22,6 +22,7 @@ from ..frames import Frame
 from ..support.at_exit import AtExit
 from ..support.checks import check_number
 from ..support.retry import Retry
+from ..support.threads import start_threads
 from .base import Source, SourceStats, TimedFrame, Wanted
 from .turns import Turns
 
@@ -221,7 +222,7 @@ class LiveSource(Source):
 
     def _start_reader(self, trouble: Optional[str] = None) -> _Reader:
         reader = _Reader(self.name, partial(self._work, trouble=trouble))
-        reader.start()
+        start_threads([reader], lambda: None, SourceError)
         return reader
 
     # The thread's side.

@@ -14,7 +14,9 @@ from typing import Any, Callable, Optional, Union
 from ..errors import EdgevidError, SourceError
 from ..frames import Frame
 from ..support.checks import is_text
+from ..support.files import as_path
 from ..support.native_log import silent_opencv
+from ..support.system import system_errors
 from .base import SourceStats
 from .capture import frame_count, frame_rate, grabbed_at
 from .container import is_picture, missing_bytes
@@ -57,7 +59,7 @@ class VideoFile(SequenceSource):
     """
 
     def __init__(self, path: Union[str, Path]) -> None:
-        self.path = Path(path)
+        self.path = as_path("path", path)
         self.name = str(path)
         self._lock = threading.Lock()  # OpenCV crashes when a file is freed while it is read
         self._damaged = 0
@@ -113,6 +115,7 @@ class VideoFile(SequenceSource):
             finally:
                 self._lock.release()
 
+    @system_errors(SourceError)
     def _open(self) -> None:
         """Open the file, or open it anew: not every container finds its first frame again."""
         self._mirroring = _check_file(self.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional, TypeVar, Union
 
 import numpy as np
 
@@ -19,11 +19,13 @@ MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS = 1e-3, 86_400.0
 _MOST_SHOWN = 60  # signs of what was given
 
 
-def check_type(name: str, value: Any, kind: type[T], expected: str = "") -> T:
+def check_type(name: str, value: Any, kind: Union[type[T], tuple[type[T], ...]], expected: str = "") -> T:
     """``value`` if it is one of ``kind``. Raises: OptionError: it is not; the message begins with ``name=value``."""
     if isinstance(value, kind):
         return value
-    raise OptionError(f"{name}={shown(value)} was given; expected {expected or 'a ' + kind.__name__}.")
+    raise OptionError(
+        f"{name}={shown(value)} was given; expected {expected or 'a ' + getattr(kind, '__name__', 'value')}."
+    )
 
 
 def shown(value: Any) -> str:

@@ -35,6 +35,13 @@ def reason_of(error: BaseException) -> Optional[str]:
         return f"{_shown(error.filename)}: {reason}. Check that it is there, and may be read and written."
     if isinstance(error, UnicodeError) or "embedded null" in str(error):
         return f"A name or a text cannot be encoded or decoded: {_shown(error)}. Use plain UTF-8."
+    if "ymlink loop" in str(error):  # as Path.resolve says it
+        return f"{_shown(error)}. Check that path."
+    if isinstance(error, ImportError) and (error.name == "cv2" or "libGL" in str(error) or "cv2" in str(error)):
+        return (
+            f"OpenCV cannot be imported: {error}. To mend it: pip install --force-reinstall opencv-python-headless, or, where it must be "
+            "the one with windows: apt-get install libgl1 libglib2.0-0."
+        )
     if isinstance(error, MemoryError):
         return f"There is not enough memory{': ' + str(error) if str(error) else ''}."
     if isinstance(error, RecursionError):

@@ -69,6 +69,9 @@ class TeachOptions:
         check_number("samples_per_second", self.samples_per_second, 0, 1000, above_low=True)
         check_number("min_filled", self.min_filled, 0, 1)
         check_type("events", self.events, EventOptions)
+        for name in ("name", "description", "licence", "command"):
+            if getattr(self, name) is not None:
+                check_type(name, getattr(self, name), str)
         if self.jobs is not None:
             check_int("jobs", self.jobs, 1)
         check_int("samples_per_second * window_seconds", self.num_samples, 2, MAX_SAMPLES)

@@ -21,6 +21,8 @@ from ..extraction import EmbeddedClips, EmbeddingConfig, embed_clips, local_exec
 from ..loading import load
 from ..sampling import Clip as ClipOrFrames
 from ..sampling import SampleSpec
+from ..support.checks import shown
+from ..support.files import as_path
 from ..support.hardware import usable_cpus
 from ..support.system import system_errors
 from ..tflite.interpreter import select_runtime
@@ -177,12 +179,14 @@ def teach(
         DatasetError: fewer than two actions, and not one and ``none``. OptionError: lists of different lengths, or windows of
         other embedders. SourceError, FrameError: a clip cannot be read. BundleError: ``output`` is there.
     """
+    if isinstance(clips, (str, Path)) or not all(isinstance(given, Sequence) for given in (clips, labels)):
+        raise OptionError(f"clips={shown(clips)}, labels={shown(labels)} were given; expected a list of each.")
     names = [f"clip {k}" for k in range(len(clips))] if groups is None else list(map(str, groups))
     if not len(clips) == len(labels) == len(names):
         raise OptionError(
             f"{len(clips)} clips, {len(labels)} labels and {len(names)} groups were given; expected one of each for each clip."
         )
-    output = Path(output)
+    output = as_path("output", output)
     if all(isinstance(clip, (str, Path)) for clip in clips):
         files = [Clip(Path(str(clip)), label, group) for clip, label, group in zip(clips, labels, names)]
         taught = teach_clips(files, output, options, overwrite=overwrite, progress=progress)

@@ -28,6 +28,7 @@ from ..support.extras import install_command
 from ..support.files import as_path
 from ..support.hardware import usable_cpus
 from ..support.native_log import without_first_words
+from ..support.system import system_errors
 from .file_check import read_tflite_file
 
 ENVIRONMENT_VARIABLE = "EDGEVID_RUNTIME"
@@ -178,8 +179,12 @@ class TfliteModel:
         self._last_thread = 0  # the thread that ran the model last
         self._waiting: set[int] = set()  # threads that want to
         self._closed = False
-        if not self.path.is_file():
+        with system_errors(ModelError):
+            there = self.path.is_file()
+        if not there:
             raise ModelError(f"No model file at {self.path}; give the path of a .tflite file.")
+        if sha256 is not None:
+            check_type("sha256", sha256, str)
         self._content = read_tflite_file(self.path, sha256)  # interpreters refer to it
         interpreter = self._open()
         with self._explained():

@@ -53,7 +53,7 @@ def _pushed(recognizer: edgevid.Recognizer, frame: Any, timestamp: Any, first: A
 def _detected(timestamp: Any, probabilities: Any, none: Any, smoothing: Any, **options: Any) -> Any:
     detector, smooth = edgevid.EventDetector(edgevid.EventOptions(**options)), events_smoothing(smoothing)
     prediction = edgevid.Prediction(("a", "b"), np.array([0.25, 0.75], np.float32), timestamp=0.0)
-    other = edgevid.Prediction(("a", "b"), np.asarray(probabilities, np.float32), timestamp=timestamp, none=none)
+    other = edgevid.Prediction(("a", "b"), probabilities, timestamp=timestamp, none=none)
     return [detector.update(one if smooth is None else smooth.update(one)) for one in (prediction, other)]
 
 
@@ -87,13 +87,13 @@ CALLS: dict[str, _Case] = {
         "source": c / "media" / "clip.mp4", "options": None, "smoothing": None}),
     "find_events": lambda r, c, s: (lambda **a: edgevid.find_events(r, **a), {
         "video": c / "media" / "clip.avi", "options": None, "smoothing": "mean:3", "stream": None, "fps": 25.0}),
-    "start": lambda r, c, s: (lambda **a: r.start(**a).close(), {
+    "start": lambda r, c, s: (lambda **a: _ran(r.start(**a)), {
         "source": c / "media" / "clip.avi", "name": "a", "smoothing": "mean:3", "events": None, "stream": None, "max_seconds": 1.0,
         "max_predictions": 3, "outputs": ()}),
-    "start_many": lambda r, c, s: (lambda **a: r.start_many(**a).close(), {
+    "start_many": lambda r, c, s: (lambda **a: _ran(r.start_many(**a)), {
         "sources": {"a": c / "media" / "clip.avi"}, "smoothing": "mean:3", "max_seconds": 1.0}),
     "events": lambda r, c, s: (_detected, {
-        "timestamp": 0.5, "probabilities": [0.25, 0.75], "none": 0.0, "smoothing": "mean:3", "enter": 0.6, "exit": 0.4, "min_seconds": 0.5,
+        "timestamp": 0.5, "probabilities": np.array([0.25, 0.75], np.float32), "none": 0.0, "smoothing": "mean:3", "enter": 0.6, "exit": 0.4, "min_seconds": 0.5,
         "cooldown_seconds": 0.0}),
     "smoothing": lambda r, c, s: (events_smoothing, {"text": "mean:3"}),
     "MeanSmoothing": lambda r, c, s: (edgevid.MeanSmoothing, {"count": 3}),
@@ -120,11 +120,11 @@ CALLS: dict[str, _Case] = {
     "FrameDifference": lambda r, c, s: (lambda **a: FrameDifference(r.embedders[0], **a), {"seconds": 0.1, "gain": 2.0}),
     "FlowHistogram": lambda r, c, s: (lambda **a: FlowHistogram(**a).fresh(), {
         "where": "whole", "seconds": 0.1, "samples_per_second": 10.0, "pixels": 64, "finest_scale": 1}),
-    "Statistics": lambda r, c, s: (lambda rows, **a: Statistics(**a).of(rows), {
-        "names": ("mean", "bands"), "rows_per_second": 10.0, "rows": np.zeros((5, 3), np.float32)}),
+    "Statistics": lambda r, c, s: (lambda **a: Statistics(**a).of(np.zeros((5, 3), np.float32)), {
+        "names": ("mean", "bands"), "rows_per_second": 10.0}),
     "StatisticsClassifier.load": lambda r, c, s: (StatisticsClassifier.load, {
         "path": _bundled(c) / "classifier.npz", "temperature": 1.0}),
-    "fit_statistics": lambda r, c, s: (_fitted, {"windows": 6, "classes": [0, 1] * 3, "penalty": 1.0}),
+    "fit_statistics": lambda r, c, s: (_fitted, {"classes": [0, 1] * 3, "num_classes": 2, "groups": list("aabbcc"), "penalties": (0.1, 1.0)}),
     "Mixture": lambda r, c, s: (MixtureClassifier, {"parts": [r.classifier], "weights": [1.0], "temperature": 1.0}),
     "SampleSpec": lambda r, c, s: (SampleSpec, {"num_samples": 25, "window_seconds": 5.0, "tracks": (Track(),)}),
     "Track": lambda r, c, s: (Track, {"frame_offsets": (-0.1, 0.0), "samples_per_second": 10.0}),
@@ -140,10 +140,15 @@ CALLS: dict[str, _Case] = {
         "embedders": ("flow-histogram",), "name": None, "jobs": 1}),
     "save": lambda r, c, s: (r.save, {"folder": s / "saved", "overwrite": False}),
     "add_example": lambda r, c, s: (r.add_example, {"label": "jump", "clip": _FRAMES, "group": None}),
-    "RunOptions": lambda r, c, s: (lambda **a: edgevid.Runner(r, _FRAMES, a, None).close(), {"max_seconds": 1.0, "max_predictions": 2}),
+    "RunOptions": lambda r, c, s: (lambda **a: _ran(edgevid.Runner(r, _FRAMES, a, None)), {"max_seconds": 1.0, "max_predictions": 2}),
     "annotate": lambda r, c, s: (lambda video, **a: annotate(r, edgevid.VideoFile(video), **a), {
         "video": c / "media" / "clip.mp4", "video_path": s / "a.mp4", "timeline_path": s / "b.png", "window_seconds": 0.4}),
 }  # fmt: skip
+
+
+def _ran(runner: Any) -> Any:
+    with runner:
+        return runner.stats()
 
 
 def _run_model(array: Any, **arguments: Any) -> Any:
@@ -154,9 +159,9 @@ def _run_model(array: Any, **arguments: Any) -> Any:
         model.close()
 
 
-def _fitted(windows: Any, classes: Any, penalty: Any) -> Any:
-    made = [Window.of(np.random.default_rng(number).random((5, 3), np.float32)) for number in range(windows)]
-    return fit_statistics(made, np.asarray(classes, np.int64), [Statistics()], penalty=penalty)
+def _fitted(**arguments: Any) -> Any:
+    windows = [Window.of(np.random.default_rng(number).random((5, 3), np.float32)) for number in range(6)]
+    return fit_statistics(windows, statistics=[Statistics()], **arguments)
 
 
 def _taught(clips: Any, output: Any, **options: Any) -> Any:

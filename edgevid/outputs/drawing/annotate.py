@@ -16,7 +16,7 @@ from ...prediction import NOTHING
 from ...recognizer import Recognizer
 from ...sources import VideoFile
 from ...stream import StreamOptions
-from ...support.files import whole
+from ...support.files import as_path, whole
 from ...support.system import system_errors
 from .overlay import Overlay
 from .style import Palette, span
@@ -104,6 +104,7 @@ def annotate(
     Raises:
         SourceError: the film holds no frame. EdgevidError: a file cannot be written. OSError: likewise.
     """
+    folder = as_path("folder", folder)
     expected_seconds = film.number / film.fps
     bundle = recognizer.bundle
     if window_seconds is None:

@@ -17,6 +17,7 @@ from ...runner.state import SourceState
 from ...support.at_exit import AtExit
 from ...support.checks import check_int, check_number
 from ...support.extras import install_command
+from ...support.threads import start_threads
 from .access import Access
 from .address import DEFAULT_HOST, DEFAULT_PORT, listen, page_url
 from .board import Board
@@ -115,8 +116,9 @@ class WebServer:
             raise EdgevidError("This web server was started before; make a new WebServer for each run.")
         listener = listen(self._host, self._port)
         self._port = listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._run, args=(listener,), name="edgevid web", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, args=(listener,), name="edgevid web", daemon=True)
+        start_threads([thread], listener.close)
+        self._thread = thread
         _at_exit.add(self)
         try:
             self._started.result()
