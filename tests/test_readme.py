@@ -67,7 +67,9 @@ def snippets(
     """Runs a guide's snippets one after the other, with a film in the place of camera 0 and of clip.mp4."""
     film = make_video("clip.mp4", frames=75, fps=25.0)
     opened = edgevid.following.open_source
-    monkeypatch.setattr(edgevid.following, "open_source", lambda source: opened(film if source == 0 else source))
+    monkeypatch.setattr(
+        edgevid.following, "open_source", lambda source, **options: opened(film if source == 0 else source, **options)
+    )
     monkeypatch.chdir(film.parent)
     moments = iter(range(80))
 
