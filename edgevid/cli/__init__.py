@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Optional
 
 from ..errors import EdgevidError, OptionError
+from ..support.loading import ends_at_once
 from .output import print_error
 
 # name -> one line for `edgevid --help`
@@ -68,7 +69,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _module(command: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
+    with ends_at_once():
+        return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
 
 
 def _parser(called: str) -> argparse.ArgumentParser:
