@@ -58,6 +58,7 @@ def main() -> None:
                 happened = detector.update(prediction)
         except edgevid.TimestampError:  # a recording that is played once more
             happened = detector.finish()
+            detector.reset()
             stream.reset()
         except edgevid.FrameError as error:
             node.get_logger().error(str(error))
@@ -70,9 +71,7 @@ def main() -> None:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
+    rclpy.try_shutdown()
 
 
 if __name__ == "__main__":

@@ -165,4 +165,4 @@ class TestRos2Node:
         assert len(ros.published["prediction"]) == 9  # the frame that goes back begins anew and is not counted
         assert len(ros.errors) == 1
         assert "'yuv422'" in ros.errors[0]
-        assert ros.ended == ["node", "rclpy"]
+        assert ros.ended == ["rclpy"]

@@ -66,9 +66,6 @@ class FakeRos:
     def get_logger(self) -> Any:
         return SimpleNamespace(error=self.errors.append)
 
-    def destroy_node(self) -> None:
-        self.ended.append("node")
-
     def _spin(self, node: Any) -> None:
         for one in self.images:
             self._callback(one)
