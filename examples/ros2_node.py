@@ -9,6 +9,7 @@ action that began, was repeated or ended), as a std_msgs/String of JSON on the t
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -67,10 +68,8 @@ def main() -> None:
 
     newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)  # those that came meanwhile are passed over
     node.create_subscription(Image, "image", take, newest)
-    try:
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     rclpy.try_shutdown()
 
 
