@@ -14,11 +14,10 @@ import numpy as np
 
 from .bundles import DEFAULT_BUNDLE, UNIFORM, Bundle, open_bundle
 from .classifiers import Classifier
-from .classifiers.opening import open_classifier
+from .classifiers.opening import check_fit, open_classifier
 from .embedders import Embedder, Window, embed_clip, spec_for
 from .embedders.opening import open_embedders
 from .embedders.stream import cut_windows, embed_as_stream
-from .errors import BundleError, OptionError
 from .events import EventDefaults, Smoothing, fresh_smoothing
 from .following import StreamSource, follow_async, predictions
 from .frames import RGB, check_colour
@@ -84,25 +83,7 @@ class Recognizer:
         self.events = EventDefaults() if bundle is None else EventDefaults.of_card(bundle.card)
         self._opened = ExitStack()  # what is this recogniser's to close
         self.spec = spec_for(self.embedders, classifier.num_samples, window_seconds)
-        self._check_fit()
-
-    def _check_fit(self) -> None:
-        name = "The recogniser" if self.bundle is None else f"The bundle {self.bundle.folder}"
-        if not self.embedders:
-            raise OptionError("A recogniser without embedders was asked for; give one or more.")
-        none = self.bundle is not None and self.bundle.none
-        if self.classifier.num_classes != len(self.labels) + none:
-            raise BundleError(
-                f"{name} names {len(self.labels)} labels{' and none' if none else ''}, but its classifier has "
-                f"{self.classifier.num_classes} outputs; restore the card that belongs to it."
-            )
-        dim, wanted = sum(embedder.dim for embedder in self.embedders), self.classifier.dim
-        samples = self.classifier.num_samples if self.bundle is None else self.bundle.num_samples
-        if (wanted is not None and wanted != dim) or samples != self.classifier.num_samples:
-            raise BundleError(
-                f"{name} has a classifier for [{self.classifier.num_samples}, {wanted}] embeddings; its card and its embedders "
-                f"give [{samples}, {dim}]. Train it again with these embedders."
-            )
+        check_fit(self.embedders, classifier, self.labels, bundle)
 
     def __repr__(self) -> str:
         window = f"{self.num_samples} samples in {self.window_seconds:g} s"
@@ -366,7 +347,8 @@ def load(
 
     Args:
         bundle: the name of a shipped bundle, a bundle's folder, or an opened :class:`~edgevid.Bundle`.
-        num_threads: threads of each interpreter; default: the CPUs available, at most 4.
+        num_threads: threads of each interpreter, and of OpenCV, whose number is one for the whole process. Default: the CPUs
+            available, at most 4 (tflite-runtime on x86: 1); OpenCV's number stays what it is.
         runtime: ``"litert"`` or ``"tflite-runtime"``; default: the variable ``EDGEVID_RUNTIME``, else the best present.
         threshold: how sure it must be that it is one of the classes for a prediction to count as accepted
             (:attr:`edgevid.Prediction.known`), 0 to 1; default: the bundle's, which 95 % of its validation clips reach
@@ -397,4 +379,8 @@ def load(
             runtime=select_runtime(runtime).name,
         )
         recognizer._opened = opening.pop_all()
+    if num_threads is not None:
+        import cv2
+
+        cv2.setNumThreads(num_threads)
     return recognizer
