@@ -26,6 +26,7 @@ _ROW = (
     '<tr><td style="text-align:left">{label}</td><td style="width:12em;text-align:left"><div style="background:currentColor;'
     'opacity:0.5;height:0.8em;width:{percent:.1f}%"></div></td><td>{percent:.0f} %</td></tr>'
 )
+_TABLE = '<table style="color:inherit">'
 _IMAGE = '<img alt="a picture of the clip" style="float:left;margin-right:1em" src="data:image/jpeg;base64,{}">'
 
 
@@ -186,10 +187,11 @@ class Prediction:
         rows = [_ROW.format(label=escape(label), percent=100 * score) for label, score in self.top(5)]
         if self.none > 0:
             rows.append(_ROW.format(label="<i>none of these</i>", percent=100 * self.none))
-        time = "" if self.timestamp is None else f" at {self.timestamp:.2f} s"
+        seconds = [f"{time:.2f}" for time in (self.start_timestamp, self.timestamp) if time is not None]
+        span = f", {' to '.join(seconds)} s" if seconds else ""
         jpeg = None if self.picture is None else self.picture()
         image = "" if jpeg is None else _IMAGE.format(base64.b64encode(jpeg).decode())
-        return f"<div>{image}<div><b>{escape(self.answer())}</b>{time}</div><table>{''.join(rows)}</table></div>"
+        return f"<div>{image}<div><b>{escape(self.answer())}</b>{span}</div>{_TABLE}{''.join(rows)}</table></div>"
 
     def __str__(self) -> str:
         time = "" if self.timestamp is None else f"{self.timestamp:8.2f} s  "

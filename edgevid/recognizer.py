@@ -14,9 +14,9 @@ import numpy as np
 
 from .bundles import UNIFORM, Bundle
 from .classifiers import Classifier
+from .classifiers.opening import check_fit
 from .embedders import Embedder, Window, embed_clip, spec_for
 from .embedders.stream import cut_windows, embed_as_stream
-from .errors import BundleError, OptionError
 from .events import EventDefaults, Smoothing, fresh_smoothing
 from .following import StreamSource, follow_async, predictions
 from .frames import RGB, check_colour
@@ -83,25 +83,7 @@ class Recognizer:
         self.events = EventDefaults() if bundle is None else EventDefaults.of_card(bundle.card)
         self._opened = ExitStack()  # what is this recogniser's to close
         self.spec = spec_for(self.embedders, classifier.num_samples, window_seconds)
-        self._check_fit()
-
-    def _check_fit(self) -> None:
-        name = "The recogniser" if self.bundle is None else f"The bundle {self.bundle.folder}"
-        if not self.embedders:
-            raise OptionError("A recogniser without embedders was asked for; give one or more.")
-        none = self.bundle is not None and self.bundle.none
-        if self.classifier.num_classes != len(self.labels) + none:
-            raise BundleError(
-                f"{name} names {len(self.labels)} labels{' and none' if none else ''}, but its classifier has "
-                f"{self.classifier.num_classes} outputs; restore the card that belongs to it."
-            )
-        dim, wanted = sum(embedder.dim for embedder in self.embedders), self.classifier.dim
-        samples = self.classifier.num_samples if self.bundle is None else self.bundle.num_samples
-        if (wanted is not None and wanted != dim) or samples != self.classifier.num_samples:
-            raise BundleError(
-                f"{name} has a classifier for [{self.classifier.num_samples}, {wanted}] embeddings; its card and its embedders "
-                f"give [{samples}, {dim}]. Train it again with these embedders."
-            )
+        check_fit(self.embedders, classifier, self.labels, bundle)
 
     def __repr__(self) -> str:
         window = f"{self.num_samples} samples in {self.window_seconds:g} s"

@@ -132,16 +132,16 @@ class Stream:
         self.scenes = 1
         self.samples = self.repeated = 0
 
-    @property
-    def skipped(self) -> int:
-        """How many embeddings were used again, see :attr:`StreamOptions.skip_still`."""
-        return self._embedder.skipped
-
     def __repr__(self) -> str:
         window = f"window of {self.window_seconds:g} s {self.window_filled:.0%} filled"
         return brief(
             self, f"{len(self._answering.labels)} labels", window, f"{self.samples} samples", f"scene {self.scenes}"
         )
+
+    @property
+    def skipped(self) -> int:
+        """How many embeddings were used again, see :attr:`StreamOptions.skip_still`."""
+        return self._embedder.skipped
 
     @property
     def window_seconds(self) -> float:

@@ -265,7 +265,7 @@ def test_missing_bundle_names_what_there_is(name: str):
 
 @pytest.mark.parametrize("name", ["a\0b", b"", 5, None])
 def test_what_is_no_path_is_no_bundle(name: object):
-    with pytest.raises(OptionError, match="bundle=.* was given; expected a path"):
+    with pytest.raises(OptionError, match=r"bundle=.* was given; expected a path"):
         open_bundle(name)
 
 

@@ -110,7 +110,7 @@ class TestNotebook:
         assert page.index("run</td>") < page.index("walk</td>") < page.index("&lt;b&gt;</td>")
         assert "width:60.0%" in page
         assert "none of these" in page
-        assert "<b>run</b> at 3.25 s" in page
+        assert "<b>run</b>, 3.25 s" in page
         assert "<img" not in page
 
     def test_a_file_shows_a_picture_as_long_as_it_is_there(

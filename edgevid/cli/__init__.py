@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import NoReturn, Optional
 
 from ..errors import EdgevidError, OptionError
+from ..support.loading import ends_at_once
 from ..support.printable import printable
 from ..support.system import reason_of
 from .help_text import HelpFormatter
@@ -102,7 +103,8 @@ def _give_up_stdout() -> None:
 
 
 def _module(command: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
+    with ends_at_once():
+        return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
 
 
 def _parser(called: str) -> argparse.ArgumentParser:

@@ -46,6 +46,12 @@ def is_picture(path: Path) -> bool:
     return head.startswith(_PICTURES) and path.suffix.lower() not in (".mjpeg", ".mjpg")
 
 
+def is_gif(path: Path) -> bool:
+    """Whether a file is a GIF, which may hold one picture or a film."""
+    with path.open("rb") as file:
+        return file.read(4) == b"GIF8"
+
+
 def _iso_missing(file: BinaryIO, size: int) -> int:
     position = 0
     while position < size:

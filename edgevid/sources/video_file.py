@@ -19,7 +19,7 @@ from ..support.native_log import silent_opencv
 from ..support.system import system_errors
 from .base import SourceStats
 from .capture import frame_count, frame_rate, grabbed_at
-from .container import is_picture, missing_bytes
+from .container import is_gif, is_picture, missing_bytes
 from .limits import check_size
 from .mirroring import Mirroring, mirroring_of
 from .sequence import SequenceSource
@@ -164,14 +164,11 @@ class VideoFile(SequenceSource):
 
     def _may_be_still(self, capture: Any) -> bool:
         """Whether it is worth a look: FFmpeg gives still pictures no number of frames, or 90,000 of them a second."""
-        return (
-            self.declared_frames == 0
-            or capture.get(self._cv2.CAP_PROP_FPS) > self.fps
-            or _codec(capture.get(self._cv2.CAP_PROP_FOURCC)) == b"gif"
-        )
+        return self.declared_frames == 0 or capture.get(self._cv2.CAP_PROP_FPS) > self.fps or is_gif(self.path)
 
     def _is_text(self, fourcc: float) -> bool:
-        codec = _codec(fourcc)
+        code = int(fourcc) if math.isfinite(fourcc) and fourcc > 0 else 0
+        codec = code.to_bytes(8, "little")[:4].strip(b"\0 ").lower()
         return codec == _TEXT_CODEC or (not codec and self.path.suffix.lower() in _TEXT_ART_SUFFIXES)
 
     def _note_damage(self, frames: int) -> None:
@@ -207,11 +204,6 @@ class VideoFile(SequenceSource):
             if timestamp is None:
                 return
             yield timestamp, self.retrieve
-
-
-def _codec(fourcc: float) -> bytes:
-    code = int(fourcc) if math.isfinite(fourcc) and fourcc > 0 else 0
-    return code.to_bytes(8, "little")[:4].strip(b"\0 ").lower()
 
 
 def _check_file(path: Path) -> Optional[Mirroring]:
