@@ -85,8 +85,9 @@ class Turns:
 
 
 def opencv_locks() -> bool:
-    """Whether OpenCV opens one file or stream at a time. Asks it not to, in the environment of this process, which it reads at each
-    opening; who has set the variable decides.
+    """Whether OpenCV opens one file or stream at a time.
+
+    Asks it not to, in the environment of this process, which it reads at each opening. Who has set the variable decides.
     """
     import cv2
 
