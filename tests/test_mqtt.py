@@ -33,11 +33,12 @@ from edgevid.events import Began, Counted, Ended, Event
 from edgevid.frames import Region
 from edgevid.outputs.mqtt import MqttPublisher
 from edgevid.outputs.mqtt import client as client_module
+from edgevid.outputs.mqtt import outbox as outbox_module
 from edgevid.outputs.mqtt import publisher as publisher_module
 from edgevid.outputs.mqtt.broker_address import parse_broker_address
 from edgevid.outputs.mqtt.client import Allowance
 from edgevid.outputs.mqtt.outbox import Outbox
-from edgevid.outputs.mqtt.topics import Topics, slug
+from edgevid.outputs.mqtt.topics import Topics, default_node_id, slug
 from edgevid.runner.messages import Sampled
 from edgevid.sources.base import SourceStats, SourceStatus
 from edgevid.support.credentials import without_credentials
@@ -849,7 +850,15 @@ class TestHostileBroker:
         assert allowance.take(100)
         assert not allowance.take(1)
 
-    def test_bytes_of_all_kinds_do_not_end_the_thread(self, publish):
+    def test_one_that_ends_each_connection_is_tried_ever_more_seldom(self, publish):
+        with HostileBroker(lambda client, number: client.sendall(CONNACK)) as broker:
+            publish(broker.port)
+            wait_for(lambda: len(broker.arrivals) >= 6, "it is tried again")
+        assert broker.arrivals[5] - broker.arrivals[4] >= 0.2  # 0.02 at first
+
+    def test_bytes_of_all_kinds_do_not_end_the_thread(self, publish, monkeypatch):
+        monkeypatch.setattr(client_module, "_LAST_RETRY_SECONDS", 0.04)
+
         def behave(client: socket.socket, number: int) -> None:
             rng = random.Random(number)
             client.sendall(CONNACK if number % 4 else b"")
@@ -861,7 +870,7 @@ class TestHostileBroker:
         with HostileBroker(behave) as broker:
             publisher = publish(broker.port)
             publisher.observe(observation(events=[began()]))
-            wait_for(lambda: broker.clients >= 30, "it comes again and again")
+            wait_for(lambda: len(broker.arrivals) >= 30, "it comes again and again")
             assert any(thread.name.startswith("paho") for thread in mqtt_threads())
 
     @needs_broker
@@ -870,7 +879,7 @@ class TestHostileBroker:
         monkeypatch.setattr(client_module, "_KEEPALIVE_SECONDS", 1)
         with HostileBroker(lambda client, number: client.recv(1)) as broker:
             publisher = publish(broker.port)
-            wait_for(lambda: broker.clients >= 2, "it is tried again")
+            wait_for(lambda: len(broker.arrivals) >= 2, "it is tried again")
             publisher.close()
         assert len(publisher.said) == 1
         assert "says nothing" in publisher.said[0]
@@ -912,7 +921,8 @@ class TestOthers:
         order = [message.topic for message in listener.received]
         assert order.index("edgevid/node/camera_0/state") < order.index("edgevid/node/availability")
 
-    def test_offline_of_another_is_answered(self, broker, listener, publish):
+    def test_offline_of_another_is_answered(self, broker, listener, publish, monkeypatch):
+        monkeypatch.setattr(outbox_module, "_ONLINE_SECONDS", 0.05)
         publisher = publish(broker.port)
         wait_for(lambda: publisher._up, "it is connected")
         listener.publish("edgevid/node/availability", "offline", retain=True)
@@ -930,18 +940,18 @@ class TestOthers:
             assert "Another program publishes" in one.said[1]
 
     def test_programs_without_names_differ_by_their_sources(self, monkeypatch):
-        monkeypatch.setattr(socket, "gethostname", lambda: "board")
-        made = [
-            MqttPublisher("mqtt://127.0.0.1:1", LABELS, sources=sources, on_message=print)
+        nodes = [
+            default_node_id("board", sources)
             for sources in (["camera 0"], ["camera 1"], ["camera 0"], ["a" * 60 + "b"], ["a" * 60 + "c"], [])
         ]
-        nodes = [publisher.topics.node_id for publisher in made]
-        for publisher in made:
-            publisher.close()
         assert nodes[0] == nodes[2] == "board_camera_0"
         assert nodes[-1] == "board"
         assert len(set(nodes)) == 5
         assert max(map(len, nodes)) <= 48
+        monkeypatch.setattr(socket, "gethostname", lambda: "board")
+        publisher = MqttPublisher("mqtt://127.0.0.1:1", LABELS, sources=["camera 0"], on_message=print)
+        publisher.close()
+        assert publisher.topics.node_id == "board_camera_0"
 
 
 @needs_broker

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import ClassVar
 import pytest
 from support.mjpeg import MjpegCamera
 from support.mosquitto import MOSQUITTO, Listener, Mosquitto
-from support.stand_ins import Endless, reached
+from support.stand_ins import Endless, StandInRecognizer, reached
 from support.videos import moving_frames
 
 from edgevid import StreamOptions
@@ -615,6 +616,15 @@ class TestWatching:
             outcome = call("stream", clip, "--window-seconds", 1, "--mqtt", url, "--mqtt-name", "Front door", *ALWAYS)
             assert outcome.code == 0
             listener.wait("edgevid/front_door/availability", lambda message: message.payload == "offline")
+
+    def test_without_a_name_the_topics_are_those_of_the_sources(self, monkeypatch):
+        pytest.importorskip("paho.mqtt")
+        monkeypatch.setattr("socket.gethostname", lambda: "board")
+        args = Namespace(
+            serve=None, mqtt="mqtt://127.0.0.1:9", mqtt_name=None, mqtt_topic="edgevid", mqtt_ca=None
+        )  # fmt: skip
+        with stream_command._outputs(args, StandInRecognizer(), ["door", "yard"]) as (publisher,):
+            assert publisher.topics.node_id == "board_door_yard"
 
     def test_a_broker_that_is_not_there_is_told_and_stops_nothing(self, call, clip):
         pytest.importorskip("paho.mqtt")

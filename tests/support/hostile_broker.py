@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from typing import Callable, Optional
 
 CONNACK = b"\x20\x02\x00\x00"
@@ -31,13 +32,14 @@ class HostileBroker:
     """Answers each client's CONNECT with what ``behave`` does with its socket, in a thread; then ends the connection.
 
     Attributes:
-        clients: how many have come.
+        arrivals: when each client came, on ``time.monotonic()``.
         ended: of how many ``behave`` is over.
     """
 
     def __init__(self, behave: Callable[[socket.socket, int], object]) -> None:
         self._behave = behave
-        self.clients = self.ended = 0
+        self.arrivals: list[float] = []
+        self.ended = 0
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         threading.Thread(target=self._accept, name="hostile broker", daemon=True).start()
@@ -46,8 +48,8 @@ class HostileBroker:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._server.accept()
-                self.clients += 1
-                threading.Thread(target=self._serve, args=(client, self.clients), daemon=True).start()
+                self.arrivals.append(time.monotonic())
+                threading.Thread(target=self._serve, args=(client, len(self.arrivals)), daemon=True).start()
 
     def _serve(self, client: socket.socket, number: int) -> None:
         with client:

@@ -13,7 +13,10 @@ Below ``edgevid/NODE`` (see :class:`MqttPublisher`):
                       seconds, and what its kind has: score, or count, or duration_seconds, peak_score and count
     SOURCE/stats      retained JSON: status and message (of the last change of the source's state), frames_per_second (sampled
                       frames, over the last 5 s), latency_ms, age_ms, captured, used, dropped, restarts, events_dropped, time
+    hello             a program's own number, when it connects: two programs of one NODE notice each other by it
     homeassistant/device/edgevid_NODE/config   retained: the discovery message
+
+A run that was killed leaves its states behind. The next one replaces them (action "unknown", status "ended") before it says "online".
 
 An event that waited for the broker carries the time when it happened, not the time when it was sent. QoS 1 means at least
 once: an event may come twice when a connection breaks.

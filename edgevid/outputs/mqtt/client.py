@@ -10,11 +10,13 @@ from typing import Any, Callable, Optional, Union
 
 from ...errors import ExtraNotInstalledError, OptionError
 from ...support.extras import install_command
+from ...support.retry import Retry
 from .broker_address import BrokerAddress
 
 _CONNECT_SECONDS = 5.0
 _KEEPALIVE_SECONDS = 15
-_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1, 30
+_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 30.0
+_SHORT_LIFE_SECONDS = 10.0  # of a connection
 # What a broker may send: a burst, and so much a second. It has little to say: a few bytes for each message that is published, and
 # what is retained of the last run.
 _MAX_BURST_BYTES = 256 * 1024
@@ -44,6 +46,19 @@ class Allowance:
         self._left = min(self._left + (now - self._since) * self._per_second, self._burst) - amount
         self._since = now
         return self._left >= 0
+
+
+class Pauses:
+    """Before a broker is tried again: a broker that ends each connection soon is tried ever more seldom."""
+
+    def __init__(self) -> None:
+        self._retry = Retry(_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS)
+
+    def set(self, client: Any, lived_seconds: float) -> None:
+        """Tell the client how long to wait, once a connection is over that lived so long. Where there was none, it knows."""
+        if lived_seconds >= _SHORT_LIFE_SECONDS:
+            self._retry.reset()
+        client.reconnect_delay_set(self._retry.next_delay(), _LAST_RETRY_SECONDS)
 
 
 def make_client(

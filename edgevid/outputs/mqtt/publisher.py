@@ -21,7 +21,7 @@ from ...runner.state import SourceState
 from ...support.checks import check_int, check_number
 from .alarm import Alarm
 from .broker_address import parse_broker_address
-from .client import make_client
+from .client import Pauses, make_client
 from .outbox import OFFLINE, Outbox
 from .topics import Topics, check_node_id, check_prefix, default_node_id, slug
 
@@ -105,6 +105,7 @@ class MqttPublisher:
         # What became of the last attempt to connect, and whether it is so far that messages may be sent
         self._connected = self._refused = self._failed = self._up = False
         self._silent = self._flooded = False
+        self._connected_at, self._pauses = 0.0, Pauses()
         # The beginning of a connection, at which it is asked what of the last run and which other program is there
         self._greeted, self._greeting, self._alarm = True, threading.Lock(), Alarm("edgevid mqtt")
         self._hello, self._met_another = os.urandom(8).hex().encode(), False
@@ -217,7 +218,7 @@ class MqttPublisher:
                 "again"
             )
             return
-        self._connected = True
+        self._connected, self._connected_at = True, time.monotonic()
         self._last_said = None
         dropped = self._outbox.events_dropped
         self._say(
@@ -274,6 +275,8 @@ class MqttPublisher:
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         was_connected, self._connected, self._up, self._failed = self._connected, False, False, True
         self._alarm.cancel()
+        if was_connected:
+            self._pauses.set(client, time.monotonic() - self._connected_at)
         if self._closed or self._refused or self._silent:
             return
         if self._flooded:
