@@ -101,7 +101,7 @@ DAMAGE: dict[str, tuple[Callable[[Copy], object], str]] = {
     ),
     "window 0": (
         lambda c: c.change("sampling", "window_seconds", 0),
-        "'window_seconds' must be a number above 0; got 0",
+        r"'window_seconds' must be a number from 0\.001 to 86400; got 0",
     ),
     "window -1": (lambda c: c.change("sampling", "window_seconds", -1), "'window_seconds' must be .* got -1"),
     "window nan": (
@@ -115,7 +115,7 @@ DAMAGE: dict[str, tuple[Callable[[Copy], object], str]] = {
     "window text": (lambda c: c.change("sampling", "window_seconds", "5"), "'window_seconds' must be .* got '5'"),
     "window true": (lambda c: c.change("sampling", "window_seconds", True), "'window_seconds' must be .* got True"),
     "no window": (lambda c: c.change("sampling", "window_seconds", ...), "'window_seconds' must be .* got None"),
-    "frames 0": (lambda c: c.change("sampling", "frames", 0), "'samples' must be a number above 0; got 0"),
+    "frames 0": (lambda c: c.change("sampling", "frames", 0), "'samples' must be a number from 1 to 10000; got 0"),
     "frames 25.5": (
         lambda c: c.change("sampling", "frames", 25.5),
         "'samples' must be a whole number above 0; got 25.5",

@@ -220,7 +220,7 @@ def _embedder(entry: Any, path: Path) -> EmbedderEntry:
 
 def _find_folder(name_or_path: Union[str, Path]) -> Path:
     path = as_path("bundle", name_or_path)
-    with contextlib.suppress(OSError):  # a name that no file can have
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
         if path.is_file() and path.name == CARD_NAME:
             return path.parent
         if (path / CARD_NAME).is_file():

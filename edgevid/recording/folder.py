@@ -201,9 +201,9 @@ class ClipFolder:
             raise DatasetError(
                 f"Another program has been changing {self.root} for {LOCK_SECONDS:g} s; wait for it, or end it."
             ) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise DatasetError(
-                f"The folder {self.root} cannot be {what}: {error.strerror or error}. Nothing in it was changed; check its free "
+                f"The folder {self.root} cannot be {what}: {getattr(error, 'strerror', None) or error}. Nothing in it was changed; check its free "
                 "space and that you may write there, or name another one."
             ) from error
 

@@ -18,12 +18,8 @@ MAX_TEXT, MAX_CONTENT = 20_000_000, 1_000_000_000
 
 
 def as_path(name: str, value: Any) -> Path:
-    """The path that a caller gave as the argument ``name``.
-
-    Raises:
-        OptionError: it is none, or one that no file can have.
-    """
-    if isinstance(value, (str, Path)) and "\0" not in str(value):
+    """The path that a caller gave as the argument ``name``. Raises: OptionError: it is none."""
+    if isinstance(value, (str, Path)):
         return Path(value)
     if isinstance(value, os.PathLike) and isinstance(os.fspath(value), str):
         return as_path(name, os.fspath(value))
