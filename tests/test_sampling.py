@@ -201,7 +201,7 @@ class TestClock:
 
     @pytest.mark.parametrize("window_seconds", [0, -1, math.nan, math.inf, "long", None, [2]])
     def test_window_that_is_no_time_span_is_refused(self, window_seconds: object):
-        with pytest.raises(OptionError, match="expected a number of seconds from 0.001 to 86400"):
+        with pytest.raises(OptionError, match=r"expected a number of seconds from 0.001 to 86400"):
             SampleSpec(25, window_seconds)
 
     def test_window_seconds_may_be_any_number(self):

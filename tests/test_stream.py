@@ -161,7 +161,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("window_seconds", [0, -2.0, math.nan, math.inf, "long"])
     def test_window_that_is_no_time_span_is_refused(self, recognizer: edgevid.Recognizer, window_seconds: object):
-        with pytest.raises(OptionError, match="expected a number of seconds from 0.001 to 86400"):
+        with pytest.raises(OptionError, match=r"expected a number of seconds from 0.001 to 86400"):
             recognizer.open_stream(StreamOptions(window_seconds=window_seconds))
 
     def test_options_are_checked_before_the_source_is_opened(self, recognizer: edgevid.Recognizer):

@@ -54,6 +54,8 @@ def whole(path: Path, *, sync: bool = False) -> Iterator[Path]:
     Args:
         sync: wait until the content and its name are on the disk, so that they survive a power cut too.
     """
+    if path.exists() and not path.is_file():  # a device would be replaced by a file
+        raise OSError(errno.EINVAL, "it is no regular file, and is not replaced", str(path))
     partial = path.with_name(f".partial-{uuid.uuid4().hex}{path.suffix}")
     try:
         yield partial
