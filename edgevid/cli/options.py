@@ -14,6 +14,7 @@ from typing import Callable, Optional, Union
 from ..bundles import DEFAULT_BUNDLE
 from ..errors import OptionError
 from ..recognizer import Recognizer, load
+from ..support.checks import shown
 from ..support.files import read_text
 from .native_log import without_chatter
 
@@ -21,6 +22,7 @@ DATA_HELP = (
     "folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "
     "optionally group (clips of the same people or place) and split (train, validation, test); or UCF101 as published"
 )
+_MOST_DIGITS = 18
 Arguments = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
 
 
@@ -119,9 +121,9 @@ def prepare_keras() -> None:
 
 def positive_int(text: str) -> int:
     """An option's value that counts something: 1 or more."""
-    value = int(text) if text.isdecimal() else 0
+    value = int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more; got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more; got {shown(text)}")
     return value
 
 
@@ -148,8 +150,8 @@ def part(text: str) -> float:
 
 def seed(text: str) -> int:
     """An option's value that seeds a random generator."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0; got {text!r}")
+    if not (text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0; got {shown(text)}")
     return int(text)
 
 

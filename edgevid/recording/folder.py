@@ -203,8 +203,8 @@ class ClipFolder:
             ) from error
         except (OSError, UnicodeError) as error:
             raise DatasetError(
-                f"The folder {self.root} cannot be {what}: {getattr(error, 'strerror', None) or error}. Nothing in it was changed; check its free "
-                "space and that you may write there, or name another one."
+                f"The folder {self.root} cannot be {what}: {getattr(error, 'strerror', None) or error}. Nothing in it was "
+                "changed; check its free space and that you may write there, or name another one."
             ) from error
 
 
