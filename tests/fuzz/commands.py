@@ -28,9 +28,9 @@ COMMANDS: dict[str, tuple[list[str], dict[str, object]]] = {
     "demo": ([_VIDEO], {**_MODEL, "--output": _OUT, "--window-seconds": "0.4"}),
     "models": ([_BUNDLE], {}),
     "dataset": ([_CLIPS], {"--output": _OUT, "--split-list": "1", "--splits": None}),
-    "extract": ([_CLIPS], {"--cache": _OUT, "--jobs": "1", "--extractor": None}),
+    "extract": (["{corpus}/few"], {"--cache": _OUT, "--jobs": "1", "--extractor": None}),
     "teach": ([_CLIPS], {
-        "--output": _OUT, "--window-seconds": "0.2", "--embedders": "flow-histogram", "--jobs": "1",
+        "--output": _OUT, "--window-seconds": "0.2", "--embedders": "flow-histogram",
         "--cache": "{scratch}/cache",
         "--enter": "0.5", "--min-seconds": "0.1"}),
     "evaluate": ([_BUNDLE, _CLIPS], {"--output": _OUT, "--bootstrap": "10", "--seed": "0", "--split": "test"}),
