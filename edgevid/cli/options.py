@@ -39,7 +39,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "(default: the bundle's, which 95 %% of its validation clips reach)",
     )  # fmt: skip
     group.add_argument(
-        "--threads", type=positive_int, default=None, metavar="N", help="interpreter threads (default: CPUs, at most 4)"
+        "--threads",
+        type=positive_int,
+        default=None,
+        metavar="N",
+        help="of the networks and of OpenCV (default: CPUs, at most 4)",
     )
     group.add_argument(
         "--runtime", default=None, metavar="NAME",
