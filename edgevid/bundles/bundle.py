@@ -14,7 +14,7 @@ from typing import Any, Optional, Union
 from ..calibration import Calibration
 from ..errors import BundleError, OptionError
 from ..support.checks import MAX_SAMPLES, MAX_WINDOW_SECONDS, MIN_WINDOW_SECONDS, shown
-from ..support.files import as_path
+from ..support.files import as_path, listed
 from ..support.system import system_errors
 from .cards import CARD_NAME, card_count, card_field, card_number, listing, read_card, verified_file
 from .networks import ExtractorFile, find_network, models_folder, user_models_folder
@@ -120,7 +120,7 @@ def user_bundles() -> list[str]:
 
 
 def _bundles_in(folder: Path) -> list[str]:
-    return sorted(card.parent.name for card in folder.glob(f"*/{CARD_NAME}"))
+    return [card.parent.name for card in listed(folder, f"*/{CARD_NAME}")]
 
 
 @system_errors(BundleError)

@@ -26,6 +26,14 @@ def as_path(name: str, value: Any) -> Path:
     raise OptionError(f"{name}={value!a} was given; expected a path: a str or a pathlib.Path.")
 
 
+def listed(folder: Path, pattern: str) -> list[Path]:
+    """What is in a folder, sorted; nothing where it is not there or may not be read."""
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []
+
+
 def read_content(path: Path, most: int = MAX_CONTENT) -> bytes:
     """A file's content. Pipes, devices and files of more bytes than ``most`` are refused: they would take for ever or all memory.
 
