@@ -64,7 +64,8 @@ def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArra
     Raises:
         ModelError: they are no probabilities.
     """
-    if not (probabilities.min() >= 0 and np.abs(probabilities.sum(axis=-1) - 1).max() <= _SUM_TOLERANCE):
+    sums = probabilities.sum(axis=-1, dtype=np.float64)
+    if not (probabilities.min(initial=0) >= 0 and np.abs(sums - 1).max(initial=0) <= _SUM_TOLERANCE):
         raise ModelError(
             f"A classifier gives {np.array2string(probabilities, threshold=8)}; expected probabilities of sum 1, as of a "
             "softmax. Its weights may be damaged: train or export it again."

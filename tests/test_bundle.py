@@ -101,7 +101,7 @@ DAMAGE: dict[str, tuple[Callable[[Copy], object], str]] = {
     ),
     "window 0": (
         lambda c: c.change("sampling", "window_seconds", 0),
-        "'window_seconds' must be a number from 0.001 to 86400; got 0",
+        r"'window_seconds' must be a number from 0\.001 to 86400; got 0",
     ),
     "window -1": (lambda c: c.change("sampling", "window_seconds", -1), "'window_seconds' must be .* got -1"),
     "window nan": (

@@ -14,7 +14,7 @@ from typing import Any, Optional, Union
 from ..calibration import Calibration
 from ..errors import BundleError, OptionError
 from ..support.checks import MAX_SAMPLES, MAX_WINDOW_SECONDS, MIN_WINDOW_SECONDS, shown
-from ..support.files import as_path
+from ..support.files import as_path, listed
 from ..support.system import system_errors
 from ..support.text import brief
 from .cards import CARD_NAME, card_count, card_field, card_number, listing, read_card, verified_file
@@ -138,7 +138,7 @@ def user_bundles() -> list[str]:
 
 
 def _bundles_in(folder: Path) -> list[str]:
-    return sorted(card.parent.name for card in folder.glob(f"*/{CARD_NAME}"))
+    return [card.parent.name for card in listed(folder, f"*/{CARD_NAME}")]
 
 
 @system_errors(BundleError)
@@ -238,7 +238,7 @@ def _embedder(entry: Any, path: Path) -> EmbedderEntry:
 
 def _find_folder(name_or_path: Union[str, Path]) -> Path:
     path = as_path("bundle", name_or_path)
-    with contextlib.suppress(OSError):  # a name that no file can have
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
         if path.is_file() and path.name == CARD_NAME:
             return path.parent
         if (path / CARD_NAME).is_file():

@@ -16,6 +16,7 @@ from typing import Any, Optional
 
 from ..errors import BundleError, OptionError
 from ..support.checks import check_number, check_type, is_number, shown
+from ..support.files import listed
 from ..support.system import system_errors
 from ..support.text import brief
 from ..support.user_folders import data_folder
@@ -131,7 +132,7 @@ def _everywhere() -> Iterator[ExtractorFile]:
 
 
 def _extractors_in(folder: Path, *, skip_broken: bool = False) -> Iterator[ExtractorFile]:
-    for card_path in sorted(folder.glob("*.json")):
+    for card_path in listed(folder, "*.json"):
         # reports and the like may lie beside the models: a card is one that describes a model beside it
         if card_path.name == CARD_NAME or not card_path.with_suffix(".tflite").is_file():
             continue

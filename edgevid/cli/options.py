@@ -15,11 +15,13 @@ from ..bundles import DEFAULT_BUNDLE
 from ..events import EventOptions
 from ..loading import load
 from ..recognizer import Recognizer
+from ..support.checks import shown
 
 DATA_HELP = (
     "folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "
     "optionally group (clips of the same people or place) and split (train, validation, test); or UCF101 as published"
 )
+_MOST_DIGITS = 18
 Arguments = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
 
 
@@ -126,9 +128,9 @@ def prepare_keras() -> None:
 
 def positive_int(text: str) -> int:
     """An option's value that counts something: 1 or more."""
-    value = int(text) if text.isdecimal() else 0
+    value = int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more; got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more; got {shown(text)}")
     return value
 
 
@@ -163,8 +165,8 @@ def positive_part(text: str) -> float:
 
 def seed(text: str) -> int:
     """An option's value that seeds a random generator."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0; got {text!r}")
+    if not (text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0; got {shown(text)}")
     return int(text)
 
 

@@ -31,6 +31,7 @@ from ..errors import OptionError
 from ..sources.folder import videos_below
 from ..support.files import as_path, whole, write_whole
 from ..support.locks import locked
+from ..support.system import reason_of
 from .avi import count_frames, read_note, write_avi
 from .take import Take
 
@@ -201,10 +202,15 @@ class ClipFolder:
             raise DatasetError(
                 f"Another program has been changing {self.root} for {LOCK_SECONDS:g} s; wait for it, or end it."
             ) from error
+        except ValueError as error:  # a name that no file can have
+            reason = reason_of(error)
+            if reason is None:
+                raise
+            raise DatasetError(reason) from error
         except OSError as error:
             raise DatasetError(
-                f"The folder {self.root} cannot be {what}: {error.strerror or error}. Nothing in it was changed; check its free "
-                "space and that you may write there, or name another one."
+                f"The folder {self.root} cannot be {what}: {error.strerror or error}. Nothing in it was "
+                "changed; check its free space and that you may write there, or name another one."
             ) from error
 
 

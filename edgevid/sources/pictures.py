@@ -15,6 +15,7 @@ from ..errors import EdgevidError, SourceError
 from ..frames import Frame
 from ..support.checks import check_number, check_type
 from ..support.files import as_path
+from ..support.system import system_errors
 from .folder import VIDEO_SUFFIXES
 from .limits import check_size
 from .sequence import SequenceSource
@@ -58,6 +59,7 @@ class ImageFolder(SequenceSource):
             yield index / self.fps, partial(_read, path)
 
 
+@system_errors(SourceError)
 def _pictures_in(folder: Path) -> list[Path]:
     try:
         names = [name for name in os.listdir(folder) if not name.startswith(".")]  # noqa: PTH208 - names are enough

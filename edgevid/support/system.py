@@ -39,8 +39,8 @@ def reason_of(error: BaseException) -> Optional[str]:
         return f"{_shown(error)}. Check that path."
     if isinstance(error, ImportError) and (error.name == "cv2" or "libGL" in str(error) or "cv2" in str(error)):
         return (
-            f"OpenCV cannot be imported: {error}. To mend it: pip install --force-reinstall opencv-python-headless, or, where it must be "
-            "the one with windows: apt-get install libgl1 libglib2.0-0."
+            f"OpenCV cannot be imported: {error}. To mend it: pip install --force-reinstall opencv-python-headless, or, for "
+            "the one with windows, apt-get install libgl1 libglib2.0-0."
         )
     if isinstance(error, MemoryError):
         return f"There is not enough memory{': ' + str(error) if str(error) else ''}."

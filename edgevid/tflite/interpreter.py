@@ -170,11 +170,9 @@ class TfliteModel:
     ) -> None:
         self.path = as_path("path", path)
         self.runtime = select_runtime(runtime)
-        self.num_threads = (
-            default_num_threads(self.runtime.name)
-            if num_threads is None
-            else check_int("num_threads", num_threads, 1, MOST_THREADS)
-        )
+        self.num_threads = default_num_threads(self.runtime.name)
+        if num_threads is not None:
+            self.num_threads = check_int("num_threads", num_threads, 1, MOST_THREADS)
         self._lock = threading.Lock()
         self._last_thread = 0  # the thread that ran the model last
         self._waiting: set[int] = set()  # threads that want to

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
-from collections.abc import Iterator
+import shutil
+import stat
 from pathlib import Path
 from typing import Any, Callable
 
@@ -77,7 +79,8 @@ def _bundled(folder: Path) -> Path:
 
 CALLS: dict[str, _Case] = {
     "load": lambda r, c, s: (
-        lambda **a: edgevid.load(**a).close(), {"bundle": _bundled(c), "num_threads": 1, "runtime": None, "threshold": 0.5, "embedders": ()}),
+        lambda **a: edgevid.load(**a).close(), {"bundle": _bundled(c), "num_threads": 1, "runtime": None,
+        "threshold": 0.5, "embedders": ()}),
     "open_bundle": lambda r, c, s: (edgevid.open_bundle, {"name_or_path": _bundled(c)}),
     "classify": lambda r, c, s: (r.classify, {"clip": _FRAMES}),
     "stream": lambda r, c, s: (lambda **a: _stream(r, **a), {
@@ -88,18 +91,21 @@ CALLS: dict[str, _Case] = {
     "find_events": lambda r, c, s: (lambda **a: edgevid.find_events(r, **a), {
         "video": c / "media" / "clip.avi", "options": None, "smoothing": "mean:3", "stream": None, "fps": 25.0}),
     "start": lambda r, c, s: (lambda **a: _ran(r.start(**a)), {
-        "source": c / "media" / "clip.avi", "name": "a", "smoothing": "mean:3", "events": None, "stream": None, "max_seconds": 1.0,
+        "source": c / "media" / "clip.avi", "name": "a", "smoothing": "mean:3", "events": None, "stream": None,
+        "max_seconds": 1.0,
         "max_predictions": 3, "outputs": ()}),
     "start_many": lambda r, c, s: (lambda **a: _ran(r.start_many(**a)), {
         "sources": {"a": c / "media" / "clip.avi"}, "smoothing": "mean:3", "max_seconds": 1.0}),
     "events": lambda r, c, s: (_detected, {
-        "timestamp": 0.5, "probabilities": np.array([0.25, 0.75], np.float32), "none": 0.0, "smoothing": "mean:3", "enter": 0.6, "exit": 0.4, "min_seconds": 0.5,
+        "timestamp": 0.5, "probabilities": np.array([0.25, 0.75], np.float32), "none": 0.0, "smoothing": "mean:3",
+        "enter": 0.6, "exit": 0.4, "min_seconds": 0.5,
         "cooldown_seconds": 0.0}),
     "smoothing": lambda r, c, s: (events_smoothing, {"text": "mean:3"}),
     "MeanSmoothing": lambda r, c, s: (edgevid.MeanSmoothing, {"count": 3}),
     "ExponentialSmoothing": lambda r, c, s: (edgevid.ExponentialSmoothing, {"seconds": 1.0}),
     "top": lambda r, c, s: (r.classify(_FRAMES).top, {"k": 3}),
-    "threshold": lambda r, c, s: (lambda **a: setattr(edgevid.load(_bundled(c)), "threshold", a["threshold"]), {"threshold": 0.5}),
+    "threshold": lambda r, c, s: (lambda **a: setattr(edgevid.load(_bundled(c)), "threshold", a["threshold"]),
+    {"threshold": 0.5}),
     "VideoFile": lambda r, c, s: (_iterated(edgevid.VideoFile), {"path": c / "media" / "clip.mp4"}),
     "ImageFolder": lambda r, c, s: (_iterated(edgevid.ImageFolder), {"pictures": [c / "media" / "picture.png"], "fps": 25.0}),
     "open_source": lambda r, c, s: (_iterated(edgevid.open_source), {"source": c / "media" / "clip.mp4"}),
@@ -111,7 +117,8 @@ CALLS: dict[str, _Case] = {
         "path": TESTS / "data" / "extractor.tflite", "sha256": None, "num_threads": 1, "runtime": None,
         "array": np.zeros((1, 32, 32, 3), np.uint8)}),
     "open_network": lambda r, c, s: (lambda **a: open_network(**a).close(), {
-        "path": TESTS / "data" / "gru.tflite", "num_samples": 25, "min_samples": 10, "temperature": 1.0, "num_threads": 1, "runtime": None}),
+        "path": TESTS / "data" / "gru.tflite", "num_samples": 25, "min_samples": 10, "temperature": 1.0,
+        "num_threads": 1, "runtime": None}),
     "CnnEmbedder": lambda r, c, s: (lambda bands, frame, **a: CnnEmbedder(**a).embed_picture(frame, bands), {
         "path": TESTS / "data" / "extractor.tflite", "input_range": (-1.0, 1.0), "scene_cut_threshold": 0.5, "num_threads": 1,
         "bands": 1, "frame": _FRAME}),
@@ -124,14 +131,17 @@ CALLS: dict[str, _Case] = {
         "names": ("mean", "bands"), "rows_per_second": 10.0}),
     "StatisticsClassifier.load": lambda r, c, s: (StatisticsClassifier.load, {
         "path": _bundled(c) / "classifier.npz", "temperature": 1.0}),
-    "fit_statistics": lambda r, c, s: (_fitted, {"classes": [0, 1] * 3, "num_classes": 2, "groups": list("aabbcc"), "penalties": (0.1, 1.0)}),
+    "fit_statistics": lambda r, c, s: (_fitted, {"classes": [0, 1] * 3, "num_classes": 2, "groups": list("aabbcc"),
+    "penalties": (0.1, 1.0)}),
     "Mixture": lambda r, c, s: (MixtureClassifier, {"parts": [r.classifier], "weights": [1.0], "temperature": 1.0}),
     "SampleSpec": lambda r, c, s: (SampleSpec, {"num_samples": 25, "window_seconds": 5.0, "tracks": (Track(),)}),
     "Track": lambda r, c, s: (Track, {"frame_offsets": (-0.1, 0.0), "samples_per_second": 10.0}),
     "entries_for": lambda r, c, s: (entries_for, {"kinds": ("flow-histogram",), "extractor": None}),
     "find_extractor": lambda r, c, s: (find_extractor, {"name": None}),
-    "open_dataset": lambda r, c, s: (open_dataset, {"data": c / "clips", "list_number": 1, "lists_folder": None, "ignore_splits": False}),
-    "ClipFolder": lambda r, c, s: (lambda root, **a: ClipFolder(root).session_group(**a), {"root": s / "clips", "person": "", "place": ""}),
+    "open_dataset": lambda r, c, s: (open_dataset, {"data": c / "clips", "list_number": 1, "lists_folder": None,
+    "ignore_splits": False}),
+    "ClipFolder": lambda r, c, s: (lambda root, **a: ClipFolder(root).session_group(**a), {"root": s / "clips",
+    "person": "", "place": ""}),
     "embed_clips": lambda r, c, s: (lambda cache, **a: embed_clips(
         EmbeddingConfig.of(entries_for(("flow-histogram",)), **a), open_dataset(c / "clips").clips[:1], cache), {
         "cache": s / "cache", "num_samples": 5, "interval_seconds": None, "runtime": None}),
@@ -140,7 +150,8 @@ CALLS: dict[str, _Case] = {
         "embedders": ("flow-histogram",), "name": None, "jobs": 1}),
     "save": lambda r, c, s: (r.save, {"folder": s / "saved", "overwrite": False}),
     "add_example": lambda r, c, s: (r.add_example, {"label": "jump", "clip": _FRAMES, "group": None}),
-    "RunOptions": lambda r, c, s: (lambda **a: _ran(edgevid.Runner(r, _FRAMES, a, None)), {"max_seconds": 1.0, "max_predictions": 2}),
+    "RunOptions": lambda r, c, s: (lambda **a: _ran(edgevid.Runner(r, _FRAMES, a, None)), {"max_seconds": 1.0,
+    "max_predictions": 2}),
     "annotate": lambda r, c, s: (lambda video, **a: annotate(r, edgevid.VideoFile(video), **a), {
         "video": c / "media" / "clip.mp4", "video_path": s / "a.mp4", "timeline_path": s / "b.png", "window_seconds": 0.4}),
 }  # fmt: skip
@@ -175,40 +186,34 @@ def _taught(clips: Any, output: Any, **options: Any) -> Any:
 
 
 _ARRAYS: list[Any] = [
-    np.zeros((0, 24, 32, 3), np.uint8), np.zeros((3, 24, 32, 3), np.float32), np.zeros((24, 32), np.uint8), np.zeros((24, 32, 4), np.uint8),
+    np.zeros((0, 24, 32, 3), np.uint8), np.zeros((3, 24, 32, 3), np.float32), np.zeros((24, 32), np.uint8), np.zeros((24,
+    32, 4), np.uint8),
     np.zeros((0, 0, 3), np.uint8), np.array(1), np.array(["a"]), np.array([None]), np.full((5, 3), np.nan, np.float32),
-    np.zeros((1, 32, 32, 3), np.float64), np.zeros((1, 1, 1, 3), np.uint8), np.zeros((2, 4000, 1, 3), np.uint8), [_FRAME, _FRAME[:, :, 0]],
-    np.zeros((24, 32, 3), "|V3"), np.zeros((24, 32, 3), np.uint8)[::-1, ::-1], [[]], np.arange(5) / 0.5, np.float32(1e30), np.int64(-1),
+    np.zeros((1, 32, 32, 3), np.float64), np.zeros((1, 1, 1, 3), np.uint8), np.zeros((2, 4000, 1, 3), np.uint8), [_FRAME,
+    _FRAME[:, :, 0]],
+    np.zeros((24, 32, 3), "|V3"), np.zeros((24, 32, 3), np.uint8)[::-1, ::-1], [[]], np.arange(5) / 0.5,
+    np.float32(1e30), np.int64(-1),
     np.float64("nan"), np.bool_(True),
 ]  # fmt: skip
 
 
-def _hostile_paths(corpus: Path, scratch: Path) -> Iterator[Any]:
-    fifo, folder = scratch / "fifo.mp4", scratch / "folder.mp4"
-    if not fifo.exists():
-        os.mkfifo(fifo)
-        folder.mkdir()
+def _hostile_paths(corpus: Path, scratch: Path) -> list[Any]:
+    """All in the case's own folder, which they may be replaced in: pipes, devices, loops, names that no file can have."""
+    nodes = {
+        "fifo": (stat.S_IFIFO, 0),
+        "zero.mp4": (stat.S_IFCHR, os.makedev(1, 5)),
+        "full": (stat.S_IFCHR, os.makedev(1, 7)),
+    }
+    if not (scratch / "fifo").exists():
+        for name, (kind, device) in nodes.items():
+            with contextlib.suppress(OSError):  # only root makes devices
+                os.mknod(scratch / name, kind | 0o666, device)
+        (scratch / "folder.mp4").mkdir()
         (scratch / "loop").symlink_to(scratch / "loop")
-    for path in (
-        fifo,
-        folder,
-        scratch / "loop",
-        corpus / "media" / "clip.mp4",
-        corpus,
-        scratch / ("x" * 300),
-        scratch / "a\0b",
-    ):
-        yield path
-        yield str(path)
-    yield os.fsencode(fifo)
-    yield from (
-        Path("/dev/zero"),
-        "/dev/full",
-        Path("/proc/self/mem"),
-        Path("/proc/self/fd/99/x"),
-        str(scratch / "\udcff.mp4"),
-        Path("~x"),
-    )
+        shutil.copy(corpus / "media" / "clip.mp4", scratch)
+    names = [*nodes, "folder.mp4", "loop", "clip.mp4", "x" * 300, "a\0b", "\udcff.mp4", "not/there"]
+    paths = [scratch / name for name in names]
+    return [*paths, *map(str, paths), os.fsencode(scratch / "fifo"), Path("~x"), Path()]
 
 
 def call(rng: random.Random, corpus: Path, scratch: Path) -> object:
@@ -217,7 +222,7 @@ def call(rng: random.Random, corpus: Path, scratch: Path) -> object:
     recognizer = _recognizer(corpus)
     try:
         function, arguments = CALLS[name](recognizer, corpus, scratch)
-        paths = list(_hostile_paths(corpus, scratch))
+        paths = _hostile_paths(corpus, scratch)
         changed = rng.sample(list(arguments), min(len(arguments), rng.choice((1, 1, 1, 2))))
         for argument in changed:
             pool = rng.choice(["any", "number", "array", "path"])

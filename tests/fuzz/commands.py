@@ -20,19 +20,23 @@ _MODEL = {"--bundle": _BUNDLE, "--threshold": "0.5", "--threads": "1", "--runtim
 COMMANDS: dict[str, tuple[list[str], dict[str, object]]] = {
     "classify": ([_VIDEO], {**_MODEL, "--top": "3", "--bundle": _BUNDLE}),
     "stream": ([_VIDEO], {
-        **_MODEL, "--window-seconds": "0.4", "--hop": "1", "--min-filled": "0.5", "--smoothing": "mean:3", "--enter": "0.5", "--exit": "0.3",
-        "--min-seconds": "0.1", "--cooldown": "0", "--max-seconds": "1", "--max-predictions": "3", "--top": "3", "--serve": None,
+        **_MODEL, "--window-seconds": "0.4", "--hop": "1", "--min-filled": "0.5", "--smoothing": "mean:3",
+        "--enter": "0.5", "--exit": "0.3",
+        "--min-seconds": "0.1", "--cooldown": "0", "--max-seconds": "1", "--max-predictions": "3", "--top": "3",
+        "--serve": None,
         "--mqtt": None, "--mqtt-name": None}),
     "demo": ([_VIDEO], {**_MODEL, "--output": _OUT, "--window-seconds": "0.4"}),
     "models": ([_BUNDLE], {}),
     "dataset": ([_CLIPS], {"--output": _OUT, "--split-list": "1", "--splits": None}),
-    "extract": ([_CLIPS], {"--cache": _OUT, "--jobs": "1", "--extractor": None}),
+    "extract": (["{corpus}/few"], {"--cache": _OUT, "--jobs": "1", "--extractor": None}),
     "teach": ([_CLIPS], {
-        "--output": _OUT, "--window-seconds": "0.2", "--embedders": "flow-histogram", "--jobs": "1", "--cache": "{scratch}/cache",
+        "--output": _OUT, "--window-seconds": "0.2", "--embedders": "flow-histogram",
+        "--cache": "{scratch}/cache",
         "--enter": "0.5", "--min-seconds": "0.1"}),
     "evaluate": ([_BUNDLE, _CLIPS], {"--output": _OUT, "--bootstrap": "10", "--seed": "0", "--split": "test"}),
     "compare": (["{corpus}", "{corpus}/clips"], {"--bootstrap": "10"}),
-    "import-extractor": (["{corpus}/bundles/statistics/tiny.tflite"], {"--output": _OUT, "--size": "32", "--name": "a", "--tensor": None}),
+    "import-extractor": (["{corpus}/bundles/statistics/tiny.tflite"], {"--output": _OUT, "--size": "32", "--name": "a",
+    "--tensor": None}),
     "record": ([_VIDEO], {"--output": _OUT, "--label": "a", "--seconds": "0.1"}),
 }  # fmt: skip
 

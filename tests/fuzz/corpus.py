@@ -32,6 +32,8 @@ def make_corpus(folder: Path) -> Path:
     folder.mkdir(parents=True)
     _media(folder / "media")
     _clips(folder / "clips")
+    for label in LABELS[:2]:  # each worker process of a command takes its time
+        write_video(_made(folder / "few" / label) / "clip.avi", moving_frames(6, 32, 32))
     for bundle, classifier in (
         ("statistics", "npz"),
         ("recurrent", "gru.tflite"),
@@ -39,6 +41,11 @@ def make_corpus(folder: Path) -> Path:
         ("mixture", "npz"),
     ):
         _bundle(folder / "bundles" / bundle, bundle, classifier)
+    return folder
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
     return folder
 
 

@@ -131,7 +131,7 @@ class _Worker:
         }  # fmt: skip
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.fuzz.worker", str(corpus), str(folder)], cwd=ROOT, env=environment,
+                [sys.executable, "-m", "tests.fuzz.worker", str(corpus), str(folder)], cwd=folder, env=environment,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
             )  # fmt: skip
         began = time.monotonic()

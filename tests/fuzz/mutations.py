@@ -16,10 +16,12 @@ NUMBERS: list[Any] = [
     -(2**63), 10**30, 10**400, -(10**400), 0.0, -0.0, 0.5, 1.5, 1e-9, 5e-324, -5e-324, 1e-300, 1e9, 1e18, 1e300, 1.7e308,
     math.nan, math.inf, -math.inf,
 ]  # fmt: skip
+# No path out of a case's own folder is among them: a case may write, and nobody says as whom it runs.
 TEXTS: list[str] = [
-    "", " ", "0", "-1", "none", "nan", "a", "../..", "/", ".", "..", "x" * 300, "y" * 5000, "a\0b", "\ud800", "caf\xe9", "\x1b[31m",
-    "a\nb", "a\tb", "%s%n", "1" * 5000, "1e400", "rtsp://", "://", "file:///", "\u202e", "\U0001f600" * 80, "{}", "null", "C:\\",
-    "mean:99999999999999999999", "mean:0", "exponential:1e400", "exponential:-1", "mqtt://[", "[::1]:99999", "/dev/null",
+    "", " ", "0", "-1", "none", "nan", "a", ".", "x" * 300, "y" * 5000, "a\0b", "\ud800", "caf\xe9", "\x1b[31m",
+    "a\nb", "a\tb", "%s%n", "1" * 5000, "1e400", "rtsp://", "://", "file:///", "\u202e", "\U0001f600" * 80, "{}", "null",
+    "C:\\",
+    "mean:99999999999999999999", "mean:0", "exponential:1e400", "exponential:-1", "mqtt://[", "[::1]:99999",
 ]  # fmt: skip
 OTHERS: list[Any] = [None, True, False, b"", b"\xff", [], {}, (), [None], {"a": []}, object(), range(3), int]
 
@@ -217,7 +219,8 @@ def changed_network(data: bytes, rng: random.Random) -> bytes:
         top = 256**size
         other = rng.choice(alike)
         values = [
-            0, 1, 2, 3, 4, 7, 16, 17, 255, 256, 4096, 10**6, top - 1, top - 2, top // 2, top // 2 - 1, old + 1, old - 1, old * 2, old ^ 1,
+            0, 1, 2, 3, 4, 7, 16, 17, 255, 256, 4096, 10**6, top - 1, top - 2, top // 2, top // 2 - 1, old + 1, old - 1,
+            old * 2, old ^ 1,
             old ^ (1 << rng.randrange(8 * size)), int.from_bytes(changed[other.at : other.at + other.size], "little"),
             rng.randrange(top), rng.randrange(64),
         ]  # fmt: skip

@@ -21,7 +21,7 @@ from .targets import KINDS
 
 
 def main() -> None:
-    corpus, scratch = Path(sys.argv[1]), Path(sys.argv[2]) / "case"
+    corpus, scratch = Path(sys.argv[1]), Path(sys.argv[2]) / "case" / "inside"
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     names = os.fdopen(os.dup(0))
@@ -32,12 +32,14 @@ def main() -> None:
     answers.write(json.dumps({"ready": True}) + "\n")
     for line in names:
         os.ftruncate(errors, 0)
-        scratch.mkdir()
+        scratch.mkdir(parents=True)
+        os.chdir(scratch)  # relative names are the case's own
         _forget_peak()
         try:
             result, detail = run_case(line.strip(), corpus, scratch)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            os.chdir(corpus)
+            shutil.rmtree(scratch.parent, ignore_errors=True)
         answers.write(json.dumps({"result": result, "detail": detail, "peak_bytes": _peak_bytes()}) + "\n")
 
 
