@@ -277,7 +277,8 @@ def _outputs(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[tuple
     server = None
     try:
         if args.serve is not None:
-            server = web_server(args, recognizer.labels)
+            bundle = recognizer.bundle
+            server = web_server(args, recognizer.labels, model=recognizer.name, none=bundle is not None and bundle.none)
             outputs.append(server)
             server.start()
             print_error("stream", f"watch at {server.url}")
