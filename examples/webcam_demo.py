@@ -36,8 +36,7 @@ def in_the_terminal(recognizer: edgevid.Recognizer, source: str) -> None:
 def on_a_page(recognizer: edgevid.Recognizer, source: str) -> None:
     from edgevid.outputs.web import WebServer  # pip install 'edgevid[web]'
 
-    server = WebServer(recognizer.labels, model=recognizer.name)
-    with server as page, recognizer.start(source, outputs=[page], stream=EARLY) as runner:
+    with WebServer(recognizer.labels) as page, recognizer.start(source, outputs=[page], stream=EARLY) as runner:
         print(f"Open {page.url} in a browser. Ctrl-C ends it.", flush=True)
         runner.wait()
 

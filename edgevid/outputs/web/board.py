@@ -37,6 +37,7 @@ class Board:
         self._history_seconds = history_seconds
         self._slots: dict[str, _Slot] = {}
         self._palette = Palette()
+        self._colours: dict[str, str] = {}
         self._lock = threading.Lock()
         self.version = 0  # grows with each change
 
@@ -144,7 +145,9 @@ class Board:
 
     def _colour(self, label: str) -> str:
         """As in annotated videos, and the same for all sources."""
-        return "#{:02x}{:02x}{:02x}".format(*self._palette.colour(label))
+        if label not in self._colours:
+            self._colours[label] = "#{:02x}{:02x}{:02x}".format(*self._palette.colour(label))
+        return self._colours[label]
 
 
 def _state(slot: _Slot, top: int) -> dict[str, Any]:
