@@ -109,7 +109,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "--mqtt-ca FILE": (Path, None, "PEM file of the authorities that vouch for mqtts://"),
     },
     "files": {
-        "--loop": "begin a file again at its end; timestamps go on, and the window starts anew. In real time",
+        "--loop": "begin a file again at its end, in real time; timestamps and the window go on",
         "--realtime": "a file in real time, as a camera (default: with --serve and --loop)",
         "--no-realtime": "a file as fast as it can be read",
     },

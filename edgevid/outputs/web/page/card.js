@@ -16,6 +16,8 @@ const RECORDER = ["ready", "countdown", "recording"];
 const MISSING = ["waiting", "lost", "failed"]; // the message says why, and is worth more room than the heading has
 const VEILS = { waiting: "It is not there yet", lost: "Lost", failed: "Failed", ended: "" };
 
+const PATH = /^(?![a-z]+:\/\/).*[\\/]([^\\/]+\.\w{1,5})$/i; // of a file, whose name is enough
+
 export class Card {
   constructor(number) {
     const template = document.getElementById("card");
@@ -53,7 +55,8 @@ export class Card {
     this.nextTry = source.next_try_seconds == null ? null : this.received + 1000 * source.next_try_seconds;
     let [words, tone] = STATES[source.state] ?? [source.state, "plain"];
     if (source.state === "running" && !source.live) words = "Playing";
-    write(this.name, source.name);
+    write(this.name, source.name.match(PATH)?.[1] ?? source.name);
+    this.name.title = source.name;
     write(this.state, words);
     this.state.dataset.tone = tone;
     this.root.dataset.state = source.state;
@@ -85,7 +88,8 @@ export class Card {
     const { source } = this;
     let veil = VEILS[source.state] ?? "";
     if (source.state === "lost" || source.state === "waiting") veil += `. ${this.nextTryWords()}`;
-    write(this.veil, this.image.hidden && !veil ? "Waiting for the first frame" : veil);
+    const first = this.image.hidden && source.state !== "ended" ? "Waiting for the first frame" : "";
+    write(this.veil, veil || first);
     this.veil.hidden = !this.veil.textContent;
   }
 
@@ -143,7 +147,7 @@ export class Card {
     this.action.style.setProperty("--length", action.length);
     this.current.style.setProperty("--class", goingOn?.colour ?? "transparent");
     write(this.detail, detail);
-    this.filling.hidden = prediction != null || source.window_filled == null;
+    this.filling.hidden = action !== "Filling the window" || source.window_filled == null;
     this.filling.querySelector(".fill").style.transform = `scaleX(${source.window_filled ?? 0})`;
     this.say(RECORDER.includes(source.state) ? words : action, source); // not each second that is left
   }

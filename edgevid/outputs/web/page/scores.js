@@ -44,7 +44,7 @@ export class Scores {
     const { prediction, labels, action } = this;
     const scores = prediction?.scores ?? [];
     const none = prediction?.none > 0;
-    this.sort(none ? [...scores, prediction.none] : scores);
+    if (prediction) this.sort(none ? [...scores, prediction.none] : scores);
     const inOrder = [...labels.keys()];
     const best = (this.order.length ? this.order : inOrder).slice(0, BEST);
     const goingOn = action ? labels.indexOf(action.label) : -1;
