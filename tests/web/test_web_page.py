@@ -650,6 +650,7 @@ class TestLooks:
                 i,
                 0.999 if i % 2 else 0.07,
                 10.0 + i,
+                events=[],
                 captured=10 ** (i + 1),
                 dropped=10**i,
                 latency=10 ** (i - 4),
