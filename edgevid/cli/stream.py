@@ -112,7 +112,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "--mqtt-ca FILE": (Path, None, "PEM file of the authorities that vouch for mqtts://"),
     },
     "files": {
-        "--loop": "begin a file again at its end; timestamps go on, and the window starts anew. In real time",
+        "--loop": "begin a file again at its end, in real time; timestamps and the window go on",
         "--realtime": "a file in real time, as a camera (default: with --serve and --loop)",
         "--no-realtime": "a file as fast as it can be read",
     },
@@ -284,7 +284,8 @@ def _outputs(
     server = None
     try:
         if args.serve is not None:
-            server = web_server(args, recognizer.labels)
+            bundle = recognizer.bundle
+            server = web_server(args, recognizer.labels, model=recognizer.name, none=bundle is not None and bundle.none)
             outputs.append(server)
             server.start()
             print_error("stream", f"watch at {server.url}")

@@ -19,9 +19,9 @@ _MAX_BEHIND_SECONDS = 1.0
 class Playback(Source):
     """A file in real time, from its start again at its end, or both. No frame is left out: what is too slow sees it more slowly.
 
-    Timestamps are the file's own the first time, and go on rising after that. At the seam the source counts as lost for a moment,
-    as :meth:`frames_and_losses` tells: a window across it would show what never happened, so a stream begins anew, and what it
-    answers is the same each time.
+    Timestamps are the file's own the first time, and go on rising after that. At the seam a stream goes on, as if a camera saw
+    it: so an action is recognised too in a clip that is little longer than the window. Where the picture changes there as at a
+    cut, the stream does what it does at any other.
 
     Args:
         file: to be shown; closed with this.
@@ -37,9 +37,6 @@ class Playback(Source):
         self._begun: Optional[float] = None  # time.monotonic() at timestamp 0
 
     def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
-        return (frame for frame in self.frames_and_losses(wanted) if frame is not None)
-
-    def frames_and_losses(self, wanted: Optional[Wanted] = None) -> Iterator[Optional[TimedFrame]]:
         self._tell("opened", f"{self.name} is open.")
         shift = 0.0
         try:
@@ -53,7 +50,6 @@ class Playback(Source):
                 ):  # the last: it has no frame any more
                     break
                 shift = self._newest + 1.0 / self._file.fps
-                yield None
         except Exception as error:
             if self._closing.is_set() and isinstance(
                 error, SourceError

@@ -211,7 +211,7 @@ class TestUpdates:
         assert (state["title"], state["labels"], state["history_seconds"]) == ("Hall", list(LABELS), 300)
         assert source["prediction"]["best"] == 1
         assert source["prediction"]["scores"][1] == pytest.approx(0.8)
-        assert source["timeline"]["intervals"] == [[0, LABELS[1], 3.0, None, 0.8, None, None]]
+        assert source["timeline"]["intervals"] == [[0, LABELS[1], 3.0, None, 0.8, None, None, "#0072b2"]]
         assert source["timeline"]["points"] == [[3.0, 1, 0.8, True]]
         assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1).shape == (48, 64, 3)
         assert source["picture_size"] == [64, 48]
@@ -224,7 +224,7 @@ class TestUpdates:
         server.observe(observation(timestamp=4.0, predicted=prediction(2, 0.9)))
         state, pictures = watching.next()
         assert "labels" not in state
-        assert state["sources"][0]["timeline"]["points"] == [[4.0, 2, 0.9, True]]
+        assert state["sources"][0]["timeline"]["points"] == [[4.0, 2, 0.9, False]]
         assert len(pictures) == 1
 
     def test_browser_that_was_slow_gets_the_newest_and_one_picture(self, serve: Serve):
@@ -267,7 +267,7 @@ class TestUpdates:
         server.events("camera 0", [Paced(LABELS[1], 3.0, 12, 31.25)])
         (source,) = Watching(server.url).next()[0]["sources"]
         assert source["timeline"]["intervals"] == [
-            [0, LABELS[1], 3.0, None, 0.8, None, None], [1, LABELS[1], 3.0, 3.0, None, "paced", None],
+            [0, LABELS[1], 3.0, None, 0.8, None, None, "#0072b2"], [1, LABELS[1], 3.0, 3.0, None, "paced", None, "#0072b2"],
         ]  # fmt: skip
         assert [event["label"] for event in get(server.url, "/api/state").json()["sources"][0]["events"]] == [LABELS[1]]
 

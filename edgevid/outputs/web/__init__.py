@@ -6,8 +6,9 @@ What is served (a server bound to a network wants the token: ``?token=TOKEN``, o
 
 ======================================  ==========================================================================
 ``GET /``                               the page; ``/?token=TOKEN`` keeps the token in a cookie
-``GET /api/state``                      JSON: title, labels, machine (temperature_celsius of the CPU, load), sources (a list):
-                                        each with its state, newest prediction, the events that go on, rates and counters
+``GET /api/state``                      JSON: title, model, labels, machine (temperature_celsius of the CPU, load), sources (a
+                                        list): each with its state, newest prediction, the events that go on, rates and
+                                        counters, and next_try_seconds where it is lost or waited for
 ``GET /api/picture/SOURCE.jpg``         the newest frame of a source: by its number, counted from 0, or its name
 ``POST /api/teach/COMMAND``             where a panel is shown (`edgevid teach --live`): record, cancel, delete, learn, correct;
                                         JSON, such as ``{"label": "wave"}``

@@ -92,13 +92,15 @@ class Door:
     def open(self, listener: socket.socket, server: Any) -> None:
         """Let in who comes to a listening socket, to a server of aiohttp's."""
         self._server, self._loop = server, asyncio.get_running_loop()
+        self._listener = listener
         listener.setblocking(False)
         self._accepting = self._loop.create_task(self._accept(listener))
 
     async def close(self) -> None:
-        """Let nobody in any more."""
+        """Let nobody in any more, nor wait at the door."""
         self._accepting.cancel()
         await asyncio.gather(self._accepting, return_exceptions=True)
+        self._listener.close()
 
     def cut_all(self) -> None:
         for connection in list(self._open):

@@ -35,7 +35,7 @@ class WebServer:
     :meth:`take` keeps the newest and returns; everything else happens in the server's own thread, and
     pictures are encoded only while someone watches. A browser that is slow, vanishes or means harm costs the stream nothing.
 
-    >>> with WebServer(recognizer.labels) as server:  # doctest: +SKIP
+    >>> with WebServer(recognizer.labels, model=recognizer.name) as server:  # doctest: +SKIP
     ...     print(server.url)
     ...     recognizer.start(0, outputs=[server]).wait()
 
@@ -46,6 +46,8 @@ class WebServer:
         token: at least 8 characters; default: none on this machine only, else one that is made and is part of :attr:`url`.
         max_clients: how many browsers may watch at once.
         title: of the page.
+        model: what the page calls the recogniser, beside what it knows; "": it says nothing of that.
+        none: whether that has learned what is none of its actions.
         picture_width: pixels; wider frames are shown smaller.
         picture_fps: how many pictures a browser gets a second, at most.
         history_seconds: how much of the timeline is kept for a page that is opened late.
@@ -71,6 +73,8 @@ class WebServer:
         token: Optional[str] = None,
         max_clients: int = 8,
         title: str = "edgevid",
+        model: str = "",
+        none: bool = False,
         picture_width: int = 640,
         picture_fps: float = 10.0,
         history_seconds: float = 600.0,
@@ -94,7 +98,7 @@ class WebServer:
         self._board = Board(labels, history_seconds)
         self._pictures = Pictures(picture_width, picture_fps)
         self._seconds_apart = 1.0 / picture_fps
-        self._common = {"title": title, "history_seconds": history_seconds}
+        self._common = {"title": title, "model": model, "none": none, "history_seconds": history_seconds}
         self.panel: Optional[Panel] = None
         self._thread: Optional[threading.Thread] = None
         self._started: Future[None] = Future()

@@ -161,7 +161,7 @@ class Site:
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
         shown = self._shown
-        common = {"title": shown.common["title"], "labels": list(shown.board.labels)}
+        common = {"title": shown.common["title"], "model": shown.common["model"], "labels": list(shown.board.labels)}
         state = {**common, "machine": shown.machine(), **shown.panel_state(), "sources": shown.board.state()}
         return web.json_response(state)
 
