@@ -12,11 +12,11 @@ from .events import Event, EventDetector, EventOptions, Smoothing, fresh_smoothi
 from .following import follow
 from .frames import RGB
 from .recognizer import Recognizer
-from .sources import FrameIterable, Source, open_source
+from .sources import FrameIterable, Source, VideoCapture, open_source
 from .stream import StreamOptions
 from .support.checks import check_number
 
-Video = Union[str, Path, Source, Iterable[Any]]
+Video = Union[str, Path, Source, VideoCapture, Iterable[Any]]
 
 
 def find_events(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
@@ -15,7 +12,7 @@ import numpy as np
 from .bundles import UNIFORM, Bundle
 from .classifiers import Classifier
 from .classifiers.opening import check_fit
-from .embedders import Embedder, Window, embed_clip, spec_for
+from .embedders import Embedder, embed_clip, spec_for
 from .embedders.stream import cut_windows, embed_as_stream
 from .events import EventDefaults, Smoothing, fresh_smoothing
 from .following import StreamSource, follow_async, predictions
@@ -28,16 +25,15 @@ from .sources import check_finished
 from .stream import Answering, Stream, StreamOptions
 from .support.checks import check_type
 from .support.text import brief
+from .teachable import Teachable
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .runner import Runner, RunnerGroup, RunOptions
-    from .teaching.learner import Learner
-    from .teaching.learning import Learnt
 
 
-class Recognizer:
+class Recognizer(Teachable):
     """Embedders and a classifier, ready to classify clips and streams. Made by :func:`edgevid.load`, or of parts of your own.
 
     May be used from several threads at once, without a lock of the caller's: :meth:`classify` and :meth:`open_stream` in each
@@ -74,11 +70,10 @@ class Recognizer:
         bundle: Optional[Bundle] = None,
         runtime: str = "",
     ) -> None:
+        super().__init__()
         self.embedders = tuple(embedders)
         still_is_none = bundle is not None and bundle.none
         self._answering = Answering(classifier, tuple(labels), check_threshold(threshold), still_is_none)
-        self._learner: Optional[Learner] = None
-        self._learning = threading.Lock()
         self.bundle, self.runtime = bundle, runtime
         self.events = EventDefaults() if bundle is None else EventDefaults.of_card(bundle.card)
         self._opened = ExitStack()  # what is this recogniser's to close
@@ -248,83 +243,9 @@ class Recognizer:
 
         return RunnerGroup(self, sources, options)
 
-    def add_example(
-        self, label: str, clip: Union[Clip, Window], *, group: Optional[str] = None, colour: str = RGB
-    ) -> str:
-        """Show it an action, to be learned with the next :meth:`refit`. Any thread may call this while streams run.
-
-        >>> stream = recognizer.open_stream()                       # doctest: +SKIP
-        >>> recognizer.add_example("wave", stream.window)           # somebody has just waved  # doctest: +SKIP
-        >>> recognizer.add_example("none", "doing_nothing.mp4")     # doctest: +SKIP
-        >>> recognizer.refit()                                      # doctest: +SKIP
-        >>> recognizer.save("my_actions_2")                         # doctest: +SKIP
-
-        Args:
-            label: what it shows: an action, known or new; or ``none``: something that is no action.
-            clip: the window of a stream, :attr:`edgevid.Stream.window` or :attr:`edgevid.Runner.window`; or a clip as
-                :meth:`classify` takes it (frames: 25 a second), which is embedded first.
-            group: examples with the same one resemble each other (a person, a place), and are held out together when it is
-                measured. Default: all that this recogniser is shown are one group.
-            colour: as of :meth:`classify`.
-
-        Returns:
-            A name for :meth:`remove_example`.
-
-        Raises:
-            BundleError: the recogniser's bundle does not keep what it was taught (``edgevid teach --keep-embeddings``).
-            OptionError: a window without samples, or of other embedders. SourceError, FrameError: the clip cannot be read.
-        """
-        shown = clip if isinstance(clip, Window) else clip_in_rgb(clip, colour)
-        return self._taught().add(label, shown, group)
-
-    def remove_example(self, name: str) -> None:
-        """Forget an example, one that :meth:`add_example` named, with the next :meth:`refit`.
-
-        Raises:
-            OptionError: there is none of this name. BundleError: as :meth:`add_example`.
-        """
-        self._taught().remove(name)
-
-    def refit(self, *, measure: Optional[bool] = None) -> Learnt:
-        """Learn the examples that were added. Any thread may call this while streams run.
-
-        Streams that are open answer with it from their next sample on, as long as the labels stay the same; after a new
-        action's first example they answer as before, and new streams know it.
-
-        Args:
-            measure: hold out groups in turn, to choose the penalty, make scores likely, set the threshold and measure; False:
-                keep these as they are, which takes a fraction of the time. Default: where there are few examples.
-
-        Returns:
-            What was learned: ``labels``; ``held_out.accuracy``, and ``held_out.advice()``, where it was measured.
-
-        Raises:
-            BundleError: as :meth:`add_example`. DatasetError: fewer than two actions, and not one and ``none``.
-        """
-        return self._taught().refit(measure)
-
-    def save(self, folder: Union[str, Path], *, overwrite: bool = False) -> Bundle:
-        """Write a bundle of what was learned, measured; all of it or nothing.
-
-        Args:
-            overwrite: replace a bundle that is there, such as the recogniser's own.
-
-        Raises:
-            BundleError: as :meth:`add_example`, or something is there.
-        """
-        return self._taught().save(Path(folder), overwrite)
-
     def answer_with(self, answering: Answering) -> None:
         """Let something else answer, from now on; any thread. What was there stays open."""
         self._answering = answering
-
-    def _taught(self) -> Learner:
-        from .teaching.learner import Learner
-
-        with self._learning:
-            if self._learner is None:
-                self._learner = Learner(self)
-            return self._learner
 
     def close(self) -> None:
         """Free the networks that :func:`edgevid.load` opened; parts of the caller's own stay open. A second call does nothing."""
@@ -333,7 +254,5 @@ class Recognizer:
     def __enter__(self) -> Recognizer:
         return self
 
-    def __exit__(
-        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -23,6 +23,7 @@ LAYERS = [
     ("events",),
     ("stream",),
     ("following",),
+    ("teachable",),
     ("recognizer", "loading", "offline"),
     ("runner",),
     ("outputs",),
@@ -42,8 +43,9 @@ PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 IMPORTS_LATER = {
     ("recognizer", "start"): {"runner"},
     ("recognizer", "start_many"): {"runner"},
-    ("recognizer", "_taught"): {"teaching"},
-    ("recognizer", "TYPE_CHECKING"): {"runner", "teaching"},
+    ("recognizer", "TYPE_CHECKING"): {"runner"},
+    ("teachable", "_taught"): {"teaching"},
+    ("teachable", "TYPE_CHECKING"): {"recognizer", "teaching"},
 }
 
 # Python's own and the libraries that may be missing where only clips are embedded and models evaluated

@@ -45,7 +45,10 @@ def print_error(command: str, message: str) -> None:
 
 
 def print_note(*lines: str) -> None:
-    """Lines on stderr, without passwords. Where they cannot be written (a full disk) they are lost: that must not stop what works."""
+    """Lines on stderr, without passwords.
+
+    Where they cannot be written (a full disk) they are lost: that must not stop what works.
+    """
     with contextlib.suppress(OSError):
         print("\n".join(printable(without_password(line)) for line in lines), file=sys.stderr, flush=True)
 

@@ -83,7 +83,7 @@ class Output(Protocol):
 
         Args:
             message: what; in the order in which it happened. A frame of a camera may be left out for a newer one where the
-                outputs are slow; an event or status never.
+                outputs are slow; an event or status only where more than 64 wait.
             state: of the message's source, after it; frozen.
         """
 
