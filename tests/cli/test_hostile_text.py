@@ -73,9 +73,9 @@ def test_stream_and_demo(call: Any, evil_clip: Path, evil_bundle: Path, tmp_path
     check(outcome.out, outcome.err)
     assert SHOWN in outcome.out
     assert FILE_SHOWN in outcome.err
-    outcome = call("demo", evil_clip, *options, "-o", tmp_path / EVIL)
+    outcome = call("demo", evil_clip, *options, "-o", tmp_path / FILE)
     check(outcome.out, outcome.err)
-    assert SHOWN in outcome.out
+    assert FILE_SHOWN in outcome.out
 
 
 def test_models(call: Any, evil_bundle: Path):

@@ -255,7 +255,7 @@ def test_without_scikit_learn_the_extra_is_named_at_once(data, monkeypatch, caps
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
     monkeypatch.setattr("edgevid.evaluation.evaluation.predict_clips", None)  # it is not come to
     assert main(["evaluate", THESIS, str(data)]) == 1
-    assert "edgevid[evaluate]" in capsys.readouterr().err
+    assert "[evaluate]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("architecture", ["gru", "single-frame"])
