@@ -10,13 +10,14 @@ import argparse
 import contextlib
 import importlib
 import io
+import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn, Optional
+from typing import Any, NoReturn, Optional
 
 from ..errors import EdgevidError, OptionError
 from ..support.loading import ends_at_once
@@ -32,6 +33,8 @@ examples:
   edgevid classify clip.mp4         what happens in a clip
   edgevid teach my_clips -o mine    actions of your own, from labelled clips
 
+A command that uses a bundle takes --bundle; evaluate, models and benchmark
+are about bundles, and name them first.
 `edgevid COMMAND --help` explains a command. Exit codes: 0 good, 1 failure,
 2 wrong use.
 """
@@ -63,6 +66,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         _replace_closed_streams()
         _quiet_native_logs()
         _tolerate_any_file_name()
+        if logging.lastResort is not None:  # what prints warnings where nobody asked for a log
+            logging.lastResort.setFormatter(_LogFormatter())
         parser = _parser(command)
         args = parser.parse_args(arguments)
         if args.command is None:
@@ -130,6 +135,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(printable(message))
+
+
+class _LogFormatter(logging.Formatter):
+    """Whose messages may quote any source's name."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging calls it
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return "\n".join(map(printable, super().formatException(ei).splitlines()))
 
 
 def _quiet_native_logs() -> None:

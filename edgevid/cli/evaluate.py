@@ -17,12 +17,15 @@ from ..evaluation.predictions import EvaluationError
 from ..evaluation.report import class_rows, summary_rows
 from ..evaluation.significance import Bootstrap
 from ..evaluation.streaming import streaming_rows
+from ..evaluation.wrong_clips import wrong_clips
 from ..loading import load
 from ..recognizer import Recognizer
 from ..support.extras import load_jinja2, load_matplotlib
 from .interrupts import interruptible
 from .options import add_bootstrap_options, add_ucf101_options, positive_int, repeatable_command
-from .output import Progress, print_error, print_json_line, print_lines, table, terminal_width
+from .output import Progress, print_error, print_json_line, print_lines, print_note, table, terminal_width
+
+_SHOWN = 3
 
 _EPILOG = """\
 What is evaluated is what ships: each file goes through the bundle's TFLite networks as in `edgevid classify`. Clips that
@@ -55,7 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--split", choices=(*SPLITS, "all"),
-        help="which clips (default: the test clips; all, where the data are not divided)",
+        help="which clips, also if the bundle was made from some (default: the test clips; all, where the data are not divided; "
+        "but for those that it was made from, as far as its card says)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--all", dest="split", action="store_const", const="all",
+        help="all clips, also those that the bundle was made from (the same as --split all)",
     )  # fmt: skip
     add_ucf101_options(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="write report, figures and plots there")
@@ -100,8 +108,10 @@ def run(args: argparse.Namespace) -> int:
         evaluation = replace(evaluation, command=_command(args, evaluation.data))
         for clip in [*evaluation.data["unreadable"], *evaluation.outside_unreadable]:
             print_error("evaluate", "skipped {path}: {reason}".format(**clip))
+    _say_seen(evaluation.data)
     if args.output is not None:
-        write_evaluation(args.output, evaluation, args.classes)
+        wrong = wrong_clips(evaluation.predictions, clips)
+        write_evaluation(args.output, evaluation, args.classes, wrong)
     if args.json:
         print_json_line(evaluation.as_dict())
     else:
@@ -112,7 +122,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _command(args: argparse.Namespace, data: dict[str, Any]) -> str:
-    words = ["evaluate", Path(args.bundle).name, data["name"], "--split", data["split"]]
+    words = ["evaluate", Path(args.bundle).name, data["name"]]
+    if data["seen"] is None or data["seen"]["measured"]:  # to name a split is to measure all of it
+        words += ["--split", data["split"]]
     return repeatable_command(words, args, add_arguments, ("split", "splits", "output", "json", "threads", "runtime"))
 
 
@@ -140,6 +152,25 @@ def _track(clips: Sequence[Clip], unit: str) -> Iterator[Clip]:
         for clip in clips:
             yield clip
             progress.advance()
+
+
+def _say_seen(data: dict[str, Any]) -> None:
+    """Which clips the bundle was made from."""
+    seen = data["seen"]
+    if seen is None:
+        print_note(
+            "the card does not say which clips the bundle was made from: if some are among these, the figures are too high"
+        )
+    elif seen["clips"]:
+        count, more = len(seen["clips"]), ", ..." if len(seen["clips"]) > _SHOWN else ""
+        what = (
+            "are measured all the same, so the figures are too high"
+            if seen["measured"]
+            else f"are left out (--all measures them too); {data['clips']} others are measured"
+        )
+        print_note(
+            f"the bundle was made from {count} of the clips: {', '.join(seen['clips'][:_SHOWN])}{more}; they {what}"
+        )
 
 
 def _print(evaluation: Evaluation) -> None:

@@ -22,6 +22,7 @@ from ..bundles import (
     user_extractors,
     user_models_folder,
 )
+from ..datasets.taught import FIELD
 from ..errors import BundleError, OptionError
 from .output import is_terminal, print_error, print_json_line, print_lines, table, terminal_width
 
@@ -228,6 +229,8 @@ def size_text(size: int) -> str:
 def card_lines(card: Mapping[str, Any]) -> Iterator[str]:
     """A card as indented text, whatever fields it has."""
     for key, value in card.items():
+        if key == FIELD and isinstance(value, dict):  # for `edgevid evaluate`, not for people
+            value = {"clips": value.get("clips")}
         name, text = str(key).replace("_", " "), _one_line(value)
         if text is not None:
             yield f"{name}: {text}"

@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     basic.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
     basic.add_argument("--restart", action="store_true", help="begin anew where the run folder holds a training")
+    basic.add_argument(
+        "--refit", action="store_true",
+        help="when all is chosen and measured, train once more on all clips, also those that were held out: what ships has seen "
+        "more, and the figures are of the one before",
+    )  # fmt: skip
     _add(
         basic,
         ("outside", Path, "FOLDER", "clips of other actions, to measure how many the bundle rejects; not trained on"),

@@ -186,10 +186,10 @@ def test_a_frame_says_how_often_the_action_was_repeated():
 def test_actions_begin_as_the_bundle_says_and_end_at_a_cut(
     make_video: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, smoothing: str, begins: list[float]
 ):
-    scores = [0.5] + [0.7] * 9 + [0.95] * 5
+    scores = [0.55] + [0.7] * 9 + [0.95] * 5
     path = make_video("cut.avi", [np.full((48, 64, 3), round(200 * score), np.uint8) for score in scores], 10.0, "MJPG")
     recognizer, drawn = StandInRecognizer(), []
-    recognizer.events = EventDefaults(EventOptions(enter=0.675, exit=0.4, min_seconds=0.3), smoothing)
+    recognizer.events = EventDefaults(EventOptions(enter=0.68, exit=0.4, min_seconds=0.3), smoothing)
     recognizer.brightness.scene_cut_threshold = 0.05
     open_stream = recognizer.open_stream
     monkeypatch.setattr(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +75,9 @@ def test_stream_and_demo(call: Any, evil_clip: Path, evil_bundle: Path, tmp_path
     check(outcome.out, outcome.err)
     assert SHOWN in outcome.out
     assert FILE_SHOWN in outcome.err
-    outcome = call("demo", evil_clip, *options, "-o", tmp_path / EVIL)
+    outcome = call("demo", evil_clip, *options, "-o", tmp_path / FILE)
     check(outcome.out, outcome.err)
-    assert SHOWN in outcome.out
+    assert FILE_SHOWN in outcome.out
 
 
 def test_models(call: Any, evil_bundle: Path):
@@ -131,3 +133,15 @@ def test_a_table_is_measured_as_it_is_shown():
 def test_a_progress_bar_cannot_be_broken_by_its_text(capsys):
     output.rewrite("a\rb\x1b[2J")
     assert capsys.readouterr().err == "\r" + r"a\rb\x1b[2J" + "\x1b[K"
+
+
+def test_warnings_of_the_log(call: Any):
+    call("--version")
+    try:
+        raise ValueError(EVIL)
+    except ValueError:
+        record = logging.LogRecord("edgevid", logging.ERROR, "", 0, "%s stopped", (EVIL,), sys.exc_info())
+    assert logging.lastResort is not None
+    text = logging.lastResort.format(record)
+    check(text)
+    assert text.startswith(f"{SHOWN} stopped\n")

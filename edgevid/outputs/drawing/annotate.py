@@ -94,6 +94,8 @@ def annotate(
 
     The video is VP8, which browsers play; where OpenCV cannot write that, it is MPEG-4 part 2 and ends in .mp4.
 
+    A film that is no longer than a window is a clip: its actions need not last.
+
     Args:
         recognizer: makes the predictions.
         folder, stem: where they go, and how their names begin.
@@ -121,7 +123,10 @@ def annotate(
     model = "a model of your own" if bundle is None else recognizer.name
     knowledge = knows(model, recognizer.labels)
     predictions: list[Judged] = []
-    events, smoothing = EventDetector(recognizer.events.options), fresh_smoothing(recognizer.events.smoothing)
+    options = recognizer.events.options
+    if 0 < expected_seconds <= window_seconds:  # a clip, of which nothing more is asked than its score
+        options = replace(options, min_seconds=0.0)
+    events, smoothing = EventDetector(options), fresh_smoothing(recognizer.events.smoothing)
     writer: Optional[VideoWriter] = None
     with ExitStack() as files:
         for timestamp, frame in film.frames:
