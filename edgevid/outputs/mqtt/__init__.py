@@ -15,7 +15,8 @@ Below ``edgevid/NODE`` (see :class:`MqttPublisher`):
     hello             a program's own number, when it connects: two programs of one NODE notice each other by it
     homeassistant/device/edgevid_NODE/config   retained: the discovery message
 
-A run that was killed leaves its states behind. The next one replaces them (action "unknown", status "ended") before it says "online".
+A run that was killed leaves its states behind. The next one replaces them (action "unknown", status "ended") before it says
+"online".
 
 An event that waited for the broker carries the time when it happened, not the time when it was sent. QoS 1 means at least
 once: an event may come twice when a connection breaks.
