@@ -206,7 +206,7 @@ class TestSharing:
 class TestThreshold:
     @pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, "high"])
     def test_threshold_outside_0_to_1_is_refused(self, threshold: object):
-        with pytest.raises(OptionError, match="expected a probability from 0 to 1"):
+        with pytest.raises(OptionError, match="expected a number from 0 to 1"):
             edgevid.load(threshold=threshold)
 
     def test_the_default_is_the_bundles(self, recognizer: edgevid.Recognizer):
@@ -247,7 +247,7 @@ class TestPrediction:
 
     @pytest.mark.parametrize("k", [0, -1])
     def test_top_of_none_is_refused(self, k: int):
-        with pytest.raises(OptionError, match="expected 1 or more classes"):
+        with pytest.raises(OptionError, match="expected an int of 1 or more"):
             prediction(0.5, 0.5).top(k)
 
     @pytest.mark.parametrize(("threshold", "accepted"), [(0.0, True), (0.5, True), (0.51, False)])
