@@ -95,6 +95,11 @@ def test_models_of_the_user_that_may_not_be_read_are_none(
         assert user_extractors() == []
 
 
+def test_a_clip_with_a_name_that_no_file_can_have_is_not_there(tmp_path: Path):
+    (tmp_path / "clips.csv").write_text(f"path,label\njump/{'x' * 300}.avi,jump\n")
+    assert ClipFolder(tmp_path).clips() == []
+
+
 def test_a_file_that_is_no_file_is_not_replaced(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="no regular file, and is not replaced"):

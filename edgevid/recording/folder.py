@@ -29,7 +29,7 @@ from ..datasets import ucf101
 from ..datasets.clips import CSV_NAME, DatasetError
 from ..errors import OptionError
 from ..sources.folder import videos_below
-from ..support.files import as_path, whole, write_whole
+from ..support.files import as_path, is_file, whole, write_whole
 from ..support.locks import locked
 from ..support.system import reason_of
 from .avi import count_frames, read_note, write_avi
@@ -111,7 +111,7 @@ class ClipFolder:
     def clips(self) -> list[FolderClip]:
         """The clips that are there, in the order of ``clips.csv``: the newest last."""
         clips = (_clip_of(row) for row in self._read().rows)
-        return [clip for clip in clips if (self.root / clip.path).is_file()]
+        return [clip for clip in clips if is_file(self.root / clip.path)]
 
     def labels(self) -> list[str]:
         """The labels that have clips, sorted."""
@@ -283,7 +283,7 @@ class _Table:
                 found.append(FolderClip(**{"group": group, **note, "path": str(name), "label": label}))
         moved = {PurePosixPath(clip.path).name for clip in found}
         self.rows = [
-            row for row in self.rows if PurePosixPath(row["path"]).name not in moved or (root / row["path"]).exists()
+            row for row in self.rows if PurePosixPath(row["path"]).name not in moved or is_file(root / row["path"])
         ]
         for clip in found:
             self.append(clip)

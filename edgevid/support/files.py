@@ -26,6 +26,14 @@ def as_path(name: str, value: Any) -> Path:
     raise OptionError(f"{name}={value!a} was given; expected a path: a str or a pathlib.Path.")
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there. False too for a name that no file can have, and in a folder that may not be entered."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def listed(folder: Path, pattern: str) -> list[Path]:
     """What is in a folder, sorted; nothing where it is not there or may not be read."""
     try:

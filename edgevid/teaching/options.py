@@ -10,10 +10,11 @@ from typing import Optional
 from ..bundles import Bundle
 from ..datasets.clips import Clip
 from ..embedders import Embedder
+from ..errors import OptionError
 from ..events import EventOptions
 from ..extraction import default_cache
 from ..sampling import check_window_seconds
-from ..support.checks import MAX_SAMPLES, check_int, check_number, check_type
+from ..support.checks import MAX_SAMPLES, check_int, check_number, check_type, shown
 from ..support.text import brief
 from .lesson import NetworkTrainer
 
@@ -69,6 +70,11 @@ class TeachOptions:
         check_number("samples_per_second", self.samples_per_second, 0, 1000, above_low=True)
         check_number("min_filled", self.min_filled, 0, 1)
         check_type("events", self.events, EventOptions)
+        for given, kind in ((self.embedders, str), (self.own_embedders, Embedder)):
+            if not (isinstance(given, (tuple, list)) and all(isinstance(one, kind) for one in given)):
+                raise OptionError(
+                    f"embedders={shown(given)} was given; expected names of embedders, or embedders of your own."
+                )
         for name in ("name", "description", "licence", "command"):
             if getattr(self, name) is not None:
                 check_type(name, getattr(self, name), str)
