@@ -11,6 +11,8 @@ def main() -> int:
     """Run the command line and return its exit code."""
     with ends_at_once():
         from .cli import main as run
+        from .support.warned import format_for_people
+    format_for_people()
     return run()
 
 

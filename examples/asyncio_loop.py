@@ -39,6 +39,7 @@ async def everything_else() -> None:
 
 async def main(source: str) -> int:
     is_file = not source.isdigit()
+    # Not released: after Ctrl-C a thread may still read it. It is freed when nobody uses it any more.
     capture = cv2.VideoCapture(source if is_file else int(source))
     if not capture.isOpened():
         print(f"cannot open {source}", file=sys.stderr)
@@ -52,7 +53,6 @@ async def main(source: str) -> int:
     finally:
         others.cancel()
         await asyncio.wait([others])
-        capture.release()
     return 0
 
 

@@ -125,9 +125,9 @@ class TestVideoCapture:
             assert source.live
             frames = iter(source)
             first = next(frames)
-            time.sleep(0.05)
+            assert reached(lambda: camera.grabbed > number_of(first.image) + 10)
             second = next(frames)
-        assert number_of(second.image) > number_of(first.image) + 5
+        assert number_of(second.image) > number_of(first.image) + 9
         assert first.timestamp < second.timestamp <= time.monotonic()
         assert capture.isOpened()
         assert reached(lambda: not [t for t in threading.enumerate() if "VideoCapture" in t.name])

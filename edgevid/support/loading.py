@@ -1,9 +1,8 @@
-"""Ctrl-C while the program's modules load."""
+"""Ctrl-C while the program's modules load. Imports as little as it can, for that takes time too."""
 
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,14 +14,14 @@ def ends_at_once() -> Iterator[None]:
     Nothing has begun that would have to be ended in order. As a KeyboardInterrupt it would show a traceback of whatever module
     is being loaded, or become an ImportError of NumPy's. Where Ctrl-C is ignored, or somebody else's to handle, it stays so.
     """
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        if handler is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except ValueError:  # not the main thread, which alone gets it
+        handler = None
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if handler is signal.default_int_handler:
+            signal.signal(signal.SIGINT, handler)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -61,3 +62,13 @@ def test_what_is_installed_is_the_same_command(repository: Path):
     config.read(repository / "setup.cfg")
     _, module, function = config["options.entry_points"]["console_scripts"].replace("=", ":").split(":")
     assert getattr(importlib.import_module(module.strip()), function.strip()).__module__ == "edgevid.__main__"
+
+
+def test_a_warning_is_a_line_for_people(repository: Path, make_video: Callable[..., Path]):
+    slow = make_video("slow.avi", 8, fps=0.1)
+    command = [sys.executable, "-m", "edgevid", "stream", str(slow), "--bundle", "exercises10-motion"]
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr
+    (said,) = (line for line in done.stderr.splitlines() if "frames lie" in line)
+    assert said.startswith("edgevid: The last 6 frames lie 10 s apart")
