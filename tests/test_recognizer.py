@@ -96,7 +96,7 @@ class TestClassify:
             (np.zeros((2, 48, 64, 4), np.uint8), "RGBA"),
             (np.zeros((2, 3, 48, 64), np.uint8), "channels last"),
             (np.zeros((2, 48, 64), np.uint8), "expected uint8 RGB frames"),
-            (["a.jpg", "b.jpg"], "frame of type str"),
+            (["a.jpg", "b.jpg"], "2 paths were given as one clip"),
             ([None], "frame of type NoneType"),
             (b"clip.mp4", "frame of type int"),
         ],

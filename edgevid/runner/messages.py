@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Protocol, Union
 
-from ..events import ActiveAction, Answer, Event
+from ..events import ActiveAction, Event
 from ..frames import Frame
-from ..prediction import Prediction
+from ..prediction import Answer, Prediction
 from ..sources.base import SourceStats, SourceStatus
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Sampled:
     @property
     def answer(self) -> Optional[Answer]:
         """What people read of it; None without a prediction."""
-        return None if self.prediction is None else Answer.of(self.prediction, self.action)
+        return None if self.prediction is None else self.prediction.in_stream(self.action)
 
 
 @dataclass(frozen=True)
