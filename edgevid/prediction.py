@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,45 @@ class ClassScore(NamedTuple):
 
     label: str
     score: float
+
+
+class _Labelled(Protocol):
+    """As :class:`~edgevid.events.ActiveAction` is."""
+
+    @property
+    def label(self) -> str: ...
+
+
+class Answer(NamedTuple):
+    """What people read: a label that is recognised, or that nothing is, with the best guess.
+
+    Attributes:
+        label: what is recognised, else the best guess.
+        score: its probability, in [0, 1].
+        recognised: of a clip, whether its prediction is :attr:`~Prediction.accepted`; in a stream, whether the action goes on,
+            see :class:`~edgevid.EventOptions`.
+    """
+
+    label: str
+    score: float
+    recognised: bool
+
+    @property
+    def verdict(self) -> str:
+        """The label, or "nothing recognised"."""
+        return self.label if self.recognised else NOTHING
+
+    def words(self, guess: Optional[str] = None) -> str:
+        """The label, or the same after "nothing recognised".
+
+        Args:
+            guess: the label in other words, with its score for example; default: the label.
+
+        >>> Answer("run", 0.75, True).words(), Answer("run", 0.75, False).words("run 75 %")
+        ('run', 'nothing recognised (run 75 %)')
+        """
+        guess = self.label if guess is None else guess
+        return guess if self.recognised else f"{NOTHING} ({guess})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -147,20 +186,20 @@ class Prediction:
     @property
     def verdict(self) -> str:
         """What people read: :attr:`label`, or "nothing recognised" where it is not accepted."""
-        return self.label if self.accepted else NOTHING
+        return self._answer.verdict
 
     def answer(self, guess: Optional[str] = None) -> str:
-        """What people read, with the best guess after "nothing recognised" where it is not accepted.
+        """The same, with the best guess after "nothing recognised"; see :meth:`Answer.words`."""
+        return self._answer.words(guess)
 
-        Args:
-            guess: the label in other words, with its score for example; default: the label.
+    @property
+    def _answer(self) -> Answer:
+        return Answer(self.label, self.score, self.accepted)
 
-        >>> half = Prediction(("walk", "run"), np.array([0.25, 0.75], np.float32), threshold=0.8)
-        >>> half.answer(), half.answer("run 75 %")
-        ('nothing recognised (run)', 'nothing recognised (run 75 %)')
-        """
-        guess = self.label if guess is None else guess
-        return guess if self.accepted else f"{NOTHING} ({guess})"
+    def in_stream(self, action: Optional[_Labelled]) -> Answer:
+        """What people read of a stream's newest prediction; ``action``: the one that goes on with it, if any."""
+        label = self.label if action is None else action.label
+        return Answer(label, self.probability(label) or 0.0, action is not None)
 
     def top(self, k: int = 5) -> list[ClassScore]:
         """The ``k`` most probable classes (or all, if there are fewer), best first."""

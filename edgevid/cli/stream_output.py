@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from ..errors import EdgevidError
-from ..events import Answer, Began, Counted, Ended, Event
+from ..events import Began, Counted, Ended, Event
 from ..runner.messages import Sampled
 from ..support.printable import printable
 from .output import answer_width, print_lines
@@ -51,7 +51,7 @@ class TextOutput:
         self._first.setdefault(name, first)
         if not self._predictions:
             return
-        answer = Answer.of(prediction, sampled.action)
+        answer = prediction.in_stream(sampled.action)
         label = f"{printable(answer.words()):<{self._label_width}}"
         following = [one for one in prediction.top(self._top) if one.label != answer.label][: self._top - 1]
         others = "  ".join(f"{label} {score:.2f}" for label, score in following)

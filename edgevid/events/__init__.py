@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from .answer import Answer
 from .defaults import EventDefaults
 from .detector import ActiveAction, Began, Counted, Ended, Event, EventDetector, EventOptions
 from .smoothing import ExponentialSmoothing, MeanSmoothing, Smoothing, fresh_smoothing, open_smoothing
 
 __all__ = [
     "ActiveAction",
-    "Answer",
     "Began",
     "Counted",
     "Ended",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Protocol, Union
 
-from ..events import ActiveAction, Answer, Event
+from ..events import ActiveAction, Event
 from ..frames import Frame, size_of
-from ..prediction import Prediction
+from ..prediction import Answer, Prediction
 from ..sources.base import SourceStats, SourceStatus
 from ..support.text import brief
 
@@ -45,7 +45,7 @@ class Sampled:
     @property
     def answer(self) -> Optional[Answer]:
         """What people read of it; None without a prediction."""
-        return None if self.prediction is None else Answer.of(self.prediction, self.action)
+        return None if self.prediction is None else self.prediction.in_stream(self.action)
 
     def __repr__(self) -> str:
         seen = "no prediction" if self.prediction is None else self.prediction.answer()

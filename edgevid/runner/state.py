@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Optional
 
-from ..events import ActiveAction, Answer, Began, Counted, Ended, Event
-from ..prediction import Prediction
+from ..events import ActiveAction, Began, Counted, Ended, Event
+from ..prediction import Answer, Prediction
 from ..sources.base import SourceStats, SourceStatus
 from ..support.credentials import without_credentials
 from ..support.text import brief
@@ -93,7 +93,7 @@ class SourceState:
     @property
     def answer(self) -> Optional[Answer]:
         """What people read: the action that goes on, or that nothing is recognised; None: there is no prediction."""
-        return None if self.prediction is None else Answer.of(self.prediction, self.action)
+        return None if self.prediction is None else self.prediction.in_stream(self.action)
 
     @property
     def since(self) -> Optional[float]:

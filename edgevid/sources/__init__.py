@@ -9,7 +9,7 @@ from typing import Any, Union
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from ..errors import SourceError
+from ..errors import FrameError, SourceError
 from ..frames import RGB, check_colour
 from ..support.credentials import without_credentials
 from ..support.system import system_errors
@@ -98,7 +98,7 @@ def check_finished(clip: Any) -> None:
     """Refuse what is no finished clip, in words, where a clip is asked for: a camera, a stream, several files.
 
     Raises:
-        SourceError: see above.
+        SourceError: a camera or a stream. FrameError: paths in place of frames.
     """
     text = clip if isinstance(clip, str) else ""
     is_url = bool(_URL.match(text)) and not text.lower().startswith("file://")
@@ -114,7 +114,7 @@ def check_finished(clip: Any) -> None:
             f"or recognizer.stream({shown!r}). A video on a server: download it first."
         )
     if isinstance(clip, (list, tuple)) and clip and isinstance(clip[0], (str, Path)):
-        raise SourceError(
+        raise FrameError(
             f"{len(clip)} paths were given as one clip. One after the other: [recognizer.classify(path) for path in paths], or "
             "edgevid classify PATH PATH. Pictures that make up one clip: recognizer.stream(pictures)."
         )

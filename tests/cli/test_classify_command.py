@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from edgevid import SourceError
+from edgevid import FrameError, SourceError
 
 THESIS = ("--bundle", "exercises10-thesis")
 
@@ -150,5 +150,5 @@ def test_a_stream_is_no_clip(call, brief, recognizer, stream):
 
 def test_several_paths_are_no_clip(recognizer, brief):
     for paths in ([brief, brief], (str(brief),)):
-        with pytest.raises(SourceError, match=r"for path in paths\]"):
+        with pytest.raises(FrameError, match=r"for path in paths\]"):
             recognizer.classify(paths)

@@ -9,8 +9,8 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from ...events import ActiveAction, Answer
-from ...prediction import NOTHING, Prediction
+from ...events import ActiveAction
+from ...prediction import NOTHING, Answer, Prediction
 from .style import WATCHING, span
 
 
@@ -22,7 +22,7 @@ class Judged(NamedTuple):
 
     @property
     def answer(self) -> Answer:
-        return Answer.of(self.prediction, self.action)
+        return self.prediction.in_stream(self.action)
 
     @property
     def verdict(self) -> str:
