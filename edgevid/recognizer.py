@@ -23,6 +23,7 @@ from .events import EventDefaults, Smoothing, fresh_smoothing
 from .following import StreamSource, follow, open_stream_source
 from .prediction import Prediction, check_threshold
 from .sampling import Clip
+from .sources import check_finished
 from .stream import Answering, Stream, StreamOptions
 from .tflite.interpreter import select_runtime
 
@@ -142,8 +143,10 @@ class Recognizer:
                 :attr:`num_samples` some are sampled several times.
 
         Raises:
-            SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
+            SourceError: the file cannot be read, or is the address of a camera or stream. FrameError: the frames are not
+                frames, or there is none.
         """
+        check_finished(clip)
         answering = self._answering
         if self.bundle is None or self.bundle.clips == UNIFORM:
             windows = [embed_clip(self.embedders, clip, self.spec)]

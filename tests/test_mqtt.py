@@ -242,7 +242,7 @@ class TestOptions:
 
     def test_without_paho_the_extra_is_named(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-        with pytest.raises(ExtraNotInstalledError, match=r"pip install 'edgevid\[mqtt\]'"):
+        with pytest.raises(ExtraNotInstalledError, match=r"pip install -e .*\[mqtt\]'"):
             MqttPublisher("mqtt://127.0.0.1:1", LABELS)
 
 

@@ -14,7 +14,7 @@ from typing import Callable, Union
 from ..bundles import DEFAULT_BUNDLE
 from ..events import EventOptions
 from ..recognizer import Recognizer, load
-from .native_log import without_chatter
+from ..support.native_log import without_chatter
 
 DATA_HELP = (
     "folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "

@@ -24,7 +24,7 @@ from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS, DEFAULT_SECONDS
 from ..sources import Source, SourceStatus, open_source
 from .interrupts import interruptible
 from .options import positive_int, positive_seconds, seconds
-from .output import is_terminal, print_error, print_note
+from .output import is_terminal, print_error, print_lines, print_note, prompt, rewrite
 from .page import add_page_options, check_page_options, web_server
 
 _EPILOG = """\
@@ -50,7 +50,6 @@ _PROMPT = "Enter keeps it, r again, d deletes the one before, q ends without it:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "source", nargs="?", metavar="SOURCE",
@@ -188,7 +187,7 @@ def _record(args: argparse.Namespace, source: Source, folder: ClipFolder, label:
 def _ask(recorder: Recorder, watches: bool) -> str:
     """What becomes of the clip: "" it is kept, "r" it is recorded again, "q" that is all."""
     while True:
-        print(_PROMPT, end="", file=sys.stderr, flush=True)
+        prompt(_PROMPT)
         if watches:
             recorder.watch(_line_is_there)  # the page goes on
         line = sys.stdin.readline()
@@ -225,7 +224,7 @@ def _cut(args: argparse.Namespace, film: Source, folder: ClipFolder, label: str)
 
 
 def _print_kept(folder: ClipFolder, take: Take, clip: FolderClip) -> None:
-    print(f"{folder.root / clip.path}  {take.seconds:.1f} s, {take.fps:.1f} frames/s", flush=True)
+    print_lines(f"{folder.root / clip.path}  {take.seconds:.1f} s, {take.fps:.1f} frames/s")
 
 
 class Countdown:
@@ -244,7 +243,7 @@ class Countdown:
         words = {"countdown": f"{now.seconds_left} ...", "recording": f"RECORDING {now.seconds_left}"}.get(
             now.state, ""
         )
-        print(f"\r{words}\x1b[K{bell}", end="", file=sys.stderr, flush=True)
+        rewrite(words, bell=bell)
         self._last = now
 
 

@@ -13,7 +13,8 @@ from typing import Any, Callable
 from ..errors import EdgevidError
 from ..events import Answer, Began, Counted, Ended, Event
 from ..runner.messages import Sampled
-from .output import answer_width
+from ..support.printable import printable
+from .output import answer_width, print_lines
 
 _COMMON = ("event", "label", "timestamp")
 
@@ -38,7 +39,7 @@ class TextOutput:
         predictions: bool = True,
     ) -> None:
         self._write, self._top, self._predictions = write, top, predictions
-        self._name_width = max(map(len, names)) if len(names) > 1 else 0
+        self._name_width = max(len(printable(name)) for name in names) if len(names) > 1 else 0
         self._label_width = answer_width(labels)
         self._first: dict[str, float] = {}
 
@@ -51,7 +52,7 @@ class TextOutput:
         if not self._predictions:
             return
         answer = Answer.of(prediction, sampled.action)
-        label = f"{answer.words():<{self._label_width}}"
+        label = f"{printable(answer.words()):<{self._label_width}}"
         following = [one for one in prediction.top(self._top) if one.label != answer.label][: self._top - 1]
         others = "  ".join(f"{label} {score:.2f}" for label, score in following)
         filling = f"  (window {prediction.window_filled:.0%} filled)" if prediction.window_filled < 1 else ""
@@ -74,7 +75,7 @@ class TextOutput:
         self._write(self._start(name, event.timestamp) + what)
 
     def _start(self, name: str, timestamp: float) -> str:
-        source = f"{name:<{self._name_width}}  " if self._name_width else ""
+        source = f"{printable(name):<{self._name_width}}  " if self._name_width else ""
         return f"{timestamp - self._first.get(name, 0.0):8.2f} s  {source}"
 
 
@@ -117,9 +118,10 @@ class Lines:
         try:
             with self._lock:
                 if os.name == "posix":
-                    _write_all(sys.stdout.fileno(), f"{line}\n".encode(sys.stdout.encoding, "backslashreplace"))
+                    text = f"{printable(line)}\n"
+                    _write_all(sys.stdout.fileno(), text.encode(sys.stdout.encoding, "backslashreplace"))
                 else:
-                    print(line, flush=True)
+                    print_lines(line)
         except BrokenPipeError:
             raise
         except OSError as error:

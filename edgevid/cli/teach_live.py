@@ -23,6 +23,7 @@ from ..runner import RunOptions
 from ..runner.messages import Sampled
 from ..runner.running import wait_interruptibly
 from ..sources import Source, SourceStatus, open_source
+from ..support.native_log import without_chatter
 from ..teaching import TeachOptions
 from ..teaching.examples import NONE
 from ..teaching.panel import TeachPanel
@@ -30,9 +31,8 @@ from ..teaching.session import TeachingSession
 from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
 from .keys import read_line, told_keys
-from .native_log import without_chatter
 from .options import positive_int, positive_seconds, seconds
-from .output import is_terminal, print_error, print_note
+from .output import is_terminal, print_error, print_note, prompt
 from .page import PAGE_OPTIONS, add_page_options, check_page_options, web_server
 from .record import Countdown
 from .stream_output import Lines, TextOutput
@@ -140,7 +140,7 @@ def _actions(args: argparse.Namespace, folder: ClipFolder) -> tuple[str, ...]:
     """Those that were named, those that have clips, or those that are typed now; with a page none are needed."""
     named = args.actions or folder.labels()
     if not named and args.serve is None:
-        print("Names of the actions, with commas between them: ", end="", file=sys.stderr, flush=True)
+        prompt("Names of the actions, with commas between them: ")
         try:
             named = [name.strip() for name in read_line().split(",") if name.strip()]
         except EOFError:
@@ -189,12 +189,12 @@ def _record_all(session: TeachingSession, folder: ClipFolder, plan: _Plan, secon
             what = "none of the actions: stand there, move as people do" if label == NONE else label
             print_note(f"{missing} clips of {seconds:g} s: {what}")
             if asks:
-                print("Enter begins: ", end="", file=sys.stderr, flush=True)
+                prompt("Enter begins: ")
                 _read_answer()
             made = [_recorded(session, label) for _ in range(missing)]
             missing = 0
             if asks:
-                print("Enter goes on, r records these again: ", end="", file=sys.stderr, flush=True)
+                prompt("Enter goes on, r records these again: ")
                 if _read_answer() == "r":
                     missing = len(made)
                     for clip in made:
@@ -264,7 +264,7 @@ class _Told:
         learnt = (state.labels, state.held_out)
         if state.labels and learnt != self._learnt:
             self._learnt = learnt
-            print_note(_summary(state))
+            print_note(*_summary(state))
             print_note(_keys(state.actions))
 
     def corrected(self, future: Future[FolderClip]) -> None:
@@ -288,14 +288,13 @@ class _Told:
         session.refit().add_done_callback(lambda future: print_note(f"forgotten: {path}"))
 
 
-def _summary(state: SessionState) -> str:
+def _summary(state: SessionState) -> list[str]:
     count = f"learnt {', '.join(state.labels)} from {len(state.clips)} clips"
     if state.held_out is None:
-        return f"{count}; not measured: that takes clips of each action in two sessions or more"
+        return [f"{count}; not measured: that takes clips of each action in two sessions or more"]
     low, high = state.held_out.accuracy.interval
     right = f"{state.held_out.accuracy.value:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
-    lines = [f"{count}; accuracy, groups held out in turn: {right} (95 % Wilson interval)", *state.held_out.advice()]
-    return "\n".join(lines)
+    return [f"{count}; accuracy, groups held out in turn: {right} (95 % Wilson interval)", *state.held_out.advice()]
 
 
 def _keys(actions: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ from .report import confusion_matrices, evaluation_report
 from .report_format import RenderedReport
 from .significance import AVERAGED
 from .streaming import StreamPrediction
+from .wrong_clips import WrongClip
 
 METRICS_NAME = "metrics.json"
 
@@ -64,12 +65,15 @@ def check_folder(folder: Path, marker: str = METRICS_NAME) -> None:
         raise EvaluationError(f"The folder {folder} cannot be made: {error}. Name another one with -o.") from error
 
 
-def write_evaluation(folder: Path, evaluation: Evaluation, classes: Sequence[str] = ()) -> None:
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, classes: Sequence[str] = (), wrong: Sequence[WrongClip] = ()
+) -> None:
     """Write figures, predictions, plots and the report.
 
     Args:
         folder: see :func:`check_folder`.
         classes: the classes that the additional confusion matrices are cut to.
+        wrong: clips to show in the HTML report.
     """
     (folder / METRICS_NAME).unlink(missing_ok=True)  # there again once all else is
     predictions, figures = evaluation.predictions, evaluation.figures
@@ -86,7 +90,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, classes: Sequence[str
         _write_matrix(folder / f"{name}_normalised.csv", normalise_rows(matrix).round(4), labels, columns)
     if evaluation.replay is not None:
         write_csv(folder / "streaming.csv", [StreamPrediction._fields, *evaluation.replay.predictions])
-    write_report(folder, "report", evaluation_report(evaluation, classes))
+    write_report(folder, "report", evaluation_report(evaluation, classes, wrong))
     write_json(folder / METRICS_NAME, evaluation.as_dict())
 
 

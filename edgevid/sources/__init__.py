@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ..errors import SourceError
+from ..support.credentials import without_credentials
 from .base import Source as Source
 from .base import SourceStats as SourceStats
 from .base import SourceStatus as SourceStatus
@@ -71,6 +72,32 @@ def open_source(source: Union[int, str, Path, Source, Iterable[Any]]) -> Source:
         f'A source of type {type(source).__name__} was given; expected a camera index, device, URL, "picamera2", video '
         "file, folder or list of pictures, Source, or an iterable of frames."
     )
+
+
+def check_finished(clip: Any) -> None:
+    """Refuse what is no finished clip, in words, where a clip is asked for: a camera, a stream, several files.
+
+    Raises:
+        SourceError: see above.
+    """
+    text = clip if isinstance(clip, str) else ""
+    is_url = bool(_URL.match(text)) and not text.lower().startswith("file://")
+    if (
+        is_url
+        or text.startswith("/dev/video")
+        or _PICAMERA.fullmatch(text)
+        or (text.isdecimal() and not Path(text).exists())
+    ):
+        shown = without_credentials(text)
+        raise SourceError(
+            f"{shown} is a camera or a stream, which has no end; a clip is a finished file. Follow it: edgevid stream {shown}, "
+            f"or recognizer.stream({shown!r}). A video on a server: download it first."
+        )
+    if isinstance(clip, (list, tuple)) and clip and isinstance(clip[0], (str, Path)):
+        raise SourceError(
+            f"{len(clip)} paths were given as one clip. One after the other: [recognizer.classify(path) for path in paths], or "
+            "edgevid classify PATH PATH. Pictures that make up one clip: recognizer.stream(pictures)."
+        )
 
 
 def _is_picture_path(item: Any) -> bool:

@@ -526,7 +526,7 @@ class TestOptions:
             return real(name, *args, **kwargs)
 
         monkeypatch.setattr(builtins, "__import__", absent)
-        with pytest.raises(ExtraNotInstalledError, match=r"pip install 'edgevid\[web\]'"):
+        with pytest.raises(ExtraNotInstalledError, match=r"pip install -e .*\[web\]'"):
             WebServer(LABELS)
 
     def test_labels_of_another_recogniser(self, serve: Serve):

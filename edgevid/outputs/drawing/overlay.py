@@ -9,7 +9,7 @@ from PIL import Image
 
 from ...frames import Frame, Region
 from ...prediction import NOTHING
-from .style import NO_ACTION, WATCHING, Canvas, Colour, Palette, fitted, mixed, span, text_width, ticks
+from .style import NO_ACTION, WATCHING, Canvas, Colour, Palette, fitted, mixed, span, text_width, ticks, wrapped
 from .summary import Judged
 
 _MAX_WIDTH, _MAX_PICTURE_HEIGHT, _MIN_WIDTH = 960, 640, 640
@@ -90,7 +90,7 @@ class Overlay:
         middle = round(self.width * 0.47)
         self._draw_verdict(panel, middle, newest)
         self._draw_window(panel, middle, window_filled)
-        if newest is not None:
+        if newest is not None and newest.verdict != WATCHING:
             self._draw_bars(panel, middle + 2 * _MARGIN, newest)
         panel.image.paste(Image.fromarray(self._strip(timestamp)), (_MARGIN, _STRIP_TOP))
         self._draw_axis(panel, timestamp)
@@ -113,7 +113,7 @@ class Overlay:
         return self._palette.colour(WATCHING if newest is None else newest.verdict)
 
     def _draw_verdict(self, panel: Canvas, right: int, newest: Optional[Judged]) -> None:
-        """The action that goes on, its score and count; else what it looks for, and the best guess."""
+        """The action that goes on, its score and count; else what it looks for."""
         chip, left = (_MARGIN, 16, _MARGIN + 12, 88), _MARGIN + 26
         verdict = WATCHING if newest is None else newest.verdict
         if verdict == WATCHING:
@@ -121,13 +121,9 @@ class Overlay:
         else:
             panel.draw.rectangle(chip, fill=self._colour(newest))
         if newest is None or verdict in (WATCHING, NOTHING):
-            guess = "" if newest is None else f"best guess {newest.answer.label} {newest.answer.score:.0%}"
-            for y, text, size, fill in (
-                (32, verdict, 36, _TEXT if verdict == NOTHING else _DIM_TEXT),
-                (62, self._knows, 15, _TEXT),
-                (84, guess, 15, _DIM_TEXT),
-            ):
-                panel.text(left, y, *fitted(text, size, right - left), fill)
+            panel.text(left, 30, *fitted(verdict, 32, right - left), _TEXT if verdict == NOTHING else _DIM_TEXT)
+            for k, line in enumerate(wrapped(self._knows, 12, right - left, lines=3)):
+                panel.text(left, 57 + 16 * k, line, 12, _DIM_TEXT)
             return
         panel.text(left, 36, *fitted(verdict, 36, right - left, smallest=18), _TEXT)
         score, count = f"{newest.answer.score:.0%}", newest.action and newest.action.count
@@ -186,9 +182,9 @@ class Overlay:
 
     def _bar(self, newest: Judged) -> tuple[int, Colour, Colour]:
         colour, height = self._colour(newest), _STRIP_BOTTOM - _STRIP_TOP
-        if newest.verdict == WATCHING:
-            colour = mixed(colour, _PANEL, 0.5)
-        behind = _GROOVE if newest.verdict in (WATCHING, NOTHING) else mixed(colour, _PANEL, 0.7)
+        if newest.verdict == WATCHING:  # what it would guess by then says nothing
+            return 2, _LINES, _GROOVE
+        behind = _GROOVE if newest.verdict == NOTHING else mixed(colour, _PANEL, 0.7)
         return max(2, round(height * newest.answer.score)), colour, behind
 
     def _strip(self, now: float) -> Frame:

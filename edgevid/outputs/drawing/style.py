@@ -72,6 +72,21 @@ def fitted(text: str, size: int, width: float, *, smallest: int = 11) -> tuple[s
     return (text + "..." if text else ""), size
 
 
+def wrapped(text: str, size: int, width: float, lines: int) -> list[str]:
+    """``text`` in at most so many lines of ``width`` pixels, parted between words; its end is cut off if need be."""
+    words, found = text.split(), [""]
+    for k, word in enumerate(words):
+        longer = f"{found[-1]} {word}".strip()
+        if text_width(longer, size) <= width or not found[-1]:
+            found[-1] = longer
+        elif len(found) < lines:
+            found.append(word)
+        else:
+            found[-1] = f"{found[-1]} {' '.join(words[k:])}"
+            break
+    return [fitted(line, size, width, smallest=size)[0] for line in found]
+
+
 class Canvas:
     """A picture of one colour that is drawn on.
 

@@ -24,7 +24,7 @@ from .style import (
     text_width,
     ticks,
 )
-from .summary import LabelSummary, Moment, Segment, segments, summarise, verdicts
+from .summary import LabelSummary, Moment, Segment, judged, segments, summarise, verdicts
 
 _WIDTH = 1600
 _LEFT, _RIGHT = 250, 1380  # of the time axis; labels to its left, figures to its right
@@ -228,12 +228,11 @@ class _Timeline:
 
     def _draw_curve(self, bottom: int, label: str, moments: Sequence[Moment], colour: Colour) -> None:
         line: list[tuple[float, float]] = []
-        for moment in moments:
+        for moment in judged(moments):
             y = bottom - (moment.prediction.probability(label) or 0.0) * _ROW_HEIGHT
             left, right = self._x(moment.start), max(self._x(moment.end), self._x(moment.start) + 2)
-            fill = mixed(NO_ACTION if moment.verdict == WATCHING else colour, _WHITE, 0.5)
             if bottom - y >= 0.5:
-                self._draw.rectangle((left, y, right, bottom), fill=fill)
+                self._draw.rectangle((left, y, right, bottom), fill=mixed(colour, _WHITE, 0.45))
             line += [(left, y), (right, y)]
         self._draw.line(line, fill=colour, width=3)
 

@@ -19,6 +19,7 @@ from ...errors import ExtraNotInstalledError, OptionError
 from ...runner.messages import Message
 from ...runner.state import SourceState
 from ...support.checks import check_int, check_number
+from ...support.extras import install_command
 from .broker_address import BrokerAddress, parse_broker_address
 from .outbox import OFFLINE, Outbox
 from .topics import Topics, check_node_id, check_prefix, slug
@@ -263,7 +264,7 @@ def _make_client(address: BrokerAddress, topics: Topics, ca_file: Optional[Union
         from paho.mqtt.enums import CallbackAPIVersion
     except ImportError as error:
         raise ExtraNotInstalledError(
-            f"MQTT needs paho-mqtt 2 or newer, which cannot be imported ({error}): pip install 'edgevid[mqtt]'"
+            f"MQTT needs paho-mqtt 2 or newer, which cannot be imported ({error}): {install_command('mqtt')}"
         ) from error
 
     # A broker ends the connection of another client with the same id; 23 characters are what every broker takes.

@@ -16,6 +16,7 @@ from ...runner.messages import Message
 from ...runner.state import SourceState
 from ...support.at_exit import AtExit
 from ...support.checks import check_int, check_number
+from ...support.extras import install_command
 from .access import Access
 from .address import DEFAULT_HOST, DEFAULT_PORT, listen, page_url
 from .board import Board
@@ -88,7 +89,7 @@ class WebServer:
         try:
             import aiohttp  # noqa: F401
         except ImportError as error:
-            raise ExtraNotInstalledError("The web page needs aiohttp: pip install 'edgevid[web]'") from error
+            raise ExtraNotInstalledError(f"The web page needs aiohttp: {install_command('web')}") from error
         self._host, self._port = host, port
         self._tls = open_tls(tls_cert, tls_key)
         self._proxies = Proxies(proxies)

@@ -8,14 +8,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_CHATTER = b"INFO:"
+_CHATTER = (b"INFO:", b"OpenCV: FFMPEG: tag ")
 
 
 @contextmanager
 def without_chatter() -> Iterator[None]:
     """Within the block, lines like ``INFO: Created TensorFlow Lite XNNPACK delegate for CPU.`` do not reach stderr.
 
-    TensorFlow Lite writes them whatever its log level is. Everything else comes through when the block ends.
+    TensorFlow Lite writes them whatever its log level is, and OpenCV a note on each codec that a container has no name for.
+    Everything else comes through when the block ends.
     """
     try:
         saved, held = os.dup(2), tempfile.TemporaryFile()  # noqa: SIM115 - closed below
