@@ -330,7 +330,8 @@ def load(
 
     Args:
         bundle: the name of a shipped bundle, a bundle's folder, or an opened :class:`~edgevid.Bundle`.
-        num_threads: threads of each interpreter; default: the CPUs available, at most 4.
+        num_threads: threads of each interpreter, and of OpenCV, whose number is one for the whole process. Default: the CPUs
+            available, at most 4 (tflite-runtime on x86: 1); OpenCV's number stays what it is.
         runtime: ``"litert"`` or ``"tflite-runtime"``; default: the variable ``EDGEVID_RUNTIME``, else the best present.
         threshold: how sure it must be that it is one of the classes for a prediction to count as accepted
             (:attr:`edgevid.Prediction.known`), 0 to 1; default: the bundle's, which 95 % of its validation clips reach
@@ -366,6 +367,10 @@ def load(
             events = recognizer.events
             recognizer.events = replace(events, options=replace(events.options, enter=enter, exit=None))
         recognizer._opened = opening.pop_all()
+    if num_threads is not None:
+        import cv2
+
+        cv2.setNumThreads(num_threads)
     return recognizer
 
 

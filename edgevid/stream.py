@@ -34,6 +34,8 @@ class StreamOptions:
         threshold, enter: how sure it must be that it is one of the classes, and the score that the class must reach, for a
             prediction to count as :attr:`~edgevid.Prediction.accepted`, 0 to 1; None: the recogniser's.
         reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut; None: the bundle's.
+        skip_still: run no embedder on a picture that looks as the one before, and use its embedding again, for five seconds at
+            most. An empty room then costs a third; benchmarks/README.md has what it changes.
         rolling: classify windows side by side, one step a sample, where the classifier is recurrent; False runs it over the whole
             window for each prediction, with the same results.
 
@@ -48,6 +50,7 @@ class StreamOptions:
     reset_on_cut: Optional[bool] = None
     rolling: bool = True
     enter: Optional[float] = None
+    skip_still: bool = False
 
     def __post_init__(self) -> None:
         if self.window_seconds is not None:
@@ -99,6 +102,8 @@ class Stream:
     Attributes:
         scenes: how many were begun: 1, and one more after each :meth:`reset` and each cut that was noticed.
         samples: how many samples were taken.
+        repeated: how many of them had no frame of their own, so that a later one stood for them: the camera is too slow, or the
+            machine. The window spans its time all the same.
     """
 
     def __init__(
@@ -110,19 +115,29 @@ class Stream:
     ) -> None:
         self._options = options = StreamOptions() if options is None else options
         self._ask, self._answering = answering, answering()
-        self._embedder = StreamEmbedder(embedders, spec, cuts=bool(options.reset_on_cut))
+        self._embedder = StreamEmbedder(embedders, spec, cuts=bool(options.reset_on_cut), skip_still=options.skip_still)
         self._rolling = self._new_rolling(self._answering)
         # Embedders that follow motion look for cuts themselves.
         by_embeddings = options.reset_on_cut and all(embedder.cut is None for embedder in embedders)
         self._cuts = _Cuts(embedders) if by_embeddings else None
-        self._repetitions = EmbedderCounter(embedders, 1.0 / self._embedder.spec.interval_seconds)
+        self._repetitions = EmbedderCounter(embedders, self.samples_per_second)
         self.scenes = 1
-        self.samples = 0
+        self.samples = self.repeated = 0
+
+    @property
+    def skipped(self) -> int:
+        """How many embeddings were used again, see :attr:`StreamOptions.skip_still`."""
+        return self._embedder.skipped
 
     @property
     def window_seconds(self) -> float:
         """What the window spans."""
         return self._embedder.spec.window_seconds
+
+    @property
+    def samples_per_second(self) -> float:
+        """That the window is made of."""
+        return 1.0 / self._embedder.spec.interval_seconds
 
     @property
     def window_filled(self) -> float:
@@ -183,6 +198,7 @@ class Stream:
             self._cuts, self._repetitions = cuts, repetitions
             prediction = self._prediction(probabilities, float(timestamp))
             self.samples += len(made.embeddings)
+            self.repeated += len(made.embeddings) - 1
         self._embedder.take(made, timestamp)
         return prediction
 

@@ -44,9 +44,11 @@ class TestWindow:
 
     def test_window_of_a_slow_camera_repeats_its_newest_frames(self):
         counting = Counting()
-        got = push_numbers(counting.open(), range(6), fps=2)
+        stream = counting.open()
+        got = push_numbers(stream, range(6), fps=2)
         assert counting.windows == [[0, *np.repeat([1, 2, 3, 4, 5], 5)][-25:]]
         assert counting.embedded == [0, 1, 2, 3, 4, 5]
+        assert (stream.samples, stream.repeated, stream.samples_per_second) == (26, 20, 10)
         assert (got[-1].start_timestamp, got[-1].timestamp) == (0.5, 2.5)
 
     def test_frame_after_a_long_stall_fills_the_window(self):

@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 def collect() -> dict[str, Any]:
     """All facts, ready for JSON. Never raises on a broken install."""
+    in_use = _runtime_in_use()
     return {
         "edgevid": __version__,
         "location": str(Path(__file__).parents[1]),
@@ -64,11 +65,11 @@ def collect() -> dict[str, Any]:
         "bits": 64 if sys.maxsize > 2**32 else 32,
         "cpu": cpu_model(),
         "cpus_usable": usable_cpus(),
-        "default_threads": default_num_threads(),
+        "default_threads": default_num_threads(in_use["name"] or "litert"),
         "memory_gib": memory_gib(),
         "libraries": {names[0]: _library(module, names) for module, names in _LIBRARIES.items()},
         "runtimes": [dataclasses.asdict(runtime) for runtime in runtimes()],
-        "runtime_in_use": _runtime_in_use(),
+        "runtime_in_use": in_use,
         "models_folder": str(models_folder()),
         "models": _models(),
     }

@@ -41,7 +41,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         f"(default: the bundle's, else {EventOptions.enter})",
     )  # fmt: skip
     group.add_argument(
-        "--threads", type=positive_int, default=None, metavar="N", help="interpreter threads (default: CPUs, at most 4)"
+        "--threads",
+        type=positive_int,
+        default=None,
+        metavar="N",
+        help="of the networks and of OpenCV (default: CPUs, at most 4)",
     )
     group.add_argument(
         "--runtime", default=None, metavar="NAME",

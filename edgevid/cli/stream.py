@@ -89,6 +89,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
             "exponential:S (time constant, seconds), mean:N (of so many predictions) or none (default: the bundle's, else none)"),
         "--reset-on-cut": "start a new window where the scene is cut (default: as the bundle says)",
         "--no-reset-on-cut": "do not",
+        "--skip-still": "run no network on a picture that looks as the one before (default: on each)",
     },
     "events": {
         "--events": "print also when an action begins, is repeated and ends",
@@ -243,7 +244,7 @@ def _lines(args: argparse.Namespace, names: list[str], recognizer: Recognizer) -
 def stream_options(args: argparse.Namespace) -> StreamOptions:
     """How the options on the command line say that a stream is classified."""
     cuts = True if args.reset_on_cut else False if args.no_reset_on_cut else None
-    return StreamOptions(args.window_seconds, args.hop, args.min_filled, reset_on_cut=cuts)
+    return StreamOptions(args.window_seconds, args.hop, args.min_filled, reset_on_cut=cuts, skip_still=args.skip_still)
 
 
 def event_options(args: argparse.Namespace, defaults: EventOptions) -> EventOptions:

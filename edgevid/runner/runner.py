@@ -110,7 +110,9 @@ class Runner(Running):
         self._stopping, self._loop_over = threading.Event(), threading.Event()
         self._asked = threading.Event()  # somebody was told how it ended
         self._closing = threading.Lock()
-        self._tracker = StateTracker(name, self._stream.window_seconds, self._next_try_at)
+        self._tracker = StateTracker(
+            name, self._stream.window_seconds, self._stream.samples_per_second, self._next_try_at
+        )
         self._order = threading.Lock()  # held by the thread whose message is the next
         self._to_functions = Feed(self._call_functions, f"edgevid {name} callbacks", self._function_raised)
         self._to_outputs = Feed(self._tell_outputs, f"edgevid {name} outputs", self._function_raised)
