@@ -52,7 +52,7 @@ class Told:
     def take(self, message: Message) -> None:
         tracker = self._trackers.get(message.source)
         if tracker is None:
-            tracker = StateTracker(message.source, self._window_seconds, lambda: self.next_try_at)
+            tracker = StateTracker(message.source, self._window_seconds, next_try_at=lambda: self.next_try_at)
             tracker = self._trackers.setdefault(message.source, tracker)
         self.output.take(message, tracker.take(message))
 

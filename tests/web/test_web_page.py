@@ -80,6 +80,18 @@ class TestAction:
         assert shown.startswith("JumpingJack")
         assert page.text(".detail").startswith(f"{shown.split()[1]} %")
 
+    @pytest.mark.parametrize(
+        ("source", "name"),
+        [("/films/of/a/hall.mp4", "hall.mp4"), ("camera http://10.0.0.5/hall.mjpg", "camera http://10.0.0.5/hall.mjpg"),
+         ("/dev/video0", "/dev/video0")],
+    )  # fmt: skip
+    def test_of_a_path_the_name_of_the_file_is_shown(self, serve: Serve, page: Page, source: str, name: str):
+        server = serve()
+        show(server, 0, 0.92, 1.0, source=source)
+        page.open(server.url)
+        page.shows("h2", name)
+        assert (page.text("h2"), page.one("h2").get_attribute("title")) == (name, source)
+
     def test_how_long_it_goes_on(self, serve: Serve, page: Page):
         server = serve()
         show(server, 0, 0.9, 10.0, events=[Began("JumpingJack", 10.0, 0.9)])

@@ -114,13 +114,20 @@ class Door:
                 log.warning("No connection can be accepted: %s", error)
                 await asyncio.sleep(_NO_FILES_SECONDS)
                 continue
-            refusal = self._refusal(address[0])
-            if refusal is None:
-                connection = Connection(self._server, self._loop, address[0], self._forget)
-                self._open[connection] = party(address[0])
-                connection.greeting = self._loop.create_task(self._greet(raw, connection))
-            else:
-                self._turn_away(raw, refusal)
+            try:
+                self._admit(raw, address[0])
+            except Exception:  # whatever it is: the next one is let in
+                log.exception("A connection was not let in.")
+                raw.close()
+
+    def _admit(self, raw: socket.socket, peer: str) -> None:
+        refusal = self._refusal(peer)
+        if refusal is not None:
+            self._turn_away(raw, refusal)
+            return
+        connection = Connection(self._server, self._loop, peer, self._forget)
+        self._open[connection] = party(peer)
+        connection.greeting = self._loop.create_task(self._greet(raw, connection))
 
     def _refusal(self, peer: str) -> Optional[Refusal]:
         """Why another connection of ``peer`` is not let in. Makes room where it can."""

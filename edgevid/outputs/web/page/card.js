@@ -16,7 +16,7 @@ const RECORDER = ["ready", "countdown", "recording"];
 const MISSING = ["waiting", "lost", "failed"]; // the message says why, and is worth more room than the heading has
 const VEILS = { waiting: "It is not there yet", lost: "Lost", failed: "Failed", ended: "" };
 
-const PATH = /^(?![a-z]+:\/\/).*[\\/]([^\\/]+\.\w{1,5})$/i; // of a file, whose name is enough
+const PATH = /^(?!.*:\/\/).*[\\/]([^\\/]+\.\w{1,5})$/i; // of a file, whose name is enough
 
 export class Card {
   constructor(number) {
