@@ -14,11 +14,14 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import ModelError
 from .support.checks import check_number
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 # A probability that a float32 softmax gives as 0 has no logarithm: it counts as this.
 _FLOOR = float(np.finfo(np.float32).tiny)
+# Networks whose weights have few bits, and mixtures, are as near to a sum of 1
+_SUM_TOLERANCE = 0.01
 # The part of known clips that a threshold is to accept
 ACCEPTED = 0.95
 # By how much a score may differ between runtimes
@@ -57,7 +60,16 @@ def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArra
 
     Returns:
         float32 ``[..., K]``, each row of sum 1; at temperature 1 ``probabilities`` themselves.
+
+    Raises:
+        ModelError: they are no probabilities.
     """
+    sums = probabilities.sum(axis=-1, dtype=np.float64)
+    if not (probabilities.min(initial=0) >= 0 and np.abs(sums - 1).max(initial=0) <= _SUM_TOLERANCE):
+        raise ModelError(
+            f"A classifier gives {np.array2string(probabilities, threshold=8)}; expected probabilities of sum 1, as of a "
+            "softmax. Its weights may be damaged: train or export it again."
+        )
     if temperature == 1:
         return probabilities
     # In float64: of K classes the likeliest has 1/K or more, and no power of that, up to the 20th, comes near 0.

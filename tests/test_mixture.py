@@ -215,7 +215,7 @@ def test_a_bundle_opens_its_mixture(bundle: Path, mixture: MixtureClassifier):
         (1, {"sha256": "0" * 64}, "damaged or was replaced"),
         (0, {"weight": -1}, "'weight' must be a number above 0"),
         (0, {"kind": "mixture"}, "'parts' of a mixture must be"),
-        (0, {"min_samples": 26}, "'min_samples' must be a whole number, 25 at most"),
+        (0, {"min_samples": 26}, "'min_samples' must be a number from 1 to 25"),
         (0, {"kind": "windows"}, "is not the 'windows' network"),
         (0, {"kind": "forest"}, "this edgevid knows recurrent, windows, statistics, mixture"),
     ],

@@ -107,7 +107,7 @@ class TestRegion:
         assert followed(frames)[:19] == followed(frames[:20])
 
     @pytest.mark.parametrize(
-        ("width", "height", "halved"), [(320, 240, 0), (1280, 720, 0), (1920, 1080, 1), (3840, 2160, 2)]
+        ("width", "height", "halved"), [(320, 240, 0), (640, 480, 0), (1280, 720, 1), (1920, 1080, 2), (3840, 2160, 3)]
     )
     def test_large_frames_are_halved(self, width: int, height: int, halved: int):
         frame = scene(width // 2, height // 2, width=width, height=height)
@@ -116,6 +116,10 @@ class TestRegion:
         assert picture.grey.shape == picture.colour.shape[:2]
         assert picture.small.shape == (120, 160)
         assert (picture.colour is frame) == (halved == 0)
+        # what it shows is where it was
+        rows, columns = (np.flatnonzero(picture.grey.max(axis) > 128) for axis in (1, 0))
+        assert rows.mean() == pytest.approx((height // 2) / (1 << halved), abs=2)
+        assert columns.mean() == pytest.approx((width // 2) / (1 << halved), abs=2)
 
     def test_a_crop_has_a_pixel_at_least(self):
         assert cropped(scene(1, 1)[:3, :3], Region(0.99, 0.99, 1.0, 1.0)).shape == (1, 1, 3)
@@ -233,7 +237,7 @@ class TestInStreams:
             stream = StreamEmbedder(chosen, spec_for(chosen, 5, 0.5))
             for k, frame in enumerate(frames):
                 made = stream.make(frame, k / 10)
-                assert made.frame.shape == ((1080, 1920, 3) if whole else (540, 960, 3))
+                assert made.frame.shape == ((1080, 1920, 3) if whole else (270, 480, 3))
                 stream.take(made, k / 10)
             steps[whole] = made.embeddings[-1].rows
         for one, other in zip(steps[False], steps[True]):
@@ -388,7 +392,7 @@ class TestTeach:
         with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
             known, other, none = (recognizer.classify(path) for path in (clips[0].path, left[0].path, unseen))
             assert (known.label, known.verdict) == (clips[0].label, clips[0].label)
-            assert (other.accepted, other.verdict) == (False, "none of these")
+            assert (other.accepted, other.verdict) == (False, "nothing recognised")
             for prediction in (known, other, none):
                 assert prediction.probabilities.sum() + prediction.none == pytest.approx(1, abs=1e-5)
             assert known.none < 0.5 < other.none

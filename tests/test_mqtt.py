@@ -248,7 +248,7 @@ class TestOptions:
 
     def test_without_paho_the_extra_is_named(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-        with pytest.raises(ExtraNotInstalledError, match=r"pip install 'edgevid\[mqtt\]'"):
+        with pytest.raises(ExtraNotInstalledError, match=r"pip install -e .*\[mqtt\]'"):
             MqttPublisher("mqtt://127.0.0.1:1", LABELS)
 
 
@@ -354,12 +354,18 @@ class TestOutbox:
         outbox = self.make()
         outbox.observe(observation())
         state = self.drain(outbox)["state"]
-        assert (state["action"], state["prediction"], state["region"]) == ("none", "walk 0.80", None)
-        weak = observation(timestamp=101.0)
-        predicted = replace(weak.sampled.prediction, threshold=0.9, region=Region(0.25, 0.0, 0.75, 1.0))
+        assert (state["action"], state["prediction"], state["region"]) == (
+            "none",
+            "nothing recognised (walk 0.80)",
+            None,
+        )
+        weak = observation(timestamp=101.0, scores=(0.1, 0.4, 0.5), events=[began("walk", 101.0)])
+        predicted = replace(weak.sampled.prediction, region=Region(0.25, 0.0, 0.75, 1.0))
         outbox.observe(weak._replace(sampled=replace(weak.sampled, prediction=predicted)))
         state = self.drain(outbox)["state"]
-        assert (state["action"], state["prediction"]) == ("none", "none of these (walk 0.80)")
+        assert (state["action"], state["prediction"]) == ("walk", "walk 0.40"), (
+            "the action that goes on, not the likeliest"
+        )
         assert state["region"] == [0.25, 0.0, 0.75, 1.0]
         outbox.status(status("lost"))
         state = self.drain(outbox)["state"]

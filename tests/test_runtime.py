@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from support.stand_ins import reached
@@ -100,7 +101,7 @@ class TestChoice:
             for part in (
                 "2.14.0 needs NumPy 1",
                 "NumPy 2.0.0rc1 is installed",
-                "pip install 'edgevid[tflite-runtime]'",
+                "[tflite-runtime]'",
             ):
                 assert part in str(caught.value)
 
@@ -135,12 +136,31 @@ class TestChoice:
 class TestThreads:
     @pytest.mark.parametrize("num_threads", [0, -1, True, False, 1.5, 2.0, "2"])
     def test_number_of_threads_that_is_no_int_above_0_is_refused(self, num_threads: object):
-        with pytest.raises(OptionError, match="expected an int of 1 or more"):
+        with pytest.raises(OptionError, match="expected an int from 1 to 256"):
             edgevid.load(num_threads=num_threads)
 
     def test_default_is_the_cpus_at_most_4(self):
-        assert TfliteModel(MODEL).num_threads == default_num_threads()
+        model = TfliteModel(MODEL)
+        assert model.num_threads == default_num_threads(model.runtime.name)
         assert 1 <= default_num_threads() <= 4
+
+    @pytest.mark.parametrize(("machine", "expected"), [("x86_64", 1), ("AMD64", 1), ("armv7l", 3)])
+    def test_tflite_runtime_gets_one_on_x86(self, monkeypatch: pytest.MonkeyPatch, machine: str, expected: int):
+        monkeypatch.setattr(interpreter, "usable_cpus", lambda: 3)
+        monkeypatch.setattr(interpreter.platform, "machine", lambda: machine)
+        assert default_num_threads("tflite-runtime") == expected
+        assert default_num_threads("litert") == 3
+
+    def test_opencv_follows_a_number_that_is_given(self):
+        before = cv2.getNumThreads()
+        try:
+            cv2.setNumThreads(2)
+            edgevid.load("exercises10-motion").close()
+            assert cv2.getNumThreads() == 2
+            edgevid.load("exercises10-motion", num_threads=1).close()
+            assert cv2.getNumThreads() == 1
+        finally:
+            cv2.setNumThreads(before)
 
 
 class TestFile:

@@ -175,11 +175,10 @@ class TestClock:
                 method(timestamp)
         assert sampler.take(1.1) == 1
 
-    def test_timestamps_too_far_apart_to_subtract_are_refused(self):
-        sampler = Ticks(2.5)
-        sampler.take(-1.7e308)
-        with pytest.raises(TimestampError):
-            sampler.take(1.7e308)
+    @pytest.mark.parametrize("timestamp", [-1.7e308, 1e308, 1e13, 10**400])
+    def test_timestamps_that_no_clock_shows_are_refused(self, timestamp: float):
+        with pytest.raises(TimestampError, match="expected a finite number of seconds, 1e\\+12 at most"):
+            Ticks(2.5).take(timestamp)
 
     def test_decreasing_timestamp_is_refused_and_says_what_to_do(self):
         sampler = Ticks(2.5)
@@ -202,7 +201,7 @@ class TestClock:
 
     @pytest.mark.parametrize("window_seconds", [0, -1, math.nan, math.inf, "long", None, [2]])
     def test_window_that_is_no_time_span_is_refused(self, window_seconds: object):
-        with pytest.raises(OptionError, match="expected a number of seconds above 0"):
+        with pytest.raises(OptionError, match=r"expected a number of seconds from 0.001 to 86400"):
             SampleSpec(25, window_seconds)
 
     def test_window_seconds_may_be_any_number(self):

@@ -11,6 +11,7 @@ import pytest
 from support.stand_ins import Endless, StandInRecognizer, reached
 
 from edgevid import SourceStats, SourceStatus
+from edgevid.cli.stream_summary import Summary
 from edgevid.events import Began, Counted, Ended
 from edgevid.prediction import Prediction
 from edgevid.runner import state as state_module
@@ -181,3 +182,31 @@ class TestRates:
         assert state.prediction_age_seconds == pytest.approx(6)
         assert tracker.take(status("lost")).frames_per_second == 0
         assert SourceState("a", "a").age_seconds is None
+
+    @pytest.mark.parametrize(
+        ("seconds", "captured_each", "too_slow"),
+        [(0.2, 6, None), (0.215, 6, None), (0.5, 15, "machine"), (0.5, 1, "camera"), (0.9, 2, "camera")],
+    )
+    def test_what_is_too_slow_for_the_samples(
+        self,
+        clock: Clock,
+        capsys: pytest.CaptureFixture[str],
+        seconds: float,
+        captured_each: int,
+        too_slow: Optional[str],
+    ):
+        tracker, summary = StateTracker("camera", 5.0, 5.0), Summary()
+        for number in range(1, 60):
+            clock.now += seconds
+            message = sampled(number * seconds, captured=number * captured_each)
+            state = tracker.take(message)
+            summary.take(message, state)
+            if number * seconds < 4:
+                assert state.too_slow is None  # too early to tell
+        assert state.too_slow == too_slow
+        told = capsys.readouterr().err
+        assert told.count("the model looks at") == (1 if too_slow else 0)
+        assert (f"this machine manages {1 / seconds:.1f} of the 5.0" in told) == (too_slow == "machine")
+        # a file waits, so it is not too slow; what is lost is not slow
+        assert tracker.take(dataclasses.replace(sampled(60.0), live=False)).too_slow is None
+        assert tracker.take(status("lost")).too_slow is None

@@ -114,7 +114,9 @@ class TestUnplugged:
         fake = plug(FakeCamera())
         with Camera(0) as camera, Consumer(camera) as consumer:
             consumer.wait_for_frames()
+            assert camera.retry_at is None
             fake.present = False
+            wait_until(lambda: camera.retry_at is not None)
             wait_until(lambda: fake.opens >= 6)
             gaps = np.diff(fake.open_times[1:6])
             assert (gaps >= [0.06, 0.1, 0.1, 0.1]).all()

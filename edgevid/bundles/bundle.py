@@ -13,7 +13,11 @@ from typing import Any, Optional, Union
 
 from ..calibration import Calibration
 from ..errors import BundleError, OptionError
-from .cards import CARD_NAME, card_field, card_number, listing, read_card, verified_file
+from ..support.checks import MAX_SAMPLES, MAX_WINDOW_SECONDS, MIN_WINDOW_SECONDS, shown
+from ..support.files import as_path, listed
+from ..support.system import system_errors
+from ..support.text import brief
+from .cards import CARD_NAME, card_count, card_field, card_number, listing, read_card, verified_file
 from .networks import ExtractorFile, find_network, models_folder, user_models_folder
 
 DEFAULT_BUNDLE = "exercises10"
@@ -21,7 +25,7 @@ UNIFORM, WINDOWS = "uniform", "windows"
 MIXTURE = "mixture"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EmbedderEntry:
     """What a card says of an embedder.
 
@@ -35,6 +39,9 @@ class EmbedderEntry:
     network: Optional[ExtractorFile]
     options: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return brief(self, self.kind, "" if self.network is None else self.network.name)
+
     @property
     def identity(self) -> dict[str, Any]:
         """As of :attr:`edgevid.embedders.Embedder.identity`, but for the runtime."""
@@ -42,7 +49,7 @@ class EmbedderEntry:
         return {"kind": self.kind, **network, **self.options}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClassifierEntry:
     """What a card says of the classifier.
 
@@ -60,13 +67,16 @@ class ClassifierEntry:
     weight: float = 1.0
     min_samples: Optional[int] = None
 
+    def __repr__(self) -> str:
+        return brief(self, self.kind, *(part.kind for part in self.parts))
+
     @property
     def size(self) -> int:
         """Bytes of the files."""
         return sum(file.stat().st_size for file in self.files)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """A verified bundle.
 
@@ -99,6 +109,17 @@ class Bundle:
     reset_on_cut: bool = False
     examples: Optional[Path] = None
 
+    def __repr__(self) -> str:
+        samples = f"{self.num_samples} samples in {self.window_seconds:g} s"
+        return brief(
+            self,
+            repr(self.name),
+            f"{len(self.labels)} labels",
+            samples,
+            f"{self.classifier.kind} classifier",
+            str(self.folder),
+        )
+
     @property
     def networks(self) -> list[ExtractorFile]:
         """The embedders' networks, each once."""
@@ -117,9 +138,10 @@ def user_bundles() -> list[str]:
 
 
 def _bundles_in(folder: Path) -> list[str]:
-    return sorted(card.parent.name for card in folder.glob(f"*/{CARD_NAME}"))
+    return [card.parent.name for card in listed(folder, f"*/{CARD_NAME}")]
 
 
+@system_errors(BundleError)
 def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
     """Find and verify a bundle.
 
@@ -134,12 +156,10 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
     card = _in_format_2(read_card(path, "bundle"), path)
     labels = card_field(card, path, "labels", list)
     if not labels or not all(isinstance(label, str) and label for label in labels) or len(set(labels)) != len(labels):
-        raise BundleError(f"{path}: 'labels' must be different, non-empty strings; got {labels!r}.")
+        raise BundleError(f"{path}: 'labels' must be different, non-empty strings; got {shown(labels)}.")
     sampling = card_field(card, path, "sampling", dict)
-    window_seconds = card_number(sampling, path, "window_seconds")
-    num_samples = card_number(sampling, path, "samples")
-    if num_samples != int(num_samples):
-        raise BundleError(f"{path}: the field 'samples' must be a whole number above 0; got {num_samples!r}.")
+    window_seconds = card_number(sampling, path, "window_seconds", MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS)
+    num_samples = card_count(sampling, path, "samples", MAX_SAMPLES)
     classifier = card_field(card, path, "classifier", dict)
     entries = card_field(card, path, "embedders", list)
     if not entries:
@@ -148,10 +168,10 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
         name=card_field(card, path, "name", str),
         folder=folder,
         labels=tuple(labels),
-        num_samples=int(num_samples),
+        num_samples=num_samples,
         window_seconds=window_seconds,
         embedders=tuple(_embedder(entry, path) for entry in entries),
-        classifier=_classifier(classifier, path, int(num_samples)),
+        classifier=_classifier(classifier, path, num_samples),
         card=card,
         calibration=_calibration(card, path),
         clips=_clips(sampling, path),
@@ -168,7 +188,7 @@ def _in_format_2(card: dict[str, Any], path: Path) -> dict[str, Any]:
         return card
     sampling = card_field(card, path, "sampling", dict)
     if sampling.get("pictures") != ["frame"]:
-        raise BundleError(f"{path}: its samples are made of {sampling.get('pictures')!r}; expected ['frame'].")
+        raise BundleError(f"{path}: its samples are made of {shown(sampling.get('pictures'))}; expected ['frame'].")
     classifier = card_field(card, path, "classifier", dict)
     kind = "windows" if classifier.get("architecture") == "single-frame" else "recurrent"
     return {
@@ -184,33 +204,29 @@ def _classifier(entry: dict[str, Any], path: Path, num_samples: int) -> Classifi
     if kind == MIXTURE:
         parts = card_field(entry, path, "parts", list)
         if not parts or not all(isinstance(part, dict) and part.get("kind") != MIXTURE for part in parts):
-            raise BundleError(f"{path}: 'parts' of a mixture must be one or more classifiers; got {parts!r}.")
+            raise BundleError(f"{path}: 'parts' of a mixture must be one or more classifiers; got {shown(parts)}.")
         opened = tuple(
             replace(_classifier(part, path, num_samples), weight=card_number(part, path, "weight")) for part in parts
         )
         return ClassifierEntry(kind, tuple(file for part in opened for file in part.files), opened)
     least = None
     if "min_samples" in entry:
-        least = card_number(entry, path, "min_samples")
-        if least != int(least) or least > num_samples:
-            raise BundleError(f"{path}: 'min_samples' must be a whole number, {num_samples} at most; got {least!r}.")
-    return ClassifierEntry(
-        kind, (verified_file(path.parent, entry, path),), min_samples=None if least is None else int(least)
-    )
+        least = card_count(entry, path, "min_samples", num_samples)
+    return ClassifierEntry(kind, (verified_file(path.parent, entry, path),), min_samples=least)
 
 
 def _clips(sampling: dict[str, Any], path: Path) -> str:
     clips = sampling.get("clips", UNIFORM)
     if clips not in (UNIFORM, WINDOWS):
         raise BundleError(
-            f"{path}: 'clips' is {clips!r}; this edgevid knows {UNIFORM!r} and {WINDOWS!r}. Upgrade edgevid."
+            f"{path}: 'clips' is {shown(clips)}; this edgevid knows {UNIFORM!r} and {WINDOWS!r}. Upgrade edgevid."
         )
     return str(clips)
 
 
 def _embedder(entry: Any, path: Path) -> EmbedderEntry:
     if not isinstance(entry, dict):
-        raise BundleError(f"{path}: an entry of 'embedders' must be a dict; got {entry!r}.")
+        raise BundleError(f"{path}: an entry of 'embedders' must be a dict; got {shown(entry)}.")
     network = None
     if "network" in entry:
         wanted = card_field(entry, path, "network", dict)
@@ -221,8 +237,8 @@ def _embedder(entry: Any, path: Path) -> EmbedderEntry:
 
 
 def _find_folder(name_or_path: Union[str, Path]) -> Path:
-    path = Path(name_or_path)
-    with contextlib.suppress(OSError):  # a name that no file can have
+    path = as_path("bundle", name_or_path)
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
         if path.is_file() and path.name == CARD_NAME:
             return path.parent
         if (path / CARD_NAME).is_file():
@@ -235,7 +251,7 @@ def _find_folder(name_or_path: Union[str, Path]) -> Path:
                 f"{path} is not a bundle; expected a folder that holds {CARD_NAME}, as `edgevid train` writes."
             )
     raise BundleError(
-        f"No bundle {str(name_or_path)!r}; give the path of a bundle's folder, or the name of one: "
+        f"No bundle {shown(str(name_or_path))}; give the path of a bundle's folder, or the name of one: "
         f"{listing([*shipped_bundles(), *user_bundles()])}."
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError
+from ..support.checks import MOST_NUMBER, is_number, is_text, shown
 from ..support.files import read_text
 
 CARD_NAME = "card.json"
@@ -27,13 +27,13 @@ def read_card(path: Path, kind: str) -> dict[str, Any]:
     """
     try:
         card = json.loads(read_text(path))
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise BundleError(f"The card {path} cannot be read: {error}. Copy it again.") from error
     if not isinstance(card, dict) or card.get("kind") != kind:
         raise BundleError(f"{path} is not the card of {'an' if kind[0] in 'aeiou' else 'a'} {kind}.")
-    if card.get("format") not in _READABLE[kind]:
+    if card.get("format") not in list(_READABLE[kind]) or isinstance(card["format"], bool):
         raise BundleError(
-            f"{path} has card format {card.get('format')!r}; this version of edgevid reads "
+            f"{path} has card format {shown(card.get('format'))}; this version of edgevid reads "
             f"{' and '.join(map(str, _READABLE[kind]))}. Upgrade edgevid."
         )
     return card
@@ -46,8 +46,8 @@ def verified_file(folder: Path, entry: dict[str, Any], card_path: Path) -> Path:
         BundleError: it is missing, damaged, or replaced.
     """
     name: str = card_field(entry, card_path, "file", str)
-    if Path(name).name != name:
-        raise BundleError(f"{card_path}: 'file' must be a file name without folders; got {name!r}.")
+    if Path(name).name != name or "\0" in name or not is_text(name):
+        raise BundleError(f"{card_path}: 'file' must be a file name without folders; got {shown(name)}.")
     path = folder / name
     if not path.is_file():
         raise BundleError(f"{card_path} names {name}, which is missing; copy the whole folder again.")
@@ -64,16 +64,25 @@ def card_field(card: dict[str, Any], path: Path, key: str, kind: type) -> Any:
     """A field of a card. Raises: BundleError: it is not there, or of another type."""
     value = card.get(key)
     if not isinstance(value, kind):
-        raise BundleError(f"{path}: the field {key!r} must be a {kind.__name__}; got {value!r}.")
+        raise BundleError(f"{path}: the field {key!r} must be a {kind.__name__}; got {shown(value)}.")
     return value
 
 
-def card_number(card: dict[str, Any], path: Path, key: str) -> float:
-    """A field that is a number above 0. Raises: BundleError: it is not."""
-    value = card.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise BundleError(f"{path}: the field {key!r} must be a number above 0; got {value!r}.")
-    return value
+def card_number(card: dict[str, Any], path: Path, key: str, low: float = 0.0, high: float = MOST_NUMBER) -> float:
+    """A field that is a number above 0, of ``low`` to ``high``. Raises: BundleError: it is not."""
+    value: Any = card.get(key)
+    if not is_number(value, low, high) or value <= 0:
+        least = f"above 0, at most {high:g}" if low <= 0 else f"from {low:g} to {high:g}"
+        raise BundleError(f"{path}: the field {key!r} must be a number {least}; got {shown(value)}.")
+    return float(value)
+
+
+def card_count(card: dict[str, Any], path: Path, key: str, high: int) -> int:
+    """A field that is a whole number of 1 to ``high``. Raises: BundleError: it is not."""
+    value = card_number(card, path, key, 1, high)
+    if value != int(value):
+        raise BundleError(f"{path}: the field {key!r} must be a whole number above 0; got {shown(card[key])}.")
+    return int(value)
 
 
 def sha256_of(path: Path) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from .. import __version__
 from ..errors import ModelError, OptionError
 from ..support.files import read_content, whole
+from ..support.system import system_errors
 from ..tflite.interpreter import TfliteModel
 from ..tflite.truncation import Graph, GraphTensor
 from .cards import CARD_NAME, EXTRACTOR_FORMAT, sha256_of
@@ -22,6 +23,7 @@ from .networks import ExtractorFile, shipped_extractors
 _DEFAULT_RANGE = (-1.0, 1.0)
 
 
+@system_errors(OptionError)
 def open_graph(file: Path, size: Optional[int] = None) -> Graph:
     """The graph of a ``.tflite`` file, for pictures of its own size or of ``size`` x ``size`` pixels.
 
@@ -36,6 +38,7 @@ def open_graph(file: Path, size: Optional[int] = None) -> Graph:
         ) from error
 
 
+@system_errors(OptionError)
 def import_extractor(
     file: Path,
     graph: Graph,
@@ -46,7 +49,7 @@ def import_extractor(
     licence: str,
     command: str,
     input_range: Optional[tuple[float, float]] = None,
-    force: bool = False,
+    overwrite: bool = False,
 ) -> ExtractorFile:
     """Write ``NAME.tflite``, the network of ``file`` truncated at ``tensor``, and its card ``NAME.json`` into ``folder``.
 
@@ -56,7 +59,7 @@ def import_extractor(
         graph: of ``file``. tensor: one of its feature maps.
         licence, command: for the card: the licence of ``file``, and what was called.
         input_range: what a float32 input expects for black and for white; default: -1 and 1.
-        force: replace an extractor of this name.
+        overwrite: replace an extractor of this name.
 
     Raises:
         OptionError: the name or the range cannot be used, or the folder cannot be written.
@@ -72,7 +75,7 @@ def import_extractor(
         )
     model_path, card_path = folder / f"{name}.tflite", folder / f"{name}.json"
     _check_name(name)
-    _check_targets(file, model_path, card_path, force)
+    _check_targets(file, model_path, card_path, overwrite)
     content = graph.truncate(tensor)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,12 +112,12 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check_targets(file: Path, model_path: Path, card_path: Path, force: bool) -> None:
+def _check_targets(file: Path, model_path: Path, card_path: Path, overwrite: bool) -> None:
     if model_path.exists() and model_path.samefile(file):
         raise OptionError(f"{model_path} is the file to import itself; give another name or folder with --name or -o.")
     for path in (model_path, card_path):
-        if path.exists() and not force:
-            raise OptionError(f"{path} exists; replace it with --force, or give another name with --name.")
+        if path.exists() and not overwrite:
+            raise OptionError(f"{path} exists; replace it with --overwrite, or give another name with --name.")
 
 
 def _facts(name: str, path: Path) -> dict[str, Any]:

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..errors import BundleError, OptionError
-from ..support.checks import check_number
+from ..support.checks import check_number, check_type, is_number, shown
+from ..support.files import listed
+from ..support.system import system_errors
+from ..support.text import brief
 from ..support.user_folders import data_folder
 from .cards import CARD_NAME, card_field, listing, read_card, verified_file
 
@@ -23,7 +26,7 @@ DEFAULT_EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
 MODELS_VARIABLE = "EDGEVID_MODELS"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ExtractorFile:
     """An extractor's file and its card."""
 
@@ -31,6 +34,9 @@ class ExtractorFile:
     path: Path
     sha256: str
     card: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return brief(self, repr(self.name), str(self.path))
 
     def verified(self) -> ExtractorFile:
         """Itself. Raises: BundleError: the file is missing, damaged, or not the card's."""
@@ -40,10 +46,11 @@ class ExtractorFile:
     @property
     def input_range(self) -> tuple[float, float]:
         """What pixels 0 and 255 become for a network with a float32 input."""
-        given = self.card.get("input", {}).get("range", [-1.0, 1.0])
-        if not (isinstance(given, list) and len(given) == 2 and all(isinstance(end, (int, float)) for end in given)):
+        entry = self.card.get("input", {})
+        given = entry.get("range", [-1.0, 1.0]) if isinstance(entry, dict) else entry
+        if not (isinstance(given, list) and len(given) == 2 and all(is_number(end, -1e6, 1e6) for end in given)):
             raise BundleError(
-                f"The card of {self.path.name}: 'range' must be two numbers, such as [-1, 1]; got {given!r}."
+                f"The card of {self.path.name}: 'range' must be two numbers, such as [-1, 1]; got {shown(given)}."
             )
         return float(given[0]), float(given[1])
 
@@ -58,7 +65,7 @@ class ExtractorFile:
             return check_number("threshold", threshold, 0, 2, above_low=True)
         except OptionError as error:
             raise BundleError(
-                f"The card of {self.path.name}: 'scene_cut' must have a threshold above 0, at most 2; got {entry!r}."
+                f"The card of {self.path.name}: 'scene_cut' must have a threshold above 0, at most 2; got {shown(entry)}."
             ) from error
 
 
@@ -91,16 +98,17 @@ def user_extractors() -> list[ExtractorFile]:
     return list(_extractors_in(user_models_folder(), skip_broken=True))
 
 
+@system_errors(BundleError)
 def find_extractor(name: Optional[str] = None) -> ExtractorFile:
     """An extractor by name (default: the whole MobileNetV2), shipped or in the user's models folder, verified."""
-    name = DEFAULT_EXTRACTOR if name is None else name
+    name = DEFAULT_EXTRACTOR if name is None else check_type("extractor", name, str)
     found = []
     for extractor in _everywhere():
         if extractor.name == name:
             return extractor.verified()
         found.append(extractor.name)
     raise BundleError(
-        f"No extractor {name!r}; there are: {listing(found)}. `edgevid import-extractor` makes one of "
+        f"No extractor {shown(name)}; there are: {listing(found)}. `edgevid import-extractor` makes one of "
         f"a TFLite image classifier and puts it into {user_models_folder()}."
     )
 
@@ -124,7 +132,7 @@ def _everywhere() -> Iterator[ExtractorFile]:
 
 
 def _extractors_in(folder: Path, *, skip_broken: bool = False) -> Iterator[ExtractorFile]:
-    for card_path in sorted(folder.glob("*.json")):
+    for card_path in listed(folder, "*.json"):
         # reports and the like may lie beside the models: a card is one that describes a model beside it
         if card_path.name == CARD_NAME or not card_path.with_suffix(".tflite").is_file():
             continue

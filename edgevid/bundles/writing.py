@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError
+from ..support.system import system_errors
 from .bundle import EmbedderEntry
 from .cards import CARD_NAME
 from .networks import ExtractorFile, models_folder
@@ -22,6 +23,7 @@ _STALE_SECONDS = 3600.0
 _HERE, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 
 
+@system_errors(BundleError)
 def check_output(output: Path, overwrite: bool) -> None:
     """Say before the work starts that a bundle cannot be written there.
 

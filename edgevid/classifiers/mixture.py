@@ -11,7 +11,7 @@ from ..calibration import calibrated, log_probabilities
 from ..embedders.base import Array
 from ..embedders.window import Embedding, Window
 from ..errors import OptionError
-from ..support.checks import check_number
+from ..support.checks import check_number, shown
 from .base import Classifier, Now, Rolling, RollingWindow
 from .statistics import softmax
 
@@ -29,6 +29,14 @@ class MixtureClassifier(Classifier):
     """
 
     def __init__(self, parts: Sequence[Classifier], weights: Sequence[float], temperature: float = 1.0) -> None:
+        if not (
+            isinstance(weights, Sequence)
+            and isinstance(parts, Sequence)
+            and all(isinstance(p, Classifier) for p in parts)
+        ):
+            raise OptionError(
+                f"parts={shown(parts)}, weights={shown(weights)} were given; expected classifiers, and numbers."
+            )
         checked = [check_number("weight", weight, 0) for weight in weights]
         if not parts or len(parts) != len(checked) or sum(checked) <= 0:
             raise OptionError(

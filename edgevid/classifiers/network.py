@@ -7,12 +7,12 @@ from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
-from ..calibration import calibrated
+from ..calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, calibrated
 from ..embedders.base import Array
 from ..embedders.window import Embedding, Window, aligned_row
 from ..errors import FrameError, ModelError
 from ..sampling import SAMPLES_PER_CLIP
-from ..support.checks import check_int
+from ..support.checks import MAX_SAMPLES, check_int, check_number
 from ..tflite.interpreter import TensorSpec, TfliteModel
 from .base import Classifier, Now, Rolling, RollingWindow
 
@@ -28,7 +28,7 @@ class WindowClassifier(Classifier):
     """
 
     def __init__(self, model: TfliteModel, temperature: float = 1.0) -> None:
-        self.model, self.temperature = model, temperature
+        self.model, self.temperature = model, check_number("temperature", temperature, MIN_TEMPERATURE, MAX_TEMPERATURE)
         self.num_samples, self.dim = model.inputs[0].shape[1:]
         self.num_classes = model.outputs[0].shape[1]
 
@@ -73,7 +73,8 @@ class RecurrentClassifier(Classifier):
         temperature: float = 1.0,
         min_samples: Optional[int] = None,
     ) -> None:
-        self.model, self.num_samples, self.temperature = model, num_samples, temperature
+        self.model, self.temperature = model, check_number("temperature", temperature, MIN_TEMPERATURE, MAX_TEMPERATURE)
+        self.num_samples = num_samples = check_int("num_samples", num_samples, 1, MAX_SAMPLES)
         self.min_samples = num_samples if min_samples is None else check_int("min_samples", min_samples, 1, num_samples)
         self.dim = model.inputs[0].shape[-1]
         self.num_classes = model.outputs[0].shape[1]
@@ -110,6 +111,11 @@ class RecurrentClassifier(Classifier):
 
     def _run(self, embeddings: Array, states: list[Array]) -> tuple[Array, list[Array]]:
         output, *after = self.model.run(embeddings, *states)
+        wanted, given = ([list(state.shape) for state in rows] for rows in (states, after))
+        if given != wanted:
+            raise ModelError(
+                f"{self.model.path} gives states {given} for {wanted}; it is no network of steps: export it again."
+            )
         return probabilities_of(self.model, output, self.temperature), after
 
 
@@ -176,14 +182,14 @@ def probabilities_of(model: TfliteModel, output: Array, temperature: float) -> A
     """Calibrated probabilities, float32 ``[num_classes]``, of a network's output ``[1, num_classes]``.
 
     Raises:
-        ModelError: they are no numbers.
+        ModelError: they are no probabilities, or of another number than the network says.
     """
-    if not np.isfinite(output.sum()):
-        raise ModelError(
-            f"{model.path} gives {output[0]} for finite embeddings, and no probabilities; its weights are damaged: "
-            "train or export it again."
-        )
-    return calibrated(output[0], temperature)
+    if output.shape != (1, *model.outputs[0].shape[1:]):
+        raise ModelError(f"{model.path} gives {list(output.shape)}; expected {model.outputs[0]}: export it again.")
+    try:
+        return calibrated(output[0], temperature)
+    except ModelError as error:
+        raise ModelError(f"{model.path}: {error}") from error
 
 
 def open_network(
@@ -240,4 +246,5 @@ def _of_steps(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -
 
 
 def _float32(*specs: TensorSpec) -> bool:
-    return all(spec.dtype == np.float32 for spec in specs)
+    """Whether they are, and none is empty."""
+    return all(spec.dtype == np.float32 and 0 not in spec.shape for spec in specs)

@@ -11,8 +11,8 @@ divided by their spread over all windows, the held-out ones among them; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple, Optional
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,13 @@ from ..calibration import MAX_TEMPERATURE, fit_temperature
 from ..embedders.base import Array
 from ..embedders.window import Window
 from ..errors import OptionError
+from ..support.checks import check_int, check_number, shown
 from .statistics import LinearHead, Statistics, StatisticsClassifier, features_of, softmax
 
 PENALTIES = tuple(float(p) for p in np.logspace(-3, 2, 11))
 _FOLDS = 8  # so that each of a few people or places is held out by itself
 _TINY = 1e-6
+_MOST_CLASSES = 100_000
 # Scores are about 1 for a window's class and 0 for the others.
 _USUAL_SHARPNESS = 10.0
 
@@ -117,6 +119,21 @@ def fit_statistics(
     return StatisticsClassifier(fitted.head, statistics, max(len(window) for window in windows))
 
 
+def _numbers(name: str, values: Any, kinds: str) -> NDArray[Any]:
+    """What was given as an array ``[N]``. Raises: OptionError: it is no list of numbers."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, OverflowError):
+        array = np.empty(0, object)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in kinds:
+        raise OptionError(f"{name}={shown(values)} was given; expected a list of numbers.")
+    return array
+
+
+def _hashable(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, Hashable) for value in values)
+
+
 def fit_head(
     features: Array,
     classes: Sequence[int],
@@ -142,10 +159,23 @@ def fit_head(
     Raises:
         OptionError: sizes that do not fit, or fewer than two classes.
     """
-    truth = np.asarray(classes, np.int64)
-    count = int(truth.max()) + 1 if num_classes is None else num_classes
+    truth = _numbers("classes", classes, "iu").astype(np.int64)
+    count = (
+        int(truth.max(initial=0)) + 1
+        if num_classes is None
+        else check_int("num_classes", num_classes, 2, _MOST_CLASSES)
+    )
+    penalties = [
+        check_number("penalties", one, 0, above_low=True) for one in _numbers("penalties", penalties, "iuf").tolist()
+    ]
     sizes = list(block_sizes) or [features.shape[1]]
-    if features.ndim != 2 or len(truth) != len(features) or sum(sizes) != features.shape[1] or count < 2:
+    if (
+        features.ndim != 2
+        or len(truth) != len(features)
+        or sum(sizes) != features.shape[1]
+        or not 2 <= count <= _MOST_CLASSES
+        or not 0 <= truth.min() <= truth.max() < count
+    ):
         raise OptionError(
             f"Features {list(features.shape)} in blocks of {sizes}, {len(truth)} classes of {count} were given; expected [N, F], "
             "N classes of 2 or more, and blocks that make up F."
@@ -153,6 +183,8 @@ def fit_head(
     features = np.ascontiguousarray(features, np.float32)
     targets = np.eye(count)[truth]
     chosen_groups = list(range(len(truth))) if groups is None else groups
+    if not isinstance(chosen_groups, Sequence) or len(chosen_groups) != len(truth) or not _hashable(chosen_groups):
+        raise OptionError(f"groups={shown(groups)} was given; expected a name for each of the {len(truth)} windows.")
     folds = folds_of(chosen_groups, truth, num_folds)
     kernel = Kernel.of(features, sizes)
     if len(folds) < 2:

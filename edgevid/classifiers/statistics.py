@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -17,7 +16,9 @@ from ..calibration import calibrated
 from ..embedders.base import Array
 from ..embedders.window import Window
 from ..errors import FrameError, ModelError, OptionError
-from ..support.files import whole
+from ..support.arrays import read_arrays
+from ..support.checks import MAX_SAMPLES, check_int, check_number, shown
+from ..support.files import as_path, whole
 from .base import Classifier, Rolling
 
 FORMAT = 1
@@ -47,9 +48,13 @@ class Statistics:
     rows_per_second: Optional[float] = None
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.names if name not in _OF_ROWS]
-        if unknown or not self.names:
-            raise OptionError(f"The statistics {self.names!r} were given; expected some of: {', '.join(_OF_ROWS)}.")
+        names = self.names
+        if not (
+            isinstance(names, (tuple, list)) and names and all(isinstance(n, str) and n in _OF_ROWS for n in names)
+        ):
+            raise OptionError(f"The statistics {shown(names)} were given; expected some of: {', '.join(_OF_ROWS)}.")
+        if self.rows_per_second is not None:
+            check_number("rows_per_second", self.rows_per_second, 0, 1e6, above_low=True)
 
     def of(self, rows: Array) -> list[Array]:
         """Each statistic, float32 ``[k * dim]``, of rows ``[n, dim]``, n of 1 or more."""
@@ -192,18 +197,21 @@ class StatisticsClassifier(Classifier):
         Raises:
             ModelError: not there, damaged, or of another format.
         """
+        path = as_path("path", path)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                about: dict[str, Any] = json.loads(str(file["about"]))
-                arrays = {name: np.ascontiguousarray(file[name], np.float32) for name in _ARRAYS}
+            read = read_arrays(path, ("about", *_ARRAYS))
+            about: dict[str, Any] = json.loads(str(read.pop("about")))
+            arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in read.items()}
             if about["format"] != FORMAT:
                 raise ModelError(
                     f"{path} has format {about['format']!r}; this edgevid reads {FORMAT}. Upgrade edgevid."
                 )
             statistics = [Statistics(tuple(one["names"]), one["rows_per_second"]) for one in about["statistics"]]
-            head = LinearHead(**arrays, sharpness=float(about["sharpness"]))
-            num_samples = int(about["num_samples"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            head = LinearHead(**arrays, sharpness=check_number("sharpness", about["sharpness"], 0, 1e6))
+            num_samples = check_int("num_samples", about["num_samples"], 1, MAX_SAMPLES)
+            if not all(np.isfinite(array).all() for array in arrays.values()):
+                raise ValueError("its arrays hold what is no number")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(
                 f"{path} is no classifier of statistics: {error}. Copy it again, or fit it again."
             ) from error

@@ -19,7 +19,7 @@ from ..errors import EdgevidError
 from ..support.hardware import cpu_model, memory_gib, usable_cpus
 from ..tflite.interpreter import ENVIRONMENT_VARIABLE, default_num_threads, runtimes, select_runtime
 from ..tflite.probe import probe_runtime
-from .output import print_json_line
+from .output import print_json_line, print_lines
 
 # module -> its distributions on PyPI
 _LIBRARIES = {
@@ -31,11 +31,14 @@ _LIBRARIES = {
 _EPILOG = """\
 The runtime in use is run once on the shipped extractor, in a process of its own: "XNNPACK" says how many parts of the
 network the accelerated kernels took over. A broken or missing part is shown, and is no failure of this command.
+
+examples:
+  edgevid info            for a bug report
+  edgevid info --json     for a program
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument("--json", action="store_true", help="print one JSON object (default: text)")
 
@@ -46,12 +49,13 @@ def run(args: argparse.Namespace) -> int:
         print_json_line(facts)
     else:
         for name, text in _lines(facts):
-            print(f"{name + ':' if name else '':<23} {text}")
+            print_lines(f"{name + ':' if name else '':<23} {text}")
     return 0
 
 
 def collect() -> dict[str, Any]:
     """All facts, ready for JSON. Never raises on a broken install."""
+    in_use = _runtime_in_use()
     return {
         "edgevid": __version__,
         "location": str(Path(__file__).parents[1]),
@@ -61,11 +65,11 @@ def collect() -> dict[str, Any]:
         "bits": 64 if sys.maxsize > 2**32 else 32,
         "cpu": cpu_model(),
         "cpus_usable": usable_cpus(),
-        "default_threads": default_num_threads(),
+        "default_threads": default_num_threads(in_use["name"] or "litert"),
         "memory_gib": memory_gib(),
         "libraries": {names[0]: _library(module, names) for module, names in _LIBRARIES.items()},
         "runtimes": [dataclasses.asdict(runtime) for runtime in runtimes()],
-        "runtime_in_use": _runtime_in_use(),
+        "runtime_in_use": in_use,
         "models_folder": str(models_folder()),
         "models": _models(),
     }

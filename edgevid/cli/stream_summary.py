@@ -20,7 +20,9 @@ class Summary:
         self._window_seconds = 0.0
         self._prints_predictions = True
         self._started = time.monotonic()
+        self._printed = False
         self._states: dict[str, SourceState] = {}
+        self._told_slow: set[str] = set()
         self._labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def begin(self, window_seconds: float, *, prints_predictions: bool) -> None:
@@ -35,15 +37,19 @@ class Summary:
 
     def take(self, message: Message, state: SourceState) -> None:
         self._states[state.source] = state
-        if isinstance(message, Sampled) and message.prediction is not None:
-            self._labels[state.source][message.prediction.verdict] += 1
+        if state.too_slow and state.source not in self._told_slow:
+            self._told_slow.add(state.source)
+            print_note(f"{state.name}: {_slow(state)}")
+        if isinstance(message, Sampled) and message.answer is not None:
+            self._labels[state.source][message.answer.verdict] += 1
 
     def close(self) -> None:
         pass
 
     def print(self) -> None:
-        """The summary of each source that was opened, on stderr."""
-        states = dict(self._states)
+        """The summary of each source that was opened, on stderr; once."""
+        states = {} if self._printed else dict(self._states)
+        self._printed = True
         for name, state in states.items():
             if state.frames:
                 prefix = f"{name}: " if len(states) > 1 else ""
@@ -77,3 +83,22 @@ class Summary:
                 "predictions (--min-filled 0) may help, or edgevid classify for a finished clip"
             )
         return lines
+
+
+def _slow(state: SourceState) -> str:
+    """What to know and do where not every sample has a frame of its own."""
+    sampled, captured, needed = (
+        state.frames_per_second or 0.0,
+        state.captured_per_second or 0.0,
+        state.needed_per_second,
+    )
+    if state.too_slow == "camera":
+        return (
+            f"the camera gives {captured:.1f} pictures a second, and the model looks at {needed:.1f}: each stands for several, "
+            "and answers may be worse. A camera in the dark is slower; a wired one is faster than one over the network."
+        )
+    return (
+        f"this machine manages {sampled:.1f} of the {needed:.1f} pictures a second that the model looks at: each stands for "
+        "several, and answers may be worse. Smaller pictures and the bundles exercises10-light and -motion cost less; "
+        "'edgevid benchmark' shows what takes the time."
+    )

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Optional, Union
 
 from ..sources.folder import VIDEO_SUFFIXES, videos_below
+from ..support.checks import check_type
+from ..support.files import as_path
+from ..support.system import system_errors
 from . import ucf101
 from .clips import CSV_NAME, SPLITS, Clip, Dataset, DatasetError, check_classes
 
@@ -28,6 +31,7 @@ def read_dataset(
     return clips
 
 
+@system_errors(DatasetError)
 def open_dataset(
     data: Union[str, Path],
     *,
@@ -50,13 +54,15 @@ def open_dataset(
         DatasetError: nothing there, a column is missing, a row or list is wrong, or there are no such lists.
         OptionError: ``list_number`` is not 1, 2 or 3.
     """
-    path = Path(data)
+    path = as_path("data", data)
+    check_type("ignore_splits", ignore_splits, bool)
+    lists_folder = None if lists_folder is None else as_path("lists_folder", lists_folder)
     if lists_folder is None and path.is_dir() and (path / CSV_NAME).is_file():
         path = path / CSV_NAME
     if path.is_dir():
         root = ucf101.clips_folder(path)
         videos = videos_below(root)
-        dataset = ucf101.open_official(root, videos, list_number, None if lists_folder is None else Path(lists_folder))
+        dataset = ucf101.open_official(root, videos, list_number, lists_folder)
         return _read_folder(root, videos) if dataset is None else dataset
     if not path.is_file() or path.suffix.lower() != ".csv":
         raise DatasetError(
@@ -72,6 +78,7 @@ def open_dataset(
     return Dataset(path.parent, f"clips named in {path.name}", clips, tuple(_unnamed_note(path, clips)))
 
 
+@system_errors(DatasetError)
 def open_clips(data: Path, *, list_number: int = 1, lists_folder: Optional[Path] = None) -> tuple[list[Clip], str]:
     """The clips of a data set, see :func:`open_dataset`, or those that a training used, by its run folder; and its name."""
     folder = data.parent if data.name == CSV_NAME else data
@@ -81,6 +88,7 @@ def open_clips(data: Path, *, list_number: int = 1, lists_folder: Optional[Path]
     return open_dataset(data, list_number=list_number, lists_folder=lists_folder).clips, name
 
 
+@system_errors(DatasetError)
 def read_used_clips(run: Path) -> list[Clip]:
     """The clips that a training used; ``split`` is how.
 
@@ -160,6 +168,8 @@ def _unnamed_note(csv_path: Path, clips: Sequence[Clip]) -> Iterator[str]:
 def _clip_of_row(row: dict[str, str], csv_path: Path, line: int, ignore_splits: bool) -> Clip:
     values = {key: (row.get(key) or "").strip() for key in ("path", "label", "group", "split", "person", "place")}
     for key in ("path", "label"):
+        if "\0" in values[key]:
+            raise DatasetError(f"{csv_path}, line {line}: the {key} holds a NUL character; delete it.")
         if not values[key]:
             raise DatasetError(f"{csv_path}, line {line}: the {key} is empty; fill it in or delete the line.")
     split = "train" if ignore_splits else values["split"] or "train"

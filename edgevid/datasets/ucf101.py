@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from ..errors import OptionError
+from ..support.checks import shown
+from ..support.system import system_errors
 from .clips import CSV_NAME, Clip, Dataset, DatasetError
 
 LISTS = (1, 2, 3)
@@ -36,8 +38,8 @@ class Listed(NamedTuple):
 
 def check_list_number(number: int) -> int:
     """``number`` if there is such an official list; :class:`OptionError` otherwise."""
-    if number not in LISTS:
-        raise OptionError(f"The official list {number!r} of UCF101 was asked for; expected 1, 2 or 3.")
+    if not isinstance(number, int) or number not in LISTS:
+        raise OptionError(f"The official list {shown(number)} of UCF101 was asked for; expected 1, 2 or 3.")
     return number
 
 
@@ -89,6 +91,7 @@ def open_official(root: Path, videos: Sequence[Path], number: int, lists_folder:
     return _match(root, videos, read_lists(folder, number), number)
 
 
+@system_errors(DatasetError)
 def read_lists(folder: Path, number: int) -> list[Listed]:
     """What the lists ``number`` in ``folder`` say: training clips first, each in the order of its list.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError, OptionError
 from ..frames import Frame, check_frame, resize
 from ..sampling import Sample
+from ..support.checks import check_int, is_number, shown
 from ..tflite.interpreter import TensorSpec, TfliteModel
 from .base import Array, Embedder
 
@@ -48,6 +49,7 @@ class CnnEmbedder(Embedder):
         num_threads: Optional[int] = None,
         runtime: Optional[str] = None,
     ) -> None:
+        low, high = _checked_range(input_range)
         self.model = TfliteModel(path, sha256=sha256 or None, num_threads=num_threads, runtime=runtime)
         if not (_one_picture(self.model.inputs) and _one_feature_map(self.model.outputs)):
             raise ModelError(
@@ -56,6 +58,7 @@ class CnnEmbedder(Embedder):
                 "[1, height, width, 3], and gives its last feature map, uint8 or float32 [1, h, w, dim]: "
                 "cut the network there with `edgevid import-extractor FILE`."
             )
+        input_range = low, high
         self.sha256, self.input_range, self.scene_cut_threshold = sha256, input_range, scene_cut_threshold
         picture, feature_map = self.model.inputs[0], self.model.outputs[0]
         self.height, self.width = picture.shape[1:3]
@@ -90,7 +93,9 @@ class CnnEmbedder(Embedder):
         if self._takes_float:
             pixels = pixels * self._scale + self._offset
         feature_map = self.model.run(pixels[np.newaxis])[0]
-        if bands == 1:
+        if feature_map.shape != self.model.outputs[0].shape:
+            raise ModelError(f"{self.model.path} gives {list(feature_map.shape)}; expected {self.model.outputs[0]}.")
+        if check_int("bands", bands, 1) == 1:
             return self._mean(feature_map)
         rows = 1 if feature_map.ndim < 4 else feature_map.shape[1]
         if bands > rows:
@@ -112,18 +117,24 @@ class CnnEmbedder(Embedder):
         self.model.close()
 
 
+def _checked_range(ends: Any) -> tuple[float, float]:
+    if not (isinstance(ends, (tuple, list)) and len(ends) == 2 and all(is_number(end, -1e6, 1e6) for end in ends)):
+        raise OptionError(f"input_range={shown(ends)} was given; expected two numbers, such as (-1, 1).")
+    return float(ends[0]), float(ends[1])
+
+
 def _one_picture(inputs: tuple[TensorSpec, ...]) -> bool:
+    if len(inputs) != 1:
+        return False
     shape = inputs[0].shape
-    return (
-        len(inputs) == 1
-        and inputs[0].dtype in (np.uint8, np.float32)
-        and len(shape) == 4
-        and (shape[0], shape[3]) == (1, 3)
-    )
+    is_picture = len(shape) == 4 and (shape[0], shape[3]) == (1, 3) and 0 not in shape
+    return is_picture and inputs[0].dtype in (np.uint8, np.float32)
 
 
 def _one_feature_map(outputs: tuple[TensorSpec, ...]) -> bool:
+    if len(outputs) != 1 or not outputs[0].shape:
+        return False
     shape, dtype = outputs[0].shape, outputs[0].dtype
     is_map = len(shape) == 4 and dtype in (np.uint8, np.float32)
     is_pooled = len(shape) == 2 and dtype == np.float32
-    return len(outputs) == 1 and shape[0] == 1 and (is_map or is_pooled)
+    return shape[0] == 1 and 0 not in shape and (is_map or is_pooled)

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from ..errors import OptionError
 from ..frames import WHOLE, Region
 from ..sampling import Sample
-from ..support.checks import check_int, check_number
+from ..support.checks import check_int, check_number, shown
 from .base import Array
 from .motion import MotionEmbedder, OpticalFlow
 from .region import cropped, resized
 
 # Flow is looked at on a grid of so many points in each direction.
 _GRID = 32
+_MOST_PIXELS, _COARSEST = 1024, 8
 _BINS = 8
 # Cells of the finest grid of histograms in each direction; the coarser ones are sums of it
 _CELLS = 4
@@ -38,7 +39,7 @@ class FlowHistogram(MotionEmbedder):
         where: "region": the moving region, see :class:`~edgevid.embedders.region.RegionTracker`; "whole": the picture.
         seconds: between the two frames.
         samples_per_second: its rate.
-        pixels: of the square's side, 32 or more.
+        pixels: of the square's side, 32 to 1024.
         finest_scale: see :class:`~edgevid.embedders.motion.OpticalFlow`.
     """
 
@@ -53,14 +54,14 @@ class FlowHistogram(MotionEmbedder):
         pixels: int = 128,
         finest_scale: int = 2,
     ) -> None:
-        if where not in ("whole", "region"):
-            raise OptionError(f"where={where!r} was given; expected 'whole' or 'region'.")
+        if not isinstance(where, str) or where not in ("whole", "region"):
+            raise OptionError(f"where={shown(where)} was given; expected 'whole' or 'region'.")
         super().__init__(seconds)
         self.where = where
         self.samples_per_second: float = check_number("samples_per_second", samples_per_second, 0, 1000, above_low=True)
-        self.pixels = check_int("pixels", pixels, _GRID)
+        self.pixels = check_int("pixels", pixels, _GRID, _MOST_PIXELS)
         self.dim = DIM
-        self.finest_scale = check_int("finest_scale", finest_scale, 0)
+        self.finest_scale = check_int("finest_scale", finest_scale, 0, _COARSEST)
         self._flow = OpticalFlow(self.finest_scale)
 
     @property

@@ -179,6 +179,11 @@ class MotionEmbedder(Embedder):
         self._seen = Motion(self.seconds)
 
     @property
+    def seen(self) -> Motion:
+        """What it sees of motion, with those that it shares it with."""
+        return self._seen
+
+    @property
     def region(self) -> Optional[Region]:
         region = self._seen.region
         return None if region == WHOLE else region

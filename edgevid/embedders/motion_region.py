@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from ..sampling import Sample
-from ..support.checks import check_int, check_number
+from ..support.checks import check_int, check_number, check_type
 from .base import Array
 from .cnn import CnnEmbedder
 from .frame_difference import difference_picture
 from .motion import MotionEmbedder
 from .region import cropped, resized
+
+_MOST_BANDS = 256
 
 
 class MotionRegion(MotionEmbedder):
@@ -41,14 +43,14 @@ class MotionRegion(MotionEmbedder):
         bands: int = 3,
     ) -> None:
         super().__init__(seconds)
-        self._cnn, self.difference = cnn, difference
+        self._cnn, self.difference = cnn, check_type("difference", difference, bool)
         self.lag_seconds = self.seconds
         if lag_seconds is not None:
             self.lag_seconds = check_number("lag_seconds", lag_seconds, 0, 10, above_low=True, unit="seconds")
         if difference and self.lag_seconds != self.seconds:
             self.frame_offsets = (-self.lag_seconds, *self.frame_offsets)
         self.gain = check_number("gain", gain, 0, 100, above_low=True)
-        self.bands = check_int("bands", bands, 1)
+        self.bands = check_int("bands", bands, 1, _MOST_BANDS)
         self.dim = cnn.dim * self.bands
 
     @property

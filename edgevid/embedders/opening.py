@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional
 
 from ..bundles import EmbedderEntry, ExtractorFile, find_extractor
 from ..errors import BundleError, OptionError
+from ..support.checks import shown
 from .base import Embedder
 from .cnn import CnnEmbedder
 from .flow_histogram import FlowHistogram
@@ -45,9 +46,8 @@ def entries_for(kinds: Sequence[str] = DEFAULT_KINDS, extractor: Optional[str] =
     Raises:
         OptionError: an unknown kind. BundleError: no such extractor, or it is damaged.
     """
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise OptionError(f"embedders={tuple(kinds)!r} was given; expected one or more of: {', '.join(KINDS)}.")
+    if not (isinstance(kinds, (tuple, list)) and all(isinstance(kind, str) and kind in KINDS for kind in kinds)):
+        raise OptionError(f"embedders={shown(kinds)} was given; expected one or more of: {', '.join(KINDS)}.")
     entries = []
     for name in kinds:
         kind, options = _OPTIONS[name]

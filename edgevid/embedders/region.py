@@ -14,8 +14,8 @@ Grey = NDArray[np.uint8]
 
 # Size of the grey pictures; their shape is not kept, like that of the networks' pictures.
 WIDTH, HEIGHT = 160, 120
-# A picture of so many pixels a side has enough of them for the smallest region.
-ENOUGH = 384
+# A picture of so many pixels a side tells enough: benchmarks/large_frames.py measures what halving to that changes.
+ENOUGH = 256
 # Differences up to the first are noise; above the second they count as this much: a white shirt moves no more than a grey one.
 _NOISE, _MOST = 12, 40
 # What an older difference still counts after a second
@@ -88,7 +88,7 @@ class RegionTracker:
         cv2 = _cv2()
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:
             before = shifted(before, shift)
-        difference = cv2.subtract(cv2.threshold(cv2.absdiff(before, now), _MOST, 0, cv2.THRESH_TRUNC)[1], _NOISE)
+        difference = _difference(before, now)
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:  # what came into the picture at its edges has not moved
             x, y = (min(math.ceil(abs(part)) + 1, 40) for part in shift)
             difference[:y], difference[HEIGHT - y :], difference[:, :x], difference[:, WIDTH - x :] = 0, 0, 0, 0
@@ -96,13 +96,28 @@ class RegionTracker:
         self._last = timestamp
         self._energy *= np.float32(kept)
         cv2.accumulate(difference, self._energy)
-        if cv2.sumElems(difference)[0] / difference.size >= _STILL:
+        if _is_much(difference):
             self._moved, self.still = timestamp, False
             self.region = _box(self._energy, aspect)
         elif timestamp - self._moved > _HOLD_SECONDS:
             self._energy[:] = 0
             self.region, self.still = WHOLE, True
         return self.region
+
+
+def is_motion(before: Grey, now: Grey) -> bool:
+    """Whether something moved from one small grey picture to another."""
+    return _is_much(_difference(before, now))
+
+
+def _difference(before: Grey, now: Grey) -> Grey:
+    """By how much pixels changed beyond noise."""
+    cv2 = _cv2()
+    return np.asarray(cv2.subtract(cv2.threshold(cv2.absdiff(before, now), _MOST, 0, cv2.THRESH_TRUNC)[1], _NOISE))
+
+
+def _is_much(difference: Grey) -> bool:
+    return bool(_cv2().sumElems(difference)[0] / difference.size >= _STILL)
 
 
 def shifted(picture: Grey, shift: tuple[float, float]) -> Grey:
@@ -151,7 +166,12 @@ def resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
 
 
 def reduced(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """A picture, halved as often as its sides stay at least so long, in pixels; itself where that is never."""
+    """A picture, halved as often as its sides stay at least so long, in pixels; itself where that is never.
+
+    Of pictures that are to be quartered every other row is enough: half of the memory need not be read.
+    """
+    while min(picture.shape[:2]) >= 4 * side:
+        picture = _quartered(picture)
     while min(picture.shape[:2]) >= 2 * side:
         picture = _halved(picture)
     return picture
@@ -162,6 +182,14 @@ def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     half = (picture.shape[1] // 2, picture.shape[0] // 2)
     return np.asarray(cv2.resize(picture[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA))
+
+
+def _quartered(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import cv2
+
+    height, width = picture.shape[0] // 4, picture.shape[1] // 4
+    rows = cv2.resize(picture[: 4 * height : 2, : 4 * width], (2 * width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(rows, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def cropped(frame: Frame, region: Region, shift: tuple[float, float] = (0.0, 0.0)) -> Frame:

@@ -9,12 +9,13 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from ..frames import WHOLE, Frame, Region, check_frame
-from ..sampling import Clip, SampleSpec, StreamSampler
+from ..sampling import Clip, Sample, SampleSpec, StreamSampler
 from ..sampling.clip import count_frames
 from ..sources import VideoFile
 from .base import Array, Embedder, embed_checked
 from .motion import fresh_embedders
 from .region import reduced
+from .still import StillSkipper
 from .window import Embedding, Window
 
 
@@ -26,12 +27,14 @@ class Made(NamedTuple):
         between: for each embedder, what came since the last sample of the bundle, or since a cut.
         cut: whether an embedder saw a cut since the last sample of the bundle: they belong to another scene.
         frame: as the embedders look at it.
+        own: whether it is no longer the caller's memory.
     """
 
     embeddings: tuple[Embedding, ...]
     between: list[tuple[Array, ...]]
     cut: bool
     frame: Frame
+    own: bool
 
 
 class StreamEmbedder:
@@ -44,19 +47,28 @@ class StreamEmbedder:
         embedders: side by side; each is asked for a fresh one.
         spec: the samples.
         cuts: let the embedders that can look for cuts, and begin anew after each.
+        skip_still: embed no sample that looks as the one before.
     """
 
-    def __init__(self, embedders: Sequence[Embedder], spec: SampleSpec, *, cuts: bool = False) -> None:
+    def __init__(
+        self, embedders: Sequence[Embedder], spec: SampleSpec, *, cuts: bool = False, skip_still: bool = False
+    ) -> None:
         self._sampler = StreamSampler(spec)
         self._embedders, self._look_for_cuts = fresh_embedders(embedders, cuts), cuts
         self._between: list[tuple[Array, ...]] = [() for _ in embedders]
         self._cut = False
+        self._stills = StillSkipper(len(embedders)) if skip_still else None
         enough = [embedder.enough_pixels for embedder in embedders]
         self._enough = None if None in enough else max((side for side in enough if side is not None), default=None)
 
     @property
     def spec(self) -> SampleSpec:
         return self._sampler.spec
+
+    @property
+    def skipped(self) -> int:
+        """How many embeddings were given again, where ``skip_still`` was asked for."""
+        return 0 if self._stills is None else self._stills.skipped
 
     @property
     def region(self) -> Optional[Region]:
@@ -74,32 +86,31 @@ class StreamEmbedder:
         Raises:
             FrameError: not a frame. TimestampError: not finite, or before the last one. ModelError: an embedder failed.
         """
-        check_frame(frame)
+        given = check_frame(frame)
         timestamp = self._sampler.check(timestamp)
         if self._enough is not None and self._sampler.wants(timestamp):
             frame = reduced(frame, self._enough)
         due = self._sampler.due(frame, timestamp)
         made = [
-            (embed_checked(embedder, one.sample),) * one.ticks if one is not None else ()
-            for embedder, one in zip(self._embedders, due)
+            (self._embed(number, one.sample),) * one.ticks if one is not None else () for number, one in enumerate(due)
         ]
         cut = any(embedder.cut for embedder, one in zip(self._embedders, due) if one is not None)
         between = made if cut else [before + new for before, new in zip(self._between, made)]
         cut = cut or self._cut
         ticks = self._sampler.ticks_due(timestamp)
         if not ticks:
-            return Made((), between, cut, frame)
+            return Made((), between, cut, frame, frame is not given)
         columns = [self._by_sample(k, rows, ticks) for k, rows in enumerate(between)]
         told = [embedder.still for embedder in self._embedders if embedder.still is not None]
         still = bool(told) and all(told)
         embeddings = (Embedding(tuple(column[i] for column in columns), timestamp, still) for i in range(ticks))
-        return Made(tuple(embeddings), [() for _ in between], cut, frame)
+        return Made(tuple(embeddings), [() for _ in between], cut, frame, frame is not given)
 
     def take(self, made: Made, timestamp: float) -> None:
         """Take the frame of which ``made`` was made."""
         self._between = made.between
         self._cut = made.cut and not made.embeddings
-        self._sampler.advance(made.frame, self._sampler.check(timestamp))
+        self._sampler.advance(made.frame, self._sampler.check(timestamp), own=made.own)
 
     def reset(self) -> None:
         """A new scene begins: forget everything."""
@@ -107,6 +118,12 @@ class StreamEmbedder:
         self._embedders = fresh_embedders(self._embedders, self._look_for_cuts)
         self._between = [() for _ in self._between]
         self._cut = False
+        if self._stills is not None:
+            self._stills.forget()
+
+    def _embed(self, number: int, sample: Sample) -> Array:
+        embedder = self._embedders[number]
+        return embed_checked(embedder, sample) if self._stills is None else self._stills.embed(number, embedder, sample)
 
     def _by_sample(self, k: int, rows: tuple[Array, ...], ticks: int) -> list[Array]:
         """What embedder ``k`` gave for each of so many samples, float32 ``[n, dim]``."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..support.files import read_text, write_whole
+from ..support.system import system_errors
 from .evaluation import Evaluation
 from .plots import normalise_rows
 from .predictions import (
@@ -25,6 +26,7 @@ from .report import confusion_matrices, evaluation_report
 from .report_format import RenderedReport
 from .significance import AVERAGED
 from .streaming import StreamPrediction
+from .wrong_clips import WrongClip
 
 METRICS_NAME = "metrics.json"
 
@@ -48,6 +50,7 @@ class StoredEvaluation(NamedTuple):
     predictions: Predictions
 
 
+@system_errors(EvaluationError)
 def check_folder(folder: Path, marker: str = METRICS_NAME) -> None:
     """Make sure that an evaluation or a comparison can be written to ``folder``, and make it.
 
@@ -64,12 +67,16 @@ def check_folder(folder: Path, marker: str = METRICS_NAME) -> None:
         raise EvaluationError(f"The folder {folder} cannot be made: {error}. Name another one with -o.") from error
 
 
-def write_evaluation(folder: Path, evaluation: Evaluation, classes: Sequence[str] = ()) -> None:
+@system_errors(EvaluationError)
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, classes: Sequence[str] = (), wrong: Sequence[WrongClip] = ()
+) -> None:
     """Write figures, predictions, plots and the report.
 
     Args:
         folder: see :func:`check_folder`.
         classes: the classes that the additional confusion matrices are cut to.
+        wrong: clips to show in the HTML report.
     """
     (folder / METRICS_NAME).unlink(missing_ok=True)  # there again once all else is
     predictions, figures = evaluation.predictions, evaluation.figures
@@ -86,10 +93,11 @@ def write_evaluation(folder: Path, evaluation: Evaluation, classes: Sequence[str
         _write_matrix(folder / f"{name}_normalised.csv", normalise_rows(matrix).round(4), labels, columns)
     if evaluation.replay is not None:
         write_csv(folder / "streaming.csv", [StreamPrediction._fields, *evaluation.replay.predictions])
-    write_report(folder, "report", evaluation_report(evaluation, classes))
+    write_report(folder, "report", evaluation_report(evaluation, classes, wrong))
     write_json(folder / METRICS_NAME, evaluation.as_dict())
 
 
+@system_errors(EvaluationError)
 def read_evaluation(folder: Path) -> StoredEvaluation:
     """What ``edgevid evaluate -o`` wrote.
 
@@ -104,7 +112,16 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
         bundle, data = dict(metrics["bundle"]), dict(metrics["data"])
         span = bool(metrics["bootstrap"].get("groups_span_classes"))
         command, k = str(metrics["command"]), int(metrics["k"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        MemoryError,
+        OverflowError,
+    ) as error:
         raise EvaluationError(
             f"{path} cannot be read: {error}. Expected a folder that `edgevid evaluate -o FOLDER` wrote."
         ) from error
@@ -115,6 +132,7 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
     return StoredEvaluation(folder.name, bundle, data, command, k, span, predictions)
 
 
+@system_errors(EvaluationError)
 def write_report(folder: Path, name: str, report: RenderedReport) -> None:
     """``name``.md with its pictures beside it, and ``name``.html, which needs nothing else."""
     for file_name, png in report.pictures.items():

@@ -19,6 +19,7 @@ from ..errors import EdgevidError
 from ..recognizer import Recognizer
 from ..support.files import write_whole
 from ..support.shares import confusion_matrix
+from ..support.system import system_errors
 from .metrics import rank_of_truth
 from .significance import Bootstrap, Resamples
 
@@ -161,6 +162,7 @@ def check_same_clips(first: Predictions, second: Predictions, names: tuple[str, 
         )
 
 
+@system_errors(EvaluationError)
 def write_predictions(predictions: Predictions, path: Path, k: int) -> None:
     """One line a clip: what it is, the answer, the next classes up to the k-th, and all probabilities."""
     order = np.argsort(-predictions.probabilities, axis=1, kind="stable")
@@ -181,6 +183,7 @@ def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
     write_whole(path, text.getvalue())
 
 
+@system_errors(EvaluationError)
 def read_predictions(path: Path) -> Predictions:
     """What :func:`write_predictions` wrote.
 

@@ -34,6 +34,7 @@ class Bootstrap(NamedTuple):
     groups_span_classes: bool = False
 
 
+_MOST_DRAWS = 50_000_000  # of a group in a resample: 400 MB
 DEFAULT_BOOTSTRAP = Bootstrap()
 
 
@@ -57,6 +58,10 @@ class Resamples:
     ) -> None:
         if count < 1 or not groups:
             raise OptionError(f"{count} resamples of {len(groups)} clips were asked for; expected 1 or more of both.")
+        if count * len(set(groups)) > _MOST_DRAWS:
+            raise OptionError(
+                f"{count} resamples of {len(set(groups))} groups were asked for; expected fewer resamples."
+            )
         codes = {group: code for code, group in enumerate(dict.fromkeys(groups))}
         self.count = count
         self.num_groups = len(codes)

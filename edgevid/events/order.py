@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError, TimestampError
 from ..prediction import Prediction
+from ..support.checks import is_number, shown
 
 
 class PredictionOrder:
@@ -36,8 +37,8 @@ class PredictionOrder:
             raise OptionError(
                 f"Probabilities {probabilities} were given for {len(labels)} labels; expected a finite number for each."
             )
-        if not math.isfinite(prediction.none):
-            raise OptionError(f"none={prediction.none!r} was given; expected a probability from 0 to 1.")
+        if not is_number(prediction.none, -1e9, 1e9):
+            raise OptionError(f"none={shown(prediction.none)} was given; expected a probability from 0 to 1.")
         if self._labels not in (None, labels):
             raise OptionError(
                 f"A prediction with the labels {_names(labels)} came after one with {_names(self._labels or ())}; use one "

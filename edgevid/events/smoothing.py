@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError
 from ..prediction import Prediction
-from ..support.checks import check_int, check_number
+from ..support.checks import check_int, check_number, check_type, shown
+from ..support.text import brief
 from .order import PredictionOrder
 
 
@@ -29,6 +30,9 @@ class Smoothing(Protocol):
 
     def reset(self) -> None:
         """Forget what came before: the next prediction belongs to another scene."""
+
+
+_MOST = 100_000  # predictions: hours of them
 
 
 class ExponentialSmoothing(Smoothing):
@@ -47,6 +51,9 @@ class ExponentialSmoothing(Smoothing):
     def __init__(self, seconds: float) -> None:
         self.seconds = check_number("seconds", seconds, 0, above_low=True, unit="seconds")
         self.reset()
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.seconds:g}")
 
     def reset(self) -> None:
         self._order = PredictionOrder()
@@ -74,8 +81,11 @@ class MeanSmoothing(Smoothing):
     """
 
     def __init__(self, count: int) -> None:
-        self.count = check_int("count", count, 1)
+        self.count = check_int("count", count, 1, _MOST)
         self.reset()
+
+    def __repr__(self) -> str:
+        return brief(self, str(self.count))
 
     def reset(self) -> None:
         self._order = PredictionOrder()
@@ -101,6 +111,7 @@ def open_smoothing(text: str) -> Optional[Smoothing]:
     Raises:
         OptionError: none of these.
     """
+    check_type("smoothing", text, str, "text such as mean:5")
     kind, _, value = text.strip().lower().partition(":")
     try:
         if kind == "exponential":
@@ -112,7 +123,7 @@ def open_smoothing(text: str) -> Optional[Smoothing]:
     if (kind, value) == ("none", ""):
         return None
     raise OptionError(
-        f"The smoothing {text!r} was asked for; expected none, exponential:SECONDS (seconds above 0, such as exponential:1.5) "
+        f"The smoothing {shown(text)} was asked for; expected none, exponential:SECONDS (above 0, such as exponential:1.5) "
         "or mean:COUNT (1 or more predictions, such as mean:5)."
     )
 
@@ -121,6 +132,8 @@ def fresh_smoothing(smoothing: Optional[Union[str, Smoothing]]) -> Optional[Smoo
     """What is meant, with nothing seen yet: of an object a copy, for several streams may be given the same one."""
     if smoothing is None or isinstance(smoothing, str):
         return open_smoothing("none" if smoothing is None else smoothing)
+    if not callable(getattr(smoothing, "update", None)) or not callable(getattr(smoothing, "reset", None)):
+        raise OptionError(f"smoothing={shown(smoothing)} was given; expected text such as mean:5, or a Smoothing.")
     fresh = copy.deepcopy(smoothing)
     fresh.reset()
     return fresh

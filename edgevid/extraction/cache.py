@@ -23,7 +23,8 @@ from ..bundles import sha256_of
 from ..embedders import Embedder, Embedding, Window, embed_clip, spec_for
 from ..embedders.stream import embed_as_stream
 from ..errors import EdgevidError
-from ..support.files import whole
+from ..support.arrays import read_array
+from ..support.files import as_path, read_content, whole
 from .config import EmbeddingConfig, embedders_of_this_thread, track_key
 
 # Raise it when frames are sampled, resized or embedded in another way: what is in the caches is then no longer used.
@@ -76,7 +77,7 @@ def extract(
         ExtractionError: the cache cannot be written, or a worker ended.
         EdgevidError: a worker cannot open an embedder.
     """
-    clips, cache = [Path(path).absolute() for path in paths], Path(cache).absolute()
+    clips, cache = [as_path("clip", path).absolute() for path in paths], as_path("cache", cache).absolute()
     _sweep(cache)
     if executor is None or config.own:
         for index, clip in enumerate(clips):
@@ -148,15 +149,23 @@ def _file(config: EmbeddingConfig, embedder: Embedder, clip_sha256: str, cache: 
 def _read(file: Path, dim: int) -> Optional[list[Any]]:
     """An embedder's rows of each sample, float32 ``[n, dim]`` each; None where there is no such file, or it is damaged."""
     try:
-        content = file.read_bytes()
+        content = read_content(file)
     except OSError:
         return None
     arrays, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
     if hashlib.sha256(arrays).digest() != digest:
         return None
     stream = io.BytesIO(arrays)
-    rows, ends = np.load(stream, allow_pickle=False), np.load(stream, allow_pickle=False)
-    return list(np.split(rows, ends[:-1])) if rows.shape[1:] == (dim,) else None
+    try:
+        rows, ends = read_array(stream), read_array(stream)
+    except ValueError:
+        return None
+    good = rows.dtype == np.float32 and rows.shape[1:] == (dim,) and np.isfinite(rows).all()
+    if not good or ends.ndim != 1 or ends.dtype.kind not in "iu" or not len(ends) or ends[-1] != len(rows):
+        return None
+    if ends[0] < 0 or (np.diff(ends.astype(np.int64)) < 0).any():
+        return None
+    return list(np.split(rows, ends[:-1]))
 
 
 def _extract_by(

@@ -16,6 +16,7 @@ from ..embedders.motion_region import MotionRegion
 from ..embedders.opening import card_identity, open_embedders
 from ..errors import ModelError, OptionError
 from ..sampling import SAMPLES_PER_CLIP
+from ..support.checks import MAX_SAMPLES, check_int, check_number
 from ..tflite.interpreter import select_runtime
 
 
@@ -60,6 +61,9 @@ class EmbeddingConfig:
         entries = (*entries, *(entry_of(embedder) for embedder in own))
         if not entries:
             raise OptionError("No embedder was given; expected one or more, edgevid's or of your own.")
+        check_int("num_samples", num_samples, 1, MAX_SAMPLES)
+        if interval_seconds is not None:
+            check_number("interval_seconds", interval_seconds, 0, 3600, above_low=True, unit="seconds")
         return cls(entries, select_runtime(runtime).name, num_samples, tuple(own), interval_seconds)
 
     def open(self, num_threads: Optional[int] = None) -> list[Embedder]:

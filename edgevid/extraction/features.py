@@ -14,6 +14,7 @@ import numpy as np
 
 from ..datasets.clips import Clip
 from ..embedders import Array, Window
+from ..support.system import system_errors
 from ..support.user_folders import cache_folder
 from .cache import Extracted, ExtractionError, extract, read_window
 from .config import EmbeddingConfig
@@ -47,6 +48,7 @@ def default_cache() -> Path:
     return cache_folder() / "embeddings"
 
 
+@system_errors(ExtractionError)
 def embed_clips(
     config: EmbeddingConfig,
     clips: Sequence[Clip],

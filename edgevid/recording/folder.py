@@ -29,8 +29,9 @@ from ..datasets import ucf101
 from ..datasets.clips import CSV_NAME, DatasetError
 from ..errors import OptionError
 from ..sources.folder import videos_below
-from ..support.files import whole, write_whole
+from ..support.files import as_path, is_file, whole, write_whole
 from ..support.locks import locked
+from ..support.system import reason_of
 from .avi import count_frames, read_note, write_avi
 from .take import Take
 
@@ -98,7 +99,7 @@ class ClipFolder:
     """
 
     def __init__(self, root: Union[str, Path]) -> None:
-        self.root = Path(root)
+        self.root = as_path("root", root)
         with self._changing("opened"):
             for pattern in (_UNFINISHED, f"*/{_UNFINISHED}"):
                 for path in self.root.glob(pattern):
@@ -110,7 +111,7 @@ class ClipFolder:
     def clips(self) -> list[FolderClip]:
         """The clips that are there, in the order of ``clips.csv``: the newest last."""
         clips = (_clip_of(row) for row in self._read().rows)
-        return [clip for clip in clips if (self.root / clip.path).is_file()]
+        return [clip for clip in clips if is_file(self.root / clip.path)]
 
     def labels(self) -> list[str]:
         """The labels that have clips, sorted."""
@@ -201,10 +202,15 @@ class ClipFolder:
             raise DatasetError(
                 f"Another program has been changing {self.root} for {LOCK_SECONDS:g} s; wait for it, or end it."
             ) from error
+        except ValueError as error:  # a name that no file can have
+            reason = reason_of(error)
+            if reason is None:
+                raise
+            raise DatasetError(reason) from error
         except OSError as error:
             raise DatasetError(
-                f"The folder {self.root} cannot be {what}: {error.strerror or error}. Nothing in it was changed; check its free "
-                "space and that you may write there, or name another one."
+                f"The folder {self.root} cannot be {what}: {error.strerror or error}. Nothing in it was "
+                "changed; check its free space and that you may write there, or name another one."
             ) from error
 
 
@@ -277,7 +283,7 @@ class _Table:
                 found.append(FolderClip(**{"group": group, **note, "path": str(name), "label": label}))
         moved = {PurePosixPath(clip.path).name for clip in found}
         self.rows = [
-            row for row in self.rows if PurePosixPath(row["path"]).name not in moved or (root / row["path"]).exists()
+            row for row in self.rows if PurePosixPath(row["path"]).name not in moved or is_file(root / row["path"])
         ]
         for clip in found:
             self.append(clip)

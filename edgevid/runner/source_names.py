@@ -8,10 +8,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Optional, Union
 
+import numpy as np
+
 from ..errors import OptionError
 from ..following import StreamSource
 from ..sources import Source
-from ..support.checks import is_text
+from ..support.checks import check_type, is_text, shown
 from ..support.credentials import without_credentials
 
 _NAMED = re.compile(r"(\s*[^\s=/\\:?&@][^=/\\:?&@]*)=(.*)", re.DOTALL)
@@ -69,7 +71,11 @@ def named_sources(
     if isinstance(sources, (str, Path, int, Source)):  # a source can be iterated too, but gives frames
         raise OptionError(f"{sources!r} was given; expected several sources, a list or a dict of names: [{sources!r}].")
     if isinstance(sources, Mapping):
+        for name in sources:
+            check_type("sources", name, str, "names that are text")
         return dict(sources)
+    if not isinstance(sources, Iterable) or isinstance(sources, np.ndarray):
+        raise OptionError(f"sources={shown(sources)} was given; expected several sources, a list or a dict of names.")
     named: dict[str, StreamSource] = {}
     for source, given in zip_longest(sources, names):
         name, number = source_name(source) if given is None else given, 1

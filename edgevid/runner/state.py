@@ -5,21 +5,24 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..events import ActiveAction, Began, Counted, Ended, Event
-from ..prediction import Prediction
+from ..prediction import Answer, Prediction
 from ..sources.base import SourceStats, SourceStatus
 from ..support.credentials import without_credentials
+from ..support.text import brief
 from .messages import Message, Sampled, SourceEvent
 
 GONE = ("lost", "ended", "failed")
 RATE_SECONDS = 5.0  # what a rate is the mean over
 _SHORTEST_RATE_SECONDS = 0.1
 _MAX_ARRIVALS = 256
+# A stream is too slow where, over so many seconds or more, it has fewer than this part of its samples.
+_JUDGED_SECONDS, _ENOUGH = 4.0, 0.9
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SourceState:
     """A source at one moment. Frozen: each message makes a new one, so any thread may read it.
 
@@ -41,6 +44,9 @@ class SourceState:
         first_timestamp: of the first frame, in seconds on the source's clock.
         mean_latency_seconds: over all frames.
         received_at, predicted_at: ``time.monotonic()`` when the newest frame and the newest prediction were there.
+        needed_per_second: the samples a second that the stream's window is made of; None: not known.
+        too_slow: what keeps a camera's stream from these, over the last seconds: ``"machine"``, or ``"camera"`` where that gives
+            fewer frames. A frame then stands for several samples: the window spans its time, and tells less. None: nothing does.
     """
 
     source: str
@@ -63,7 +69,14 @@ class SourceState:
     mean_latency_seconds: Optional[float] = None
     received_at: float = 0.0
     predicted_at: float = 0.0
+    needed_per_second: Optional[float] = None
+    too_slow: Optional[str] = None
     _rates: tuple[Optional[float], Optional[float]] = (None, None)
+    _next_try_at: Callable[[], Optional[float]] = lambda: None
+
+    def __repr__(self) -> str:
+        seen = "" if self.prediction is None else self.prediction.answer()
+        return brief(self, repr(self.name), self.state, f"{self.frames} frames", seen)
 
     @property
     def action(self) -> Optional[ActiveAction]:
@@ -73,7 +86,14 @@ class SourceState:
     @property
     def action_score(self) -> Optional[float]:
         """The probability that the newest prediction gives :attr:`action`, in [0, 1]."""
-        return None if self.action is None else _score(self.prediction, self.action.label)
+        return (
+            None if self.action is None or self.prediction is None else self.prediction.probability(self.action.label)
+        )
+
+    @property
+    def answer(self) -> Optional[Answer]:
+        """What people read: the action that goes on, or that nothing is recognised; None: there is no prediction."""
+        return None if self.prediction is None else self.prediction.in_stream(self.action)
 
     @property
     def since(self) -> Optional[float]:
@@ -89,6 +109,12 @@ class SourceState:
     def prediction_age_seconds(self) -> Optional[float]:
         """How long ago the newest prediction was made."""
         return None if self.prediction is None else time.monotonic() - self.predicted_at
+
+    @property
+    def next_try_seconds(self) -> Optional[float]:
+        """How long until a source that is lost or waited for is opened again, from 0; None: it is not, or is being opened."""
+        at = self._next_try_at() if self.state in ("lost", "waiting") else None
+        return None if at is None else max(at - time.monotonic(), 0.0)
 
     @property
     def frames_per_second(self) -> Optional[float]:
@@ -112,13 +138,23 @@ class StateTracker:
     Args:
         source: the source's name.
         window_seconds: what the stream's window spans; None: not known.
+        samples_per_second: that it is made of; None: not known.
+        next_try_at: says when the source is opened again, on ``time.monotonic()``; None: it is not, or not known.
 
     Attributes:
         state: after the last message.
     """
 
-    def __init__(self, source: str, window_seconds: Optional[float] = None) -> None:
-        self.state = SourceState(source, without_credentials(source))
+    def __init__(
+        self,
+        source: str,
+        window_seconds: Optional[float] = None,
+        samples_per_second: Optional[float] = None,
+        next_try_at: Callable[[], Optional[float]] = lambda: None,
+    ) -> None:
+        self.state = SourceState(
+            source, without_credentials(source), needed_per_second=samples_per_second, _next_try_at=next_try_at
+        )
         self._window_seconds = window_seconds
         self._total_latency_seconds = 0.0
         # of the last frames: when each was there, and how many the source had captured by then
@@ -153,7 +189,8 @@ class StateTracker:
             changes["first_timestamp"] = sampled.timestamp
         if state.state in GONE:
             return changes  # a frame that was under way when the camera was lost says nothing of now
-        changes.update(state="running", _rates=self._rates(now, sampled.stats.captured))
+        rates = self._rates(now, sampled.stats.captured)
+        changes.update(state="running", _rates=rates, too_slow=self._too_slow(rates) if sampled.live else None)
         is_new_scene = sampled.scene != self._scene
         if is_new_scene:
             self._scene, self._scene_began = sampled.scene, sampled.timestamp
@@ -187,7 +224,7 @@ class StateTracker:
         if status.state in GONE:
             self._arrivals.clear()
             self._scene = 0
-            changes["_rates"] = (0.0, 0.0)
+            changes.update(_rates=(0.0, 0.0), too_slow=None)
         if status.state not in ("ended", "failed"):
             changes.update(prediction=None, window_filled=None)
         return changes
@@ -204,13 +241,15 @@ class StateTracker:
             return None, None
         return (len(arrivals) - 1) / seconds, max(captured - captured_first, 0) / seconds
 
-
-def _score(prediction: Optional[Prediction], label: str) -> Optional[float]:
-    if prediction is None or label not in prediction.labels:
-        return None
-    return float(prediction.probabilities[prediction.labels.index(label)])
+    def _too_slow(self, rates: tuple[Optional[float], Optional[float]]) -> Optional[str]:
+        """See :attr:`SourceState.too_slow`. The first frames take longer, so it is told of some seconds only."""
+        needed, (sampled, captured) = self.state.needed_per_second, rates
+        long_enough = self._arrivals[-1][0] - self._arrivals[0][0] >= _JUDGED_SECONDS
+        if not (needed and sampled and captured is not None and long_enough) or sampled >= _ENOUGH * needed:
+            return None
+        return "camera" if captured < needed else "machine"
 
 
 def _with_peak(action: ActiveAction, prediction: Prediction) -> ActiveAction:
-    score = _score(prediction, action.label)
+    score = prediction.probability(action.label)
     return action if score is None or score <= action.peak_score else replace(action, peak_score=score)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .clip import Clip, ClipSample, sample_clip
 from .clock import SampleClock, uniform_indices
-from .spec import SAMPLES_PER_CLIP, Sample, SampleSpec, Track
+from .spec import SAMPLES_PER_CLIP, Sample, SampleSpec, Track, check_window_seconds
 from .stream import Due, StreamSampler
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SampleSpec",
     "StreamSampler",
     "Track",
+    "check_window_seconds",
     "sample_clip",
     "uniform_indices",
 ]

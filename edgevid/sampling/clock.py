@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OptionError, TimestampError
+from ..support.checks import shown
 from .spec import SAMPLES_PER_CLIP
 
 # A timestamp this small part of an interval before its tick counts as on it: k / fps is not exact in floating point, and
 # containers round to milliseconds. Else a camera at the clock's own rate would have every other frame taken twice.
 TOLERANCE = 0.02
+# No clock shows more seconds, and of larger numbers a float tells no thousandths.
+_LATEST = 1e12
 
 
 def uniform_indices(num_frames: int, num_samples: int = SAMPLES_PER_CLIP) -> NDArray[np.int64]:
@@ -93,8 +96,10 @@ def check_timestamp(timestamp: Any, last: Optional[float], start: Optional[float
         value = float(timestamp)
     except (TypeError, ValueError, OverflowError):
         value = math.nan
-    if not math.isfinite(value) or (start is not None and not abs(value - start) < 1e15):
-        raise TimestampError(f"The timestamp {timestamp!r} was given; expected a finite number of seconds.")
+    if not abs(value) <= _LATEST:
+        raise TimestampError(
+            f"The timestamp {shown(timestamp)} was given; expected a finite number of seconds, {_LATEST:g} at most."
+        )
     if last is not None and value < last:
         raise TimestampError(
             f"The timestamp {value:.6f} s is before the last one, {last:.6f} s; push frames in time order "

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from ..errors import OptionError
-from ..frames import Frame
-from ..support.checks import check_int, check_number
+from ..frames import Frame, size_of
+from ..support.checks import (
+    MAX_SAMPLES,
+    MAX_WINDOW_SECONDS,
+    MIN_WINDOW_SECONDS,
+    check_int,
+    check_number,
+    is_number,
+    shown,
+)
+from ..support.text import brief
 
 SAMPLES_PER_CLIP = 25
+_MOST_KEPT = 100_000  # frames or samples of an embedder, in a window and behind it
+
+
+def check_window_seconds(value: Any) -> float:
+    """What a window spans, as a float. Raises: OptionError: it is no number of seconds from 0.001 to a day."""
+    return check_number("window_seconds", value, MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS, unit="seconds")
 
 
 class Sample(NamedTuple):
@@ -24,6 +39,9 @@ class Sample(NamedTuple):
     timestamp: float
     frames: tuple[Frame, ...]
     timestamps: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.timestamp:.2f} s", *map(size_of, self.frames))
 
     @classmethod
     def of(cls, frame: Frame, timestamp: float = 0.0) -> Sample:
@@ -48,9 +66,12 @@ class Track:
     samples_per_second: Optional[float] = None
 
     def __post_init__(self) -> None:
-        if not self.frame_offsets or not all(-3600 <= offset <= 0 for offset in self.frame_offsets):
+        offsets = self.frame_offsets
+        if not (
+            isinstance(offsets, (tuple, list)) and offsets and all(is_number(offset, -3600, 0) for offset in offsets)
+        ):
             raise OptionError(
-                f"frame_offsets={self.frame_offsets!r} was given; expected one or more numbers of seconds, 0 or below: a sample "
+                f"frame_offsets={shown(offsets)} was given; expected one or more numbers of seconds, 0 or below: a sample "
                 "is made of frames that are there already."
             )
         if self.samples_per_second is not None:
@@ -72,8 +93,18 @@ class SampleSpec:
     tracks: tuple[Track, ...] = (Track(),)
 
     def __post_init__(self) -> None:
-        check_int("num_samples", self.num_samples, 1)
-        check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
+        check_int("num_samples", self.num_samples, 1, MAX_SAMPLES)
+        check_window_seconds(self.window_seconds)
+        if not (isinstance(self.tracks, (tuple, list)) and all(isinstance(track, Track) for track in self.tracks)):
+            raise OptionError(f"tracks={shown(self.tracks)} was given; expected a Track for each embedder.")
+        for track in self.tracks:
+            rate = track.samples_per_second or 1 / self.interval_seconds
+            kept = -min(track.frame_offsets) * rate
+            if kept > _MOST_KEPT or self.window_seconds * rate > _MOST_KEPT:
+                raise OptionError(
+                    f"A window of {self.window_seconds:g} s with {rate:g} samples a second, of frames {kept / rate:g} s back, "
+                    f"was asked for; it would keep more than {_MOST_KEPT:,} of them. Expected a lower rate, or less time."
+                )
 
     @property
     def interval_seconds(self) -> float:

@@ -58,9 +58,13 @@ class StreamSampler:
         timestamp = self.check(timestamp)
         return [track.due(frame, timestamp) for track in self._tracks]
 
-    def advance(self, frame: Frame, timestamp: float) -> None:
-        """Take the frame: the clocks move to ``timestamp``, and it is kept where a later sample needs it."""
-        copies: list[Frame] = []  # one for all tracks
+    def advance(self, frame: Frame, timestamp: float, *, own: bool = False) -> None:
+        """Take the frame: the clocks move to ``timestamp``, and it is kept where a later sample needs it.
+
+        Args:
+            own: nobody else uses its memory, so it need not be copied.
+        """
+        copies = [frame] if own else []  # one for all tracks
         for track in self._tracks:
             track.advance(frame, timestamp, copies)
         self._clock.advance(timestamp)

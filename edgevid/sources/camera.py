@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import time
+import os
+import stat
 from functools import partial
 from typing import Any, Optional, Union
 
 from ..errors import EdgevidError, OptionError, SourceError
-from ..frames import Frame
-from ..support.checks import is_text
+from ..support.checks import is_number, is_text, shown
 from ..support.credentials import without_password
+from ..support.native_log import silent_opencv
+from .capture import LentCapture
 from .limits import check_size
 from .live import LiveSource
 from .turns import opencv_turns
 
 _URL_OPEN_SECONDS = 10.0
 _INT_MAX = 2**31 - 1
+_MEMORY_DEVICES = 1  # their major number on Linux
 _CHECK_URL = "the address, the user name and password in it, and that the server runs."
 _CHECK_DEVICE = (
     "that it is connected (ls /dev/video*), that you may read it (the group video) and that no other program uses it. A "
@@ -52,12 +55,16 @@ class Camera(LiveSource):
         reconnect: bool = True,
         reconnect_seconds: Optional[float] = None,
     ) -> None:
-        if isinstance(device, bool) or not isinstance(device, (int, str)) or (isinstance(device, int) and device < 0):
-            raise OptionError(f"The camera {device!r} was asked for; expected an index from 0, a device path or a URL.")
+        if not isinstance(device, str) and not (isinstance(device, int) and is_number(device, 0, _INT_MAX)):
+            raise OptionError(
+                f"The camera {shown(device)} was asked for; expected an index from 0, a device path or a URL."
+            )
         if isinstance(device, str) and not is_text(device):
             raise SourceError(
                 f"The name of the camera {device!a} is not valid text, which OpenCV needs; give another one."
             )
+        if isinstance(device, str) and _is_memory(device):
+            raise SourceError(f"{device} is no camera; expected a device such as /dev/video0.")
         self.device = device
         super().__init__(
             f"camera {without_password(str(device))}",
@@ -71,15 +78,23 @@ class Camera(LiveSource):
         )
 
 
-class _OpenCVCapture:
-    """An open ``cv2.VideoCapture``."""
+def _is_memory(device: str) -> bool:
+    """Whether it is one of the devices that end never, such as /dev/zero, which FFmpeg would read for ever."""
+    try:
+        about = os.stat(device)  # noqa: PTH116 - it may be a URL
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(about.st_mode) and os.major(about.st_rdev) == _MEMORY_DEVICES
+
+
+class _OpenCVCapture(LentCapture):
+    """Opens a ``cv2.VideoCapture``, and releases it."""
 
     def __init__(self, device: Union[int, str], wishes: dict[str, Optional[float]], timeout_seconds: float) -> None:
         import cv2
 
-        self._cv2 = cv2
         is_url = isinstance(device, str) and "://" in device
-        arguments: list[Any] = [device]
+        arguments: list[object] = [device]
         # before OpenCV 4.5.2 there are no timeouts
         if is_url and hasattr(cv2, "CAP_PROP_READ_TIMEOUT_MSEC") and _has_ffmpeg():
             # FFmpeg gives up by itself, a little before a thread that is stuck in it would count as lost.
@@ -87,7 +102,8 @@ class _OpenCVCapture:
             open_ms = int(_URL_OPEN_SECONDS * 1000)
             options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, open_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_ms]
             arguments += [cv2.CAP_FFMPEG, options]
-        self._capture: Any = cv2.VideoCapture(*arguments)
+        with silent_opencv():  # what is wrong is said below
+            self._capture: Any = cv2.VideoCapture(*arguments)
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(
@@ -104,16 +120,6 @@ class _OpenCVCapture:
         for name, value in {**wishes, "BUFFERSIZE": 1}.items():  # the last is often ignored, never harmful
             if value is not None:
                 self._capture.set(getattr(cv2, f"CAP_PROP_{name}"), value)
-
-    def grab(self) -> Optional[float]:
-        return time.monotonic() if self._capture.grab() else None
-
-    def retrieve(self) -> Optional[Frame]:
-        good, image = self._capture.retrieve()
-        if not good or image is None:
-            return None
-        frame: Frame = self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB)
-        return frame
 
     def release(self) -> None:
         self._capture.release()

@@ -22,6 +22,7 @@ from ..frames import Frame
 from ..support.at_exit import AtExit
 from ..support.checks import check_number
 from ..support.retry import Retry
+from ..support.threads import start_threads
 from .base import Source, SourceStats, TimedFrame, Wanted
 from .turns import Turns
 
@@ -92,6 +93,7 @@ class LiveSource(Source):
         self._reopened = 0
         self._lost_at: Optional[float] = None
         self._retry = Retry()
+        self._retry_at: Optional[float] = None
         self._grabbed = 0
         self._newest = -math.inf
         self._in_use: Optional[float] = None  # the timestamp of the frame handed out last
@@ -131,6 +133,10 @@ class LiveSource(Source):
     def stats(self) -> SourceStats:
         age = None if self._in_use is None else time.monotonic() - self._in_use
         return replace(super().stats(), restarts=self._reopened, age_seconds=age)
+
+    @property
+    def retry_at(self) -> Optional[float]:
+        return self._retry_at
 
     def close(self) -> None:
         """Stop the thread and free the camera; never waits for a driver that blocks longer than 2 s.
@@ -216,7 +222,7 @@ class LiveSource(Source):
 
     def _start_reader(self, trouble: Optional[str] = None) -> _Reader:
         reader = _Reader(self.name, partial(self._work, trouble=trouble))
-        reader.start()
+        start_threads([reader], lambda: None, SourceError)
         return reader
 
     # The thread's side.
@@ -327,7 +333,7 @@ class LiveSource(Source):
                 self._lost_at = time.monotonic()
                 self._condition.notify_all()
             reader.deadline = math.inf
-            retry_at = time.monotonic() + self._retry.next_delay()
+            self._retry_at = retry_at = time.monotonic() + self._retry.next_delay()
         if is_new:
             self._tell("lost", f"{trouble} It is being opened again.")
         with self._condition:
@@ -337,6 +343,7 @@ class LiveSource(Source):
                 if seconds <= 0 and len(self._stuck) < _MAX_STUCK:
                     break
                 self._condition.wait(seconds if seconds > 0 else _WAIT_SECONDS)
+            self._retry_at = None
             return not reader.stopped
 
 

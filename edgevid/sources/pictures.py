@@ -13,7 +13,9 @@ import numpy as np
 
 from ..errors import EdgevidError, SourceError
 from ..frames import Frame
-from ..support.checks import check_number
+from ..support.checks import check_number, check_type
+from ..support.files import as_path
+from ..support.system import system_errors
 from .folder import VIDEO_SUFFIXES
 from .limits import check_size
 from .sequence import SequenceSource
@@ -43,10 +45,11 @@ class ImageFolder(SequenceSource):
     def __init__(self, pictures: Union[str, Path, Sequence[Union[str, Path]]], *, fps: float = 25.0) -> None:
         self.fps = check_number("fps", fps, 0, above_low=True, unit="pictures a second")
         if isinstance(pictures, (str, Path)):
-            self.paths = _pictures_in(Path(pictures))
+            self.paths = _pictures_in(as_path("pictures", pictures))
             self.name = str(pictures)
         else:
-            self.paths = [Path(path) for path in pictures]
+            check_type("pictures", pictures, Sequence, "a folder, or a list of picture files")
+            self.paths = [as_path("pictures", path) for path in pictures]
             if not self.paths:
                 raise SourceError("An empty list was given; expected the paths of pictures.")
             self.name = f"{len(self.paths)} pictures from {self.paths[0]}"
@@ -56,6 +59,7 @@ class ImageFolder(SequenceSource):
             yield index / self.fps, partial(_read, path)
 
 
+@system_errors(SourceError)
 def _pictures_in(folder: Path) -> list[Path]:
     try:
         names = [name for name in os.listdir(folder) if not name.startswith(".")]  # noqa: PTH208 - names are enough

@@ -4,27 +4,58 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar, Union
+
+import numpy as np
 
 from ..errors import OptionError
 
+T = TypeVar("T")
+# Where no limit is given. Larger ones overflow somewhere: in a library, in a clock, in a thread's wait.
+MOST_INT, MOST_NUMBER = 2**31 - 1, 1e9
+# Of a window: what any camera and any memory can give
+MAX_SAMPLES = 10_000
+MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS = 1e-3, 86_400.0
+_MOST_SHOWN = 60  # signs of what was given
+
+
+def check_type(name: str, value: Any, kind: Union[type[T], tuple[type[T], ...]], expected: str = "") -> T:
+    """``value`` if it is one of ``kind``. Raises: OptionError: it is not; the message begins with ``name=value``."""
+    if isinstance(value, kind):
+        return value
+    raise OptionError(
+        f"{name}={shown(value)} was given; expected {expected or 'a ' + getattr(kind, '__name__', 'value')}."
+    )
+
+
+def shown(value: Any) -> str:
+    """What was given, for a message: short, and whatever it is. (Python prints no int of more than 4,300 digits.)"""
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
+
 
 def check_int(name: str, value: Any, low: int, high: Optional[int] = None) -> int:
-    """``value`` if it is an int from ``low`` to ``high`` (None: no limit). True and False are none.
+    """``value`` as an int if it is one, NumPy's too, from ``low`` to ``high`` (None: 2**31 - 1). True and False are none.
 
     Raises:
         OptionError: it is not; the message begins with ``name=value``.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and low <= value and (high is None or value <= high):
-        return value
+    number = None if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) else int(value)
+    if number is not None and low <= number <= (MOST_INT if high is None else high):
+        return number
+    if number is not None and number > MOST_INT:
+        high = MOST_INT if high is None else high
     expected = f"an int of {low} or more" if high is None else f"an int from {low} to {high}"
-    raise OptionError(f"{name}={value!r} was given; expected {expected}.")
+    raise OptionError(f"{name}={shown(value)} was given; expected {expected}.")
 
 
 def check_number(
-    name: str, value: Any, low: float, high: float = math.inf, *, above_low: bool = False, unit: str = ""
+    name: str, value: Any, low: float, high: Optional[float] = None, *, above_low: bool = False, unit: str = ""
 ) -> float:
-    """``value`` as a float if it is a finite number, NumPy's too, from ``low`` to ``high``. True and False are none.
+    """``value`` as a float if it is a number, NumPy's too, from ``low`` to ``high`` (None: 1e9). True and False are none.
 
     Args:
         above_low: whether ``low`` itself is refused.
@@ -34,12 +65,21 @@ def check_number(
         OptionError: it is not; the message begins with ``name=value``.
     """
     number = _finite(value)
-    if number is not None and (low < number if above_low else low <= number) and number <= high:
+    most_allowed = MOST_NUMBER if high is None else high
+    if number is not None and (low < number if above_low else low <= number) and number <= most_allowed:
         return number
+    if number is not None and number > most_allowed:
+        high = most_allowed
     what = f"a number of {unit}" if unit else "a number"
     least = f"above {low:g}" if above_low else f"from {low:g}"
-    most = "" if high == math.inf else f" to {high:g}" if not above_low else f", at most {high:g}"
-    raise OptionError(f"{name}={value!r} was given; expected {what} {least}{most}.")
+    most = "" if high is None else f" to {high:g}" if not above_low else f", at most {high:g}"
+    raise OptionError(f"{name}={shown(value)} was given; expected {what} {least}{most}.")
+
+
+def is_number(value: Any, low: float, high: float) -> bool:
+    """Whether it is one, from ``low`` to ``high``; as of :func:`check_number`."""
+    number = _finite(value)
+    return number is not None and low <= number <= high
 
 
 def _finite(value: Any) -> Optional[float]:

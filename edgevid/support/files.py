@@ -9,10 +9,37 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
+
+from ..errors import OptionError
 
 # What is read whole: cards and reports; networks
 MAX_TEXT, MAX_CONTENT = 20_000_000, 1_000_000_000
+
+
+def as_path(name: str, value: Any) -> Path:
+    """The path that a caller gave as the argument ``name``. Raises: OptionError: it is none."""
+    if isinstance(value, (str, Path)):
+        return Path(value)
+    if isinstance(value, os.PathLike) and isinstance(os.fspath(value), str):
+        return as_path(name, os.fspath(value))
+    raise OptionError(f"{name}={value!a} was given; expected a path: a str or a pathlib.Path.")
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there. False too for a name that no file can have, and in a folder that may not be entered."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def listed(folder: Path, pattern: str) -> list[Path]:
+    """What is in a folder, sorted; nothing where it is not there or may not be read."""
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []
 
 
 def read_content(path: Path, most: int = MAX_CONTENT) -> bytes:
@@ -43,6 +70,8 @@ def whole(path: Path, *, sync: bool = False) -> Iterator[Path]:
     Args:
         sync: wait until the content and its name are on the disk, so that they survive a power cut too.
     """
+    if path.exists() and not path.is_file():  # a device would be replaced by a file
+        raise OSError(errno.EINVAL, "it is no regular file, and is not replaced", str(path))
     partial = path.with_name(f".partial-{uuid.uuid4().hex}{path.suffix}")
     try:
         yield partial

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from ..datasets.clips import DatasetError
 from ..embedders import Array, Embedding, Window
 from ..embedders.stream import cut_windows
 from ..errors import BundleError, OptionError
+from ..support.arrays import read_arrays
 
 # How clips are labelled that show none of the actions, and what the classifier's last output means where there are some
 NONE = "none"
@@ -180,20 +180,32 @@ class Examples:
             BundleError: damaged, or of another format.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
-                owners, early, codes, peaks = (file[name] for name in ("owners", "early", "codes", "peaks"))
+            read = read_arrays(path, ("about", "owners", "early", "codes", "peaks"))
+            about, owners, early, codes, peaks = read.values()
+            about = json.loads(str(about))
             if about["format"] != FORMAT:
                 raise BundleError(
                     f"{path} has format {about['format']!r}; this edgevid reads {FORMAT}. Upgrade edgevid."
                 )
             clips, sizes = tuple(Example(**clip) for clip in about["clips"]), tuple(about["sizes"])
-            shares = codes.astype(np.float32) / _STEPS
+            shares: Array = codes.astype(np.float32) / np.float32(_STEPS)
             shares *= np.abs(shares)
             shares *= np.repeat(peaks.astype(np.float32), sizes, axis=1)
-            if len(np.unique(owners)) != len(clips) or not len(owners) == len(early) == len(shares):
+            fitting = len(np.unique(owners)) == len(clips) > int(owners.max()) and len(owners) == len(early) == len(
+                shares
+            )
+            if not fitting or owners.min() < 0 or not np.isfinite(shares).all():
                 raise ValueError("its arrays do not fit together")
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+            RecursionError,
+            MemoryError,
+            OverflowError,
+        ) as error:
             raise BundleError(f"{path} holds no examples that can be read: {error}. Copy the bundle again.") from error
         return cls(clips, owners.astype(np.intp), early.astype(bool), shares, sizes)
 

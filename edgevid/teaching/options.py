@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Optional
 
 from ..bundles import Bundle
 from ..datasets.clips import Clip
 from ..embedders import Embedder
+from ..errors import OptionError
 from ..events import EventOptions
 from ..extraction import default_cache
-from ..support.checks import check_number
+from ..sampling import check_window_seconds
+from ..support.checks import MAX_SAMPLES, check_int, check_number, check_type, shown
+from ..support.text import brief
 from .lesson import NetworkTrainer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TeachOptions:
     """How to teach.
 
@@ -63,8 +66,28 @@ class TeachOptions:
     command: str = ""
 
     def __post_init__(self) -> None:
-        check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
-        check_number("samples_per_second", self.samples_per_second, 0, above_low=True)
+        check_window_seconds(self.window_seconds)
+        check_number("samples_per_second", self.samples_per_second, 0, 1000, above_low=True)
+        check_number("min_filled", self.min_filled, 0, 1)
+        check_type("events", self.events, EventOptions)
+        for given, kind in ((self.embedders, str), (self.own_embedders, Embedder)):
+            if not (isinstance(given, (tuple, list)) and all(isinstance(one, kind) for one in given)):
+                raise OptionError(
+                    f"embedders={shown(given)} was given; expected names of embedders, or embedders of your own."
+                )
+        for name in ("name", "description", "licence", "command"):
+            if getattr(self, name) is not None:
+                check_type(name, getattr(self, name), str)
+        if self.jobs is not None:
+            check_int("jobs", self.jobs, 1)
+        check_int("samples_per_second * window_seconds", self.num_samples, 2, MAX_SAMPLES)
+
+    def __repr__(self) -> str:
+        made = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(self)}
+        changed = (
+            f"{name}={getattr(self, name)!r}" for name, default in made.items() if getattr(self, name) != default
+        )
+        return brief(self, *changed)
 
     @property
     def num_samples(self) -> int:

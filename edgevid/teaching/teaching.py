@@ -18,10 +18,13 @@ from ..embedders.opening import entries_for
 from ..embedders.stream import embed_as_stream
 from ..errors import BundleError, OptionError
 from ..extraction import EmbeddedClips, EmbeddingConfig, embed_clips, local_executor
-from ..recognizer import load
+from ..loading import load
 from ..sampling import Clip as ClipOrFrames
 from ..sampling import SampleSpec
+from ..support.checks import shown
+from ..support.files import as_path
 from ..support.hardware import usable_cpus
+from ..support.system import system_errors
 from ..tflite.interpreter import select_runtime
 from .card import CLASSIFIER_FILE, EXAMPLES_FILE, accuracy_entry, extended_card, measure_clips, new_card, put_learnt
 from .examples import NONE, Example, Examples, windows_of
@@ -74,6 +77,7 @@ def _no_progress(done: int, total: int) -> None:
     pass
 
 
+@system_errors(BundleError)
 def teach_clips(
     clips: Sequence[Clip],
     output: Path,
@@ -108,7 +112,7 @@ def teach_clips(
         replace(clip, group=f"{NONE} {clip.label}") if len(kinds) >= _KINDS_OF_NONE else clip for clip in options.none
     ]
     labelled = [clip for clip in clips if not is_none(clip.label)] + [replace(clip, label=NONE) for clip in others]
-    sources = [sha256_of(clip.path) if options.keep_embeddings and clip.path.is_file() else "" for clip in labelled]
+    sources = [sha256_of(clip.path) if clip.path.is_file() else "" for clip in labelled]
     before = _examples_of(options.add)
     there = {(clip.source, clip.label) for clip in before.clips} if before is not None else set()
     of_path = {clip.path: source for clip, source in zip(labelled, sources)}
@@ -142,6 +146,7 @@ def teach_clips(
     )
 
 
+@system_errors(BundleError)
 def teach(
     clips: Sequence[Union[ClipOrFrames, Window]],
     labels: Sequence[str],
@@ -174,12 +179,14 @@ def teach(
         DatasetError: fewer than two actions, and not one and ``none``. OptionError: lists of different lengths, or windows of
         other embedders. SourceError, FrameError: a clip cannot be read. BundleError: ``output`` is there.
     """
+    if isinstance(clips, (str, Path)) or not all(isinstance(given, Sequence) for given in (clips, labels)):
+        raise OptionError(f"clips={shown(clips)}, labels={shown(labels)} were given; expected a list of each.")
     names = [f"clip {k}" for k in range(len(clips))] if groups is None else list(map(str, groups))
     if not len(clips) == len(labels) == len(names):
         raise OptionError(
             f"{len(clips)} clips, {len(labels)} labels and {len(names)} groups were given; expected one of each for each clip."
         )
-    output = Path(output)
+    output = as_path("output", output)
     if all(isinstance(clip, (str, Path)) for clip in clips):
         files = [Clip(Path(str(clip)), label, group) for clip, label, group in zip(clips, labels, names)]
         taught = teach_clips(files, output, options, overwrite=overwrite, progress=progress)

@@ -13,6 +13,7 @@ from typing import Optional, Union
 
 from ..errors import ModelError
 from ..support.files import read_content
+from .graph_check import GraphError, check_graphs
 
 _IDENTIFIER = b"TFL3"
 
@@ -59,6 +60,13 @@ def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
     except (struct.error, IndexError) as error:
         raise ModelError(
             f"{path} is cut short or damaged: parts of the TFLite model lie outside the file. Copy it again."
+        ) from error
+    try:
+        check_graphs(content)
+    except GraphError as error:
+        raise ModelError(
+            f"{path} holds a network that cannot be run: {error}. It is damaged, or not made for edgevid: export it again, of "
+            "built-in operators."
         ) from error
     return content
 

@@ -11,8 +11,10 @@ import importlib
 import importlib.metadata
 import importlib.util
 import os
+import platform
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -21,8 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError, OptionError, RuntimeNotAvailableError
-from ..support.checks import check_int
+from ..support.checks import check_int, check_type, shown
+from ..support.extras import install_command
+from ..support.files import as_path
 from ..support.hardware import usable_cpus
+from ..support.native_log import without_first_words
+from ..support.system import system_errors
 from .file_check import read_tflite_file
 
 ENVIRONMENT_VARIABLE = "EDGEVID_RUNTIME"
@@ -39,6 +45,9 @@ _ALIASES = {"ai-edge-litert": "litert", "tflite": "tflite-runtime"}
 _MAX_DEFAULT_THREADS = 4
 # Interpreters of one model, each for other sizes of its inputs, where the runtime cannot change them.
 _MAX_INTERPRETERS = 4
+_RUNTIME_ERRORS = (ValueError, RuntimeError, TypeError, SystemError, MemoryError, OverflowError)
+# More threads are no use on any board; so many that the system refuses them end the process.
+MOST_THREADS = 256
 # Long enough for a thread that waits to wake up and take the lock.
 _STEP_ASIDE_SECONDS = 0.0003
 
@@ -104,10 +113,11 @@ def select_runtime(name: Optional[str] = None) -> RuntimeInfo:
     if wanted is None:
         wanted, said_by = os.environ.get(ENVIRONMENT_VARIABLE) or None, f"{ENVIRONMENT_VARIABLE}="
     if wanted is not None:
+        check_type("runtime", wanted, str)
         key = wanted.strip().lower().replace("_", "-")
         key = _ALIASES.get(key, key)
         if key not in _RUNTIMES:
-            raise OptionError(f"{said_by}{wanted!r} is not a runtime; use one of: {', '.join(_RUNTIMES)}.")
+            raise OptionError(f"{said_by}{shown(wanted)} is not a runtime; use one of: {', '.join(_RUNTIMES)}.")
         info = _inspect(key)
         if info.usable:
             return info
@@ -118,12 +128,17 @@ def select_runtime(name: Optional[str] = None) -> RuntimeInfo:
     usable = next((info for info in found if info.usable), None)
     if usable is not None:
         return usable
-    problems = "".join(f"\n  {info.name}: {info.problem}" for info in found)
+    problems = "".join(f" {info.name}: {info.problem}" for info in found)
     raise RuntimeNotAvailableError(f"No TensorFlow Lite runtime can be used.{problems}")
 
 
-def default_num_threads() -> int:
-    """Threads an interpreter uses unless told otherwise: the CPUs this process may use, at most 4."""
+def default_num_threads(runtime: str = "litert") -> int:
+    """Threads an interpreter uses unless told otherwise: the CPUs this process may use, at most 4.
+
+    On x86 tflite-runtime gets one: with two its quantised networks took 2 to 6 times as long (measured on two cores).
+    """
+    if runtime == "tflite-runtime" and platform.machine().lower() in ("x86_64", "amd64", "i686", "x86"):
+        return 1
     return min(_MAX_DEFAULT_THREADS, usable_cpus())
 
 
@@ -136,13 +151,13 @@ class TfliteModel:
     Args:
         path: the ``.tflite`` file. It is read once; what becomes of it later does not matter.
         sha256: what the file must have; default: anything.
-        num_threads: threads of the interpreter, an int >= 1; default :func:`default_num_threads`.
+        num_threads: threads of the interpreter, an int from 1 to 256; default :func:`default_num_threads`.
         runtime: ``"litert"`` or ``"tflite-runtime"``; default see :func:`select_runtime`.
 
     Raises:
         ModelError: the file is missing or is not a TFLite model that this runtime can run.
         RuntimeNotAvailableError: no runtime.
-        OptionError: ``num_threads`` is not an int >= 1.
+        OptionError: ``num_threads`` is no such int.
     """
 
     def __init__(
@@ -153,35 +168,48 @@ class TfliteModel:
         num_threads: Optional[int] = None,
         runtime: Optional[str] = None,
     ) -> None:
-        self.path = Path(path)
-        self.num_threads = default_num_threads() if num_threads is None else check_int("num_threads", num_threads, 1)
+        self.path = as_path("path", path)
         self.runtime = select_runtime(runtime)
+        self.num_threads = default_num_threads(self.runtime.name)
+        if num_threads is not None:
+            self.num_threads = check_int("num_threads", num_threads, 1, MOST_THREADS)
         self._lock = threading.Lock()
         self._last_thread = 0  # the thread that ran the model last
         self._waiting: set[int] = set()  # threads that want to
         self._closed = False
-        if not self.path.is_file():
+        with system_errors(ModelError):
+            there = self.path.is_file()
+        if not there:
             raise ModelError(f"No model file at {self.path}; give the path of a .tflite file.")
+        if sha256 is not None:
+            check_type("sha256", sha256, str)
         self._content = read_tflite_file(self.path, sha256)  # interpreters refer to it
         interpreter = self._open()
-        self.inputs = tuple(_spec(d) for d in interpreter.get_input_details())
-        self.outputs = tuple(_spec(d) for d in interpreter.get_output_details())
+        with self._explained():
+            self.inputs = tuple(_spec(d) for d in interpreter.get_input_details())
+            self.outputs = tuple(_spec(d) for d in interpreter.get_output_details())
         self._interpreters: dict[_Sizes, Any] = {tuple(spec.shape for spec in self.inputs): interpreter}
         self._resizable = True
 
     def _open(self) -> Any:
         interpreter_class = _load_interpreter_class(self.runtime)
-        try:
+        with self._explained(), without_first_words(self.runtime.name):
             interpreter = interpreter_class(model_content=self._content, num_threads=self.num_threads)
             interpreter.allocate_tensors()
-        except (ValueError, RuntimeError, TypeError, SystemError) as error:
+        return interpreter
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What the runtime raises while it opens the file, as a ModelError."""
+        try:
+            yield
+        except _RUNTIME_ERRORS as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ModelError(
                 f"{self.path} cannot be run by {self.runtime.name} {self.runtime.version}: {reason} "
                 "Expected a TFLite model with built-in operators only; export or copy the file again, "
                 "or use a newer runtime."
             ) from error
-        return interpreter
 
     def run(self, *arrays: NDArray[Any]) -> list[NDArray[Any]]:
         """Run the model once.
@@ -213,16 +241,18 @@ class TfliteModel:
     def _run(self, arrays: tuple[NDArray[Any], ...]) -> list[NDArray[Any]]:
         self._check_open()
         try:
+            if not all(isinstance(array, np.ndarray) for array in arrays):
+                raise TypeError("It takes NumPy arrays.")
             sizes = tuple(array.shape for array in arrays)
             interpreter = self._interpreters.get(sizes) or self._sized(sizes, arrays)
             for spec, array in zip(self.inputs, arrays):
                 interpreter.set_tensor(spec.index, array)
             interpreter.invoke()
             return [interpreter.get_tensor(spec.index) for spec in self.outputs]
-        except (ValueError, RuntimeError) as error:
+        except _RUNTIME_ERRORS as error:
             raise ModelError(
                 f"{self.path.name} failed in {self.runtime.name} {self.runtime.version}: {' '.join(str(error).split())} "
-                f"It was given {[f'{array.dtype} {list(array.shape)}' for array in arrays]} and takes "
+                f"It was given {list(map(_described, arrays))} and takes "
                 f"{[str(spec) for spec in self.inputs]}."
             ) from error
 
@@ -315,7 +345,7 @@ def _inspect(name: str) -> RuntimeInfo:
         # It imports under NumPy 2, prints a warning, and dies on construction: do not even import it.
         problem = (
             f"tflite-runtime {version} needs NumPy 1, but NumPy {np.__version__} is installed. "
-            "To mend it: pip install 'edgevid[tflite-runtime]' (it pins NumPy and OpenCV), or pip install ai-edge-litert"
+            f"To mend it: {install_command('tflite-runtime')} (it pins NumPy and OpenCV), or pip install ai-edge-litert"
         )
     return RuntimeInfo(name, distribution, version or "unknown", problem)
 
@@ -328,6 +358,10 @@ def _load_interpreter_class(info: RuntimeInfo) -> Any:
             f"{info.distribution} {info.version} is installed but cannot be imported: {error}. "
             f"To mend it: pip install --force-reinstall {info.distribution}"
         ) from error
+
+
+def _described(array: Any) -> str:
+    return f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
 
 
 def _spec(detail: dict[str, Any]) -> TensorSpec:

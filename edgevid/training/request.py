@@ -13,7 +13,7 @@ from ..embedders.opening import DEFAULT_KINDS
 from ..errors import OptionError
 from ..evaluation.outside import open_outside
 from ..extraction import default_cache
-from ..support.checks import check_number
+from ..sampling import check_window_seconds
 from .export import FLOAT32, PARITY_LIMITS
 from .run_folder import default_run_folder
 from .tuning import PRESETS, hyper_parameters
@@ -43,6 +43,8 @@ class TrainingRequest:
         classifier_dtype: how the classifier's weights are stored: "float32", "float16" or "int8".
         outside: clips of other actions, to measure how many the bundle rejects; see
             :func:`edgevid.evaluation.outside.open_outside`. They decide nothing of the bundle.
+        refit: whether what was chosen and measured is trained anew at the end, on all clips but the test clips that the data
+            names.
         overwrite: whether a bundle that is there may be replaced.
         description, notes, licence, command: for the card.
     """
@@ -67,6 +69,7 @@ class TrainingRequest:
     evaluate_test: bool = False
     classifier_dtype: str = FLOAT32
     outside: Optional[Path] = None
+    refit: bool = False
     overwrite: bool = False
     description: str = ""
     notes: tuple[str, ...] = ()
@@ -80,7 +83,7 @@ class TrainingRequest:
             check_share(self.validation_share)
         check_share(self.test_share, none=True)
         if self.window_seconds is not None:
-            check_number("window_seconds", self.window_seconds, 0, above_low=True, unit="seconds")
+            check_window_seconds(self.window_seconds)
         if self.classifier_dtype not in PARITY_LIMITS:
             raise OptionError(
                 f"classifier_dtype={self.classifier_dtype!r} was given; expected one of: {', '.join(PARITY_LIMITS)}."

@@ -188,6 +188,21 @@ class TestEvents:
         assert ended["peak_score"] >= began["score"]
         assert "2 events" in outcome.err
 
+    def test_what_is_recognised_is_what_goes_on_as_an_event(self, call, clip):
+        """In lines and in JSON; nothing is, where the action has to last longer than the clip does."""
+        options = "--window-seconds", 1, "--events", *ALWAYS
+        records = [json.loads(line) for line in call("stream", clip, "--json", *options).out.splitlines()]
+        (began,) = (record for record in records if record.get("event") == "began")
+        assert [record["action"] for record in records if "action" in record] == [began["label"]] * 3
+        assert f"s  {began['label']} " in call("stream", clip, *options).out.splitlines()[0]
+        never = *options, "--min-seconds", 60
+        outcome = call("stream", clip, *never)
+        assert len(outcome.out.splitlines()) == 3
+        assert all("s  nothing recognised (" in line for line in outcome.out.splitlines())
+        assert "most frequent: nothing recognised 100%" in outcome.err
+        (first, *_) = (json.loads(line) for line in call("stream", clip, "--json", *never).out.splitlines())
+        assert (first["action"], first["accepted"]) == (None, True), "an action could begin with it, and did not last"
+
     def test_text_has_lines_for_events(self, call, clip):
         outcome = call("stream", clip, "--window-seconds", 1, "--events-only", *ALWAYS)
         began, ended = outcome.out.splitlines()
@@ -405,11 +420,29 @@ class TestSlowReader:
         assert outcome.err.endswith("edgevid stream: The output cannot be written: No space left on device.\n")
 
 
+def test_a_file_that_is_looped_goes_on_until_its_limit_with_rising_times(call, clip):
+    outcome = call("stream", clip, *QUICK, "--loop", "--no-realtime", "--json", "--max-seconds", 7)
+    times = [json.loads(line)["timestamp"] for line in outcome.out.splitlines()]
+    assert outcome.code == 0
+    assert times == sorted(set(times))
+    assert times[-1] > 6  # of a clip of two seconds
+    assert "failed" not in outcome.err
+
+
 class TestInterrupts:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize(
         "moment",
-        ["load_recognizer", "_outputs", "named_sources", "_lines", "Opener", "Opener.open", "Summary.begin", "Lines"],
+        [
+            "load_recognizer",
+            "_outputs",
+            "named_sources",
+            "_lines",
+            "open_for_stream",
+            "_Statuses",
+            "Summary.begin",
+            "Lines",
+        ],
     )
     def test_one_that_comes_while_it_starts_ends_it(self, call, clip, monkeypatch, moment, number):
         """Raised where that function is called: while the model loads, before and after the sources are opened."""
@@ -491,7 +524,18 @@ class TestInterrupts:
         call("stream", clip, "--window-seconds", 1)
         threads, files = threading.active_count(), open_files()
         for _ in range(3):
-            call("stream", clip, clip, "--window-seconds", 1, "--serve", "127.0.0.1:0")
+            call(
+                "stream",
+                clip,
+                clip,
+                "--window-seconds",
+                1,
+                "--serve",
+                "127.0.0.1:0",
+                "--max-seconds",
+                9,
+                "--no-realtime",
+            )
         assert reached(lambda: threading.active_count() <= threads)
         assert open_files() <= files
 
@@ -509,6 +553,44 @@ class TestWatching:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         assert process.returncode == 0
+
+    def test_the_page_of_a_file_stays_after_its_end_until_a_signal(self, spawn, clip):
+        pytest.importorskip("aiohttp")
+        process = spawn("stream", clip, "--serve", "127.0.0.1:0", "--json", "--events-only", *QUICK)
+        url = process.stderr.readline().split()[-1]
+        said = until(process.stderr, "stays")
+        assert said[-1] == f"edgevid stream: {clip} has ended; the page at {url} stays until Ctrl-C\n"
+        assert any("predictions/s" in line for line in said)
+        with urllib.request.urlopen(url + "api/state", timeout=30) as answer:
+            (source,) = json.load(answer)["sources"]
+        assert (source["state"], source["prediction"] is None) == ("ended", False)
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+        assert (process.returncode, rest) == (0, "")
+
+    def test_who_says_when_it_ends_gets_no_page_that_stays(self, call, clip):
+        pytest.importorskip("aiohttp")
+        assert call("stream", clip, *QUICK, "--serve", "127.0.0.1:0", "--max-seconds", 1).code == 0
+
+    def test_a_file_that_does_not_open_gets_none(self, call, tmp_path):
+        pytest.importorskip("aiohttp")
+        assert call("stream", tmp_path / "absent.mp4", *QUICK, "--serve", "127.0.0.1:0").code == 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "realtime"),
+        [
+            ([], False),
+            (["--serve"], True),
+            (["--loop"], True),
+            (["--realtime"], True),
+            (["--serve", "--no-realtime"], False),
+        ],
+    )
+    def test_a_file_is_played_in_real_time_where_it_is_watched(self, call, monkeypatch, arguments, realtime):
+        seen = []
+        monkeypatch.setattr(stream_command, "_stream", lambda args, summary: seen.append(args.realtime))
+        assert call("stream", "clip.mp4", *arguments).code == 0
+        assert seen == [realtime]
 
     @pytest.mark.parametrize(
         ("arguments", "sources", "address"),
@@ -587,6 +669,16 @@ def open_files() -> int:
 
 def lines_of(stream) -> Iterator[str]:
     return iter(stream.readline, "")
+
+
+def until(stream: Iterator[str], piece: str) -> list[str]:
+    """The lines up to the one that holds this."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if piece in line:
+            return lines
+    raise AssertionError(f"{piece!r} never came, but {lines}")
 
 
 def wait_for_line(lines: Iterator[str], piece: str) -> str:

@@ -6,8 +6,9 @@ Below ``edgevid/NODE`` (see :class:`MqttPublisher`):
     SOURCE/state      retained JSON: action (a label, "none" while nothing goes on, or "unknown" while the window fills or the
                       source is gone), score (the action's probability now, or null), count (its repetitions, or null), since
                       and time (ISO 8601, UTC), seconds (the newest frame's timestamp on the source's clock), prediction (the
-                      newest one in words, such as "JumpRope 0.92" or "none of these (JumpRope 0.21)", or null), region (the
-                      part of the frame that it looked at: left, top, right, bottom, 0 to 1, or null: all of it)
+                      same in words, such as "JumpRope 0.92" or, with the best guess, "nothing recognised (JumpRope 0.21)"; or
+                      null), region (the part of the frame that was looked at: left, top, right, bottom, 0 to 1, or null: all
+                      of it)
     SOURCE/event      JSON, QoS 1, not retained: event_type ("began", "counted", "ended", or another kind), label, source, time,
                       seconds, and what its kind has: score, or count, or duration_seconds, peak_score and count
     SOURCE/stats      retained JSON: status and message (of the last change of the source's state), frames_per_second (sampled

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
 from ...errors import ExtraNotInstalledError, OptionError
+from ...support.extras import install_command
 from ...support.retry import Retry
 from .broker_address import BrokerAddress
 
@@ -79,7 +80,7 @@ def make_client(
         from paho.mqtt.enums import CallbackAPIVersion
     except ImportError as error:
         raise ExtraNotInstalledError(
-            f"MQTT needs paho-mqtt 2 or newer, which cannot be imported ({error}): pip install 'edgevid[mqtt]'"
+            f"MQTT needs paho-mqtt 2 or newer, which cannot be imported ({error}): {install_command('mqtt')}"
         ) from error
 
     # A broker ends the connection of another client with the same id; 23 characters are what every broker takes.

@@ -51,7 +51,7 @@ class SourcePayloads:
         if (action, since) != self._action:
             self._action, self._since = (action, since), wall if since is None else _wall(state, since)
         score = None if action == UNKNOWN else _rounded(state.action_score, 2)
-        prediction = None if gone else state.prediction
+        prediction, answer = (None, None) if gone else (state.prediction, state.answer)
         region = None if prediction is None else prediction.region
         before = self.state
         self.state = {
@@ -61,9 +61,7 @@ class SourcePayloads:
             "since": _iso(self._since),
             "time": _iso(wall),
             "seconds": _rounded(state.timestamp or 0.0, 3),
-            "prediction": None
-            if prediction is None
-            else prediction.answer(f"{prediction.label} {prediction.score:.2f}"),
+            "prediction": None if answer is None else answer.words(f"{answer.label} {answer.score:.2f}"),
             "region": None if region is None else region.as_list(),
         }
         stats = state.stats

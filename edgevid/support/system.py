@@ -1,0 +1,55 @@
+"""What the system refuses, as an error of edgevid: a folder may not be entered, the disk is full, memory ran out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Optional
+
+from ..errors import EdgevidError
+
+
+@contextmanager
+def system_errors(kind: type[EdgevidError]) -> Iterator[None]:
+    """What the system refuses in a ``with`` block, or in a function that this decorates, is raised as ``kind``.
+
+    For functions that work on paths that the caller named. A pipe that nobody reads any more is no error of theirs.
+    """
+    try:
+        yield
+    except (EdgevidError, BrokenPipeError):
+        raise
+    except Exception as error:
+        reason = reason_of(error)
+        if reason is None:
+            raise
+        raise kind(reason) from error
+
+
+def reason_of(error: BaseException) -> Optional[str]:
+    """What the system refused, in a sentence or two; None: the error is of another sort."""
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error) or type(error).__name__
+        if error.filename is None:
+            return f"The system refused: {reason}."
+        return f"{_shown(error.filename)}: {reason}. Check that it is there, and may be read and written."
+    if isinstance(error, UnicodeError) or "embedded null" in str(error):
+        return f"A name or a text cannot be encoded or decoded: {_shown(error)}. Use plain UTF-8."
+    if "ymlink loop" in str(error):  # as Path.resolve says it
+        return f"{_shown(error)}. Check that path."
+    if isinstance(error, ImportError) and (error.name == "cv2" or "libGL" in str(error) or "cv2" in str(error)):
+        return (
+            f"OpenCV cannot be imported: {error}. To mend it: pip install --force-reinstall opencv-python-headless, or, for "
+            "the one with windows, apt-get install libgl1 libglib2.0-0."
+        )
+    if isinstance(error, MemoryError):
+        return f"There is not enough memory{': ' + str(error) if str(error) else ''}."
+    if isinstance(error, RecursionError):
+        return "Something is nested too deeply."
+    return None
+
+
+def _shown(name: object) -> str:
+    """As text that any terminal can show."""
+    text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,177 @@
+"""Reads the graph of a TFLite file, with nothing but the format's numbers: a damaged one raises, it does not crash.
+
+The flatbuffers library is not needed, which comes with LiteRT only; and its generated readers check nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple, Optional
+
+
+class Table:
+    """A table of a FlatBuffer: fields by their numbers in the schema.
+
+    Raises:
+        IndexError, struct.error: a part of it lies outside the data. So do all methods.
+    """
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self.data, self.start = data, start
+        self._fields = start - _read(data, start, "<i")
+        self._fields_size, self._size = _read(data, self._fields, "<H"), _read(data, self._fields + 2, "<H")
+        _within(data, self._fields, self._fields_size)
+        _within(data, start, self._size)
+
+    def number(self, field: int, form: str = "<i", default: int = 0) -> int:
+        """A number; a field that is not there has its default."""
+        offset = self._offset(field)
+        if not offset:
+            return default
+        if offset + struct.calcsize(form) > self._size:
+            raise IndexError("a field reaches out of its table")
+        return _read(self.data, self.start + offset, form)
+
+    def numbers(self, field: int, form: str = "i") -> Optional[tuple[int, ...]]:
+        """A vector of numbers; None: not there."""
+        place = self.vector(field, struct.calcsize(form))
+        return None if place is None else struct.unpack_from(f"<{place[1]}{form}", self.data, place[0])
+
+    def text(self, field: int) -> str:
+        """A string. Raises: UnicodeDecodeError: it is none."""
+        place = self.vector(field, 1)
+        return "" if place is None else self.data[place[0] : place[0] + place[1]].decode()
+
+    def table(self, field: int) -> Optional[Table]:
+        place = self._target(field)
+        return None if place is None else Table(self.data, place)
+
+    def tables(self, field: int) -> list[Table]:
+        """A vector of tables."""
+        start, count = self.vector(field, 4) or (0, 0)
+        places = range(start, start + 4 * count, 4)
+        return [Table(self.data, place + _read(self.data, place, "<I")) for place in places]
+
+    def vector(self, field: int, size: int) -> Optional[tuple[int, int]]:
+        """Where a vector of items of so many bytes begins, and how many they are; None: not there."""
+        place = self._target(field)
+        if place is None:
+            return None
+        count = _read(self.data, place, "<I")
+        _within(self.data, place + 4, count * size)
+        return place + 4, count
+
+    def _target(self, field: int) -> Optional[int]:
+        offset = self._offset(field)
+        return self.start + offset + _read(self.data, self.start + offset, "<I") if offset else None
+
+    def _offset(self, field: int) -> int:
+        slot = 4 + 2 * field
+        return _read(self.data, self._fields + slot, "<H") if slot + 2 <= self._fields_size else 0
+
+
+# Bits of a number, by the format's number of its type; others (strings, resources) are of no use here
+_BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 15: 32, 16: 16, 17: 4}
+
+
+class Tensor(NamedTuple):
+    """A tensor. ``shape``: None: not known; ``kind``: of its numbers, as the format has it; ``data``: of a constant."""
+
+    name: str
+    shape: Optional[tuple[int, ...]]
+    kind: int
+    data: Optional[bytes]
+    is_fixed: bool  # whether its shape is the same in each run
+    is_variable: bool
+    channels: Optional[tuple[int, int, int]]  # of its quantisation: scales, zero points, the dimension that they are of
+
+    @property
+    def bytes(self) -> int:
+        """What its numbers take; a length that is not known counts as 1."""
+        total = _BITS[self.kind]
+        for length in self.shape or ():
+            total *= abs(length)
+        return (total + 7) // 8
+
+
+class Node(NamedTuple):
+    """An operator of a graph, by the number of its kind; its operands by the numbers of their tensors."""
+
+    code: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options_kind: int
+    options: Optional[Table]
+
+
+class Subgraph(NamedTuple):
+    tensors: list[Tensor]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    nodes: list[Node]
+
+
+def read_graphs(data: bytes) -> list[Subgraph]:
+    """The graphs of a TFLite file, the main one first.
+
+    Raises:
+        IndexError, struct.error: a part of it lies outside the file. UnicodeDecodeError: a name is no text.
+        ValueError: it holds something that no network needs.
+    """
+    model = Table(data, _read(data, 0, "<I"))
+    # version 3a has one byte for the kind of an operator; larger ones are in a field of their own
+    codes = [max(code.number(0, "<b"), code.number(3)) for code in model.tables(1)]
+    buffers = model.tables(4)
+    for buffer in buffers:
+        if buffer.number(1, "<Q") or buffer.number(2, "<Q"):
+            raise ValueError("its weights lie outside the model")
+    contents = [buffer.vector(0, 1) for buffer in buffers]
+    return [_subgraph(table, data, codes, contents) for table in model.tables(2)]
+
+
+def _subgraph(table: Table, data: bytes, codes: list[int], contents: list[Optional[tuple[int, int]]]) -> Subgraph:
+    return Subgraph(
+        [_tensor(tensor, data, contents) for tensor in table.tables(0)],
+        table.numbers(1) or (),
+        table.numbers(2) or (),
+        [
+            Node(
+                codes[node.number(0, "<I")], node.numbers(1) or (), node.numbers(2) or (), node.number(3, "<B"), node.table(4)
+            )
+            for node in table.tables(3)
+        ],
+    )  # fmt: skip
+
+
+def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]) -> Tensor:
+    kind = table.number(1, "<B")
+    if kind not in _BITS or table.table(6) is not None or table.tables(9):
+        raise ValueError(f"a tensor is of type {kind}, sparse, or of variants")
+    signature = table.numbers(7)
+    place = contents[table.number(2, "<I")]
+    quantization = table.table(4)
+    channels = None
+    if quantization is not None:
+        scales, zeros = quantization.vector(2, 4), quantization.vector(3, 8)
+        channels = (scales[1] if scales else 0, zeros[1] if zeros else 0, quantization.number(6))
+    return Tensor(
+        table.text(3),
+        table.numbers(0),
+        kind,
+        None if place is None or not place[1] else data[place[0] : place[0] + place[1]],
+        signature is None or -1 not in signature,
+        bool(table.number(5, "<B")),
+        channels,
+    )
+
+
+def _read(data: bytes, position: int, form: str) -> int:
+    if position < 0:
+        raise IndexError("a place before the file")
+    value: int = struct.unpack_from(form, data, position)[0]
+    return value
+
+
+def _within(data: bytes, start: int, size: int) -> None:
+    if start < 0 or start + size > len(data):
+        raise IndexError(f"bytes {start} to {start + size} of {len(data)}")

@@ -1,0 +1,380 @@
+"""Tells a sound graph from one that a runtime would crash on, run for ever in, or take all memory for.
+
+The runtimes trust a graph in much: that its operators have the operands and options that they need, that tensors are written
+before they are read, that loops end. A file that was damaged, or made to do harm, is refused here before it reaches them. Not
+checked is whether a network's numbers make sense.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import Optional
+
+from .flatbuffer import Node, Subgraph, Table, Tensor, read_graphs
+from .operators import BROADCAST, GROWING, KEEP_KIND, OPERATORS, SAME_SHAPE, Operator
+
+# Of a tensor, and of all tensors of a graph that are computed, in bytes
+MOST_BYTES, MOST_BYTES_IN_ALL = 1 << 28, 1 << 30
+_MOST_RANK = 8
+_MOST_STEP = 4096  # of strides, dilations and the sides of windows
+_MOST_LENGTH = 1 << 16  # of a side that operands ask for
+_MOST_TURNS = 100_000
+_ADD, _LESS, _AND = 0, 58, 86
+_INT32, _INT64, _UINT8, _INT8 = 2, 4, 3, 9
+
+
+class GraphError(Exception):
+    """What is wrong with a graph, in words."""
+
+
+def check_graphs(data: bytes) -> None:
+    """Check the graphs of a TFLite file, all of whose parts lie inside it.
+
+    Raises:
+        GraphError: it would not run.
+    """
+    try:
+        graphs = read_graphs(data)
+        if not graphs:
+            raise GraphError("it holds no graph")
+        for graph in graphs:
+            _Check(graph, graphs).run()
+        _check_calls(graphs)
+    except (IndexError, struct.error) as error:
+        raise GraphError(f"a part of it refers to one that is not there ({error})") from error
+    except UnicodeDecodeError as error:
+        raise GraphError("a name in it is no text") from error
+    except (ValueError, OverflowError) as error:
+        raise GraphError(str(error)) from error
+
+
+class _Check:
+    def __init__(self, graph: Subgraph, graphs: Sequence[Subgraph]) -> None:
+        self._graph, self._graphs = graph, graphs
+        self._tensors = graph.tensors
+
+    def run(self) -> None:
+        for tensor in self._tensors:
+            _check_tensor(tensor)
+        if sum(tensor.bytes for tensor in self._tensors if tensor.data is None) > MOST_BYTES_IN_ALL:
+            raise GraphError(f"its tensors take more than {MOST_BYTES_IN_ALL >> 20} MB")
+        given = self._graph.inputs
+        self._need(len(set(given)) == len(given), "a tensor is given to it twice")
+        written = set(given)
+        for number in given:
+            self._need(self._at(number).data is None, "a constant is given to it")
+        for node in self._graph.nodes:
+            self._check_node(node, written)
+        for number in self._graph.outputs:
+            self._need(number in written or self._at(number).data is not None, "an output is never computed")
+
+    def _check_node(self, node: Node, written: set[int]) -> None:
+        operator = OPERATORS.get(node.code)
+        if operator is None:
+            raise GraphError(f"it has operator {node.code} of the format, which is none that edgevid runs")
+        low, high = operator.inputs
+        self._need(low <= len(node.inputs) <= high, f"{operator.name} has {len(node.inputs)} operands")
+        self._need(
+            1 <= len(node.outputs) <= operator.outputs or node.code in (118, 119), f"{operator.name} has other results"
+        )
+        for place, number in enumerate(node.inputs):
+            if number == -1 and place in operator.optional:
+                continue
+            tensor = self._at(number)
+            self._need(
+                number in written or tensor.data is not None or tensor.is_variable,
+                f"{operator.name} reads what is not there yet",
+            )
+        for number in node.outputs:
+            self._need(self._at(number).data is None, f"{operator.name} writes to a constant")
+            self._need(number not in written, f"{operator.name} writes to a tensor that is written already")
+            written.add(number)
+        if operator.options and node.options_kind != operator.options:
+            raise GraphError(f"{operator.name} lacks its options")
+        if (
+            operator.options
+            and node.options is None
+            and operator.name not in ("SHAPE", "MEAN", "SUM", "GATHER", "SQUEEZE")
+        ):
+            raise GraphError(f"{operator.name} lacks its options")
+        self._check_operands(node, operator)
+
+    def _check_operands(self, node: Node, operator: Operator) -> None:
+        name, tensors = operator.name, [None if number == -1 else self._at(number) for number in node.inputs]
+        outputs = [self._at(number) for number in node.outputs]
+        if name in KEEP_KIND and tensors[0] is not None:
+            self._need(tensors[0].kind == outputs[0].kind, f"{name} gives numbers of another type")
+            for one in (tensors[0], outputs[0]):
+                scaled = one.channels is not None and one.channels[0] > 0
+                self._need(scaled or one.kind not in (_UINT8, _INT8), f"{name} computes with numbers without a scale")
+        if name in ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D", "TRANSPOSE_CONV"):
+            _check_windows(name, node.options, tensors, outputs[0])
+        elif name == "FULLY_CONNECTED":
+            _check_dense(tensors, outputs[0])
+        elif name in SAME_SHAPE:
+            _check_shape(name, outputs[0], tensors[0])
+        elif name in BROADCAST:
+            _check_broadcast(name, tensors, outputs[0])
+        elif name in GROWING:
+            for tensor in tensors[1:] if name not in ("FILL", "TRANSPOSE_CONV") else tensors[:1]:
+                _check_lengths(name, tensor)
+        elif name == "STRIDED_SLICE":
+            _check_slice(tensors, node.options)
+        elif name == "SLICE":
+            _check_part(tensors)
+        elif name in ("GATHER", "TOPK_V2", "TRANSPOSE", "MEAN", "SUM", "EXPAND_DIMS"):
+            _check_lengths(name, tensors[1])
+
+    def _at(self, number: int) -> Tensor:
+        if not 0 <= number < len(self._tensors):
+            raise GraphError(f"tensor {number} of {len(self._tensors)} is named")
+        return self._tensors[number]
+
+    def _need(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            raise GraphError(otherwise)
+
+
+def _check_tensor(tensor: Tensor) -> None:
+    if tensor.shape is None and tensor.data is None:
+        raise GraphError("a tensor has no shape")
+    shape = tensor.shape or ()
+    if len(shape) > _MOST_RANK or any(length < -1 for length in shape) or tensor.bytes > MOST_BYTES:
+        raise GraphError(f"a tensor has the shape {list(shape)}; {MOST_BYTES >> 20} MB are the most")
+    if tensor.data is not None and len(tensor.data) < tensor.bytes:
+        raise GraphError(f"a constant of shape {list(shape)} has {len(tensor.data)} bytes")
+    if tensor.channels is not None:
+        scales, zeros, dimension = tensor.channels
+        many = scales > 1 or zeros > 1
+        if zeros not in (0, 1, scales) or (many and not 0 <= dimension < len(shape)):
+            raise GraphError("the quantisation of a tensor does not fit it")
+        if many and tensor.is_fixed and scales != shape[dimension]:
+            raise GraphError("the quantisation of a tensor does not fit its shape")
+
+
+def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
+    """Of convolutions and pooling: strides, dilations and sizes, and that the output is as large as they make it."""
+    assert options is not None
+    is_pool = "POOL" in name
+    stride_w, stride_h = options.number(1), options.number(2)
+    sides = [options.number(3), options.number(4)] if is_pool else []
+    first = {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 5}.get(name)
+    dilation_w, dilation_h = (
+        (1, 1) if first is None else (options.number(first, "<i", 1), options.number(first + 1, "<i", 1))
+    )
+    if not all(1 <= step <= _MOST_STEP for step in (stride_w, stride_h, dilation_w, dilation_h, *sides)):
+        raise GraphError(f"{name} has strides or sizes out of range")
+    padding = options.number(0, "<b")
+    if padding not in (0, 1):
+        raise GraphError(f"{name} has a padding of no kind")
+    if name == "TRANSPOSE_CONV":
+        return
+    source, weights = tensors[0], None if is_pool else tensors[1]
+    if source is None or not _known(source, output) or (weights is not None and not _known(weights)):
+        return
+    shape, result = source.shape or (), output.shape or ()
+    if len(shape) != 4 or len(result) != 4:
+        raise GraphError(f"{name} has tensors that are no pictures")
+    channels = shape[3]
+    if weights is not None:
+        filters = weights.shape or ()
+        if len(filters) != 4 or min(filters) < 1:
+            raise GraphError(f"{name} has weights of shape {list(filters)}")
+        sides = [filters[2], filters[1]]
+        depth = filters[3] if name == "CONV_2D" else filters[3] if filters[0] == 1 else 0
+        if not depth or (shape[3] % depth if name == "CONV_2D" else depth % shape[3] if shape[3] else 1):
+            raise GraphError(f"{name} has weights {list(filters)} for {list(shape)}")
+        channels = filters[0] if name == "CONV_2D" else filters[3]
+        _check_bias(name, tensors, channels)
+    wanted = [shape[0], _steps(shape[1], sides[1], stride_h, dilation_h, padding), 0, channels]
+    wanted[2] = _steps(shape[2], sides[0], stride_w, dilation_w, padding)
+    if list(result) != wanted or min(wanted[1:]) < 1:
+        raise GraphError(f"{name} gives {list(result)}; {wanted} follows from its operands")
+
+
+def _steps(length: int, side: int, stride: int, dilation: int, padding: int) -> int:
+    reach = (side - 1) * dilation + 1
+    return -(-length // stride) if padding == 0 else -(-(length - reach + 1) // stride)
+
+
+def _check_dense(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
+    source, weights = tensors[0], tensors[1]
+    if source is None or weights is None or not weights.shape:
+        raise GraphError("FULLY_CONNECTED lacks its weights")
+    if len(weights.shape) != 2 or min(weights.shape) < 1:
+        raise GraphError(f"FULLY_CONNECTED has weights of shape {list(weights.shape)}")
+    units, depth = weights.shape
+    _check_bias("FULLY_CONNECTED", tensors, units)
+    if _shaped(source, output):
+        rows, rest = divmod(math.prod(source.shape or ()), depth)
+        if rest or math.prod(output.shape or ()) != rows * units:
+            raise GraphError(f"FULLY_CONNECTED of {list(source.shape or ())} gives {list(output.shape or ())}")
+
+
+def _check_bias(name: str, tensors: Sequence[Optional[Tensor]], channels: int) -> None:
+    bias = tensors[2] if len(tensors) > 2 else None
+    if bias is not None and math.prod(bias.shape or ()) != channels:
+        raise GraphError(f"{name} of {channels} channels has a bias of shape {list(bias.shape or ())}")
+
+
+def _check_shape(name: str, output: Tensor, source: Optional[Tensor]) -> None:
+    if source is not None and _known(source, output) and math.prod(source.shape or ()) != math.prod(output.shape or ()):
+        raise GraphError(f"{name} of {list(source.shape or ())} gives {list(output.shape or ())}")
+
+
+def _check_broadcast(name: str, tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
+    first, second = tensors[0], tensors[1]
+    if first is None or second is None or not _known(first, second, output):
+        return
+    shapes = [first.shape or (), second.shape or ()]
+    rank = max(map(len, shapes))
+    one, other = ((1,) * (rank - len(shape)) + shape for shape in shapes)
+    if any(a != b and 1 not in (a, b) for a, b in zip(one, other)):
+        raise GraphError(f"{name} of {list(shapes[0])} and {list(shapes[1])}")
+    wanted = tuple(b if a == 1 else a for a, b in zip(one, other))
+    if math.prod(wanted) != math.prod(output.shape or ()):
+        raise GraphError(f"{name} gives {list(output.shape or ())}; {list(wanted)} follows from its operands")
+
+
+def _check_lengths(name: str, tensor: Optional[Tensor]) -> None:
+    """Numbers that say how large something is, or where."""
+    values = _integers(tensor)
+    if values is not None and (any(abs(value) > _MOST_LENGTH for value in values) or _product(values) > MOST_BYTES):
+        raise GraphError(f"{name} is told {list(values[:8])}")
+
+
+def _check_slice(tensors: Sequence[Optional[Tensor]], options: Optional[Table]) -> None:
+    source, begin, end, steps = tensors[:4]
+    values = [_integers(tensor) for tensor in (begin, end, steps)]
+    if values[2] is not None and not all(-_MOST_STEP <= step <= _MOST_STEP and step for step in values[2]):
+        raise GraphError(f"STRIDED_SLICE has the steps {list(values[2])}")
+    lengths = {len(value) for value in values if value is not None}
+    if len(lengths) > 1 or max(lengths, default=0) > _MOST_RANK:
+        raise GraphError("STRIDED_SLICE has operands of several lengths")
+    if options is None or source is None or values[0] is None or not _known(source):
+        return
+    # A dimension that is dropped is read at one place, which must be there.
+    dropped, shape = options.number(4), source.shape or ()
+    if not options.number(2) and not options.number(3):
+        for axis, place in enumerate(values[0]):
+            if axis >= len(shape) or (dropped >> axis & 1 and not -shape[axis] <= place < shape[axis]):
+                raise GraphError(f"STRIDED_SLICE takes {list(values[0])} of {list(shape)}")
+
+
+def _check_part(tensors: Sequence[Optional[Tensor]]) -> None:
+    """Of SLICE: the part lies inside. tflite-runtime writes beyond its output where it does not."""
+    source, begin, size = tensors[:3]
+    starts, lengths = _integers(begin), _integers(size)
+    if source is None or source.shape is None or lengths is None:
+        return
+    whole = source.shape
+    starts = (0,) * len(lengths) if starts is None else starts
+    if len(starts) != len(whole) or len(lengths) != len(whole):
+        raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
+    if any(start < 0 or length < -1 or start + length > side for start, length, side in zip(starts, lengths, whole)):
+        raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
+
+
+def _check_calls(graphs: Sequence[Subgraph]) -> None:
+    """Graphs that others call: each is there, fits, and calls none that calls it; and loops end."""
+    calls: dict[int, set[int]] = {number: set() for number in range(len(graphs))}
+    for number, graph in enumerate(graphs):
+        for node in graph.nodes:
+            if node.code not in (118, 119) or node.options is None:
+                continue
+            called = [node.options.number(0), node.options.number(1)]
+            for other in called:
+                if not 0 < other < len(graphs):
+                    raise GraphError(f"graph {other} of {len(graphs)} is called")
+                calls[number].add(other)
+            if node.code == 119:
+                _check_loop(graph, node, graphs[called[0]], graphs[called[1]])
+            else:
+                for branch in (graphs[called[0]], graphs[called[1]]):
+                    if len(branch.inputs) != len(node.inputs) - 1 or len(branch.outputs) != len(node.outputs):
+                        raise GraphError("a branch has other operands than are given to it")
+    for number in calls:
+        reached, waiting = set(), list(calls[number])
+        while waiting:
+            other = waiting.pop()
+            if other == number:
+                raise GraphError("a graph calls itself")
+            if other not in reached:
+                reached.add(other)
+                waiting += calls[other]
+
+
+def _check_loop(graph: Subgraph, node: Node, condition: Subgraph, body: Subgraph) -> None:
+    """A loop whose end can be seen: it counts up to a limit, by 1 or more, and neither is changed otherwise."""
+    carried = len(node.inputs)
+    if not len(condition.inputs) == len(body.inputs) == len(body.outputs) == len(node.outputs) == carried:
+        raise GraphError("a loop has other operands than its body")
+    for number, inside, after, result in zip(node.inputs, body.inputs, body.outputs, node.outputs):
+        tensors = [graph.tensors[number], body.tensors[inside], body.tensors[after], graph.tensors[result]]
+        shapes = {tensor.shape or () for tensor in tensors if _shaped(tensor)}
+        if len(shapes) > 1 or len({tensor.kind for tensor in tensors}) > 1:
+            raise GraphError(f"a loop changes the shape of what it carries: {sorted(map(list, shapes))}")
+    if len(condition.outputs) != 1:
+        raise GraphError("the condition of a loop is not one")
+    makers = {output: one for one in condition.nodes for output in one.outputs}
+    waiting = [condition.outputs[0]]
+    while waiting:
+        made = makers.get(waiting.pop())
+        if made is None:
+            continue
+        if made.code == _AND:
+            waiting += made.inputs
+        elif made.code == _LESS and _ends(graph, node, condition, body, made):
+            return
+    raise GraphError("it has a loop whose end cannot be told")
+
+
+def _ends(graph: Subgraph, node: Node, condition: Subgraph, body: Subgraph, less: Node) -> bool:
+    counter, limit = less.inputs
+    if counter not in condition.inputs:
+        return False
+    place = condition.inputs.index(counter)
+    step = next((one for one in body.nodes if body.outputs[place] in one.outputs), None)
+    if step is None or step.code != _ADD or body.inputs[place] not in step.inputs:
+        return False
+    by = [number for number in step.inputs if number != body.inputs[place]]
+    steps = _integers(body.tensors[by[0]]) if by else None
+    start = _integers(graph.tensors[node.inputs[place]])
+    if steps is None or len(steps) != 1 or steps[0] < 1 or start is None or min(start, default=0) < 0:
+        return False
+    if limit not in condition.inputs:
+        most = _integers(condition.tensors[limit])
+    else:
+        other = condition.inputs.index(limit)
+        if body.outputs[other] != body.inputs[other]:
+            return False
+        most = _integers(graph.tensors[node.inputs[other]])
+    # A limit that is computed is, as a rule, the length of an input.
+    return most is None or max(most, default=0) <= _MOST_TURNS
+
+
+def _known(*tensors: Tensor) -> bool:
+    """Whether their shapes are those of each run."""
+    return _shaped(*tensors) and all(tensor.is_fixed for tensor in tensors)
+
+
+def _shaped(*tensors: Tensor) -> bool:
+    """Whether they have shapes, in which a length that varies counts as 1. (Of no dimension may be one that is not known.)"""
+    return all(tensor.shape and -1 not in tensor.shape for tensor in tensors)
+
+
+def _integers(tensor: Optional[Tensor]) -> Optional[tuple[int, ...]]:
+    """The numbers of a constant of int32 or int64; None: it is none."""
+    if tensor is None or tensor.data is None or tensor.kind not in (_INT32, _INT64):
+        return None
+    form, size = ("i", 4) if tensor.kind == _INT32 else ("q", 8)
+    return struct.unpack_from(f"<{len(tensor.data) // size}{form}", tensor.data)
+
+
+def _product(values: Sequence[int]) -> int:
+    product = 1
+    for value in values:
+        product *= max(abs(value), 1)
+    return product

@@ -1,0 +1,106 @@
+"""edgevid.tflite.graph_check: a network that was changed by a number or two is refused, before a runtime crashes on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fuzz.mutations import numbers_of
+
+from edgevid import ModelError
+from edgevid.bundles import models_folder
+from edgevid.calibration import calibrated
+from edgevid.classifiers import StatisticsClassifier, open_network
+from edgevid.classifiers.statistics import LinearHead, Statistics
+from edgevid.embedders import CnnEmbedder
+from edgevid.tflite.file_check import read_tflite_file
+from edgevid.tflite.flatbuffer import read_graphs
+from edgevid.tflite.graph_check import GraphError, check_graphs
+
+DATA = Path(__file__).parent / "data"
+MINUS_1 = 2**32 - 1
+
+# file, the field of a table and the number in it that is changed (the first such), to what; what is said of it
+CHANGES = {
+    "a tensor that is not there is written": ("gru", "Operator.2", 22, MINUS_1, "tensor -1 of"),
+    "a tensor that is not there is read": ("lstm_int8", "Operator.1", 24, 4000, "tensor 4000 of"),
+    "a tensor that is not there is an output": ("lstm", "SubGraph.2", 28, MINUS_1, "tensor -1 of|never computed"),
+    "a result is given from outside": ("gru", "SubGraph.1", 1, 16, "written already"),
+    "a tensor is given twice": ("gru", "SubGraph.1", 1, 0, "given to it twice"),
+    "a constant is written": ("gru", "Operator.2", 16, 12, "writes to a constant"),
+    "a tensor is read before it is written": ("gru", "Operator.1", 22, 25, "not there yet"),
+    "another operator": ("gru", "OperatorCode.0", 119, 127, "operator 127 of the format, which is none that edgevid runs"),
+    "an operator with options of another": ("extractor", "OperatorCode.0", 3, 9, "FULLY_CONNECTED lacks its options"),
+    "an operator of no code": ("gru", "Operator.0", 1, 99, "not there"),
+    "a stride of 0": ("extractor", "Options.2", 2, 0, "strides or sizes out of range"),
+    "options of another operator": ("extractor", "Operator.3", 1, 9, "lacks its options"),
+    "a shape of gigabytes": ("gru", "Tensor.0", 1280, 2143289344, "256 MB are the most|FULLY_CONNECTED"),
+    "weights for another picture": ("extractor", "Tensor.0", 32, 31, "follows from its operands|gives"),
+    "a constant shorter than its shape": ("gru", "Tensor.0", 5, 500, "a constant of shape|bias of shape|gives"),
+    "a type that no network has": ("gru", "Tensor.1", 2, 13, "a tensor is of type 13"),
+    "a quantisation of other channels": ("extractor", "Quantization.2 count", 16, 3, "quantisation of a tensor"),
+    "a loop over another graph": ("gru", "Options.1", 2, 0, "graph 0 of 3 is called"),
+    "a loop that carries another shape": ("gru_int8", "SubGraph.2", 32, 17, "changes the shape of what it carries"),
+    "a slice of more than there is": ("lstm", "Buffer.0", 32, 64, "SLICE takes"),
+}  # fmt: skip
+
+
+def changed(name: str, role: str, old: int, new: int) -> bytes:
+    data = bytearray((DATA / f"{name}.tflite").read_bytes())
+    at, size = next(
+        (n.at, n.size) for n in numbers_of(bytes(data))
+        if n.role == role and int.from_bytes(data[n.at : n.at + n.size], "little") == old
+    )  # fmt: skip
+    data[at : at + size] = new.to_bytes(size, "little")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_number_is_refused_in_words(tmp_path: Path, change: tuple[str, str, int, int, str]):
+    name, role, old, new, said = change
+    path = tmp_path / "network.tflite"
+    path.write_bytes(changed(name, role, old, new))
+    with pytest.raises(ModelError, match=rf"network\.tflite holds a network that cannot be run: .*({said})"):
+        CnnEmbedder(path, num_threads=1) if name == "extractor" else open_network(path, num_threads=1)
+
+
+def test_a_loop_without_end_is_refused():
+    data = bytearray((DATA / "gru.tflite").read_bytes())
+    graph = read_graphs(bytes(data))[2]
+    (step,) = {node.inputs[1] for node in graph.nodes if node.code == 0 and node.inputs[0] == 0}
+    ones = [
+        n for n in numbers_of(bytes(data)) if n.role == "Buffer.0" and data[n.at : n.at + 4] == graph.tensors[step].data
+    ]
+    for number in ones:
+        data[number.at : number.at + 4] = bytes(4)
+    with pytest.raises(GraphError, match=r"a loop whose end cannot be told|has the steps"):
+        check_graphs(bytes(data))
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path):
+    path = tmp_path / "network.tflite"
+    path.write_bytes((DATA / "gru.tflite").read_bytes().replace(b"embeddings", b"embedding\xff"))
+    with pytest.raises(ModelError, match=r"a name in it is no text|cannot be read"):
+        open_network(path)
+
+
+@pytest.mark.parametrize("path", [*models_folder().glob("**/*.tflite"), *DATA.glob("*.tflite")], ids=lambda p: p.stem)
+def test_good_networks_are_good(path: Path):
+    assert read_tflite_file(path)
+
+
+@pytest.mark.parametrize("given", [[np.nan, 1], [-0.5, 1.5], [0, 0], [np.inf, 0], [3e38, 3e38], [0.7, 0.7]], ids=str)
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_what_are_no_probabilities_is_refused(given: list[float], temperature: float):
+    with pytest.raises(ModelError, match="expected probabilities of sum 1"):
+        calibrated(np.array(given, np.float32), temperature)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_statistics_of_what_is_no_number_are_refused(tmp_path: Path, number: float):
+    weights = np.array([[number, 1], [1, 1]], np.float32)
+    ones = np.ones(2, np.float32)
+    StatisticsClassifier(LinearHead(ones, ones, weights, ones), [Statistics()], 5).save(tmp_path / "c.npz")
+    with pytest.raises(ModelError, match="its arrays hold what is no number"):
+        StatisticsClassifier.load(tmp_path / "c.npz")
