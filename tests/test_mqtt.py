@@ -189,7 +189,7 @@ class TestAddress:
             ("", "does not begin with mqtt://"),
             ("mqtt://me:\ud800@host", "no text"),
             (f"mqtt://{'a' * 70}.local", "cannot be read"),
-            (f"mqtt://host:{'9' * 5000}", "port"),
+            (f"mqtt://host:{'9' * 5000}", "cannot be read"),
             (1883, "not a string"),
         ],
     )
