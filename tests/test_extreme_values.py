@@ -71,6 +71,12 @@ def test_samples_that_no_memory_holds_are_refused():
         SampleSpec(10_000, 0.001, (Track((-3600.0, 0.0)),))
 
 
+@pytest.mark.parametrize("names", [("mean",), ("bands",), ("change", "thirds")])
+def test_statistics_of_no_embedding_are_refused(names: tuple[str, ...]):
+    with pytest.raises(edgevid.ModelError, match="holds no embedding"):
+        Statistics(names, 10.0).of(np.empty((0, 3), np.float32))
+
+
 def test_an_int_without_a_limit_has_one():
     assert check_int("n", np.int64(3), 1) == 3
     for bad in (2**31, HUGE):
