@@ -30,7 +30,7 @@ from edgevid.datasets.clips import Clip
 from edgevid.datasets.reading import open_dataset
 from edgevid.embedders.opening import open_cnn
 from edgevid.extraction import default_cache
-from edgevid.recognizer import load
+from edgevid.loading import load
 from edgevid.teaching import TeachOptions, teach_clips
 
 

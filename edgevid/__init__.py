@@ -36,4 +36,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """The public names, without the modules that this one imports."""
+    return sorted([*__all__, "__all__", "__doc__", "__version__"])

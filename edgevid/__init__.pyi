@@ -7,6 +7,7 @@ from .embedders import Embedder as Embedder
 from .embedders import Window as Window
 from .errors import BundleError as BundleError
 from .errors import EdgevidError as EdgevidError
+from .errors import EdgevidWarning as EdgevidWarning
 from .errors import ExtraNotInstalledError as ExtraNotInstalledError
 from .errors import FrameError as FrameError
 from .errors import ModelError as ModelError
@@ -22,11 +23,11 @@ from .events import EventOptions as EventOptions
 from .events import ExponentialSmoothing as ExponentialSmoothing
 from .events import MeanSmoothing as MeanSmoothing
 from .frames import Region as Region
+from .loading import load as load
 from .offline import find_events as find_events
 from .prediction import ClassScore as ClassScore
 from .prediction import Prediction as Prediction
 from .recognizer import Recognizer as Recognizer
-from .recognizer import load as load
 from .runner import Runner as Runner
 from .runner import RunnerGroup as RunnerGroup
 from .runner import RunOptions as RunOptions

@@ -35,5 +35,9 @@ class OptionError(EdgevidError, ValueError):
     """An option has a value outside its range."""
 
 
+class EdgevidWarning(UserWarning):
+    """Something that edgevid is given is most likely not what is meant."""
+
+
 class ExtraNotInstalledError(EdgevidError, ImportError):
     """A feature needs an optional dependency; the message names the extra to install."""

@@ -1,28 +1,32 @@
-"""The one loop over a source: its frames -> the stream's predictions, scene by scene.
+"""The loop over a source: its frames -> the stream's predictions, scene by scene.
 
-:meth:`edgevid.Recognizer.stream`, the offline pass over events and the runner all run this.
+:meth:`edgevid.Recognizer.stream`, the offline pass over events and the runner all run :func:`follow`. :func:`follow_async` is the
+same for frames that asyncio waits for.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional, Union
 
+from .errors import SourceError
 from .events import Smoothing
-from .frames import Frame
+from .frames import RGB, Frame, to_rgb
+from .pace import ArrivalClock
 from .prediction import Prediction
-from .sources import Source, open_source
+from .sources import Source, VideoCapture, open_source
+from .sources.sequence import timed_frame
 from .stream import Stream
 
 # See edgevid.open_source. A function opens a source when it is called.
-StreamSource = Union[int, str, Path, Source, Iterable[Any], Callable[[], Source]]
+StreamSource = Union[int, str, Path, Source, VideoCapture, Iterable[Any], Callable[[], Any]]
 
 
-def open_stream_source(source: StreamSource) -> Source:
-    """The source that ``source`` means or makes."""
-    return open_source(source() if callable(source) else source)
+def open_stream_source(source: StreamSource, colour: str = RGB) -> Source:
+    """The source that ``source`` means or makes; ``colour`` as of :func:`edgevid.open_source`."""
+    return open_source(source() if callable(source) else source, colour=colour)
 
 
 class Followed(NamedTuple):
@@ -86,3 +90,50 @@ def follow(
                 prediction = smoothing.update(prediction)
             # a camera's frame has waited since it was grabbed; a file's waits for nobody
             yield Followed(timestamp, frame, prediction, timestamp if source.live else read_at)
+
+
+def predictions(
+    stream: Stream, source: StreamSource, smoothing: Optional[Smoothing], colour: str
+) -> Iterator[Prediction]:
+    """What :meth:`edgevid.Recognizer.stream` gives. A source that this opens, it closes."""
+    # Opened on the first step, not before: a generator that nobody starts has no way to close it.
+    opened = open_stream_source(source, colour)
+    try:
+        for followed in follow(stream, opened, smoothing=smoothing):
+            if followed is not None and followed.prediction is not None:
+                yield followed.prediction
+    finally:
+        if opened is not source:
+            opened.close()
+
+
+async def follow_async(
+    stream: Stream, frames: AsyncIterable[Any], smoothing: Optional[Smoothing], colour: str
+) -> AsyncIterator[Prediction]:
+    """What :meth:`edgevid.Recognizer.astream` gives: as :func:`predictions`, with the networks run in a thread.
+
+    Args:
+        frames: each a frame, or a pair of its timestamp and it; the next is waited for when the one before has been used.
+    """
+    import asyncio
+
+    if not isinstance(frames, AsyncIterable):
+        raise SourceError(
+            f"A source of type {type(frames).__name__} was given to astream; expected an async iterable of frames. Of any other "
+            "source: async with recognizer.start(source) as runner, and in it: async for prediction in runner."
+        )
+    clock, scenes = ArrivalClock(), stream.scenes
+
+    def push(image: Any, timestamp: float) -> Optional[Prediction]:
+        return stream.push(to_rgb(image, colour), timestamp)
+
+    async for item in frames:
+        timestamp, image = timed_frame(item, clock)
+        if not stream.wants(timestamp):
+            continue
+        prediction = await asyncio.to_thread(push, image, timestamp)
+        if smoothing is not None and stream.scenes != scenes:
+            smoothing.reset()
+        scenes = stream.scenes
+        if prediction is not None:
+            yield prediction if smoothing is None else smoothing.update(prediction)

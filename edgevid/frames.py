@@ -1,20 +1,24 @@
 """Frames: what one is, whether an array is one, what a part of one is, and how it is resized.
 
-A frame is ``uint8 [H, W, 3]``, RGB, values 0 to 255. OpenCV gives BGR: the sources convert it once; code that hands
-in its own OpenCV frames must do the same (``frame[:, :, ::-1]`` or ``cv2.cvtColor``), for no check can see the order.
+A frame is ``uint8 [H, W, 3]``, RGB, values 0 to 255. OpenCV gives BGR, and no check can see the order: who hands in frames of
+their own says ``colour="bgr"`` where they hand them in, and they are converted there, once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .errors import FrameError
+from .errors import FrameError, OptionError
 
 Frame = NDArray[np.uint8]
+
+# The order of a frame's channels
+RGB, BGR = "rgb", "bgr"
 
 
 class Region(NamedTuple):
@@ -45,6 +49,49 @@ def check_frame(frame: Any) -> Frame:
     if isinstance(frame, np.ndarray) and frame.dtype == _UINT8 and frame.shape[2:] == (3,) and frame.size:
         return frame
     raise FrameError(_problem(frame))
+
+
+def size_of(frame: Frame) -> str:
+    """A frame's width and height, for people: "640x480"."""
+    return f"{frame.shape[1]}x{frame.shape[0]}" if np.ndim(frame) > 1 else "no frame"
+
+
+def check_colour(colour: Any) -> str:
+    """``colour`` if it is the name of an order of channels, "rgb" or "bgr".
+
+    Raises:
+        OptionError: it is not.
+    """
+    if colour in (RGB, BGR):
+        return str(colour)
+    raise OptionError(f"colour={colour!r} was given; expected 'rgb', or 'bgr' for frames of OpenCV.")
+
+
+def to_rgb(frame: Any, colour: str) -> Frame:
+    """A frame whose channels are in the order ``colour``, as RGB: itself, or a converted copy.
+
+    Raises:
+        FrameError: it is no frame.
+    """
+    check_frame(frame)
+    if colour == RGB:
+        return frame  # type: ignore[no-any-return]
+    import cv2
+
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+class RgbFrames(Sequence[Frame]):
+    """Frames whose channels are in the order BGR, as RGB. Each is converted when it is asked for."""
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self._frames = frames
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: Any) -> Any:
+        return RgbFrames(self._frames[index]) if isinstance(index, slice) else to_rgb(self._frames[index], BGR)
 
 
 def _problem(frame: Any) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional, Union
 
 from .errors import OptionError
 from .events import Event, EventDetector, EventOptions, Smoothing, fresh_smoothing
 from .following import follow
+from .frames import RGB
 from .recognizer import Recognizer
-from .sources import FrameIterable, Source, open_source
+from .sources import FrameIterable, Source, VideoCapture, open_source
 from .stream import StreamOptions
 from .support.checks import check_number
 
-Video = Union[str, Path, Source, Iterable[Any]]
+Video = Union[str, Path, Source, VideoCapture, Iterable[Any]]
 
 
 def find_events(
@@ -25,6 +27,7 @@ def find_events(
     smoothing: Optional[Union[str, Smoothing]] = None,
     stream: Optional[StreamOptions] = None,
     fps: float = 25.0,
+    colour: str = RGB,
 ) -> list[Event]:
     """The actions in a finished video: what began, how often it was repeated and what ended, in time order.
 
@@ -39,6 +42,7 @@ def find_events(
             bundle's card says, else none.
         stream: how the video is classified; default: ``StreamOptions()``.
         fps: frames a second, of frames that come without timestamps.
+        colour: the order of the channels of an iterable's frames, "rgb" or "bgr".
 
     Raises:
         SourceError: the video cannot be read. OptionError: an option outside its range, or a camera instead of a video.
@@ -46,9 +50,10 @@ def find_events(
     detector = EventDetector(recognizer.events.options if options is None else options)
     smoother = fresh_smoothing(recognizer.events.smoothing if smoothing is None else smoothing)
     rate = check_number("fps", fps, 0, 1000, above_low=True)
-    source = open_source(video)
+    source = open_source(video, colour=colour)
     if isinstance(source, FrameIterable) and source is not video:
-        source = FrameIterable(_timed(video, rate))
+        source = FrameIterable(_timed(video, rate), colour=colour)
+    stream = replace(stream or StreamOptions(), enter=detector.options.enter)
     events: list[Event] = []
     try:
         if source.live:

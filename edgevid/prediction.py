@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional
+import base64
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Callable, NamedTuple, Optional, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OptionError
+from .errors import ModelError, OptionError
 from .frames import Region
 from .support.checks import check_int, check_number, shown
+from .support.text import brief, shorten
 
-# What people read where a prediction is not accepted
-NONE_OF_THESE = "none of these"
+# What people read where no action of the bundle's is
+NOTHING = "nothing recognised"
+
+# As near to 1 as probabilities add up that were rounded, or mixed
+_SUM_TOLERANCE = 0.01
+
+# In the notebook's own colours, light or dark
+_ROW = (
+    '<tr><td style="text-align:left">{label}</td><td style="width:12em;text-align:left"><div style="background:currentColor;'
+    'opacity:0.5;height:0.8em;width:{percent:.1f}%"></div></td><td>{percent:.0f} %</td></tr>'
+)
+_TABLE = '<table style="color:inherit">'
+_IMAGE = '<img alt="a picture of the clip" style="float:left;margin-right:1em" src="data:image/jpeg;base64,{}">'
 
 
 class ClassScore(NamedTuple):
@@ -23,14 +37,54 @@ class ClassScore(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True, eq=False)
+class _Labelled(Protocol):
+    """As :class:`~edgevid.events.ActiveAction` is."""
+
+    @property
+    def label(self) -> str: ...
+
+
+class Answer(NamedTuple):
+    """What people read: a label that is recognised, or that nothing is, with the best guess.
+
+    Attributes:
+        label: what is recognised, else the best guess.
+        score: its probability, in [0, 1].
+        recognised: of a clip, whether its prediction is :attr:`~Prediction.accepted`; in a stream, whether the action goes on,
+            see :class:`~edgevid.EventOptions`.
+    """
+
+    label: str
+    score: float
+    recognised: bool
+
+    @property
+    def verdict(self) -> str:
+        """The label, or "nothing recognised"."""
+        return self.label if self.recognised else NOTHING
+
+    def words(self, guess: Optional[str] = None) -> str:
+        """The label, or the same after "nothing recognised".
+
+        Args:
+            guess: the label in other words, with its score for example; default: the label.
+
+        >>> Answer("run", 0.75, True).words(), Answer("run", 0.75, False).words("run 75 %")
+        ('run', 'nothing recognised (run 75 %)')
+        """
+        guess = self.label if guess is None else guess
+        return guess if self.recognised else f"{NOTHING} ({guess})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
-    """Class probabilities of one clip, or of one window of a stream.
+    """Class probabilities of one clip, or of one window of a stream. Two are equal where all that they say is.
 
     Attributes:
         labels: the classes.
         probabilities: float32 ``[len(labels)]``, sum 1 - :attr:`none`, read-only.
-        threshold: of :attr:`known`, from which on the prediction counts as :attr:`accepted`.
+        threshold: what :attr:`known` must reach for the prediction to count as :attr:`accepted`.
+        enter: what the label's probability must reach for that; :attr:`edgevid.EventOptions.enter` of whoever made it.
         timestamp: seconds, when the newest frame was taken, on the clock of the stream or from the start of the file;
             None for a clip given as frames.
         start_timestamp: the same of the oldest frame.
@@ -40,6 +94,7 @@ class Prediction:
         region: the part of the newest frame that the embedders looked at, of a stream; None: the whole frame.
         cycles: how often the motion was repeated since the stream's scene began, in halves or quarters; an estimate, which may
             fall a little when more is seen. :class:`~edgevid.EventDetector` makes counts of it. None of a clip.
+        picture: reads a small picture of the clip, a JPEG, for notebooks; None where there is none. No part of what it says.
     """
 
     labels: tuple[str, ...]
@@ -51,10 +106,20 @@ class Prediction:
     none: float = 0.0
     region: Optional[Region] = None
     cycles: Optional[float] = None
+    enter: float = 0.0
+    picture: Optional[Callable[[], Optional[bytes]]] = field(default=None, compare=False)
 
     @classmethod
     def of_outputs(cls, labels: tuple[str, ...], outputs: NDArray[np.float32], **fields: Any) -> Prediction:
-        """Of a classifier's outputs, float32 ``[len(labels)]``, or one more where the last is :attr:`none`."""
+        """Of a classifier's outputs, float32 ``[len(labels)]``, or one more where the last is :attr:`none`.
+
+        Raises:
+            ModelError: they are no probabilities.
+        """
+        if not (outputs.min() >= 0 and abs(float(outputs.sum()) - 1) <= _SUM_TOLERANCE):
+            raise ModelError(
+                f"The classifier gives {np.array2string(outputs, threshold=8)}, no probabilities of sum 1: end it in a softmax."
+            )
         none = float(outputs[len(labels)]) if len(outputs) > len(labels) else 0.0
         return cls(labels, outputs[: len(labels)].copy(), none=none, **fields)
 
@@ -64,6 +129,26 @@ class Prediction:
                 f"probabilities={shown(self.probabilities)} was given; expected an array, float32 [labels]."
             )
         self.probabilities.flags.writeable = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()  # a pickled array comes back writeable
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Prediction):
+            return NotImplemented
+        mine, others = ({**vars(one), "probabilities": None, "picture": None} for one in (self, other))
+        return mine == others and np.array_equal(self.probabilities, other.probabilities)
+
+    def __hash__(self) -> int:
+        return hash((self.labels, self.score, self.none, self.timestamp))
+
+    def __repr__(self) -> str:
+        of = f"of {len(self.labels)} labels"
+        none = f"none {self.none:.2f}" if self.none > 0 else ""
+        time = "" if self.timestamp is None else f"at {self.timestamp:.2f} s"
+        accepted = "accepted" if self.accepted else "not accepted"
+        return brief(self, f"{shorten(repr(self.label), 60)} {self.score:.2f} {of}", accepted, none, time)
 
     @property
     def label(self) -> str:
@@ -82,26 +167,39 @@ class Prediction:
 
     @property
     def accepted(self) -> bool:
-        """Whether :attr:`known` reaches the threshold."""
-        return self.known >= self.threshold
+        """Whether the action counts as recognised: an event can begin with it.
+
+        :attr:`known` reaches the threshold, and the score reaches both :attr:`enter` and :attr:`none`. Of a clip that is
+        all; in a stream it must last, see :class:`~edgevid.EventOptions`.
+        """
+        return bool(self.known >= self.threshold and self.score >= self.needed)
+
+    @property
+    def needed(self) -> float:
+        """The score that an action must reach to be accepted, in [0, 1]: :attr:`enter`, or :attr:`none` where that is more."""
+        return max(self.enter, self.none) if self.none > 0 else max(self.enter, self.threshold)
+
+    def probability(self, label: str) -> Optional[float]:
+        """Of one of the labels, in [0, 1]; None: it is none of them."""
+        return float(self.probabilities[self.labels.index(label)]) if label in self.labels else None
 
     @property
     def verdict(self) -> str:
-        """What people read: :attr:`label`, or "none of these" where it is not accepted."""
-        return self.label if self.accepted else NONE_OF_THESE
+        """What people read: :attr:`label`, or "nothing recognised" where it is not accepted."""
+        return self._answer.verdict
 
     def answer(self, guess: Optional[str] = None) -> str:
-        """What people read, with the best guess after "none of these" where it is not accepted.
+        """The same, with the best guess after "nothing recognised"; see :meth:`Answer.words`."""
+        return self._answer.words(guess)
 
-        Args:
-            guess: the label in other words, with its score for example; default: the label.
+    @property
+    def _answer(self) -> Answer:
+        return Answer(self.label, self.score, self.accepted)
 
-        >>> half = Prediction(("walk", "run"), np.array([0.25, 0.75], np.float32), threshold=0.8)
-        >>> half.answer(), half.answer("run 75 %")
-        ('none of these (run)', 'none of these (run 75 %)')
-        """
-        guess = self.label if guess is None else guess
-        return guess if self.accepted else f"{NONE_OF_THESE} ({guess})"
+    def in_stream(self, action: Optional[_Labelled]) -> Answer:
+        """What people read of a stream's newest prediction; ``action``: the one that goes on with it, if any."""
+        label = self.label if action is None else action.label
+        return Answer(label, self.probability(label) or 0.0, action is not None)
 
     def top(self, k: int = 5) -> list[ClassScore]:
         """The ``k`` most probable classes (or all, if there are fewer), best first."""
@@ -122,6 +220,17 @@ class Prediction:
             "window_filled": round(self.window_filled, 4),
             "region": None if self.region is None else self.region.as_list(),
         }
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a bar for each of the five most probable classes, and a picture of the clip where it is a file."""
+        rows = [_ROW.format(label=escape(label), percent=100 * score) for label, score in self.top(5)]
+        if self.none > 0:
+            rows.append(_ROW.format(label="<i>none of these</i>", percent=100 * self.none))
+        seconds = [f"{time:.2f}" for time in (self.start_timestamp, self.timestamp) if time is not None]
+        span = f", {' to '.join(seconds)} s" if seconds else ""
+        jpeg = None if self.picture is None else self.picture()
+        image = "" if jpeg is None else _IMAGE.format(base64.b64encode(jpeg).decode())
+        return f"<div>{image}<div><b>{escape(self.answer())}</b>{span}</div>{_TABLE}{''.join(rows)}</table></div>"
 
     def __str__(self) -> str:
         time = "" if self.timestamp is None else f"{self.timestamp:8.2f} s  "

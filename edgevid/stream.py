@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +16,12 @@ from .embedders.repetitions import EmbedderCounter
 from .embedders.scene_cut import SceneCutDetector
 from .embedders.stream import StreamEmbedder
 from .errors import OptionError
-from .frames import Frame
+from .frames import RGB, Frame, check_colour, to_rgb
+from .pace import ArrivalClock, PauseWatch
 from .prediction import Prediction
 from .sampling import SampleSpec, check_window_seconds
 from .support.checks import check_int, check_number, check_type
+from .support.text import brief
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class StreamOptions:
         window_seconds: what the window spans; None: what the bundle was trained for.
         hop: samples between two predictions, 1 or more; 1 = a prediction at each.
         min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction; None: the bundle's.
-        threshold: how sure it must be that it is one of the classes for a prediction to count as accepted, 0 to 1; None: the
-            recogniser's.
+        threshold, enter: how sure it must be that it is one of the classes, and the score that the class must reach, for a
+            prediction to count as :attr:`~edgevid.Prediction.accepted`, 0 to 1; None: the recogniser's.
         reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut; None: the bundle's.
         skip_still: run no embedder on a picture that looks as the one before, and use its embedding again, for five seconds at
             most. An empty room then costs a third; benchmarks/README.md has what it changes.
@@ -50,6 +51,7 @@ class StreamOptions:
     reset_on_cut: Optional[bool] = None
     rolling: bool = True
     skip_still: bool = False
+    enter: Optional[float] = None
 
     def __post_init__(self) -> None:
         if self.window_seconds is not None:
@@ -59,6 +61,8 @@ class StreamOptions:
             check_number("min_filled", self.min_filled, 0, 1)
         if self.threshold is not None:
             check_number("threshold", self.threshold, 0, 1)
+        if self.enter is not None:
+            check_number("enter", self.enter, 0, 1)
         if self.reset_on_cut is not None:
             check_type("reset_on_cut", self.reset_on_cut, bool)
         check_type("rolling", self.rolling, bool)
@@ -98,6 +102,7 @@ class Stream:
         answering: asked with each sample what answers now, in the same window; other labels than at first are passed over.
         spec: the samples.
         options: default: ``StreamOptions()``.
+        colour: the order of the channels of frames that are pushed, "rgb" or "bgr".
 
     Attributes:
         scenes: how many were begun: 1, and one more after each :meth:`reset` and each cut that was noticed.
@@ -112,7 +117,9 @@ class Stream:
         answering: Callable[[], Answering],
         spec: SampleSpec,
         options: Optional[StreamOptions] = None,
+        colour: str = RGB,
     ) -> None:
+        self._colour = check_colour(colour)
         self._options = options = StreamOptions() if options is None else options
         self._ask, self._answering = answering, answering()
         self._embedder = StreamEmbedder(embedders, spec, cuts=bool(options.reset_on_cut), skip_still=options.skip_still)
@@ -121,8 +128,15 @@ class Stream:
         by_embeddings = options.reset_on_cut and all(embedder.cut is None for embedder in embedders)
         self._cuts = _Cuts(embedders) if by_embeddings else None
         self._repetitions = EmbedderCounter(embedders, self.samples_per_second)
+        self._arrivals, self._pauses = ArrivalClock(), PauseWatch(spec.window_seconds)
         self.scenes = 1
         self.samples = self.repeated = 0
+
+    def __repr__(self) -> str:
+        window = f"window of {self.window_seconds:g} s {self.window_filled:.0%} filled"
+        return brief(
+            self, f"{len(self._answering.labels)} labels", window, f"{self.samples} samples", f"scene {self.scenes}"
+        )
 
     @property
     def skipped(self) -> int:
@@ -168,7 +182,7 @@ class Stream:
         """Take a frame and, when it completes a sample, embed that and classify the window.
 
         Args:
-            frame: uint8 ``[H, W, 3]``, RGB.
+            frame: uint8 ``[H, W, 3]``, RGB; or BGR, of a stream that was opened with ``colour="bgr"``.
             timestamp: seconds on any clock that does not run backwards; default ``time.monotonic()``.
 
         Returns:
@@ -178,7 +192,9 @@ class Stream:
         Raises:
             FrameError: not a frame; TimestampError: not finite, or before the last one. The stream is unchanged.
         """
-        timestamp = time.monotonic() if timestamp is None else timestamp
+        timestamp = self._arrivals.now() if timestamp is None else timestamp
+        if self._colour != RGB and self.wants(timestamp):
+            frame = to_rgb(frame, self._colour)
         made = self._embedder.make(frame, timestamp)
         prediction = None
         if made.embeddings:
@@ -200,6 +216,7 @@ class Stream:
             self.samples += len(made.embeddings)
             self.repeated += len(made.embeddings) - 1
         self._embedder.take(made, timestamp)
+        self._pauses.take(float(timestamp))
         return prediction
 
     def reset(self) -> None:
@@ -209,6 +226,7 @@ class Stream:
             self._cuts.reset()
         self._rolling.reset()
         self._repetitions.reset()
+        self._pauses.reset()
         self.scenes += 1
 
     def _new_rolling(self, answering: Answering) -> Rolling:
@@ -240,6 +258,7 @@ class Stream:
             window_filled=self._rolling.filled,
             region=self._embedder.region,
             cycles=self.cycles,
+            enter=0.0 if self._options.enter is None else self._options.enter,
         )
 
 

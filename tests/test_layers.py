@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "edgevid"
 
 # From the top: what stands in one line is one layer, whose parts may use one another.
 LAYERS = [
-    ("errors", "frames", "prediction", "calibration", "support"),
+    ("errors", "frames", "pace", "prediction", "calibration", "support"),
     ("tflite",),
     ("bundles",),
     ("sources",),
@@ -23,7 +23,8 @@ LAYERS = [
     ("events",),
     ("stream",),
     ("following",),
-    ("recognizer", "offline"),
+    ("teachable",),
+    ("recognizer", "loading", "offline"),
     ("runner",),
     ("outputs",),
     ("benchmarking",),
@@ -42,8 +43,9 @@ PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 IMPORTS_LATER = {
     ("recognizer", "start"): {"runner"},
     ("recognizer", "start_many"): {"runner"},
-    ("recognizer", "_taught"): {"teaching"},
-    ("recognizer", "TYPE_CHECKING"): {"runner", "teaching"},
+    ("recognizer", "TYPE_CHECKING"): {"runner"},
+    ("teachable", "_taught"): {"teaching"},
+    ("teachable", "TYPE_CHECKING"): {"recognizer", "teaching"},
 }
 
 # Python's own and the libraries that may be missing where only clips are embedded and models evaluated

@@ -392,7 +392,7 @@ class TestTeach:
         with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
             known, other, none = (recognizer.classify(path) for path in (clips[0].path, left[0].path, unseen))
             assert (known.label, known.verdict) == (clips[0].label, clips[0].label)
-            assert (other.accepted, other.verdict) == (False, "none of these")
+            assert (other.accepted, other.verdict) == (False, "nothing recognised")
             for prediction in (known, other, none):
                 assert prediction.probabilities.sum() + prediction.none == pytest.approx(1, abs=1e-5)
             assert known.none < 0.5 < other.none

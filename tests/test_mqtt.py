@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import random
 import re
 import shutil
 import signal
@@ -22,6 +23,8 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 import pytest
+from support import hostile_broker
+from support.hostile_broker import CONNACK, HostileBroker, packet
 from support.mosquitto import MOSQUITTO, Gate, Listener, Mosquitto, free_port, retained, wait_for
 from support.telling import Paced, Seen, Told
 
@@ -29,10 +32,13 @@ from edgevid import ExtraNotInstalledError, OptionError, Prediction
 from edgevid.events import Began, Counted, Ended, Event
 from edgevid.frames import Region
 from edgevid.outputs.mqtt import MqttPublisher
+from edgevid.outputs.mqtt import client as client_module
+from edgevid.outputs.mqtt import outbox as outbox_module
 from edgevid.outputs.mqtt import publisher as publisher_module
 from edgevid.outputs.mqtt.broker_address import parse_broker_address
+from edgevid.outputs.mqtt.client import Allowance
 from edgevid.outputs.mqtt.outbox import Outbox
-from edgevid.outputs.mqtt.topics import Topics, slug
+from edgevid.outputs.mqtt.topics import Topics, default_node_id, slug
 from edgevid.runner.messages import Sampled
 from edgevid.sources.base import SourceStats, SourceStatus
 from edgevid.support.credentials import without_credentials
@@ -124,8 +130,8 @@ def listener(broker: Mosquitto) -> Iterator[Listener]:
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Told]]:
     """``publish(port, **options)`` makes a publisher that retries fast; ``publisher.said`` is what it told people."""
-    monkeypatch.setattr(publisher_module, "_FIRST_RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(publisher_module, "_LAST_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(client_module, "_FIRST_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(client_module, "_LAST_RETRY_SECONDS", 0.2)
     monkeypatch.delenv("EDGEVID_MQTT_PASSWORD", raising=False)
     made: list[Told] = []
 
@@ -251,7 +257,7 @@ class TestOptions:
 
     def test_without_paho_the_extra_is_named(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-        with pytest.raises(ExtraNotInstalledError, match=r"pip install 'edgevid\[mqtt\]'"):
+        with pytest.raises(ExtraNotInstalledError, match=r"pip install -e .*\[mqtt\]'"):
             MqttPublisher("mqtt://127.0.0.1:1", LABELS)
 
 
@@ -357,12 +363,18 @@ class TestOutbox:
         outbox = self.make()
         outbox.observe(observation())
         state = self.drain(outbox)["state"]
-        assert (state["action"], state["prediction"], state["region"]) == ("none", "walk 0.80", None)
-        weak = observation(timestamp=101.0)
-        predicted = replace(weak.sampled.prediction, threshold=0.9, region=Region(0.25, 0.0, 0.75, 1.0))
+        assert (state["action"], state["prediction"], state["region"]) == (
+            "none",
+            "nothing recognised (walk 0.80)",
+            None,
+        )
+        weak = observation(timestamp=101.0, scores=(0.1, 0.4, 0.5), events=[began("walk", 101.0)])
+        predicted = replace(weak.sampled.prediction, region=Region(0.25, 0.0, 0.75, 1.0))
         outbox.observe(weak._replace(sampled=replace(weak.sampled, prediction=predicted)))
         state = self.drain(outbox)["state"]
-        assert (state["action"], state["prediction"]) == ("none", "none of these (walk 0.80)")
+        assert (state["action"], state["prediction"]) == ("walk", "walk 0.40"), (
+            "the action that goes on, not the likeliest"
+        )
         assert state["region"] == [0.25, 0.0, 0.75, 1.0]
         outbox.status(status("lost"))
         state = self.drain(outbox)["state"]
@@ -781,7 +793,7 @@ class TestAbsentBroker:
         assert re.match("Events that were not sent.*: 1$", publisher.said[-1])
 
     def test_close_leaves_an_attempt_that_hangs(self, publish, monkeypatch):
-        monkeypatch.setattr(publisher_module, "_CONNECT_SECONDS", 100.0)
+        monkeypatch.setattr(client_module, "_CONNECT_SECONDS", 100.0)
         with socket.create_server(("127.0.0.1", 0)) as server:
             publisher = publish(server.getsockname()[1], "mqtts://127.0.0.1:{port}")
             peer, _ = server.accept()  # and not a word of TLS
@@ -803,11 +815,159 @@ class TestAbsentBroker:
         assert re.match("Events that were not sent.*: 1$", publisher.said[-1])
 
 
+def without_end(data: bytes) -> Callable[[socket.socket, int], object]:
+    """A broker that says that all is well, then this again and again, and reads nothing."""
+
+    def send(client: socket.socket, number: int) -> None:
+        client.sendall(CONNACK)
+        while True:
+            client.sendall(data)
+
+    return send
+
+
+class TestHostileBroker:
+    @pytest.mark.parametrize(
+        "behave",
+        [
+            pytest.param(without_end(hostile_broker.message("a", bytes(1000)) * 100), id="messages"),
+            pytest.param(without_end(hostile_broker.message("a", bytes(1000), qos=2) * 100), id="QoS 2"),
+            pytest.param(without_end(packet(0x30, bytes(100_000), length=200_000_000)), id="a message of 200 MB"),
+            pytest.param(without_end(packet(0xC0, b"") * 10_000), id="pings"),
+            pytest.param(without_end(packet(0x62, b"\0\1") * 10_000), id="releases"),
+            pytest.param(without_end(CONNACK * 10_000), id="welcomes"),
+            pytest.param(without_end(b"\xff" * 10_000), id="no packets"),
+        ],
+    )
+    def test_one_that_floods_is_left_and_tried_again(self, publish, behave):
+        with HostileBroker(behave) as broker:
+            publisher = publish(broker.port)
+            publisher.observe(observation(events=[began()]))
+            wait_for(lambda: broker.ended >= 2, "it is left, and again")
+            assert len(publisher._client._in_messages) == 0
+            assert len(publisher._client._out_packet) <= publisher_module._MAX_IN_FLIGHT + 5
+            assert any(re.search("sends more than|was lost", text) for text in list(publisher.said))
+
+    def test_what_a_flood_is(self):
+        now = 0.0
+        allowance = Allowance(100, 10, clock=lambda: now)
+        assert allowance.take(60)
+        assert not allowance.take(60)
+        now = 5.0
+        assert allowance.take(25)
+        now = 1000.0
+        assert allowance.take(100)
+        assert not allowance.take(1)
+
+    def test_one_that_ends_each_connection_is_tried_ever_more_seldom(self, publish):
+        with HostileBroker(lambda client, number: client.sendall(CONNACK)) as broker:
+            publish(broker.port)
+            wait_for(lambda: len(broker.arrivals) >= 6, "it is tried again")
+        assert broker.arrivals[5] - broker.arrivals[4] >= 0.2  # 0.02 at first
+
+    def test_bytes_of_all_kinds_do_not_end_the_thread(self, publish, monkeypatch):
+        monkeypatch.setattr(client_module, "_LAST_RETRY_SECONDS", 0.04)
+
+        def behave(client: socket.socket, number: int) -> None:
+            rng = random.Random(number)
+            client.sendall(CONNACK if number % 4 else b"")
+            for _ in range(5):
+                command = rng.choice([0x20, 0x30, 0x31, 0x40, 0x90, 0xB0, 0xD0, rng.randrange(256)])
+                client.sendall(packet(command, rng.randbytes(rng.randrange(40))))
+            client.sendall(hostile_broker.message("a", b"")[:4] + b"\xff")  # a topic that is no text
+
+        with HostileBroker(behave) as broker:
+            publisher = publish(broker.port)
+            publisher.observe(observation(events=[began()]))
+            wait_for(lambda: len(broker.arrivals) >= 30, "it comes again and again")
+            assert any(thread.name.startswith("paho") for thread in mqtt_threads())
+
+    @needs_broker
+    def test_a_silent_one_is_mentioned_soon_and_once(self, publish, monkeypatch):
+        monkeypatch.setattr(publisher_module, "_SILENT_SECONDS", 0.05)
+        monkeypatch.setattr(client_module, "_KEEPALIVE_SECONDS", 1)
+        with HostileBroker(lambda client, number: client.recv(1)) as broker:
+            publisher = publish(broker.port)
+            wait_for(lambda: len(broker.arrivals) >= 2, "it is tried again")
+            publisher.close()
+        assert len(publisher.said) == 1
+        assert "says nothing" in publisher.said[0]
+
+
+@needs_broker
+class TestOthers:
+    """Home Assistant, the run before, and another program of the same name."""
+
+    def test_home_assistant_that_asks_again_and_again_is_answered_once_in_a_while(self, broker, listener, publish):
+        publisher = publish(broker.port)
+        publisher.observe(observation())
+        listener.wait("edgevid/node/camera_0/stats")
+        for _ in range(100):
+            listener.publish("homeassistant/status", "online")
+        publisher.observe(observation(events=[began()]))  # it comes after what was asked for
+        listener.wait("edgevid/node/camera_0/event")
+        # when it was made, when the source came, when it was asked for
+        assert len(listener.of(CONFIG)) <= 3
+
+    def test_what_a_killed_run_left_does_not_stand_beside_online(self, broker, listener, publish):
+        listener.publish("edgevid/node/camera_0/state", '{"action": "walk"}', retain=True)
+        listener.publish("edgevid/node/gone/stats", '{"status": "opened"}', retain=True)
+        publish(broker.port)
+        listener.wait("edgevid/node/availability", lambda message: message.payload == "online")
+        state = listener.of("edgevid/node/camera_0/state")[-1].json
+        assert (state["action"], state["prediction"]) == ("unknown", None)
+        assert listener.of("edgevid/node/gone/stats")[-1].json["status"] == "ended"
+        kept = retained(broker.port)
+        assert json.loads(kept["edgevid/node/camera_0/state"])["action"] == "unknown"
+
+    def test_online_comes_after_what_stands_beside_it(self, broker, listener, publish):
+        publisher = publish(broker.port)
+        publisher.observe(observation(events=[began()]))
+        listener.wait("edgevid/node/camera_0/event")
+        listener.received.clear()
+        listener.publish("homeassistant/status", "online")
+        listener.wait("edgevid/node/availability")
+        order = [message.topic for message in listener.received]
+        assert order.index("edgevid/node/camera_0/state") < order.index("edgevid/node/availability")
+
+    def test_offline_of_another_is_answered(self, broker, listener, publish, monkeypatch):
+        monkeypatch.setattr(outbox_module, "_ONLINE_SECONDS", 0.05)
+        publisher = publish(broker.port)
+        wait_for(lambda: publisher._up, "it is connected")
+        listener.publish("edgevid/node/availability", "offline", retain=True)
+        wait_for(
+            lambda: publisher.observe(observation()) or retained(broker.port)["edgevid/node/availability"] == "online",
+            "again",
+        )
+
+    def test_two_programs_of_one_name_are_told(self, broker, publish):
+        first = publish(broker.port)
+        wait_for(lambda: first._up, "it is connected")
+        second = publish(broker.port)
+        for one in (first, second):
+            wait_for(lambda one=one: len(one.said) == 2, "it is told")
+            assert "Another program publishes" in one.said[1]
+
+    def test_programs_without_names_differ_by_their_sources(self, monkeypatch):
+        nodes = [
+            default_node_id("board", sources)
+            for sources in (["camera 0"], ["camera 1"], ["camera 0"], ["a" * 60 + "b"], ["a" * 60 + "c"], [])
+        ]
+        assert nodes[0] == nodes[2] == "board_camera_0"
+        assert nodes[-1] == "board"
+        assert len(set(nodes)) == 5
+        assert max(map(len, nodes)) <= 48
+        monkeypatch.setattr(socket, "gethostname", lambda: "board")
+        publisher = MqttPublisher("mqtt://127.0.0.1:1", LABELS, sources=["camera 0"], on_message=print)
+        publisher.close()
+        assert publisher.topics.node_id == "board_camera_0"
+
+
 @needs_broker
 class TestPassword:
     @pytest.fixture
-    def locked(self, tmp_path: Path) -> Iterator[tuple[Mosquitto, Callable[[str], None]]]:
-        """A broker that knows the user "me" and the listener "test", and what changes the password of "me"."""
+    def locked(self, tmp_path: Path) -> Iterator[tuple[Mosquitto, Callable[[str], None], Path]]:
+        """A broker that knows the user "me" and the listener "test", what changes the password of "me", and the file."""
         tool = shutil.which("mosquitto_passwd")
         if tool is None:
             pytest.skip("mosquitto_passwd is not installed")
@@ -820,10 +980,10 @@ class TestPassword:
 
         change("right")
         with Mosquitto(tmp_path, "allow_anonymous false", f"password_file {passwords}") as broker:
-            yield broker, change
+            yield broker, change, passwords
 
     def test_the_right_one(self, locked, publish, monkeypatch):
-        broker, _ = locked
+        broker, _, _ = locked
         publish(broker.port, "mqtt://me:right@127.0.0.1:{port}", node_id="a")
         publish(broker.port, "mqtt://me@127.0.0.1:{port}", node_id="b", password="right")
         monkeypatch.setenv("EDGEVID_MQTT_PASSWORD", "right")
@@ -836,7 +996,7 @@ class TestPassword:
         ("login", "who"), [("me:wrong@", "the user 'me'"), ("me@", "the user 'me'"), ("", "without a user")]
     )
     def test_a_wrong_one_is_told_once_in_the_broker_s_words(self, locked, publish, login, who):
-        broker, _ = locked
+        broker, _, _ = locked
         publisher = publish(broker.port, f"mqtt://{login}127.0.0.1:{{port}}")
         wait_for(lambda: publisher.said, "the refusal is told")
         publisher.close()
@@ -846,13 +1006,27 @@ class TestPassword:
         assert "wrong" not in publisher.said[0]
 
     def test_it_goes_on_when_the_broker_learns_the_password(self, locked, publish):
-        broker, change = locked
+        broker, change, _ = locked
         publisher = publish(broker.port, "mqtt://me:new@127.0.0.1:{port}")
         wait_for(lambda: publisher.said, "the refusal is told")
         change("new")
         broker.send_signal(signal.SIGHUP)
         wait_for(lambda: len(publisher.said) == 2, "it is let in")
         assert publisher.said[1].startswith("Connected")
+
+    def test_an_account_that_may_read_nothing_publishes(self, locked, publish, tmp_path, monkeypatch):
+        monkeypatch.setattr(publisher_module, "_HELLO_SECONDS", 0.1)
+        (tmp_path / "acl").write_text("user test\ntopic readwrite #\nuser me\ntopic write #\n")
+        (tmp_path / "acl").chmod(0o600)
+        _, _, passwords = locked
+        with (
+            Mosquitto(
+                tmp_path, "allow_anonymous false", f"password_file {passwords}", f"acl_file {tmp_path}/acl"
+            ) as broker,
+            Listener(broker.port, user="test", password="test") as listener,
+        ):
+            publish(broker.port, "mqtt://me:right@127.0.0.1:{port}").observe(observation())
+            listener.wait("edgevid/node/camera_0/state")
 
 
 @pytest.fixture(scope="module")

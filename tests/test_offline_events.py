@@ -268,7 +268,7 @@ class TestSources:
         with pytest.raises(OptionError, match=r"camera 0 never ends; follow it with recognizer\.stream"):
             find_events(counting(), own)
         assert not own.closed
-        monkeypatch.setattr("edgevid.offline.open_source", lambda video: opened)
+        monkeypatch.setattr("edgevid.offline.open_source", lambda video, colour: opened)
         with pytest.raises(OptionError, match="never ends"):
             find_events(counting(), 0)
         assert opened.closed
@@ -287,7 +287,7 @@ class TestSources:
             find_events(counting(), numbered(3), stream=StreamOptions(hop=hop))
 
     def test_window_that_is_no_time_span_is_refused(self):
-        with pytest.raises(OptionError, match=r"expected a number of seconds from 0.001 to 86400"):
+        with pytest.raises(OptionError, match=r"expected a number of seconds from 0\.001 to 86400"):
             find_events(counting(), numbered(3), stream=StreamOptions(window_seconds=0))
 
 

@@ -12,10 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.motions import motion
+from support.stand_ins import MeanOfTwo, StandInRecognizer, picture, video
 from support.videos import moving_frames
 
 import edgevid
-from edgevid import FrameError, OptionError, Prediction, StreamOptions, VideoFile
+from edgevid import (
+    EventDetector,
+    EventOptions,
+    FrameError,
+    ModelError,
+    OptionError,
+    Prediction,
+    SourceError,
+    StreamOptions,
+    VideoFile,
+)
+from edgevid.embedders import Window
 from edgevid.sampling import Sample, uniform_indices
 
 TOLERANCE = 1e-4
@@ -96,14 +108,14 @@ class TestClassify:
             (np.zeros((2, 48, 64, 4), np.uint8), "RGBA"),
             (np.zeros((2, 3, 48, 64), np.uint8), "channels last"),
             (np.zeros((2, 48, 64), np.uint8), "expected uint8 RGB frames"),
-            (["a.jpg", "b.jpg"], "frame of type str"),
+            (["a.jpg", "b.jpg"], "2 paths were given as one clip"),
             ([None], "frame of type NoneType"),
             (b"clip.mp4", "frame of type int"),
         ],
         ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
     )
     def test_what_is_no_clip_is_refused(self, recognizer: edgevid.Recognizer, clip: object, message: str):
-        with pytest.raises(FrameError, match=message):
+        with pytest.raises((FrameError, SourceError), match=message):
             recognizer.classify(clip)
 
 
@@ -280,13 +292,13 @@ class TestPrediction:
 
     def test_as_text_it_says_when_what_and_how_sure(self):
         assert str(prediction(0.25, 0.75)) == "b 0.75"
-        assert str(prediction(0.25, 0.75, timestamp=2.5, threshold=0.8)) == "    2.50 s  none of these (b 0.75)"
+        assert str(prediction(0.25, 0.75, timestamp=2.5, threshold=0.8)) == "    2.50 s  nothing recognised (b 0.75)"
 
-    def test_what_is_not_accepted_reads_none_of_these_and_then_the_best_guess(self):
+    def test_what_is_not_accepted_reads_nothing_recognised_and_then_the_best_guess(self):
         accepted, low = prediction(0.25, 0.75), prediction(0.25, 0.75, threshold=0.8)
         assert (accepted.verdict, accepted.answer(), accepted.answer("b 75 %")) == ("b", "b", "b 75 %")
-        assert (low.verdict, low.answer()) == ("none of these", "none of these (b)")
-        assert low.answer("b 75 %") == "none of these (b 75 %)"
+        assert (low.verdict, low.answer()) == ("nothing recognised", "nothing recognised (b)")
+        assert low.answer("b 75 %") == "nothing recognised (b 75 %)"
 
     @pytest.mark.parametrize(("none", "known", "accepted"), [(0.0, 0.5, False), (0.25, 0.75, True), (0.5, 0.5, False)])
     def test_it_is_accepted_where_none_of_these_is_unlikely(self, none: float, known: float, accepted: bool):
@@ -294,6 +306,27 @@ class TestPrediction:
         answer = prediction(max(0.5 - none, 0.0), min(0.5, 1 - none), none=none, threshold=0.6)
         assert (answer.known, answer.accepted) == (known, accepted)
         assert answer.as_dict()["none"] == none
+
+    @pytest.mark.parametrize(
+        ("none", "enter", "needed"), [(0.0, 0.6, 0.6), (0.0, 0.1, 0.2), (0.25, 0.6, 0.6), (0.5, 0.1, 0.5)]
+    )
+    @pytest.mark.parametrize("score", [0.15, 0.3, 0.5, 0.7])
+    def test_it_is_accepted_where_an_event_can_begin(self, none: float, enter: float, needed: float, score: float):
+        answer = dataclasses.replace(prediction(0.0, score, none=none, threshold=0.2, timestamp=0.0), enter=enter)
+        assert (answer.needed, answer.accepted) == (needed, score >= needed)
+        events = EventDetector(EventOptions(enter=enter, min_seconds=0)).update(answer)
+        assert bool(events) is answer.accepted
+
+    @pytest.mark.parametrize("enter", [0.01, 1.0])
+    def test_clips_and_streams_go_by_the_rule_of_events(self, frames: np.ndarray, enter: float):
+        with edgevid.load("exercises10-thesis", threshold=0, enter=enter, num_threads=1) as recognizer:
+            pushed = recognizer.open_stream(StreamOptions(min_filled=0)).push(frames[0], 0.0)
+            for answer in (recognizer.classify(frames[:1]), pushed):
+                assert (answer.enter, answer.accepted) == (enter, enter < 1)
+            own = EventOptions(enter=0.9)
+            with recognizer.start([(0.0, frames[0])], events=own, stream=StreamOptions(min_filled=0)) as runner:
+                runner.wait()
+                assert runner.latest.enter == 0.9
 
     def test_probabilities_of_a_real_clip_sum_to_1(self, recognizer: edgevid.Recognizer, frames: np.ndarray):
         answer = recognizer.classify(frames[:1])
@@ -308,3 +341,26 @@ class TestPrediction:
 def test_path_may_be_a_string_or_a_path(recognizer: edgevid.Recognizer, make_video):
     path: Path = make_video("clip.mp4", moving_frames(2))
     np.testing.assert_array_equal(recognizer.classify(path).probabilities, recognizer.classify(str(path)).probabilities)
+
+
+class TestNoProbabilities:
+    """A classifier whose outputs are no probabilities is refused with the first prediction."""
+
+    @pytest.mark.parametrize("outputs", [(2.5, -1.0), (0.9, 0.9), (1.4, -0.4), (float("nan"), 0.5), (0.0, 0.0)])
+    def test_a_classifier_without_softmax_is_told(self, stand_in: StandInRecognizer, outputs: tuple[float, float]):
+        class Logits(MeanOfTwo):
+            def predict(self, window: Window) -> np.ndarray:
+                return np.array(outputs, np.float32)
+
+        own = edgevid.Recognizer([stand_in.brightness], Logits(), stand_in.labels, window_seconds=0.2)
+        for call in (lambda: own.classify([picture(1)] * 3), lambda: list(own.stream(video([1, 1, 1])))):
+            with pytest.raises(ModelError, match=r"no probabilities of sum 1: end it in a softmax"):
+                call()
+
+    def test_roundings_are_no_error(self, stand_in: StandInRecognizer):
+        class Rounded(MeanOfTwo):
+            def predict(self, window: Window) -> np.ndarray:
+                return np.array([0.334, 0.662], np.float32)
+
+        own = edgevid.Recognizer([stand_in.brightness], Rounded(), stand_in.labels, window_seconds=0.2)
+        assert own.classify([picture(1)] * 3).label == "jump"

@@ -21,9 +21,10 @@ from edgevid import EdgevidError, OptionError, SourceError, StreamOptions, Timed
 from edgevid.events import Began, Counted, Ended, MeanSmoothing
 from edgevid.runner import runner as runner_module
 from edgevid.runner import running as running_module
-from edgevid.runner.messages import Message
+from edgevid.runner.feed import Feed
+from edgevid.runner.messages import Message, Sampled
 from edgevid.runner.state import SourceState
-from edgevid.sources import ImageFolder, SourceStatus
+from edgevid.sources import ImageFolder, SourceStats, SourceStatus
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -560,3 +561,49 @@ def open_files() -> int:
     if not folder.is_dir():
         pytest.skip("this system does not list a process's open files in /proc")
     return len(list(folder.iterdir()))
+
+
+class TestStuck:
+    """A function of the caller's that never returns, and a camera that gives no frame any more."""
+
+    def test_what_waits_for_a_function_that_never_returns_is_bounded_and_told_once(
+        self, caplog: pytest.LogCaptureFixture
+    ):
+        release, got = threading.Event(), []
+
+        def stuck(status: SourceStatus) -> None:
+            release.wait(20)
+            got.append(status.message)
+
+        feed = Feed(lambda message, more: stuck(message), "edgevid door callbacks", lambda error: None)
+        feed.newest_only = True
+        feed.thread.start()
+        for k in range(5000):
+            feed.put(SourceStatus("door", "lost", str(k), 0.0), None)
+            feed.put(Sampled("door", float(k), picture(0), None, 0.0, SourceStats(), True), None)
+        assert len(feed._waiting) <= 65
+        release.set()
+        feed.finish()
+        told = [message for message in got if message.isdigit()]
+        assert told[-64:] == [str(k) for k in range(4936, 5000)]
+        assert [record.message for record in caplog.records] == [
+            "edgevid door callbacks: what is told has not returned while 64 events and statuses came; the oldest are dropped."
+        ]
+
+    @pytest.mark.parametrize("frames", [0, 5])
+    def test_max_seconds_ends_a_camera_that_gives_no_frame(
+        self, stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch, frames: int
+    ):
+        monkeypatch.setattr(runner_module, "_LATE_SECONDS", 0.1)
+        source = Scripted(video([0.5] * frames, time.monotonic()), live=True)
+        source.script.append(source.wait_for_close)
+        began, states = time.monotonic(), []
+        runner = stand_in.start(lambda: source, max_seconds=0.6, on_status=lambda status: states.append(status.state))
+        assert runner.wait(20)
+        assert 0.6 <= time.monotonic() - began < 5
+        assert states == ["opened", "ended"]
+
+    def test_a_camera_that_gives_frames_ends_by_them(self, stand_in: StandInRecognizer):
+        with stand_in.start(Endless(), max_seconds=2.0) as runner:  # its clock runs ahead
+            runner.wait(20)
+        assert runner.state.timestamp - runner.state.first_timestamp == pytest.approx(2.0 - SECONDS)

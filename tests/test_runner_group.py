@@ -13,7 +13,7 @@ import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, StreamOptions
 from edgevid.runner import runner_group as runner_group_module
 from edgevid.runner import running as running_module
-from edgevid.runner.source_names import named_sources, source_name
+from edgevid.runner.source_names import named_sources, source_name, split_names
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -23,7 +23,7 @@ class TestNames:
         ("source", "name"),
         [
             (0, "camera 0"), ("1", "camera 1"), ("clips/a.mp4", "clips/a.mp4"), ("/dev/video2", "/dev/video2"),
-            ("rtsp://me:secret@yard/stream?a=b@c", "rtsp://yard/stream?a=b@c"), ([], "iterable of frames"),
+            ("rtsp://me:secret@yard/stream?a=b@c", "rtsp://yard/stream?a=***"), ([], "iterable of frames"),
             (Scripted([], name="mine"), "mine"), (lambda: Scripted([]), "source"),
         ],
     )  # fmt: skip
@@ -34,6 +34,21 @@ class TestNames:
         assert list(named_sources(["a.mp4", 0, "a.mp4", "0", "a.mp4", "a.mp4 (2)"])) == [
             "a.mp4", "camera 0", "a.mp4 (2)", "camera 0 (2)", "a.mp4 (3)", "a.mp4 (2) (2)",
         ]  # fmt: skip
+
+    def test_those_of_a_command_line(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "take=2.mp4").touch()
+        texts = [
+            "door=0", " front yard=rtsp://me:a=b@yard/x?channel=1", "camera 1=c=d.mp4", "1", "take=2.mp4", "rtsp://h/?a=b",
+            "clips/a=b.mp4", "C:\\a=b.mp4", "user@host=1", "=0", "\udcff=0", "\udcff",
+        ]  # fmt: skip
+        sources, names = split_names(texts)
+        assert sources == ["0", "rtsp://me:a=b@yard/x?channel=1", "c=d.mp4", "1", *texts[4:10], "0", "\udcff"]
+        assert names == ["door", "front yard", "camera 1", *[None] * 7, "\udcff", None]
+        assert list(named_sources(sources, names))[:4] == ["door", "front yard", "camera 1", "camera 1 (2)"]
+        for wrong in (["door=0", "door=1"], ["door="]):
+            with pytest.raises(OptionError, match="door"):
+                split_names(wrong)
 
     @pytest.mark.parametrize("one", [0, "door.mp4", Endless("door")])
     def test_a_single_source_is_refused(self, stand_in: StandInRecognizer, one: object):

@@ -20,6 +20,7 @@ from support.mjpeg import MjpegCamera
 
 import edgevid
 from edgevid import Camera, SourceError
+from edgevid.sources.turns import opencv_locks
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 RTSP_SERVER = Path(__file__).parent / "support" / "rtsp_server.py"
@@ -201,6 +202,24 @@ def test_server_that_never_answers_is_an_error_after_a_while(monkeypatch: pytest
             with pytest.raises(SourceError, match=rf"camera {scheme}://.* does not open\. Check"):
                 Camera(f"{scheme}://127.0.0.1:{port}/test")
     wait_until(lambda: not camera_threads())
+
+
+@pytest.mark.skipif(opencv_locks(), reason="this OpenCV opens one at a time")
+def test_server_that_never_answers_holds_up_no_other(make_video: Callable[..., Path]):
+    def open_dead(url: str) -> None:
+        with contextlib.suppress(SourceError):
+            Camera(url).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server, MjpegCamera() as alive:
+        dead = threading.Thread(target=open_dead, args=[f"http://127.0.0.1:{server.getsockname()[1]}/x"])
+        dead.start()
+        client, _ = server.accept()
+        with client, Camera(alive.url) as camera, edgevid.VideoFile(make_video()) as video:
+            next(camera.frames())
+            next(video.frames())
+            assert dead.is_alive()
+        dead.join(SECONDS)
+    wait_until(lambda: not camera_threads(), SECONDS)
 
 
 def test_server_that_stops_answering_is_a_loss(serve):

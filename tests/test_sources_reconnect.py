@@ -114,7 +114,9 @@ class TestUnplugged:
         fake = plug(FakeCamera())
         with Camera(0) as camera, Consumer(camera) as consumer:
             consumer.wait_for_frames()
+            assert camera.retry_at is None
             fake.present = False
+            wait_until(lambda: camera.retry_at is not None)
             wait_until(lambda: fake.opens >= 6)
             gaps = np.diff(fake.open_times[1:6])
             assert (gaps >= [0.06, 0.1, 0.1, 0.1]).all()
@@ -265,6 +267,35 @@ class TestGivingUp:
         assert camera_threads() == []
 
 
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OpenCV that opens one at a time."""
+    monkeypatch.setenv("OPENCV_FFMPEG_IS_THREAD_SAFE", "0")
+
+
+def test_who_comes_first_opens_first() -> None:
+    """A file too, however many cameras are opened again and again."""
+    queue, order, threads = turns.Turns(), [], []
+
+    def camera(name: str) -> None:
+        with queue.take(name, lambda: False):
+            wait_until(lambda: name == "camera 1" or "file" in order)  # which is behind the file
+            order.append(name)
+
+    def file(name: str) -> None:
+        queue.wait(name)
+        order.append(name)
+
+    with queue.take("first", lambda: False):
+        for number, (kind, name) in enumerate([(camera, "camera 1"), (file, "file"), (camera, "camera 2")]):
+            threads.append(threading.Thread(target=kind, args=[name]))
+            threads[-1].start()
+            wait_until(lambda number=number: len(queue._queue) == number + 2)
+    for thread in threads:
+        thread.join(30)
+    assert order == ["camera 1", "file", "camera 2"]
+
+
 class TestBlocked:
     def test_camera_that_blocks_in_read_is_opened_anew_and_the_old_capture_freed_when_it_wakes(self, plug):
         fake, statuses = plug(BlockingCamera(frames=2)), Statuses()
@@ -362,6 +393,7 @@ class TestBlocked:
         assert camera_threads() == []
         first.join(30)
 
+    @pytest.mark.usefixtures("one_at_a_time")
     def test_network_camera_that_answers_is_opened_after_those_that_do_not(self, plug, monkeypatch: pytest.MonkeyPatch):
         """OpenCV opens one at a time: who waits for it is not to blame."""
         monkeypatch.setattr(live, "_OPEN_SECONDS", 0.2)
@@ -379,6 +411,7 @@ class TestBlocked:
         opening.join(30)
         opened[0].close()
 
+    @pytest.mark.usefixtures("one_at_a_time")
     def test_an_opening_that_never_ends_is_named_to_the_others_and_holds_none_up_for_ever(
         self, plug, monkeypatch: pytest.MonkeyPatch, make_video: Callable[..., Path]
     ):
@@ -400,6 +433,7 @@ class TestBlocked:
         with Camera("rtsp://good/") as camera:
             assert next(iter(camera))
 
+    @pytest.mark.usefixtures("one_at_a_time")
     def test_a_lost_camera_comes_back_once_an_opening_that_held_it_up_has_ended(
         self, plug, monkeypatch: pytest.MonkeyPatch
     ):
@@ -420,6 +454,7 @@ class TestBlocked:
             consumer.wait_for_frames()
             assert (good.opens, consumer.got[-1][1]) == (2, 1)
 
+    @pytest.mark.usefixtures("one_at_a_time")
     def test_closing_does_not_wait_for_a_turn(self, plug, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(live, "_OPEN_SECONDS", 0.2)
         silent, good = plug(FakeCamera(), "rtsp://silent/"), plug(FakeCamera(), "rtsp://good/")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ import edgevid
 from edgevid import OptionError
 from edgevid.bundles import find_extractor
 from edgevid.extraction import local_executor
+from edgevid.support import extras
 from edgevid.support.checks import check_int, check_number
 from edgevid.support.child_process import ask, python_command
 from edgevid.support.files import MAX_TEXT, read_content, read_text, whole, write_whole
@@ -135,3 +139,40 @@ def test_files_that_would_fill_the_memory_are_not_read(tmp_path: Path):
         file.truncate(MAX_TEXT + 1)
     with pytest.raises(OSError, match="20,000,001 bytes"):
         read_text(tmp_path / "large")
+
+
+class TestInstallCommand:
+    """What installs an extra has to work where edgevid came from; an index may not have it."""
+
+    @pytest.fixture(autouse=True)
+    def _fresh(self) -> Iterator[None]:
+        extras._origin.cache_clear()
+        yield
+        extras._origin.cache_clear()
+
+    def test_from_a_checkout(self, repository: Path):
+        assert shlex.split(extras.install_command("web")) == ["pip", "install", "-e", f"{repository}[web]"]
+
+    @pytest.mark.parametrize(
+        ("note", "command"),
+        [
+            (None, "pip install 'edgevid[web]'"),
+            ("{", "pip install 'edgevid[web]'"),
+            ('{"url": "file:///gone/edgevid", "dir_info": {}}', "pip install 'edgevid[web]'"),
+            ('{"url": "file://HERE", "dir_info": {}}', "pip install 'HERE[web]'"),
+            (
+                '{"url": "https://example.org/e.git", "vcs_info": {"vcs": "git", "commit_id": "1"}}',
+                "pip install 'edgevid[web] @ git+https://example.org/e.git'",
+            ),
+            ('{"url": "https://example.org/e.whl"}', "pip install 'edgevid[web] @ https://example.org/e.whl'"),
+        ],
+    )
+    def test_installed(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, note: Optional[str], command: str):
+        class Installed:
+            def read_text(self, name: str) -> Optional[str]:
+                assert name == "direct_url.json"
+                return note and note.replace("HERE", str(tmp_path))
+
+        monkeypatch.setattr(extras, "__file__", str(tmp_path / "site-packages" / "edgevid" / "support" / "extras.py"))
+        monkeypatch.setattr(extras, "distribution", lambda name: Installed())
+        assert extras.install_command("web") == command.replace("HERE", str(tmp_path))

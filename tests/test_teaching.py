@@ -16,7 +16,7 @@ from edgevid.bundles import open_bundle
 from edgevid.datasets.clips import DatasetError
 from edgevid.events import EventDetector, EventOptions
 from edgevid.teaching.examples import Example, Examples
-from edgevid.teaching.held_out import confusions
+from edgevid.teaching.held_out import HeldOut, confusions
 
 SECONDS = 0.1
 
@@ -293,6 +293,22 @@ def test_confusions_are_sentences_about_the_worst_pairs():
         "left is often taken for right (3 of 20 clips): record them more differently.",
     ]
     assert confusions(["a", "b"], np.array([[9, 1], [0, 10]])) == []
+
+
+@pytest.mark.parametrize("sure", [0.999, 0.7])
+def test_what_is_surer_than_nine_in_ten_is_believed(sure: float):
+    """Clips of one afternoon are all alike, and reach scores that nobody reaches the day after."""
+    labels = ["wave", "jump", "none"] * 8
+    clips = tuple(Example(label, f"group {number // 3}") for number, label in enumerate(labels))
+    examples = Examples(clips, np.arange(24), np.zeros(24, bool), np.zeros((24, 1), np.float32), (1,))
+    rest = (1 - sure) / 2
+    probabilities = np.full((24, 3), rest, np.float32)
+    for number, label in enumerate(labels):
+        probabilities[number, examples.outputs.index(label)] = sure
+    held_out = HeldOut.of(examples, probabilities)
+    assert held_out.threshold == pytest.approx(min(sure + rest, 0.9), abs=1e-3)
+    assert (held_out.known >= held_out.threshold).all()
+    assert (held_out.others < held_out.threshold).all()
 
 
 def test_the_card_tells_what_would_help(bundle: edgevid.Bundle):

@@ -16,6 +16,7 @@ from ..errors import BundleError, OptionError
 from ..support.checks import MAX_SAMPLES, MAX_WINDOW_SECONDS, MIN_WINDOW_SECONDS, shown
 from ..support.files import as_path, listed
 from ..support.system import system_errors
+from ..support.text import brief
 from .cards import CARD_NAME, card_count, card_field, card_number, listing, read_card, verified_file
 from .networks import ExtractorFile, find_network, models_folder, user_models_folder
 
@@ -24,7 +25,7 @@ UNIFORM, WINDOWS = "uniform", "windows"
 MIXTURE = "mixture"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EmbedderEntry:
     """What a card says of an embedder.
 
@@ -38,6 +39,9 @@ class EmbedderEntry:
     network: Optional[ExtractorFile]
     options: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return brief(self, self.kind, "" if self.network is None else self.network.name)
+
     @property
     def identity(self) -> dict[str, Any]:
         """As of :attr:`edgevid.embedders.Embedder.identity`, but for the runtime."""
@@ -45,7 +49,7 @@ class EmbedderEntry:
         return {"kind": self.kind, **network, **self.options}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClassifierEntry:
     """What a card says of the classifier.
 
@@ -63,13 +67,16 @@ class ClassifierEntry:
     weight: float = 1.0
     min_samples: Optional[int] = None
 
+    def __repr__(self) -> str:
+        return brief(self, self.kind, *(part.kind for part in self.parts))
+
     @property
     def size(self) -> int:
         """Bytes of the files."""
         return sum(file.stat().st_size for file in self.files)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """A verified bundle.
 
@@ -101,6 +108,17 @@ class Bundle:
     none: bool = False
     reset_on_cut: bool = False
     examples: Optional[Path] = None
+
+    def __repr__(self) -> str:
+        samples = f"{self.num_samples} samples in {self.window_seconds:g} s"
+        return brief(
+            self,
+            repr(self.name),
+            f"{len(self.labels)} labels",
+            samples,
+            f"{self.classifier.kind} classifier",
+            str(self.folder),
+        )
 
     @property
     def networks(self) -> list[ExtractorFile]:

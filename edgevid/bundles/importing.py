@@ -49,7 +49,7 @@ def import_extractor(
     licence: str,
     command: str,
     input_range: Optional[tuple[float, float]] = None,
-    force: bool = False,
+    overwrite: bool = False,
 ) -> ExtractorFile:
     """Write ``NAME.tflite``, the network of ``file`` truncated at ``tensor``, and its card ``NAME.json`` into ``folder``.
 
@@ -59,7 +59,7 @@ def import_extractor(
         graph: of ``file``. tensor: one of its feature maps.
         licence, command: for the card: the licence of ``file``, and what was called.
         input_range: what a float32 input expects for black and for white; default: -1 and 1.
-        force: replace an extractor of this name.
+        overwrite: replace an extractor of this name.
 
     Raises:
         OptionError: the name or the range cannot be used, or the folder cannot be written.
@@ -75,7 +75,7 @@ def import_extractor(
         )
     model_path, card_path = folder / f"{name}.tflite", folder / f"{name}.json"
     _check_name(name)
-    _check_targets(file, model_path, card_path, force)
+    _check_targets(file, model_path, card_path, overwrite)
     content = graph.truncate(tensor)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,12 +112,12 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check_targets(file: Path, model_path: Path, card_path: Path, force: bool) -> None:
+def _check_targets(file: Path, model_path: Path, card_path: Path, overwrite: bool) -> None:
     if model_path.exists() and model_path.samefile(file):
         raise OptionError(f"{model_path} is the file to import itself; give another name or folder with --name or -o.")
     for path in (model_path, card_path):
-        if path.exists() and not force:
-            raise OptionError(f"{path} exists; replace it with --force, or give another name with --name.")
+        if path.exists() and not overwrite:
+            raise OptionError(f"{path} exists; replace it with --overwrite, or give another name with --name.")
 
 
 def _facts(name: str, path: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ..errors import BundleError, OptionError
 from ..support.checks import check_number, check_type, is_number, shown
 from ..support.files import listed
 from ..support.system import system_errors
+from ..support.text import brief
 from ..support.user_folders import data_folder
 from .cards import CARD_NAME, card_field, listing, read_card, verified_file
 
@@ -25,7 +26,7 @@ DEFAULT_EXTRACTOR = "mobilenet_v2_1.0_224_uint8"
 MODELS_VARIABLE = "EDGEVID_MODELS"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ExtractorFile:
     """An extractor's file and its card."""
 
@@ -33,6 +34,9 @@ class ExtractorFile:
     path: Path
     sha256: str
     card: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return brief(self, repr(self.name), str(self.path))
 
     def verified(self) -> ExtractorFile:
         """Itself. Raises: BundleError: the file is missing, damaged, or not the card's."""

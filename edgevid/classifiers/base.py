@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Optional, Protocol
 from ..embedders.base import Array
 from ..embedders.window import Embedding, Window
 from ..support.checks import check_int, check_number
+from ..support.text import brief
 
 
 class Rolling(Protocol):
@@ -54,6 +55,9 @@ class Classifier(ABC):
     @abstractmethod
     def predict(self, window: Window) -> Array:
         """Class probabilities, float32 ``[num_classes]``, sum 1. A window at a stream's start may have fewer samples."""
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.num_classes} classes", f"windows of {self.num_samples} samples")
 
     def rolling(self, hop: int = 1, min_filled: float = 1.0) -> Rolling:
         """The state of a stream.

@@ -1,11 +1,13 @@
-"""A bundle's classifier, opened."""
+"""A bundle's classifier, opened, and whether one fits what goes with it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Optional
 
 from ..bundles import MIXTURE, Bundle, ClassifierEntry
+from ..embedders import Embedder
 from ..errors import BundleError, OptionError
 from .base import Classifier
 from .mixture import MixtureClassifier
@@ -38,6 +40,32 @@ def open_classifier(bundle: Bundle, *, num_threads: Optional[int] = None, runtim
             ) from error
         opened.pop_all()
         return mixture
+
+
+def check_fit(
+    embedders: Sequence[Embedder], classifier: Classifier, labels: Sequence[str], bundle: Optional[Bundle]
+) -> None:
+    """Whether the parts of a recogniser fit together. ``bundle``: where they come from; None: they are the caller's own.
+
+    Raises:
+        BundleError: they do not. OptionError: there are no embedders.
+    """
+    name = "The recogniser" if bundle is None else f"The bundle {bundle.folder}"
+    if not embedders:
+        raise OptionError("A recogniser without embedders was asked for; give one or more.")
+    none = bundle is not None and bundle.none
+    if classifier.num_classes != len(labels) + none:
+        raise BundleError(
+            f"{name} names {len(labels)} labels{' and none' if none else ''}, but its classifier has "
+            f"{classifier.num_classes} outputs; restore the card that belongs to it."
+        )
+    dim, wanted = sum(embedder.dim for embedder in embedders), classifier.dim
+    samples = classifier.num_samples if bundle is None else bundle.num_samples
+    if (wanted is not None and wanted != dim) or samples != classifier.num_samples:
+        raise BundleError(
+            f"{name} has a classifier for [{classifier.num_samples}, {wanted}] embeddings; its card and its embedders "
+            f"give [{samples}, {dim}]. Train it again with these embedders."
+        )
 
 
 def _open(

@@ -10,17 +10,34 @@ import argparse
 import contextlib
 import importlib
 import io
+import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Optional
+from typing import Any, NoReturn, Optional
 
 from ..errors import EdgevidError, OptionError
+from ..support.loading import ends_at_once
+from ..support.printable import printable
 from ..support.system import reason_of
+from .help_text import HelpFormatter
 from .output import print_error
+
+_EPILOG = """\
+examples:
+  edgevid demo                      what it does, shown on a real clip
+  edgevid stream 0 --serve          your webcam, on a page in your browser
+  edgevid classify clip.mp4         what happens in a clip
+  edgevid teach my_clips -o mine    actions of your own, from labelled clips
+
+A command that uses a bundle takes --bundle; evaluate, models and benchmark
+are about bundles, and name them first.
+`edgevid COMMAND --help` explains a command. Exit codes: 0 good, 1 failure,
+2 wrong use.
+"""
 
 # name -> one line for `edgevid --help`
 COMMANDS = {
@@ -49,7 +66,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         _replace_closed_streams()
         _quiet_native_logs()
         _tolerate_any_file_name()
-        args = _parser(command).parse_args(arguments)
+        if logging.lastResort is not None:  # what prints warnings where nobody asked for a log
+            logging.lastResort.setFormatter(_LogFormatter())
+        parser = _parser(command)
+        args = parser.parse_args(arguments)
+        if args.command is None:
+            parser.print_help()
+            return 0
         code: int = _module(args.command).run(args)
         sys.stdout.flush()  # a reader that went away must show here, not at exit
         return code
@@ -85,24 +108,43 @@ def _give_up_stdout() -> None:
 
 
 def _module(command: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
+    with ends_at_once():
+        return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
 
 
 def _parser(called: str) -> argparse.ArgumentParser:
     from .. import __version__
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="edgevid",
         description="Recognise human actions in video on small computers.",
-        epilog="`edgevid COMMAND --help` explains a command. Exit codes: 0 good, 1 failure, 2 wrong use.",
+        epilog=_EPILOG,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"edgevid {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, summary in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        subparser = subparsers.add_parser(name, help=summary, description=summary, formatter_class=HelpFormatter)
         if name == called:  # only the called command's module is worth importing
             _module(name).add_arguments(subparser)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Whose errors may quote any file name."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
+class _LogFormatter(logging.Formatter):
+    """Whose messages may quote any source's name."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging calls it
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return "\n".join(map(printable, super().formatException(ei).splitlines()))
 
 
 def _quiet_native_logs() -> None:

@@ -11,7 +11,7 @@ from ..errors import EdgevidError
 from ..support.files import write_whole
 from .benchmark_tables import check_lines, comparison_lines, report_lines
 from .options import positive_int, positive_seconds
-from .output import Progress, print_error
+from .output import Progress, print_error, print_lines
 
 _EPILOG = """\
 output:
@@ -41,7 +41,6 @@ exit code:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "bundles", nargs="*", metavar="BUNDLE", help="names of bundles, or bundles' folders (default: all installed)"
@@ -92,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         lines += ["", *check_lines(checked, unknown)]
     if args.json is not None:
         _write(args.json, report)
-    print("\n".join(lines))
+    print_lines(*lines)
     good = all(run["problem"] is None for run in report["runs"]) and all(one.good for one in checked)
     good = good and (args.source is None or report["source"] is not None)
     return 0 if good else 1

@@ -6,10 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Union
 
 from ..errors import EdgevidError, SourceError
 from ..prediction import Prediction
+from ..sources import check_finished
 from ..sources.folder import VIDEO_SUFFIXES, videos_below
+from ..support.printable import printable
 from .options import add_model_options, load_recognizer, positive_int
 from .output import (
     Progress,
@@ -17,7 +20,10 @@ from .output import (
     fit_columns,
     is_terminal,
     print_error,
+    print_fields,
     print_json_line,
+    print_lines,
+    print_note,
     shorten,
     terminal_width,
 )
@@ -25,11 +31,17 @@ from .output import (
 _EPILOG = """\
 output:
   On a terminal: a table. Otherwise one line a file, its fields parted by tabs: path, label, score, then label and
-  score of the next classes. "none of these (LABEL)" is none of the bundle's actions: the score of the best guess, LABEL, is
-  below --threshold.
+  score of the next classes. "nothing recognised (LABEL)" is none of the bundle's actions, as far as it can tell: the best
+  guess, LABEL, does not reach --enter, or it is less sure than --threshold that it is one.
+
   With --json: one JSON object a line. A file that was classified has at least path, label, score, accepted and top,
   a list of [label, score], best first; a file that failed has path and error, and no label.
   Errors are on stderr in every form.
+
+examples:
+  edgevid classify clip.mp4
+  edgevid classify my_clips -b my_actions      every video below a folder
+  edgevid classify a.mp4 b.mp4 --json -k 1 | jq .label
 
 exit code:
   0 all files were classified, 1 at least one failed (the others are in the output), 2 wrong use
@@ -37,7 +49,6 @@ exit code:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="video files, or folders to search for them, with all their subfolders"
@@ -53,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     files: list[Path] = []
     printer = _Printer(args, files)
-    for path in map(Path, args.paths):
+    for path in args.paths:
         try:
             files += find_videos(path)
         except EdgevidError as error:
@@ -76,12 +87,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if printer.failures else 0
 
 
-def find_videos(path: Path) -> list[Path]:
-    """The videos that ``path`` means: those in it where it is a folder, sorted; else the file itself, present or not.
+def find_videos(text: str) -> list[Path]:
+    """The videos that are meant: those in a folder, sorted; else the file itself, present or not.
 
     Raises:
-        SourceError: a folder holds no video, or cannot be read.
+        SourceError: a folder holds no video, or cannot be read; a camera or a stream is meant.
     """
+    check_finished(text)
+    path = Path(text)
     if not path.is_dir():
         return [path]
     found = videos_below(path)
@@ -90,7 +103,7 @@ def find_videos(path: Path) -> list[Path]:
             f"The folder {path} holds no video; looked in all its subfolders for {' '.join(VIDEO_SUFFIXES)}. "
             "Name the files themselves if they end otherwise."
         )
-    print(f"{path}: {len(found)} {'video' if len(found) == 1 else 'videos'} found", file=sys.stderr, flush=True)
+    print_note(f"{path}: {len(found)} {'video' if len(found) == 1 else 'videos'} found")
     return found
 
 
@@ -104,7 +117,7 @@ class _Printer:
         self._files = files
         self._widths: list[int] = []
 
-    def failure(self, path: Path, error: EdgevidError) -> None:
+    def failure(self, path: Union[str, Path], error: EdgevidError) -> None:
         self.failures += 1
         print_error("classify", str(error))
         if self._form == "json":
@@ -118,10 +131,10 @@ class _Printer:
             fields = [str(path), prediction.answer(), f"{best.score:.4f}"]
             for label, score in others:
                 fields += [label, f"{score:.4f}"]
-            print("\t".join(fields), flush=True)
+            print_fields(*fields)
         else:
             if not self._widths:
-                longest = max(len(str(file)) for file in self._files), answer_width(prediction.labels)
+                longest = max(len(printable(str(file))) for file in self._files), answer_width(prediction.labels)
                 self._widths = fit_columns([*longest, 5, 40 if others else 0], terminal_width())
                 self._print_row("FILE", "LABEL", "SCORE", "THEN" if others else "")
             then = ", ".join(f"{label} {score:.2f}" for label, score in others)
@@ -130,5 +143,6 @@ class _Printer:
     def _print_row(self, path: str, label: str, score: str, then: str) -> None:
         a, b, c, _ = self._widths
         rest = terminal_width() - (a + b + c + 6)
+        path, label, then = map(printable, (path, label, then))
         line = f"{shorten(path, a, keep='end'):<{a}}  {shorten(label, b):<{b}}  {score:>{c}}  {shorten(then, max(rest, 0))}"
-        print(line.rstrip(), flush=True)
+        print_lines(line.rstrip())

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..evaluation.comparison import accuracy_rows, compare, comparison_report, gap_rows, pair_test_rows
 from ..evaluation.folder import check_folder, read_evaluation, write_json, write_report
 from .options import add_bootstrap_options
-from .output import print_json_line, table
+from .output import print_json_line, print_lines, table
 
 _NAME = "comparison"
 _EPILOG = """\
@@ -20,13 +20,15 @@ with -o, the folder holds:
 
 The thesis's figures are shown only beside all test clips of UCF101 split 1 with all 101 classes.
 
+examples:
+  edgevid compare report_small report_large -o comparison
+
 exit code:
   0 compared, 1 it failed (for example: not the same clips), 2 wrong use
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="folders that `edgevid evaluate -o FOLDER` wrote"
@@ -48,11 +50,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json_line(figures)
         return 0
-    print("\n".join(table(accuracy_rows(comparison), right=(2, 4, 6, 7))), end="\n\n")
+    print_lines(*table(accuracy_rows(comparison), right=(2, 4, 6, 7)), "")
     for large, small, value, interval, *_ in gap_rows(comparison)[1:]:
-        print(f"{large} less {small}: accuracy {value} [{interval}]")
+        print_lines(f"{large} less {small}: accuracy {value} [{interval}]")
     for first, second, only_first, only_second, p, _ in pair_test_rows(comparison)[1:]:
-        print(f"{first} / {second}: right alone {only_first} / {only_second} clips, McNemar p {p}")
+        print_lines(f"{first} / {second}: right alone {only_first} / {only_second} clips, McNemar p {p}")
     if args.output is not None:
-        print(f"\nReport: {args.output / f'{_NAME}.html'}")
+        print_lines("", f"Report: {args.output / f'{_NAME}.html'}")
     return 0

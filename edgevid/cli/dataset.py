@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,13 @@ from ..errors import ExtraNotInstalledError, OptionError
 from ..support.files import write_whole
 from .interrupts import interruptible
 from .options import DATA_HELP, add_ucf101_options
-from .output import Progress, print_json_line, table, terminal_width
+from .output import Progress, print_json_line, print_lines, print_note, table, terminal_width
 
+_EPILOG = """\
+examples:
+  edgevid dataset my_clips                 what is there, and what would go wrong
+  edgevid dataset my_clips -o report       the same as a file and a plot
+"""
 REPORT_NAME = "dataset.json"
 PLOT_NAME = "clips_per_class.png"
 
@@ -26,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Count the clips, groups and lengths of each class, and warn of what would spoil a training. "
         "No clip is changed. The exit code is 0 with warnings too."
     )
+    parser.epilog = _EPILOG
     parser.add_argument("data", type=Path, metavar="DATA", help=DATA_HELP)
     add_ucf101_options(parser)
     parser.add_argument(
@@ -66,23 +71,22 @@ def _write(analysis: Analysis, folder: Path, plot: bool) -> None:
         write_whole(folder / REPORT_NAME, json.dumps(analysis.as_dict(), indent=2) + "\n")
     except OSError as error:
         raise OptionError(f"Cannot write to {folder}: {error.strerror}. Name another folder with -o.") from error
-    print(f"wrote {folder / REPORT_NAME}", file=sys.stderr)
+    print_note(f"wrote {folder / REPORT_NAME}")
     if plot:
         try:
             plot_clips_per_class(analysis.videos, folder / PLOT_NAME, title=analysis.dataset.root.resolve().name)
-            print(f"wrote {folder / PLOT_NAME}", file=sys.stderr)
+            print_note(f"wrote {folder / PLOT_NAME}")
         except ExtraNotInstalledError as error:
-            print(f"no plot: {error}", file=sys.stderr)
+            print_note(f"no plot: {error}")
 
 
 def _print(root: Path, report: dict[str, Any]) -> None:
-    print(f"{root}: {report['kind']}\n")
+    print_lines(f"{root}: {report['kind']}", "")
     rows = [["class", "clips", "groups", "min s", "mean s", "max s"]]
     for row in [*report["classes"], {"label": f"all {len(report['classes'])}", **report}]:
         seconds = (f"{row[f'{which}_seconds']:.2f}" for which in ("min", "mean", "max"))
         rows.append([row["label"], f"{row['clips']:,}", f"{row['groups']:,}", *seconds])
-    print("\n".join(table(rows, right=(1, 2, 3, 4, 5), width=terminal_width())))
-    print()
+    print_lines(*table(rows, right=(1, 2, 3, 4, 5), width=terminal_width()), "")
     facts = [
         ("total length", f"{report['total_minutes']:,.1f} minutes, median {report['median_seconds']:.2f} s"),
         ("frame rates", _first([f"{rate['fps']:g} fps ({rate['clips']:,} clips)" for rate in report["frame_rates"]])),
@@ -94,11 +98,11 @@ def _print(root: Path, report: dict[str, Any]) -> None:
     for split, part in report["parts"].items():
         if part["clips"]:
             facts.append((split, f"{part['clips']:,} clips ({100 * part['share']:.1f} %), {part['groups']:,} groups"))
-    print("\n".join(table(facts)))
+    print_lines(*table(facts))
     for note in report["notes"]:
-        print(f"\nnote: {note}")
+        print_lines("", f"note: {note}")
     for warning in report["warnings"]:
-        print(f"\nwarning: {warning['text']}")
+        print_lines("", f"warning: {warning['text']}")
 
 
 def _first(items: list[str], limit: int = 4) -> str:

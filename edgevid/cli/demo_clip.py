@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -13,14 +12,16 @@ from ..errors import EdgevidError
 from ..support.child_process import python_command
 from ..support.files import write_whole
 from ..support.user_folders import cache_folder
+from .output import print_note
 
 PACKAGE = "sports2d==0.8.34"
 MEMBER = "Sports2D/Demo/demo.mp4"
 SIZE = 3_968_304
 SHA256 = "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039"
-CREDIT = """\
-The clip is the demo video of Sports2D by David Pagnon, BSD-3-Clause licence.
-It shows none of the actions that the shipped models know."""
+CREDIT = (
+    "The clip is the demo video of Sports2D by David Pagnon, BSD-3-Clause licence.",
+    "It shows none of the actions that the shipped models know.",
+)
 
 _CACHE_NAME = "sports2d-0.8.34-demo.mp4"
 _TIMEOUT_SECONDS = 300
@@ -40,9 +41,7 @@ def demo_clip() -> Path:
     path = cache_folder() / _CACHE_NAME
     try:
         if not (path.is_file() and _is_genuine(path.read_bytes())):
-            print(
-                f"Fetching the demo clip: it is part of the package {PACKAGE} (9 MB) ...", file=sys.stderr, flush=True
-            )
+            print_note(f"Fetching the demo clip: it is part of the package {PACKAGE} (9 MB) ...")
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="edgevid-") as folder:
                 write_whole(path, _read_member(_download(Path(folder))))

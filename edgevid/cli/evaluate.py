@@ -17,12 +17,15 @@ from ..evaluation.predictions import EvaluationError
 from ..evaluation.report import class_rows, summary_rows
 from ..evaluation.significance import Bootstrap
 from ..evaluation.streaming import streaming_rows
-from ..recognizer import Recognizer, load
+from ..evaluation.wrong_clips import wrong_clips
+from ..loading import load
+from ..recognizer import Recognizer
 from ..support.extras import load_jinja2, load_matplotlib
 from .interrupts import interruptible
-from .native_log import without_chatter
 from .options import add_bootstrap_options, add_ucf101_options, positive_int, repeatable_command
-from .output import Progress, print_error, print_json_line, table, terminal_width
+from .output import Progress, print_error, print_json_line, print_lines, print_note, table, terminal_width
+
+_SHOWN = 3
 
 _EPILOG = """\
 What is evaluated is what ships: each file goes through the bundle's TFLite networks as in `edgevid classify`. Clips that
@@ -36,13 +39,17 @@ with -o, the folder holds:
   confusion*.csv, *.png     confusion matrices: clips, and divided by rows; whole, and cut to --classes
   streaming.csv             with --streaming: each prediction
 
+examples:
+  edgevid evaluate my_actions test_clips -o report
+  edgevid evaluate my_actions my_clips             the clips that it was not taught
+  edgevid evaluate exercises10 clips --outside other_clips
+
 exit code:
   0 evaluated, 1 it failed, 2 wrong use
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument("bundle", metavar="BUNDLE", help="name of a shipped bundle, or path of a bundle's folder")
     parser.add_argument(
@@ -51,7 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--split", choices=(*SPLITS, "all"),
-        help="which clips (default: the test clips; all, where the data are not divided)",
+        help="which clips, also if the bundle was made from some (default: the test clips; all, where the data are not divided; "
+        "but for those that it was made from, as far as its card says)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--all", dest="split", action="store_const", const="all",
+        help="all clips, also those that the bundle was made from (the same as --split all)",
     )  # fmt: skip
     add_ucf101_options(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="write report, figures and plots there")
@@ -86,32 +98,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     clips, data_name = open_clips(args.data, list_number=args.split_list, lists_folder=args.splits)
-    with interruptible():
-        with without_chatter():
-            recognizer = load(args.bundle, num_threads=args.threads, runtime=args.runtime)
-        with recognizer:
-            outside = _check(args, recognizer)
-            evaluation = evaluate(
-                recognizer, clips, data_name=data_name, split=args.split, outside=outside,
-                outside_name="" if args.outside is None else args.outside.resolve().name, streaming=args.streaming,
-                k=args.top, bootstrap=Bootstrap(args.bootstrap, args.seed, args.groups_span_classes), track=_track,
-            )  # fmt: skip
-            evaluation = replace(evaluation, command=_command(args, evaluation.data))
-            for clip in [*evaluation.data["unreadable"], *evaluation.outside_unreadable]:
-                print_error("evaluate", "skipped {path}: {reason}".format(**clip))
+    with interruptible(), load(args.bundle, num_threads=args.threads, runtime=args.runtime) as recognizer:
+        outside = _check(args, recognizer)
+        evaluation = evaluate(
+            recognizer, clips, data_name=data_name, split=args.split, outside=outside,
+            outside_name="" if args.outside is None else args.outside.resolve().name, streaming=args.streaming,
+            k=args.top, bootstrap=Bootstrap(args.bootstrap, args.seed, args.groups_span_classes), track=_track,
+        )  # fmt: skip
+        evaluation = replace(evaluation, command=_command(args, evaluation.data))
+        for clip in [*evaluation.data["unreadable"], *evaluation.outside_unreadable]:
+            print_error("evaluate", "skipped {path}: {reason}".format(**clip))
+    _say_seen(evaluation.data)
     if args.output is not None:
-        write_evaluation(args.output, evaluation, args.classes)
+        wrong = wrong_clips(evaluation.predictions, clips)
+        write_evaluation(args.output, evaluation, args.classes, wrong)
     if args.json:
         print_json_line(evaluation.as_dict())
     else:
         _print(evaluation)
         if args.output is not None:
-            print(f"Report: {args.output / 'report.html'}")
+            print_lines(f"Report: {args.output / 'report.html'}")
     return 0
 
 
 def _command(args: argparse.Namespace, data: dict[str, Any]) -> str:
-    words = ["evaluate", Path(args.bundle).name, data["name"], "--split", data["split"]]
+    words = ["evaluate", Path(args.bundle).name, data["name"]]
+    if data["seen"] is None or data["seen"]["measured"]:  # to name a split is to measure all of it
+        words += ["--split", data["split"]]
     return repeatable_command(words, args, add_arguments, ("split", "splits", "output", "json", "threads", "runtime"))
 
 
@@ -141,9 +154,29 @@ def _track(clips: Sequence[Clip], unit: str) -> Iterator[Clip]:
             progress.advance()
 
 
+def _say_seen(data: dict[str, Any]) -> None:
+    """Which clips the bundle was made from."""
+    seen = data["seen"]
+    if seen is None:
+        print_note(
+            "the card does not say which clips the bundle was made from: if some are among these, the figures are too high"
+        )
+    elif seen["clips"]:
+        count, more = len(seen["clips"]), ", ..." if len(seen["clips"]) > _SHOWN else ""
+        what = (
+            "are measured all the same, so the figures are too high"
+            if seen["measured"]
+            else f"are left out (--all measures them too); {data['clips']} others are measured"
+        )
+        print_note(
+            f"the bundle was made from {count} of the clips: {', '.join(seen['clips'][:_SHOWN])}{more}; they {what}"
+        )
+
+
 def _print(evaluation: Evaluation) -> None:
     data, figures = evaluation.data, evaluation.figures
-    print(f"{evaluation.bundle['name']}: {{clips}} clips ({{split}}) of {{name}}, {{groups}} groups\n".format(**data))
+    about = "{clips} clips ({split}) of {name}, {groups} groups".format(**data)
+    print_lines(f"{evaluation.bundle['name']}: {about}", "")
     _print_table(summary_rows(figures), right=(1,))
     _print_table(class_rows(figures, wilson=False), right=(1, 2, 3, 4))
     if evaluation.streaming is not None:
@@ -151,11 +184,11 @@ def _print(evaluation: Evaluation) -> None:
     if evaluation.outside is not None:
         _print_table(outside_rows(evaluation.outside), right=(1, 2, 3))
     if data["unreadable"]:
-        print(f"{len(data['unreadable'])} clip(s) cannot be read and are not counted.")
+        print_lines(f"{len(data['unreadable'])} clip(s) cannot be read and are not counted.")
 
 
 def _print_table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
-    print("\n".join(table(rows, right=right, width=terminal_width())), end="\n\n")
+    print_lines(*table(rows, right=right, width=terminal_width()), "")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -19,9 +19,8 @@ from ..extraction.config import embedders_of_this_thread
 from ..support.hardware import usable_cpus
 from .embedder_options import add_embedder_options
 from .interrupts import interruptible
-from .native_log import without_chatter
 from .options import add_ucf101_options, positive_int
-from .output import Progress, duration, print_error
+from .output import Progress, duration, print_error, print_lines
 
 _EPILOG = """\
 The cache has a .npy file for each clip and embedder: float32 [25, D], which numpy.load reads. A file's name follows from
@@ -31,6 +30,10 @@ again. It may be interrupted or killed at any time; the same command goes on.
 With --scheduler, the workers must see clips and cache under the paths given here (a shared folder), and have the same
 edgevid installed.
 
+examples:
+  edgevid extract my_clips                 so that training begins at once
+  edgevid extract my_clips -j 2 --cache embeddings
+
 exit code:
   0 all clips are in the cache, 1 at least one cannot be read (the others are in the cache) or the work failed,
   2 wrong use, 130 interrupted
@@ -38,7 +41,6 @@ exit code:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "data", type=Path, metavar="DATA",
@@ -86,8 +88,7 @@ def run(args: argparse.Namespace) -> int:
         done = counts["embedded"] + counts["cached"]
         print_error("extract", f"interrupted; {done} of {len(clips)} clips are in the cache. The same command goes on.")
         raise
-    print(_summary(counts, time.monotonic() - started))
-    print(f"cache: {args.cache}")
+    print_lines(_summary(counts, time.monotonic() - started), f"cache: {args.cache}")
     return 1 if counts["failed"] else 0
 
 
@@ -116,7 +117,7 @@ def _workers(args: argparse.Namespace, config: EmbeddingConfig, num_clips: int) 
 
 def _open_quietly(config: EmbeddingConfig) -> None:
     """Open a worker's extractor as it starts. An error is kept for the first clip, whose caller hears of it."""
-    with without_chatter(), suppress(EdgevidError):
+    with suppress(EdgevidError):
         embedders_of_this_thread(config)
 
 

@@ -10,7 +10,7 @@ from ..bundles import MODELS_VARIABLE, user_models_folder
 from ..bundles.importing import import_extractor, open_graph
 from ..tflite.truncation import Graph
 from .options import positive_int
-from .output import shorten
+from .output import print_lines, shorten
 
 _UNKNOWN_LICENCE = "unknown: see the source file"
 _MAX_SHOWN_NAME = 60
@@ -23,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "Takes uint8, int8 and float32 classifiers with one input [1, height, width, 3]. An int8 input or feature map "
-        "becomes a uint8 one. Needs ai-edge-litert: for a 32-bit ARM device, run it on another machine and copy both files."
+        "becomes a uint8 one. Needs ai-edge-litert: for a 32-bit ARM device, run it on another machine and copy both files.\n\n"
+        "examples:\n"
+        "  edgevid import-extractor classifier.tflite --list\n"
+        "  edgevid import-extractor classifier.tflite --name mine --licence Apache-2.0\n"
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="the classifier's .tflite file")
     parser.add_argument(
@@ -43,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"folder to write to (default: the folder of your models: the variable {MODELS_VARIABLE} if it is set, "
         "else edgevid/models in your data folder, such as ~/.local/share)",
     )  # fmt: skip
-    group.add_argument("--force", action="store_true", help="replace an extractor of this name in that folder")
+    group.add_argument("--overwrite", action="store_true", help="replace an extractor of this name in that folder")
+    group.add_argument("--force", dest="overwrite", action="store_true", help=argparse.SUPPRESS)  # as it was called
     group.add_argument(
         "--licence", metavar="TEXT", default=_UNKNOWN_LICENCE, help="licence of FILE, for the card (default: %(default)s)"
     )  # fmt: skip
@@ -69,20 +73,22 @@ def run(args: argparse.Namespace) -> int:
     tensor = graph.find(args.tensor)
     made = import_extractor(
         args.file, graph, tensor, args.output or user_models_folder(), name,
-        licence=args.licence, command=shlex.join(command), input_range=args.input_range, force=args.force,
+        licence=args.licence, command=shlex.join(command), input_range=args.input_range, overwrite=args.overwrite,
     )  # fmt: skip
     shown = shorten(tensor.name.split(";")[0], _MAX_SHOWN_NAME)
     height, width, dim = made.card["feature_map"]["shape"][1:]
     dtype = made.card["feature_map"]["dtype"]
-    print(f"{made.path}: feature map {height}x{width}x{dim} {dtype}, truncated at tensor {tensor.index} ({shown})")
+    print_lines(
+        f"{made.path}: feature map {height}x{width}x{dim} {dtype}, truncated at tensor {tensor.index} ({shown})"
+    )
     sizes = f"{args.file.stat().st_size / 1e6:.2f} MB -> {made.card['bytes'] / 1e6:.2f} MB"
-    print(f"{sizes}; the card is {made.path.with_suffix('.json')}")
+    print_lines(f"{sizes}; the card is {made.path.with_suffix('.json')}")
     return 0
 
 
 def _print_tensors(graph: Graph) -> None:
     default = graph.find()
-    print(f"input  {graph.input.dtype} {list(graph.input.shape)} {graph.input.name}")
+    print_lines(f"input  {graph.input.dtype} {list(graph.input.shape)} {graph.input.name}")
     for tensor in graph.spatial_tensors():
         default_mark = "  (default)" if tensor == default else ""
-        print(f"{tensor.index:5}  {tensor.dtype} {list(tensor.shape)} {tensor.name}{default_mark}")
+        print_lines(f"{tensor.index:5}  {tensor.dtype} {list(tensor.shape)} {tensor.name}{default_mark}")

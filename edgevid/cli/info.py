@@ -19,7 +19,7 @@ from ..errors import EdgevidError
 from ..support.hardware import cpu_model, memory_gib, usable_cpus
 from ..tflite.interpreter import ENVIRONMENT_VARIABLE, default_num_threads, runtimes, select_runtime
 from ..tflite.probe import probe_runtime
-from .output import print_json_line
+from .output import print_json_line, print_lines
 
 # module -> its distributions on PyPI
 _LIBRARIES = {
@@ -31,11 +31,14 @@ _LIBRARIES = {
 _EPILOG = """\
 The runtime in use is run once on the shipped extractor, in a process of its own: "XNNPACK" says how many parts of the
 network the accelerated kernels took over. A broken or missing part is shown, and is no failure of this command.
+
+examples:
+  edgevid info            for a bug report
+  edgevid info --json     for a program
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument("--json", action="store_true", help="print one JSON object (default: text)")
 
@@ -46,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         print_json_line(facts)
     else:
         for name, text in _lines(facts):
-            print(f"{name + ':' if name else '':<23} {text}")
+            print_lines(f"{name + ':' if name else '':<23} {text}")
     return 0
 
 

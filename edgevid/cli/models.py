@@ -22,8 +22,9 @@ from ..bundles import (
     user_extractors,
     user_models_folder,
 )
-from ..errors import BundleError
-from .output import is_terminal, print_error, print_json_line, table, terminal_width
+from ..datasets.taught import FIELD
+from ..errors import BundleError, OptionError
+from .output import is_terminal, print_error, print_json_line, print_lines, table, terminal_width
 
 Model = TypeVar("Model")
 
@@ -33,7 +34,14 @@ _EPILOG = """\
 output:
   Without NAME: a table of the bundles and one of the extractors that came with edgevid or lie in your models folder
   (see `edgevid import-extractor --help`); all files are verified.
-  With NAME: its card. With --json: one JSON object a line, each with kind, name, path and, for a model with NAME, card.
+  With NAME: what it knows, how right it is and what it takes; with --card also
+  all that its card says. With --json: one JSON object a line, each with kind,
+  name, path and, for a model with NAME, card.
+
+examples:
+  edgevid models                      all that are here
+  edgevid models exercises10          one in short
+  edgevid models my_actions --card    all that is known of it
 
 exit code:
   0 good, 1 a model is missing or damaged, 2 wrong use
@@ -41,17 +49,21 @@ exit code:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "name", nargs="?", metavar="NAME",
-        help="show the card of this one: a bundle's name or folder, or an extractor's name (default: list all)",
+        help="show this one: a bundle's name or folder, or an extractor's name (default: list all)",
     )  # fmt: skip
+    parser.add_argument("--card", action="store_true", help="of NAME: print the whole card (default: in short)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line (default: text)")
 
 
 def run(args: argparse.Namespace) -> int:
-    return _list(args.json) if args.name is None else _show(args.name, args.json)
+    if args.name is None:
+        if args.card:
+            raise OptionError("--card is of one model; name it: edgevid models NAME --card")
+        return _list(args.json)
+    return _show(args.name, args.json, args.card)
 
 
 def _list(as_json: bool) -> int:
@@ -79,8 +91,8 @@ def _print_tables(bundles: Sequence[Bundle], extractors: Sequence[ExtractorFile]
         ("EXTRACTOR", "SIZE", "FILE"),
         *((e.name, size_text(e.path.stat().st_size), str(e.path)) for e in extractors),
     ]
-    print(*table(rows, right=(1, 3, 4), width=width), "", *table(files, right=(1,), width=width), sep="\n")
-    print("\n`edgevid models NAME` shows a card.")
+    tables = *table(rows, right=(1, 3, 4), width=width), "", *table(files, right=(1,), width=width)
+    print_lines(*tables, "", "`edgevid models NAME` shows one.")
 
 
 def _verified(kind: str, models: Sequence[tuple[str, Callable[[], Model]]], as_json: bool) -> tuple[list[Model], bool]:
@@ -97,7 +109,7 @@ def _verified(kind: str, models: Sequence[tuple[str, Callable[[], Model]]], as_j
     return found, failed
 
 
-def _show(name: str, as_json: bool) -> int:
+def _show(name: str, as_json: bool, whole: bool) -> int:
     card: Mapping[str, Any]
     extractors = [*shipped_extractors(), *user_extractors()]
     if any(extractor.name == name for extractor in extractors) and not Path(name).exists():
@@ -109,13 +121,38 @@ def _show(name: str, as_json: bool) -> int:
     if as_json:
         print_json_line({**record, "card": card})
         return 0
-    print(f"{record['name']}  ({record['kind']}, verified)\n{record['path']}\n")
+    if not whole:
+        rows = [
+            ("name", f"{record['name']}  ({record['kind']}, verified)"),
+            ("path", record["path"]),
+            *_in_short(record, card),
+        ]
+        print_lines(
+            *(f"{name + ':':<13}{text}" for name, text in rows), "", f"all of its card: edgevid models {name} --card"
+        )
+        return 0
+    print_lines(f"{record['name']}  ({record['kind']}, verified)", record["path"], "")
     # what most people look for comes first; name, kind and format are in the lines above
     first = [key for key in ("labels", "accuracy", "calibration", "unknown") if key in card]
     rest = [key for key in card if key not in (*first, "name", "kind", "format")]
-    for line in card_lines({key: card[key] for key in [*first, *rest]}):
-        print(line)
+    print_lines(*card_lines({key: card[key] for key in [*first, *rest]}))
     return 0
+
+
+def _in_short(record: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What most people ask of a model."""
+    if record["kind"] == "extractor":
+        shape = (card.get("feature_map") or {}).get("shape")
+        yield "gives", f"a feature map {shape}" if shape else "a feature map"
+    else:
+        yield "knows", ", ".join(record["labels"]) + (", or that it is none of them" if card.get("none") else "")
+        yield "accuracy", _accuracy_text(card)
+        yield "window", f"{record['window_seconds']:g} s"
+        yield "looks with", ", ".join(record["embedders"])
+    for name in ("description", "licence"):
+        if isinstance(card.get(name), str) and card[name]:
+            yield name, card[name]
+    yield "size", size_text(record["bytes"])
 
 
 def _bundle_record(bundle: Bundle) -> dict[str, Any]:
@@ -192,6 +229,8 @@ def size_text(size: int) -> str:
 def card_lines(card: Mapping[str, Any]) -> Iterator[str]:
     """A card as indented text, whatever fields it has."""
     for key, value in card.items():
+        if key == FIELD and isinstance(value, dict):  # for `edgevid evaluate`, not for people
+            value = {"clips": value.get("clips")}
         name, text = str(key).replace("_", " "), _one_line(value)
         if text is not None:
             yield f"{name}: {text}"

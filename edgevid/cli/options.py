@@ -9,14 +9,13 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable, Optional, Union
+from typing import Callable, Union
 
 from ..bundles import DEFAULT_BUNDLE
-from ..errors import OptionError
-from ..recognizer import Recognizer, load
+from ..events import EventOptions
+from ..loading import load
+from ..recognizer import Recognizer
 from ..support.checks import shown
-from ..support.files import read_text
-from .native_log import without_chatter
 
 DATA_HELP = (
     "folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "
@@ -27,7 +26,7 @@ Arguments = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """--bundle, --threshold, --threads, --runtime"""
+    """--bundle, --threshold, --enter, --threads, --runtime"""
     group = parser.add_argument_group("model")
     group.add_argument(
         "-b", "--bundle", default=DEFAULT_BUNDLE, metavar="BUNDLE",
@@ -35,8 +34,13 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--threshold", type=part, default=None, metavar="P",
-        help="how sure, from 0 to 1, it must be that it is one of the actions; other predictions read 'none of these' "
+        help="how sure, from 0 to 1, it must be that it is one of the actions; other predictions read 'nothing recognised' "
         "(default: the bundle's, which 95 %% of its validation clips reach)",
+    )  # fmt: skip
+    group.add_argument(
+        "--enter", type=positive_part, default=None, metavar="P",
+        help="score from which on an action counts as recognised; in a stream it can begin then "
+        f"(default: the bundle's, else {EventOptions.enter})",
     )  # fmt: skip
     group.add_argument(
         "--threads",
@@ -76,8 +80,7 @@ def add_bootstrap_options(parser: Arguments) -> None:
 
 def load_recognizer(args: argparse.Namespace) -> Recognizer:
     """The recogniser that the options of :func:`add_model_options` ask for."""
-    with without_chatter():
-        return load(args.bundle, num_threads=args.threads, runtime=args.runtime, threshold=args.threshold)
+    return load(args.bundle, num_threads=args.threads, runtime=args.runtime, threshold=args.threshold, enter=args.enter)
 
 
 def repeatable_command(
@@ -152,6 +155,14 @@ def part(text: str) -> float:
     return value
 
 
+def positive_part(text: str) -> float:
+    """An option's value above 0, up to 1."""
+    value = _number(text)
+    if not 0.0 < value <= 1.0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, up to 1; got {text!r}")
+    return value
+
+
 def seed(text: str) -> int:
     """An option's value that seeds a random generator."""
     if not (text.isdecimal() and len(text) <= _MOST_DIGITS):
@@ -164,31 +175,3 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-TOKEN_HELP = (
-    "what the page wants to be told, 8 characters or more, or @FILE that holds it, so that no list of processes shows it "
-    "(default: the variable EDGEVID_TOKEN, else one is made)"
-)
-
-
-def page_token(given: Optional[str], served: bool) -> Optional[str]:
-    """The token for a page: what was given, what the file holds that was named, or the variable; None: one is to be made.
-
-    Raises:
-        OptionError: one was given and no page is served, or the file cannot be read.
-    """
-    if not served:
-        if given:
-            raise OptionError("--token is for the page; give --serve too.")
-        return None
-    if given is None:
-        return os.environ.get("EDGEVID_TOKEN") or None
-    if not given.startswith("@"):
-        return given
-    try:
-        return read_text(Path(given[1:])).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(
-            f"The token cannot be read from {given[1:]}: {getattr(error, 'strerror', None) or error}."
-        ) from error

@@ -1,4 +1,8 @@
-"""What commands print: JSON lines, a table as wide as the terminal, a progress bar."""
+"""What commands print: lines, JSON lines, a table as wide as the terminal, a progress bar.
+
+All text that reaches the terminal goes through here and is made printable: a file's name or a label may hold what a terminal
+obeys, or a line's end that forges another row.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, Optional, TextIO
 
-from ..prediction import NONE_OF_THESE
+from ..prediction import NOTHING
+from ..support.credentials import without_password
+from ..support.printable import printable
+from ..support.text import shorten as shorten
 
 # A bar redrawn more often than this costs time and shows nothing new.
 _REDRAW_SECONDS = 0.1
@@ -22,15 +29,38 @@ def print_json_line(record: Any) -> None:
     print(json.dumps(record), flush=True)
 
 
+def print_lines(*lines: str) -> None:
+    """Lines on stdout, flushed."""
+    print("\n".join(map(printable, lines)), flush=True)
+
+
+def print_fields(*fields: str) -> None:
+    """A line of fields, parted by tabs, on stdout, flushed."""
+    print("\t".join(map(printable, fields)), flush=True)
+
+
 def print_error(command: str, message: str) -> None:
     """A message on stderr, in the form of all errors of the command line."""
     print_note(f"edgevid {command}: {message}")
 
 
-def print_note(text: str) -> None:
-    """A line on stderr. Where it cannot be written (a full disk) it is lost: it must not stop what works."""
+def print_note(*lines: str) -> None:
+    """Lines on stderr, without passwords.
+
+    Where they cannot be written (a full disk) they are lost: that must not stop what works.
+    """
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print("\n".join(printable(without_password(line)) for line in lines), file=sys.stderr, flush=True)
+
+
+def prompt(text: str) -> None:
+    """A question on stderr; the answer is typed behind it."""
+    print(printable(text), end="", file=sys.stderr, flush=True)
+
+
+def rewrite(text: str, stream: Optional[TextIO] = None, *, bell: str = "") -> None:
+    """Put ``text`` in place of the terminal's last line, which stays open; "" erases it."""
+    print(f"\r{printable(text)}\x1b[K{bell}", end="", file=sys.stderr if stream is None else stream, flush=True)
 
 
 def is_terminal(stream: Optional[TextIO]) -> bool:
@@ -43,22 +73,9 @@ def terminal_width() -> int:
     return max(40, shutil.get_terminal_size((80, 24)).columns)
 
 
-def shorten(text: str, width: int, *, keep: str = "start") -> str:
-    """``text`` in at most ``width`` columns; what was cut is marked by dots.
-
-    >>> shorten("a_long_name", 6), shorten("a_long_name", 6, keep="end")
-    ('a_l...', '...ame')
-    """
-    if len(text) <= width:
-        return text
-    if width <= 3:
-        return text[:width]
-    return text[: width - 3] + "..." if keep == "start" else "..." + text[len(text) - width + 3 :]
-
-
 def answer_width(labels: Sequence[str]) -> int:
     """Columns of the longest :meth:`~edgevid.Prediction.answer` with one of these labels."""
-    return max(map(len, labels)) + len(f"{NONE_OF_THESE} ()")
+    return max(len(printable(label)) for label in labels) + len(f"{NOTHING} ()")
 
 
 def fit_columns(widths: Sequence[int], total: int, *, gap: int = 2) -> list[int]:
@@ -84,6 +101,7 @@ def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), width: Op
         right: indices of the columns to align on the right.
         width: columns that the table may take; default: as many as it needs.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]  # before they are measured
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     if width is not None:
         widths = fit_columns(widths, width)
@@ -136,13 +154,13 @@ class Progress:
     def draw(self) -> None:
         """Draw the bar as it stands."""
         if self._enabled:
-            print(f"\r{self.line(terminal_width() - 1)}\x1b[K", end="", file=self._stream, flush=True)
+            rewrite(self.line(terminal_width() - 1), self._stream)
             self._drawn_at = time.monotonic()
 
     def clear(self) -> None:
         """Take the bar off the screen, so that a line can be printed in its place."""
         if self._drawn_at is not None:
-            print("\r\x1b[K", end="", file=self._stream, flush=True)
+            rewrite("", self._stream)
             self._drawn_at = None
 
     def line(self, width: int) -> str:

@@ -23,8 +23,9 @@ from ..recording.preview import Preview
 from ..recording.recorder import DEFAULT_COUNTDOWN_SECONDS, DEFAULT_SECONDS
 from ..sources import Source, SourceStatus, open_source
 from .interrupts import interruptible
-from .options import TOKEN_HELP, page_token, positive_int, positive_seconds, seconds
-from .output import is_terminal, print_error, print_note
+from .options import positive_int, positive_seconds, seconds
+from .output import is_terminal, print_error, print_lines, print_note, prompt, rewrite
+from .page import add_page_options, check_page_options, web_server
 
 _EPILOG = """\
 The clips are Motion JPEG (.avi, at most 640 pixels wide or high and 30 frames a second), in a folder for each action;
@@ -49,7 +50,6 @@ _PROMPT = "Enter keeps it, r again, d deletes the one before, q ends without it:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "source", nargs="?", metavar="SOURCE",
@@ -85,12 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     film.add_argument("--begin", type=_time, metavar="T", help="seconds, or h:mm:ss (default: the film's beginning)")
     film.add_argument("--end", type=_time, metavar="T", help="(default: the film's end)")
     film.add_argument("--intervals", type=Path, metavar="FILE.csv", help="many at once: columns begin, end, label")
-    page = parser.add_argument_group("preview")
-    page.add_argument(
-        "--serve", nargs="?", const="", metavar="HOST:PORT",
-        help="serve a page with the picture, to aim the camera by (default address: 127.0.0.1:8080; needs the extra 'web')",
-    )  # fmt: skip
-    page.add_argument("--token", metavar="TOKEN", help=TOKEN_HELP)
+    add_page_options(parser.add_argument_group("preview"), "a page with the picture, to aim the camera by")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -117,7 +112,7 @@ def _check(args: argparse.Namespace) -> None:
         raise OptionError("Give a camera or film as SOURCE, or a film with --from: one of them.")
     if args.intervals is not None and (args.begin is not None or args.end is not None):
         raise OptionError("--intervals names beginnings and ends itself; leave --begin and --end out.")
-    args.token = page_token(args.token, args.serve is not None)
+    check_page_options(args)
     if args.source is None:
         args.source = args.film
 
@@ -192,7 +187,7 @@ def _record(args: argparse.Namespace, source: Source, folder: ClipFolder, label:
 def _ask(recorder: Recorder, watches: bool) -> str:
     """What becomes of the clip: "" it is kept, "r" it is recorded again, "q" that is all."""
     while True:
-        print(_PROMPT, end="", file=sys.stderr, flush=True)
+        prompt(_PROMPT)
         if watches:
             recorder.watch(_line_is_there)  # the page goes on
         line = sys.stdin.readline()
@@ -229,7 +224,7 @@ def _cut(args: argparse.Namespace, film: Source, folder: ClipFolder, label: str)
 
 
 def _print_kept(folder: ClipFolder, take: Take, clip: FolderClip) -> None:
-    print(f"{folder.root / clip.path}  {take.seconds:.1f} s, {take.fps:.1f} frames/s", flush=True)
+    print_lines(f"{folder.root / clip.path}  {take.seconds:.1f} s, {take.fps:.1f} frames/s")
 
 
 class Countdown:
@@ -248,7 +243,7 @@ class Countdown:
         words = {"countdown": f"{now.seconds_left} ...", "recording": f"RECORDING {now.seconds_left}"}.get(
             now.state, ""
         )
-        print(f"\r{words}\x1b[K{bell}", end="", file=sys.stderr, flush=True)
+        rewrite(words, bell=bell)
         self._last = now
 
 
@@ -258,10 +253,7 @@ def _page(args: argparse.Namespace, source: Source) -> Iterator[Optional[Preview
     if args.serve is None:
         yield None
         return
-    from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
-
-    host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-    with WebServer((), host=host, port=port, token=args.token, title="edgevid record") as server:
+    with web_server(args, (), title="edgevid record") as server:
         print_error("record", f"watch at {server.url}")
         yield Preview(server, source)
 

@@ -4,56 +4,71 @@ from __future__ import annotations
 
 import argparse
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ..errors import EdgevidError, OptionError
 from ..events import EventOptions, open_smoothing
 from ..recognizer import Recognizer
+from ..runner import RunnerGroup
 from ..runner.messages import Output
-from ..runner.source_names import named_sources
+from ..runner.running import wait_interruptibly
+from ..runner.source_names import named_sources, split_names
 from ..sources import SourceStatus
-from ..sources.opening import Opener
+from ..sources.opening import open_for_stream
 from ..stream import StreamOptions
 from .interrupts import interruptible
 from .options import (
-    TOKEN_HELP,
     add_model_options,
     load_recognizer,
-    page_token,
     part,
     positive_int,
     positive_seconds,
     seconds,
 )
 from .output import print_error
+from .page import add_page_options, check_page_options, web_server
 from .stream_output import JsonOutput, Lines, TextOutput
 from .stream_summary import Summary
 
+if TYPE_CHECKING:
+    from ..outputs.web import WebServer
+
 _EPILOG = """\
 output:
-  One line a prediction: seconds since the first frame, label, score, then the next classes. "none of these (LABEL)" is
-  none of the bundle's actions, as far as it can tell: it is less sure than --threshold that it is one. LABEL is the best
-  guess. With --events also a line when an action begins, when it was repeated once more, and when it ends. With several
-  sources each line names its own.
-  With --json: one JSON object a line. A prediction has at least source, timestamp, label, score, accepted, top (a list of
-  [label, score]), region (the part of the frame that was looked at: left, top, right, bottom, 0 to 1; null: all of it) and
-  latency_ms (from the newest frame's arrival to the prediction); an event has source, event ("began", "counted" or
-  "ended"), label, timestamp, and score, or count, or duration_seconds, peak_score and count. timestamp is in seconds: from
-  the start of a file, and of the system's monotonic clock for a camera or URL.
-  A file is read as fast as it can be, and each prediction is printed. Of a camera the newest frame is used; where
-  the output is slow, the newest prediction is printed, and every event.
-  A camera that is lost is opened again; this, the page's address and a summary at the end are on stderr.
-  Ctrl-C, SIGTERM or a closed terminal ends the stream.
+  One line a prediction: seconds since the first frame, label, score, then the
+  next classes. A label is the action that goes on, from when it began as an
+  event until it ended; "nothing recognised (LABEL)": none does, and LABEL is
+  the best guess. With --events also a line when an action begins, when it was
+  repeated once more, and when it ends. With several sources each line names its
+  own.
+  With --json: one JSON object a line. A prediction has at least source,
+  timestamp, label and score (of the best guess), accepted (whether an action
+  can begin with it), action (the one that goes on, or null), top (a list of
+  [label, score]), region (the part of the frame that was looked at: left, top,
+  right, bottom, 0 to 1; null: all of it) and latency_ms (from the newest
+  frame's arrival to the prediction). An event has source, event ("began",
+  "counted" or "ended"), label, timestamp, and score, or count, or
+  duration_seconds, peak_score and count. timestamp is in seconds: from the
+  start of a file, and of the system's monotonic clock for a camera or URL.
+  A file is read as fast as it can be, with --serve or --loop in real time, and
+  each prediction is printed. Of a camera the newest frame is used; where the
+  output is slow, the newest prediction is printed, and every event.
+  A camera that is lost is opened again; this, the page's address and a summary at
+  the end are on stderr. Ctrl-C, SIGTERM or a closed terminal ends the stream; the
+  page of a file that has ended (--serve) stays until then, unless --max-seconds
+  or --max-predictions says when to end.
 
 examples:
   edgevid stream 0                                     the first camera
   edgevid stream 0 1 rtsp://yard/stream --events-only  three cameras on one model: what begins and ends in each
+  edgevid stream door=0 yard=rtsp://yard/stream        names of yours in lines, on the page, over MQTT
   edgevid stream 0 --serve 0.0.0.0:8080                a page for every device on your network
+  edgevid stream clip.mp4 --serve --loop               a film in place of a camera, again and again
   edgevid stream 0 --mqtt mqtt://user@broker           Home Assistant finds it by itself (password: EDGEVID_MQTT_PASSWORD)
 
 exit code:
@@ -80,8 +95,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "events": {
         "--events": "print also when an action begins, is repeated and ends",
         "--events-only": "print nothing but that",
-        "--enter P": (part, None,
-            f"score from which on an action can begin (default: the bundle's, else {EventOptions.enter})"),
         "--exit P": (part, None, "score below which it ends (default: the bundle's, else 0.15 below --enter)"),
         "--min-seconds S": (seconds, None,
             "for so long all predictions must reach --enter before it begins "
@@ -91,15 +104,21 @@ _OPTIONS: dict[str, dict[str, Any]] = {
             f"(default: the bundle's, else {EventOptions.cooldown_seconds:g})"),
     },
     "watching": {
-        "--token TOKEN": (str, None, TOKEN_HELP),
         "--mqtt URL": (str, None, "publish to an MQTT broker: mqtt://[user@]host[:1883] or mqtts://"),
         "--mqtt-name NAME": (str, None,
-            "of this device, for people and in topics; each program on a broker needs its own (default: the host's name)"),
+            "of this device, for people and in topics; each program on a broker needs its own (default: the host's name and, in "
+            "topics, the sources')"),
         "--mqtt-topic TOPIC": (str, "edgevid", "above all topics (default: %(default)s)"),
         "--mqtt-ca FILE": (Path, None, "PEM file of the authorities that vouch for mqtts://"),
     },
+    "files": {
+        "--loop": "begin a file again at its end, in real time; timestamps and the window go on",
+        "--realtime": "a file in real time, as a camera (default: with --serve and --loop)",
+        "--no-realtime": "a file as fast as it can be read",
+    },
     "end": {
-        "--max-seconds S": (positive_seconds, None, "stop each source after S seconds of video (default: at its end)"),
+        "--max-seconds S": (positive_seconds, None,
+            "stop each source after S seconds of video, all rounds of --loop together (default: at its end)"),
         "--max-predictions N": (positive_int, None, "stop each source after N predictions (default: no limit)"),
         "--no-reconnect": "end when a camera is lost (default: open it again until it is back)",
         "--wait": "wait for a camera, server or file that is not there yet (default: that is a failure)",
@@ -109,12 +128,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
         "sources", nargs="*", metavar="SOURCE",
         help="camera index (0), device path (/dev/video0), picamera2, video file, folder of pictures, or URL (rtsp://..., "
-        "http://...); several share the model",
+        "http://...); several share the model. NAME=SOURCE gives it a name of yours",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object a line (default: text)")
     parser.add_argument(
@@ -124,11 +142,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for title, options in _OPTIONS.items():
         group = parser.add_argument_group(title)
         if title == "watching":
-            group.add_argument(
-                "--serve", nargs="?", const="", metavar="HOST:PORT",
-                help="serve a page to watch on (default address: 127.0.0.1:8080, for browsers on this machine; 0.0.0.0:8080 for "
-                "those on your network, with a token)",
-            )  # fmt: skip
+            add_page_options(group, "a page to watch on")
         for option, what in options.items():
             name, _, metavar = option.partition(" ")
             if metavar:
@@ -166,43 +180,63 @@ def _check(args: argparse.Namespace) -> None:
         args.serve = ""
     if not args.sources:
         raise OptionError("No SOURCE was given; name a camera (0), a video file or a URL.")
-    args.token = page_token(args.token, args.serve is not None)
+    check_page_options(args)
+    if args.realtime and args.no_realtime:
+        raise OptionError("Both --realtime and --no-realtime were given; leave one out.")
+    args.realtime = args.realtime or ((args.loop or args.serve is not None) and not args.no_realtime)
     if args.mqtt is None and (args.mqtt_name or args.mqtt_ca):
         raise OptionError("--mqtt-name and --mqtt-ca are for a broker; give --mqtt URL too.")
     if args.smoothing is not None:
         open_smoothing(args.smoothing)
     event_options(args, EventOptions())
+    split_names(args.sources)
 
 
 def _is_source(text: str, has_others: bool) -> bool:
     """Whether what stands after --serve is a source, not an address: a camera's index, a URL, a file, or the only one."""
-    return (text.isdecimal() and int(text) < 1024) or "://" in text or Path(text).exists() or not has_others
+    is_index = text.isdecimal() and int(text) < 1024
+    return is_index or "://" in text or "=" in text or Path(text).exists() or not has_others
 
 
 def _stream(args: argparse.Namespace, summary: Summary) -> None:
-    with load_recognizer(args) as recognizer, _outputs(args, recognizer) as outputs:
-        sources = named_sources(args.sources)
-        lines = _lines(args, list(sources), recognizer)
-        several = len(sources) > 1
-        opener = Opener(reconnect=not args.no_reconnect, wait=args.wait, on_message=partial(_print_message, several))
+    texts, names = split_names(args.sources)
+    sources = dict(zip(named_sources(texts, names), texts))
+    with load_recognizer(args) as recognizer, _outputs(args, recognizer, list(sources)) as (page, outputs):
+        lines, statuses = _lines(args, list(sources), recognizer), _Statuses(several=len(sources) > 1)
+        how = {"reconnect": not args.no_reconnect, "realtime": args.realtime, "loop": args.loop}
         summary.begin(args.window_seconds or recognizer.window_seconds, prints_predictions=not args.events_only)
         with recognizer.start_many(
-            {name: partial(opener.open, name, source) for name, source in sources.items()},
+            {name: partial(open_for_stream, source, **how) for name, source in sources.items()},
             on_sampled=None if args.events_only and args.json else lines.prediction,
             on_event=lines.event if args.events or args.events_only else None,
-            on_status=partial(_print_status, several),
+            on_status=statuses.tell,
             outputs=[summary, *outputs],
             smoothing=args.smoothing,
             events=event_options(args, recognizer.events.options),
             max_seconds=args.max_seconds,
             max_predictions=args.max_predictions,
+            wait=args.wait,
             stream=stream_options(args),
         ) as group:
             summary.group = group
             try:
                 group.wait()
-            finally:
-                opener.stop()
+            except EdgevidError:
+                if page is None or not _stays(args, group):
+                    raise
+            if page is not None and _stays(args, group):
+                summary.print()
+                what = f"{next(iter(sources))} has" if len(sources) == 1 else "all sources have"
+                print_error("stream", f"{what} ended; the page at {page.url} stays until Ctrl-C")
+                wait_interruptibly(threading.Event())
+
+
+def _stays(args: argparse.Namespace, group: RunnerGroup) -> bool:
+    """Whether the page is to stay after the end: of a file, which nobody had said when to end."""
+    runners = list(group.runners.values())
+    limited = args.max_seconds is not None or args.max_predictions is not None
+    failed = any(runner.consumer_failed for runner in runners) or all(runner.error is not None for runner in runners)
+    return not (limited or failed)
 
 
 def _lines(args: argparse.Namespace, names: list[str], recognizer: Recognizer) -> Union[TextOutput, JsonOutput]:
@@ -226,26 +260,32 @@ def event_options(args: argparse.Namespace, defaults: EventOptions) -> EventOpti
     return replace(defaults, **({"exit": None, **given} if "enter" in given else given))
 
 
-def _print_status(several: bool, name: str, status: SourceStatus) -> None:
-    """On stderr: a camera was lost or is back; one of several sources failed (a single one is the command's own failure)."""
-    if status.state in ("lost", "reopened") or (several and status.state == "failed"):
-        _print_message(several, name, status.message)
+class _Statuses:
+    """On stderr: a source is waited for or lost, and there; one of several failed (the only one is the command's own failure)."""
 
+    def __init__(self, *, several: bool) -> None:
+        self._several = several
+        self._waited: set[str] = set()
 
-def _print_message(several: bool, name: str, message: str) -> None:
-    print_error("stream", f"{name}: {message}" if several else message)
+    def tell(self, name: str, status: SourceStatus) -> None:
+        if status.state == "waiting":
+            self._waited.add(name)
+        told = {"waiting", "lost", "reopened"} | ({"failed"} if self._several else set())
+        if status.state in told or (status.state == "opened" and name in self._waited):
+            print_error("stream", f"{name}: {status.message}" if self._several else status.message)
 
 
 @contextmanager
-def _outputs(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list[Output]]:
+def _outputs(
+    args: argparse.Namespace, recognizer: Recognizer, sources: Sequence[str]
+) -> Iterator[tuple[Optional[WebServer], list[Output]]]:
     """The page and the broker that were asked for."""
     outputs: list[Output] = []
+    server = None
     try:
         if args.serve is not None:
-            from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
-
-            host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-            server = WebServer(recognizer.labels, host=host, port=port, token=args.token)
+            bundle = recognizer.bundle
+            server = web_server(args, recognizer.labels, model=recognizer.name, none=bundle is not None and bundle.none)
             outputs.append(server)
             server.start()
             print_error("stream", f"watch at {server.url}")
@@ -254,11 +294,11 @@ def _outputs(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[list[
 
             outputs.append(
                 MqttPublisher(
-                    args.mqtt, recognizer.labels, name=args.mqtt_name, topic_prefix=args.mqtt_topic, ca_file=args.mqtt_ca,
-                    on_message=partial(print_error, "stream"),
+                    args.mqtt, recognizer.labels, name=args.mqtt_name, sources=sources, topic_prefix=args.mqtt_topic,
+                    ca_file=args.mqtt_ca, on_message=partial(print_error, "stream"),
                 )
             )  # fmt: skip
-        yield outputs
+        yield server, outputs
     finally:
         # each may take a second or two to say goodbye: all at once
         closing = [threading.Thread(target=output.close) for output in outputs]

@@ -13,7 +13,8 @@ from typing import Any, Callable
 from ..errors import EdgevidError
 from ..events import Began, Counted, Ended, Event
 from ..runner.messages import Sampled
-from .output import answer_width
+from ..support.printable import printable
+from .output import answer_width, print_lines
 
 _COMMON = ("event", "label", "timestamp")
 
@@ -38,7 +39,7 @@ class TextOutput:
         predictions: bool = True,
     ) -> None:
         self._write, self._top, self._predictions = write, top, predictions
-        self._name_width = max(map(len, names)) if len(names) > 1 else 0
+        self._name_width = max(len(printable(name)) for name in names) if len(names) > 1 else 0
         self._label_width = answer_width(labels)
         self._first: dict[str, float] = {}
 
@@ -50,10 +51,12 @@ class TextOutput:
         self._first.setdefault(name, first)
         if not self._predictions:
             return
-        label = f"{prediction.answer():<{self._label_width}}"
-        others = "  ".join(f"{label} {score:.2f}" for label, score in prediction.top(self._top)[1:])
+        answer = prediction.in_stream(sampled.action)
+        label = f"{printable(answer.words()):<{self._label_width}}"
+        following = [one for one in prediction.top(self._top) if one.label != answer.label][: self._top - 1]
+        others = "  ".join(f"{label} {score:.2f}" for label, score in following)
         filling = f"  (window {prediction.window_filled:.0%} filled)" if prediction.window_filled < 1 else ""
-        line = f"{self._start(name, sampled.timestamp)}{label}  {prediction.score:.2f}  {others}{filling}"
+        line = f"{self._start(name, sampled.timestamp)}{label}  {answer.score:.2f}  {others}{filling}"
         self._write(line.rstrip())
 
     def event(self, name: str, event: Event) -> None:
@@ -72,7 +75,7 @@ class TextOutput:
         self._write(self._start(name, event.timestamp) + what)
 
     def _start(self, name: str, timestamp: float) -> str:
-        source = f"{name:<{self._name_width}}  " if self._name_width else ""
+        source = f"{printable(name):<{self._name_width}}  " if self._name_width else ""
         return f"{timestamp - self._first.get(name, 0.0):8.2f} s  {source}"
 
 
@@ -86,7 +89,8 @@ class JsonOutput:
     def prediction(self, name: str, sampled: Sampled) -> None:
         if sampled.prediction is not None:
             latency_ms = round(sampled.latency_seconds * 1000, 3)
-            self._print(name, {**sampled.prediction.as_dict(self._top), "latency_ms": latency_ms})
+            action = None if sampled.action is None else sampled.action.label
+            self._print(name, {**sampled.prediction.as_dict(self._top), "action": action, "latency_ms": latency_ms})
 
     def event(self, name: str, event: Event) -> None:
         self._print(name, _rounded(event))
@@ -114,9 +118,10 @@ class Lines:
         try:
             with self._lock:
                 if os.name == "posix":
-                    _write_all(sys.stdout.fileno(), f"{line}\n".encode(sys.stdout.encoding, "backslashreplace"))
+                    text = f"{printable(line)}\n"
+                    _write_all(sys.stdout.fileno(), text.encode(sys.stdout.encoding, "backslashreplace"))
                 else:
-                    print(line, flush=True)
+                    print_lines(line)
         except BrokenPipeError:
             raise
         except OSError as error:

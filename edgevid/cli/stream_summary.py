@@ -20,6 +20,7 @@ class Summary:
         self._window_seconds = 0.0
         self._prints_predictions = True
         self._started = time.monotonic()
+        self._printed = False
         self._states: dict[str, SourceState] = {}
         self._told_slow: set[str] = set()
         self._labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -39,15 +40,16 @@ class Summary:
         if state.too_slow and state.source not in self._told_slow:
             self._told_slow.add(state.source)
             print_note(f"{state.name}: {_slow(state)}")
-        if isinstance(message, Sampled) and message.prediction is not None:
-            self._labels[state.source][message.prediction.verdict] += 1
+        if isinstance(message, Sampled) and message.answer is not None:
+            self._labels[state.source][message.answer.verdict] += 1
 
     def close(self) -> None:
         pass
 
     def print(self) -> None:
-        """The summary of each source that was opened, on stderr."""
-        states = dict(self._states)
+        """The summary of each source that was opened, on stderr; once."""
+        states = {} if self._printed else dict(self._states)
+        self._printed = True
         for name, state in states.items():
             if state.frames:
                 prefix = f"{name}: " if len(states) > 1 else ""

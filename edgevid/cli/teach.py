@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Optional
@@ -30,7 +29,7 @@ from .options import (
     seed,
     without_place,
 )
-from .output import Progress, print_error, table
+from .output import Progress, print_error, print_lines, print_note, table
 from .teach_live import EPILOG, add_live_arguments, check_live, run_live
 
 _EPILOG = """\
@@ -47,13 +46,12 @@ examples:
   edgevid teach --live 0 -o my_actions                     # from a camera, in one go
   edgevid teach my_clips/ -o my_actions --keep-embeddings
   edgevid teach more_clips/ --add my_actions               # a new action, or more clips; the old ones are not needed
-  edgevid teach gestures/ -o robot --actions stop,left,right --none random,static
+  edgevid teach gestures/ -o robot --actions stop,left --none random
 """
 _OF_THIS_PLACE = ("output", "cache", "jobs", "overwrite")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG.replace("{LIVE}", EPILOG)
     default = TeachOptions()
     parser.add_argument("data", nargs="?", type=Path, metavar="DATA", help=DATA_HELP)
@@ -230,27 +228,27 @@ def gru_trainer(**options: int) -> NetworkTrainer:
 
     load_keras()
     chosen = StreamedOptions(**options)
-    return lambda lesson: train_streamed(lesson, chosen, lambda text: print(text, file=sys.stderr, flush=True))
+    return lambda lesson: train_streamed(lesson, chosen, print_note)
 
 
 def _print(taught: Taught) -> None:
     for clip, reason in taught.skipped:
         print_error("teach", f"skipped {clip.path}: {reason}")
-    print(f"{taught.folder}: {len(taught.labels)} classes of {taught.clips} clips in {taught.groups} groups")
+    print_lines(f"{taught.folder}: {len(taught.labels)} classes of {taught.clips} clips in {taught.groups} groups")
     if taught.known:
-        print(f"{taught.known} clips were known already")
+        print_lines(f"{taught.known} clips were known already")
     if taught.kept_bytes:
-        print(f"it keeps what it learned from: {taught.kept_bytes / 1000 / taught.clips:.0f} kB a clip")
+        print_lines(f"it keeps what it learned from: {taught.kept_bytes / 1000 / taught.clips:.0f} kB a clip")
     held_out = taught.held_out
     if held_out is None:
-        print(
+        print_lines(
             "not measured: that takes clips of each action in two groups or more, with other people or in other places"
         )
         return
-    print(f"accuracy, groups held out in turn: {_percent(held_out.accuracy)} (95 % Wilson interval)")
+    print_lines(f"accuracy, groups held out in turn: {_percent(held_out.accuracy)} (95 % Wilson interval)")
     if held_out.auroc is not None:
         rejected = Share.of(held_out.others < held_out.threshold)
-        print(
+        print_lines(
             f"other actions told as none of these, each held out in turn: {_percent(rejected)}; AUROC {held_out.auroc:.2f}"
         )
     rows = [("class", "clips", "right", "most often taken for")]
@@ -259,7 +257,7 @@ def _print(taught: Taught) -> None:
         others[k] = 0
         wrong = f"{taught.labels[int(others.argmax())]} ({others.max()})" if others.any() else ""
         rows.append((label, str(row.sum()), str(row[k]), wrong))
-    print("\n".join([*table(rows, right=(1, 2)), *held_out.advice()]))
+    print_lines(*table(rows, right=(1, 2)), *held_out.advice())
 
 
 def _percent(share: Share) -> str:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, TypeVar
+from typing import Optional, TypeVar
 
 from ..embedders.opening import entries_for
 from ..errors import EdgevidError, OptionError
@@ -30,9 +30,9 @@ from ..teaching.session import TeachingSession
 from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
 from .keys import read_line, told_keys
-from .native_log import without_chatter
-from .options import TOKEN_HELP, page_token, positive_int, positive_seconds, seconds
-from .output import is_terminal, print_error, print_note
+from .options import positive_int, positive_seconds, seconds
+from .output import is_terminal, print_error, print_note, prompt
+from .page import PAGE_OPTIONS, add_page_options, check_page_options, web_server
 from .record import Countdown
 from .stream_output import Lines, TextOutput
 
@@ -64,17 +64,13 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
     live.add_argument("--clips-folder", type=Path, metavar="FOLDER", help="for the clips (default: BUNDLE-clips)")
     live.add_argument("--person", metavar="NAME", help="who is seen, for the folder's clips.csv")
     live.add_argument("--place", metavar="NAME", help="where")
-    live.add_argument(
-        "--serve", nargs="?", const="", metavar="HOST:PORT",
-        help="serve a page to teach on, from a phone too (default address: 127.0.0.1:8080; needs the extra 'web')",
-    )  # fmt: skip
-    live.add_argument("--token", metavar="TOKEN", help=TOKEN_HELP)
+    add_page_options(live, "a page to teach on, from a phone too")
     live.add_argument(
         "--max-seconds", type=positive_seconds, metavar="S", help="end after S seconds of stream (default: no limit)"
     )
 
 
-_OWN = ("clips", "seconds", "countdown", "clips_folder", "person", "place", "serve", "token", "max_seconds")
+_OWN = ("clips", "seconds", "countdown", "clips_folder", "person", "place", *PAGE_OPTIONS, "max_seconds")
 _OTHERS = ("data", "add", "none", "outside", "gru", "epochs", "seed", "evaluate_test")
 
 
@@ -92,7 +88,7 @@ def check_live(args: argparse.Namespace) -> bool:
         given, other = _given(args, _OTHERS), "is for clips that are there already; leave it or --live out."
         if args.output is None:
             raise OptionError("-o was not given; name a folder for the bundle: -o my_actions.")
-        args.token = page_token(args.token, args.serve is not None)
+        check_page_options(args)
     if given is not None:
         raise OptionError(f"{'DATA' if given == 'data' else '--' + given.replace('_', '-')} {other}")
     return args.live is not None
@@ -101,9 +97,6 @@ def check_live(args: argparse.Namespace) -> bool:
 def _given(args: argparse.Namespace, names: Sequence[str]) -> Optional[str]:
     return next((name for name in names if getattr(args, name) not in (None, False, ())), None)
 
-
-if TYPE_CHECKING:
-    from ..outputs.web import WebServer
 
 T = TypeVar("T")
 
@@ -138,7 +131,7 @@ def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
 
 def _check_embedders(options: TeachOptions) -> None:
     """What is wrong with them is told before anything is recorded."""
-    with without_chatter(), EmbeddingConfig.of(entries_for(options.embedders, options.extractor)).opened():
+    with EmbeddingConfig.of(entries_for(options.embedders, options.extractor)).opened():
         pass
 
 
@@ -146,7 +139,7 @@ def _actions(args: argparse.Namespace, folder: ClipFolder) -> tuple[str, ...]:
     """Those that were named, those that have clips, or those that are typed now; with a page none are needed."""
     named = args.actions or folder.labels()
     if not named and args.serve is None:
-        print("Names of the actions, with commas between them: ", end="", file=sys.stderr, flush=True)
+        prompt("Names of the actions, with commas between them: ")
         try:
             named = [name.strip() for name in read_line().split(",") if name.strip()]
         except EOFError:
@@ -157,7 +150,8 @@ def _actions(args: argparse.Namespace, folder: ClipFolder) -> tuple[str, ...]:
 
 
 def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _Plan, options: TeachOptions) -> None:
-    told, server = _Told(source.name), _server(args)
+    told = _Told(source.name)
+    server = None if args.serve is None else web_server(args, (), title="edgevid teach")
     run = RunOptions(on_sampled=told.sampled)
     if args.max_seconds is not None:
         run["max_seconds"] = args.max_seconds
@@ -185,16 +179,6 @@ def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _P
             session.wait()
 
 
-def _server(args: argparse.Namespace) -> Optional[WebServer]:
-    """The page that was asked for, not started."""
-    if args.serve is None:
-        return None
-    from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
-
-    host, port = parse_address(args.serve or DEFAULT_ADDRESS)
-    return WebServer((), host=host, port=port, token=args.token, title="edgevid teach")
-
-
 def _record_all(session: TeachingSession, folder: ClipFolder, plan: _Plan, seconds: float) -> None:
     """Doing nothing first, then each action, until there are enough clips of each."""
     asks = is_terminal(sys.stdin)
@@ -204,12 +188,12 @@ def _record_all(session: TeachingSession, folder: ClipFolder, plan: _Plan, secon
             what = "none of the actions: stand there, move as people do" if label == NONE else label
             print_note(f"{missing} clips of {seconds:g} s: {what}")
             if asks:
-                print("Enter begins: ", end="", file=sys.stderr, flush=True)
+                prompt("Enter begins: ")
                 _read_answer()
             made = [_recorded(session, label) for _ in range(missing)]
             missing = 0
             if asks:
-                print("Enter goes on, r records these again: ", end="", file=sys.stderr, flush=True)
+                prompt("Enter goes on, r records these again: ")
                 if _read_answer() == "r":
                     missing = len(made)
                     for clip in made:
@@ -279,7 +263,7 @@ class _Told:
         learnt = (state.labels, state.held_out)
         if state.labels and learnt != self._learnt:
             self._learnt = learnt
-            print_note(_summary(state))
+            print_note(*_summary(state))
             print_note(_keys(state.actions))
 
     def corrected(self, future: Future[FolderClip]) -> None:
@@ -303,14 +287,13 @@ class _Told:
         session.refit().add_done_callback(lambda future: print_note(f"forgotten: {path}"))
 
 
-def _summary(state: SessionState) -> str:
+def _summary(state: SessionState) -> list[str]:
     count = f"learnt {', '.join(state.labels)} from {len(state.clips)} clips"
     if state.held_out is None:
-        return f"{count}; not measured: that takes clips of each action in two sessions or more"
+        return [f"{count}; not measured: that takes clips of each action in two sessions or more"]
     low, high = state.held_out.accuracy.interval
     right = f"{state.held_out.accuracy.value:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
-    lines = [f"{count}; accuracy, groups held out in turn: {right} (95 % Wilson interval)", *state.held_out.advice()]
-    return "\n".join(lines)
+    return [f"{count}; accuracy, groups held out in turn: {right} (95 % Wilson interval)", *state.held_out.advice()]
 
 
 def _keys(actions: Sequence[str]) -> str:

@@ -11,12 +11,13 @@ from typing import Optional
 from ..errors import EdgevidError
 from ..evaluation.outside import outside_rows
 from ..support.hardware import usable_cpus
+from ..support.printable import printable
 from ..training.build import TrainedBundle, train_bundle
 from ..training.request import TrainingRequest
 from ..training.tuning import NAMES
 from .interrupts import interruptible
 from .options import prepare_keras, repeatable_command, without_place
-from .output import is_terminal, print_error, shorten, table, terminal_width
+from .output import is_terminal, print_error, print_lines, print_note, rewrite, shorten, table, terminal_width
 from .train_options import add_arguments
 
 # What another person needs other values of, or none, to train the same
@@ -55,22 +56,22 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_summary(trained: TrainedBundle) -> None:
     written = trained.written
-    print(f"{'':24} accuracy  [95 % interval]")
+    print_lines(f"{'':24} accuracy  [95 % interval]")
     for name, measured in written.accuracy.items():
         metrics = measured.clips
-        print(f"{name:24} {metrics.accuracy}")
+        print_lines(f"{name:24} {metrics.accuracy}")
         if metrics.k < len(metrics.labels):
-            print(f"{f'{name}, top {metrics.k}':24} {metrics.top_k}")
+            print_lines(f"{f'{name}, top {metrics.k}':24} {metrics.top_k}")
         if measured.frames is not None:
             share = measured.frames.accuracy
-            print(f"{f'{name}, frame by frame':24} {100 * share.value:5.1f} %  n={share.n}")
-    print(f"\nrecall, {name}")
+            print_lines(f"{f'{name}, frame by frame':24} {100 * share.value:5.1f} %  n={share.n}")
+    print_lines("", f"recall, {name}")
     for label, share in metrics.recall.items():
-        print(f"{label:24} {share}" if share.n else f"{label:24}   no clip")
+        print_lines(f"{label:24} {share}" if share.n else f"{label:24}   no clip")
     if written.outside is not None:
-        print("\n" + "\n".join(table(outside_rows(written.outside), right=(1, 2, 3))))
-    print(f"\n{trained.folder}: {written.size / 1e6:.1f} MB, {written.parameters:,} parameters")
-    print(f"{trained.run_folder}: curves, weights, the clips used")
+        print_lines("", *table(outside_rows(written.outside), right=(1, 2, 3)))
+    print_lines("", f"{trained.folder}: {written.size / 1e6:.1f} MB, {written.parameters:,} parameters")
+    print_lines(f"{trained.run_folder}: curves, weights, the clips used")
     for warning in trained.warnings:
         print_error("train", f"warning: {warning}")
 
@@ -84,7 +85,7 @@ class _Console:
 
     def say(self, text: str) -> None:
         self.clear()
-        print(text, file=sys.stderr, flush=True)
+        print_note(text)
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         for line in table(rows):
@@ -92,16 +93,16 @@ class _Console:
 
     def tick(self, text: str) -> None:
         if self._is_terminal:
-            print(f"\r\x1b[K{shorten(text, terminal_width() - 1)}", end="", file=sys.stderr, flush=True)
+            rewrite(shorten(printable(text), terminal_width() - 1))
             self._shown = text
 
     def step(self, text: str) -> None:
         if self._is_terminal:
             self.tick(text)
         else:
-            print(text, file=sys.stderr, flush=True)
+            print_note(text)
 
     def clear(self) -> None:
         if self._shown is not None:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            rewrite("")
             self._shown = None

@@ -17,12 +17,17 @@ from .embedder_options import add_embedder_options
 from .options import DATA_HELP, add_ucf101_options, positive_int
 
 _EPILOG = f"""\
+examples:
+  edgevid train my_clips -o my_actions
+  edgevid train my_clips -o my_actions --refit --overwrite
+  edgevid train UCF101 -o thesis --recipe thesis
+
 Of whole groups of clips (people, places, recordings), some are held out: about {DEFAULT_TEST_SHARE:.0%} of each class's
 clips to test with, where the data names no test clips and each class has 5 groups or more; then 10 of 72 parts of the
 rest to validate with, as in the thesis.
 
-The validation clips, where they are {MIN_CLIPS} or more, also calibrate the scores: a temperature, and the score below which a
-clip counts as none of the actions. --outside measures how well that works.
+The validation clips, where they are {MIN_CLIPS} or more, also calibrate the scores: a temperature, and the score that 95 of 100
+of them reach. --outside measures how well that works.
 
 Below {SMALL:,} training clips, and unless hyper-parameters are given, size and learning rate are chosen by validation out
 of a short list (--recipe auto). With --recipe thesis, what is not given is the thesis's.
@@ -33,23 +38,41 @@ weights.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument("data", type=Path, metavar="DATA", help=DATA_HELP)
-    parser.add_argument(
+    network, fit = NetworkOptions(), FitOptions()
+    basic = parser.add_argument_group("basic")
+    basic.add_argument(
         "-o", "--output", type=Path, required=True, metavar="BUNDLE", help="folder to write the bundle to"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
-    parser.add_argument("--run", type=Path, metavar="FOLDER", help="run folder (default: BUNDLE-run)")
-    parser.add_argument("--restart", action="store_true", help="begin anew where the run folder holds a training")
-    _add_data_options(parser.add_argument_group("data"))
+    basic.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
+    basic.add_argument("--restart", action="store_true", help="begin anew where the run folder holds a training")
+    basic.add_argument(
+        "--refit", action="store_true",
+        help="when all is chosen and measured, train once more on all clips, also those that were held out: what ships has seen "
+        "more, and the figures are of the one before",
+    )  # fmt: skip
+    _add(
+        basic,
+        ("outside", Path, "FOLDER", "clips of other actions, to measure how many the bundle rejects; not trained on"),
+        ("epochs", int, "N", f"at most (default: {fit.epochs}; of few clips fewer)"),
+        ("seed", int, "N", f"of all that is random (default: {fit.seed})"),
+    )
+    basic.add_argument(
+        "-j", "--jobs", type=positive_int, metavar="N", help="processes that make the embeddings (default: CPUs)"
+    )
+    data = parser.add_argument_group("advanced: data")
+    data.add_argument("--run", type=Path, metavar="FOLDER", help="run folder (default: BUNDLE-run)")
+    _add_data_options(data)
     _add_hyper_parameters(
         parser.add_argument_group(
-            "network and training",
+            "advanced: network and training",
             "The defaults are the thesis's, for about 10,000 clips; --recipe auto has others for few clips.",
-        )
+        ),
+        network,
+        fit,
     )
-    group = parser.add_argument_group("card")
+    group = parser.add_argument_group("advanced: card")
     _add(
         group,
         ("name", str, "NAME", "of the bundle (default: the folder's)"),
@@ -82,9 +105,6 @@ def _add_data_options(group: Any) -> None:
         "--cache", type=Path, default=default_cache(), metavar="FOLDER", help="where embeddings are kept (default: %(default)s)"
     )  # fmt: skip
     group.add_argument(
-        "-j", "--jobs", type=positive_int, metavar="N", help="processes that make the embeddings (default: CPUs)"
-    )
-    group.add_argument(
         "--validation", dest="validation_share", type=float, metavar="P",
         help="part of the training clips to hold out, in whole groups (default: 10 %% of all clips where the data names test "
         "clips, else 10/72)",
@@ -97,14 +117,9 @@ def _add_data_options(group: Any) -> None:
         "--evaluate-test", action="store_true",
         help="measure the finished bundle on the test clips that the data names; do it once, at the end",
     )  # fmt: skip
-    _add(
-        group,
-        ("outside", Path, "FOLDER", "clips of other actions, to measure how many the bundle rejects; not trained on"),
-    )
 
 
-def _add_hyper_parameters(group: Any) -> None:
-    network, fit = NetworkOptions(), FitOptions()
+def _add_hyper_parameters(group: Any, network: NetworkOptions, fit: FitOptions) -> None:
     group.add_argument(
         "--recipe", dest="preset", choices=PRESETS,
         help=f"where values that are not given come from (default: auto below {SMALL:,} clips if none is given, else thesis)",
@@ -122,10 +137,8 @@ def _add_hyper_parameters(group: Any) -> None:
         ("slope", float, "R", f"of the LeakyReLU below 0 (default: {network.slope})"),
         ("learning-rate", float, "R", f"of Adam (default: {fit.learning_rate})"),
         ("decay", float, "R", f"the learning rate is divided by 1 + R times the steps done (default: {fit.decay})"),
-        ("epochs", int, "N", f"at most (default: {fit.epochs})"),
         ("patience", int, "N", f"stop after so many epochs without a lower validation loss (default: {fit.patience})"),
         ("batch-size", int, "N", f"clips, or frames for single-frame (default: {fit.batch_size})"),
-        ("seed", int, "N", f"of all that is random (default: {fit.seed})"),
     )
     group.add_argument(
         "--classifier-dtype", choices=tuple(PARITY_LIMITS), default=FLOAT32,

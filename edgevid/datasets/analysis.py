@@ -12,6 +12,7 @@ from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
 from ..bundles import sha256_of
 from ..errors import EdgevidError
 from ..sources import VideoFile
+from ..sources.folder import videos_below
 from ..support.system import system_errors
 from ..tflite.interpreter import default_num_threads
 from .clips import SPLITS, Clip, Dataset, DatasetError
@@ -145,10 +146,9 @@ def _divided(videos: list[Video], seed: int) -> tuple[list[Video], Optional[str]
 
 
 def _empty_folders(root: Path) -> list[str]:
-    """Names of folders in the data set's that have nothing in them."""
-    return sorted(
-        path.name for path in root.iterdir() if path.is_dir() and path.name[0] != "." and not any(path.iterdir())
-    )
+    """Names of folders in the data set's that have no video in them, nor below."""
+    folders = (path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+    return sorted(path.name for path in folders if not videos_below(path))
 
 
 def _same_content(clips: Sequence[Clip]) -> list[list[Clip]]:

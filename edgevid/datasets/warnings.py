@@ -31,8 +31,8 @@ class DatasetWarning(NamedTuple):
 
     Attributes:
         kind: "unreadable", "classes", "indivisible", "straddling groups", "duplicates", "empty class", "few clips", "few groups",
-            "imbalance", "one group", "one person", "one place", "no none", "left and right", "shorter than the window" or "short
-            clips".
+            "imbalance", "no groups", "one group", "one person", "one place", "no none", "left and right", "shorter than the
+            window" or "short clips".
         text: what it is, what it does, what to do; names the first few of ``items``.
         items: the clips (by their paths in the data set), classes or groups concerned.
     """
@@ -58,7 +58,7 @@ def find_warnings(
         unreadable: the others, and why.
         duplicates: clips whose files are equal.
         indivisible: why no validation clips can be held out, if so.
-        empty: names of class folders with nothing in them.
+        empty: names of class folders with no video in them.
     """
     readable = [clip for clip, *_ in clips]
     found = []
@@ -82,10 +82,13 @@ def find_warnings(
         )
         found.append(DatasetWarning("duplicates", text, same))
     if empty:
-        text = f"{len(empty):,} folder(s) are empty: {_some(empty)}. Nothing is learned of these actions; record them."
+        text = (
+            f"{len(empty):,} folder(s) hold no video: {_some(empty)}. Nothing is learned of these actions; record them."
+        )
         found.append(DatasetWarning("empty class", text, list(empty)))
     learned = [clip for clip in readable if clip.split != "test"]
     found += _small(learned)
+    found += _ungrouped(readable)
     found += _alike(learned)
     found += _missing({clip.label for clip in readable})
     found += _shorter_than_window(root, clips)
@@ -138,6 +141,16 @@ def _small(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
             "network will prefer the larger one; add clips to the smaller ones."
         )
         yield DatasetWarning("imbalance", text, [largest, smallest])
+
+
+def _ungrouped(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
+    """Nothing says which clips resemble each other."""
+    if len(clips) > 2 and len({clip.group for clip in clips}) == len(clips):
+        text = (
+            "Each clip counts as a group of its own. If several show the same person, place or recording, say so in a clips.csv "
+            "with a column 'group' (`edgevid record` does): otherwise the accuracy is too high."
+        )
+        yield DatasetWarning("no groups", text, [])
 
 
 def _alike(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError
 from ..frames import Region
 from ..sampling import Sample, SampleSpec, Track
+from ..support.text import brief
 
 Array = NDArray[np.float32]
 
@@ -44,6 +45,9 @@ class Embedder(ABC):
     @abstractmethod
     def embed(self, sample: Sample) -> Array:
         """The embedding, float32 ``[dim]``, of a sample with a frame for each of :attr:`frame_offsets`."""
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.dim} numbers a sample")
 
     @property
     def region(self) -> Optional[Region]:

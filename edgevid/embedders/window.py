@@ -9,6 +9,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from ..sampling import uniform_indices
+from ..support.text import brief
 from .base import Array
 
 
@@ -41,6 +42,9 @@ class Window:
     def of(cls, embeddings: Array) -> Window:
         """A window of one embedder's embeddings, float32 ``[n, dim]``."""
         return cls([Embedding((embeddings[k : k + 1],)) for k in range(len(embeddings))])
+
+    def __repr__(self) -> str:
+        return brief(self, f"{len(self)} samples")
 
     def __len__(self) -> int:
         """Samples."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
 
 from .. import __version__
+from ..bundles import Bundle
 from ..datasets.clips import Clip
+from ..datasets.taught import among, seen_of
 from ..recognizer import Recognizer
 from ..support.extras import load_scikit_learn
 from .figures import Figures, measure_predictions
@@ -86,7 +89,7 @@ def evaluate(
         clips: of a data set. Those that cannot be read are left out and named.
         data_name: of the data set, for the report.
         split: which of the clips to measure on: "train", "validation", "test" or "all". Default: the test clips, or all of them
-            where the data set is not divided.
+            where the data set is not divided, but for those that the bundle was made from, as far as its card says.
         outside: clips of other actions, see :func:`edgevid.evaluation.outside.open_outside`.
         outside_name: of that data set.
         streaming: replay each clip as a stream too.
@@ -100,7 +103,7 @@ def evaluate(
     """
     load_scikit_learn()
     names, num_labels = clip_names(clips), len(recognizer.labels)
-    clips, split = choose_clips(clips, split)
+    clips, split, seen = choose_unseen(clips, split, recognizer.bundle)
     check_labels(clips, recognizer.labels)
     predictions, unreadable = predict_clips(recognizer, clips, names, track=track)
     figures = measure_predictions(predictions, min(k or default_k(num_labels), num_labels), bootstrap)
@@ -115,6 +118,7 @@ def evaluate(
             ScoredClips.of(split, predictions.clips, predictions.probabilities, none),
             ScoredClips.of(outside_name, others.clips, others.probabilities, none),
             recognizer.threshold,
+            recognizer.events.options.enter,
             bootstrap,
         )
     replay = replay_clips(recognizer, clips, names, track) if streaming else None
@@ -128,6 +132,7 @@ def evaluate(
             "clips": len(predictions.clips),
             "groups": figures.groups,
             "classes": len({clip.label for clip in predictions.clips}),
+            "seen": seen if seen is None else seen.as_dict(names),
             "unreadable": [clip._asdict() for clip in unreadable],
         },
         predictions=predictions,
@@ -184,6 +189,43 @@ def choose_clips(clips: Sequence[Clip], split: Optional[str] = None) -> tuple[li
             "the run folder that `edgevid train` wrote beside the bundle: it has the division that was trained with."
         )
     return chosen, split
+
+
+class Seen(NamedTuple):
+    """Clips of those chosen that the bundle was made from, and whether they are measured all the same."""
+
+    clips: list[Clip]
+    measured: bool
+
+    def as_dict(self, names: Mapping[Path, str]) -> dict[str, Any]:
+        return {"measured": self.measured, "clips": [names[clip.path] for clip in self.clips]}
+
+
+def choose_unseen(
+    clips: Sequence[Clip], split: Optional[str], bundle: Optional[Bundle]
+) -> tuple[list[Clip], str, Optional[Seen]]:
+    """The clips of a split, its name, and which of them the bundle was made from (None: its card does not say).
+
+    Where no split is named these are left out.
+
+    Raises:
+        EvaluationError: there is none, or none other.
+    """
+    chosen, name = choose_clips(clips, split)
+    seen = None if bundle is None else seen_of(bundle.card)
+    if seen is None:
+        return chosen, name, None
+    known = among(chosen, seen)
+    mine = [clip for clip, is_known in zip(chosen, known) if is_known]
+    if split is not None or not mine:
+        return chosen, name, Seen(mine, True)
+    others = [clip for clip, is_known in zip(chosen, known) if not is_known]
+    if not others:
+        raise EvaluationError(
+            f"The bundle was made from all {len(mine)} clips, so they do not say how it does on others. Give clips that it has "
+            "not seen; or --all (split='all') measures these, too kindly."
+        )
+    return others, name, Seen(mine, False)
 
 
 def check_labels(clips: Iterable[Clip], labels: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ from .report import confusion_matrices, evaluation_report
 from .report_format import RenderedReport
 from .significance import AVERAGED
 from .streaming import StreamPrediction
+from .wrong_clips import WrongClip
 
 METRICS_NAME = "metrics.json"
 
@@ -67,12 +68,15 @@ def check_folder(folder: Path, marker: str = METRICS_NAME) -> None:
 
 
 @system_errors(EvaluationError)
-def write_evaluation(folder: Path, evaluation: Evaluation, classes: Sequence[str] = ()) -> None:
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, classes: Sequence[str] = (), wrong: Sequence[WrongClip] = ()
+) -> None:
     """Write figures, predictions, plots and the report.
 
     Args:
         folder: see :func:`check_folder`.
         classes: the classes that the additional confusion matrices are cut to.
+        wrong: clips to show in the HTML report.
     """
     (folder / METRICS_NAME).unlink(missing_ok=True)  # there again once all else is
     predictions, figures = evaluation.predictions, evaluation.figures
@@ -89,7 +93,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, classes: Sequence[str
         _write_matrix(folder / f"{name}_normalised.csv", normalise_rows(matrix).round(4), labels, columns)
     if evaluation.replay is not None:
         write_csv(folder / "streaming.csv", [StreamPrediction._fields, *evaluation.replay.predictions])
-    write_report(folder, "report", evaluation_report(evaluation, classes))
+    write_report(folder, "report", evaluation_report(evaluation, classes, wrong))
     write_json(folder / METRICS_NAME, evaluation.as_dict())
 
 

@@ -31,11 +31,19 @@ class ScoredClips(NamedTuple):
         name: which clips they are: "validation" or "test", or the name of a data set of others.
         clips: label and group of each.
         scores: how sure it is that each shows one of its actions, ``[clips]``.
+        best, none: the probability of the likeliest action, and of none of them (0 where that is not told), ``[clips]``.
     """
 
     name: str
     clips: Sequence[tuple[str, str]]
     scores: NDArray[np.floating[Any]]
+    best: NDArray[np.floating[Any]]
+    none: NDArray[np.floating[Any]]
+
+    def accepted(self, threshold: float, enter: float) -> NDArray[np.bool_]:
+        """Which clips count as one of the actions, ``[clips]``: the rule of :attr:`edgevid.Prediction.accepted`."""
+        known: NDArray[np.bool_] = (self.scores >= threshold) & (self.best >= np.maximum(self.none, enter))
+        return known
 
     @classmethod
     def of(
@@ -46,7 +54,8 @@ class ScoredClips(NamedTuple):
         none: bool = False,
     ) -> ScoredClips:
         """Of the calibrated probabilities ``[clips, K]`` that a bundle gives its actions; ``none``: whether it tells none."""
-        return cls(name, [(clip.label, clip.group) for clip in clips], known_scores(probabilities, none))
+        scores, best = known_scores(probabilities, none), probabilities.max(axis=1)
+        return cls(name, [(clip.label, clip.group) for clip in clips], scores, best, 1 - scores if none else 0 * scores)
 
 
 def open_outside(data: Path, labels: Sequence[str] = ()) -> tuple[list[Clip], list[str]]:
@@ -74,12 +83,16 @@ def open_outside(data: Path, labels: Sequence[str] = ()) -> tuple[list[Clip], li
 
 
 def measure_outside(
-    known: ScoredClips, outside: ScoredClips, threshold: float, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
+    known: ScoredClips,
+    outside: ScoredClips,
+    threshold: float,
+    enter: float,
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
 ) -> dict[str, Any]:
-    """How many known clips the threshold accepts and how many others it rejects, and the AUROC of the score.
+    """How many known clips are accepted and how many others are rejected, and the AUROC of the score.
 
     Args:
-        threshold: the bundle's: a clip with a lower score is rejected.
+        threshold, enter: the bundle's: see :attr:`edgevid.Prediction.accepted`.
         bootstrap: groups of known clips are drawn of each class, unless they span classes; groups of outside clips of all
             their classes together, for these only stand for others.
 
@@ -99,9 +112,10 @@ def measure_outside(
     )
     auroc = float(load_scikit_learn().roc_auc_score(is_known, scores))
     method = METHOD + ("" if bootstrap.groups_span_classes else "; those of known clips of each class")
-    accepted, rejected = Share.of(known.scores >= threshold), Share.of(outside.scores < threshold)
+    accepted, rejected = (Share.of(known.accepted(threshold, enter)), Share.of(~outside.accepted(threshold, enter)))
     return {
         "threshold": threshold,
+        "enter": enter,
         "known": {"split": known.name, **_counts(known), "accepted": accepted.as_dict()},
         "outside": {"data": outside.name, **_counts(outside), "rejected": rejected.as_dict()},
         "auroc": Figure(auroc, draws.interval(resampled_auroc(draws, scores, is_known))).as_dict(),

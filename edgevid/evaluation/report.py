@@ -16,13 +16,16 @@ from .predictions import Predictions
 from .report_format import RenderedReport, Rows, render
 from .significance import AVERAGED
 from .streaming import streaming_rows
+from .wrong_clips import WrongClip
 
 OTHERS = "(other classes)"
 _MOST_CONFUSED = 15
 
 
-def evaluation_report(evaluation: Evaluation, classes: Sequence[str] = ()) -> RenderedReport:
-    """The report. ``classes``: to which the additional confusion matrices are cut."""
+def evaluation_report(
+    evaluation: Evaluation, classes: Sequence[str] = (), wrong: Sequence[WrongClip] = ()
+) -> RenderedReport:
+    """The report. ``classes``: to which the additional confusion matrices are cut. ``wrong``: clips to show, in HTML."""
     figures, predictions = evaluation.figures, evaluation.predictions
     of_class = {label: entry for label, entry in figures.classes.items() if entry.clips}
     entries = list(of_class.values())
@@ -47,6 +50,8 @@ def evaluation_report(evaluation: Evaluation, classes: Sequence[str] = ()) -> Re
         classes=class_rows(figures, wilson=True),
         confused=_most_confused(predictions),
         matrices=list(matrices),
+        wrong=wrong,
+        num_wrong=int((~predictions.correct).sum()),
         outside=evaluation.outside,
         outside_rows=outside_rows(evaluation.outside) if evaluation.outside else [],
         streaming=evaluation.streaming,

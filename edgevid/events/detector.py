@@ -10,6 +10,7 @@ import numpy as np
 
 from ..prediction import Prediction
 from ..support.checks import check_number, check_type
+from ..support.text import brief
 from .cycles import CycleHistory
 from .order import PredictionOrder
 
@@ -88,7 +89,11 @@ class Ended(Event):
 
 @dataclass(frozen=True)
 class EventOptions:
-    """When an action counts as begun and as ended.
+    """When an action counts as recognised: begun, and not yet ended.
+
+    This is the one rule of what is said to people, on the page, in lines, over MQTT and in annotated videos: an action is
+    recognised from its beginning to its end; else nothing is. A clip has one prediction, which must reach ``enter`` and no
+    more: see :attr:`edgevid.Prediction.accepted`.
 
     Attributes:
         enter: the score from which on an action can begin, above 0 and at most 1.
@@ -112,6 +117,10 @@ class EventOptions:
             check_number("exit", self.exit, 0, self.enter)
         check_number("min_seconds", self.min_seconds, 0, unit="seconds")
         check_number("cooldown_seconds", self.cooldown_seconds, 0, unit="seconds")
+
+    def __str__(self) -> str:
+        lasting = f" for {self.min_seconds:g} s" if self.min_seconds else ""
+        return f"{100 * self.enter:g} %{lasting}"
 
     @property
     def exit_score(self) -> float:
@@ -164,6 +173,9 @@ class EventDetector:
         self.options = EventOptions() if options is None else check_type("options", options, EventOptions)
         self.reset()
 
+    def __repr__(self) -> str:
+        return brief(self, repr(self.options), "nothing goes on" if self.active is None else repr(self.active.label))
+
     def reset(self) -> None:
         """Forget everything, the clock too, for another stream. What goes on gets no :class:`Ended`: see :meth:`finish`."""
         self._order = PredictionOrder()
@@ -192,11 +204,9 @@ class EventDetector:
         """
         now, scores = self._order.advance(prediction)
         labels, options = prediction.labels, self.options
-        above = (
-            [labels[k] for k in (scores >= max(options.enter, prediction.none)).nonzero()[0]]
-            if prediction.accepted
-            else []
-        )
+        is_known = prediction.known >= prediction.threshold
+        reached = scores >= max(options.enter, prediction.none)
+        above = [labels[k] for k in reached.nonzero()[0]] if is_known else []
         self._above_since = {label: self._above_since.get(label, now) for label in above}
         self._cycles.add(prediction, now)
         self._risen = {label: self._risen.get(label, self._cycles.before_window) for label in above}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import OptionError
 from ..prediction import Prediction
 from ..support.checks import check_int, check_number, check_type, shown
+from ..support.text import brief
 from .order import PredictionOrder
 
 
@@ -51,6 +52,9 @@ class ExponentialSmoothing(Smoothing):
         self.seconds = check_number("seconds", seconds, 0, above_low=True, unit="seconds")
         self.reset()
 
+    def __repr__(self) -> str:
+        return brief(self, f"{self.seconds:g}")
+
     def reset(self) -> None:
         self._order = PredictionOrder()
         self._smoothed: Optional[NDArray[np.float64]] = None
@@ -79,6 +83,9 @@ class MeanSmoothing(Smoothing):
     def __init__(self, count: int) -> None:
         self.count = check_int("count", count, 1, _MOST)
         self.reset()
+
+    def __repr__(self) -> str:
+        return brief(self, str(self.count))
 
     def reset(self) -> None:
         self._order = PredictionOrder()

@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from ..errors import EdgevidError, ExtraNotInstalledError, OptionError
 from ..support.child_process import away_from_the_working_folder
+from ..support.extras import install_command
 
 _CONNECT_SECONDS = 10
 _GRACE_SECONDS = 0.3
@@ -79,7 +80,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
     except ImportError as error:
         raise ExtraNotInstalledError(
             f"A Dask cluster was asked for, but dask.distributed is not here ({error}). "
-            "To mend it: pip install 'edgevid[dask]'"
+            f"To mend it: {install_command('dask')}"
         ) from error
     try:
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)

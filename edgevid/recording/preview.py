@@ -35,7 +35,7 @@ class Preview:
 
     def __init__(self, output: Output, source: Source) -> None:
         self._output, self._source = output, source
-        self._tracker = StateTracker(source.name)
+        self._tracker = StateTracker(source.name, next_try_at=lambda: source.retry_at)
         self._lock = threading.Lock()  # a source tells its states from a thread of its own
         self._recording = Recording()
         self._shown = -math.inf

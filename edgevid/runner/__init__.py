@@ -6,7 +6,8 @@ Runners use a recogniser; it does not know of them until :meth:`edgevid.Recogniz
 from __future__ import annotations
 
 from .options import RunOptions
-from .runner import Runner, RunnerStats
+from .runner import Runner
 from .runner_group import RunnerGroup
+from .running import RunnerStats
 
 __all__ = ["RunOptions", "Runner", "RunnerGroup", "RunnerStats"]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional, Protocol, Union
 
-from ..events import Event
-from ..frames import Frame
-from ..prediction import Prediction
+from ..events import ActiveAction, Event
+from ..frames import Frame, size_of
+from ..prediction import Answer, Prediction
 from ..sources.base import SourceStats, SourceStatus
+from ..support.text import brief
 
 if TYPE_CHECKING:
     from .state import SourceState
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sampled:
     """One sampled frame of a source and the prediction that it gave.
 
@@ -28,6 +29,7 @@ class Sampled:
         live: whether the source is a camera; False for a file.
         scene: the number of the frame's scene, from 1. A new one, with an empty window, begins where the source was lost
             and at a cut that was noticed.
+        action: the one that goes on after this prediction; see :class:`~edgevid.EventOptions`.
     """
 
     source: str
@@ -38,6 +40,16 @@ class Sampled:
     stats: SourceStats
     live: bool
     scene: int = 1
+    action: Optional[ActiveAction] = None
+
+    @property
+    def answer(self) -> Optional[Answer]:
+        """What people read of it; None without a prediction."""
+        return None if self.prediction is None else self.prediction.in_stream(self.action)
+
+    def __repr__(self) -> str:
+        seen = "no prediction" if self.prediction is None else self.prediction.answer()
+        return brief(self, repr(self.source), f"{self.timestamp:.2f} s", size_of(self.frame), seen)
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class Output(Protocol):
 
         Args:
             message: what; in the order in which it happened. A frame of a camera may be left out for a newer one where the
-                outputs are slow; an event or status never.
+                outputs are slow; an event or status only where more than 64 wait.
             state: of the message's source, after it; frozen.
         """
 

@@ -7,6 +7,7 @@ from typing import Any, Callable, Optional, TypedDict, Union
 
 from ..errors import OptionError
 from ..events import EventOptions, Smoothing
+from ..frames import RGB, check_colour
 from ..stream import StreamOptions
 from ..support.checks import check_int, check_number, check_type
 from .messages import Output
@@ -18,7 +19,7 @@ class RunOptions(TypedDict, total=False):
     The four functions are called one at a time, in the order in which things happened, in a thread of their own; those of
     ``start_many`` are told the source's name first. One that takes its time does not stop recognition on a camera: it then gets
     the newest prediction, and those between are passed over. Of a file it gets each, and the reading waits. Events and statuses
-    are never lost. What a function raises stops the runner.
+    wait, and none is lost unless more than 64 do. What a function raises stops the runner.
 
     Attributes:
         on_prediction: told each :class:`~edgevid.Prediction`.
@@ -30,8 +31,11 @@ class RunOptions(TypedDict, total=False):
             sources need it in words.
         events: when an action counts as begun and ended; default: as the bundle's card says, else ``EventOptions()``.
         stream: how frames are sampled and classified; default: ``StreamOptions()``.
+        colour: the order of the channels of an iterable's frames, "rgb" or "bgr"; default: "rgb".
         max_seconds: end after so many seconds of video; default: at the source's end.
         max_predictions: end after so many predictions.
+        wait: where the source does not open, try again until it does, after 0.5 s, then ever more seldom up to each 30 s;
+            ``on_status`` is told "waiting" once. Default: that is a failure.
     """
 
     on_prediction: Optional[Callable[..., object]]
@@ -42,8 +46,10 @@ class RunOptions(TypedDict, total=False):
     smoothing: Optional[Union[str, Smoothing]]
     events: Optional[EventOptions]
     stream: Optional[StreamOptions]
+    colour: str
     max_seconds: Optional[float]
     max_predictions: Optional[int]
+    wait: bool
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -60,6 +66,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     for output in check_type("outputs", outputs, (list, tuple), "a list of outputs"):
         if not callable(getattr(output, "take", None)):
             raise OptionError(f"outputs has {output!r}, which takes no messages; expected an edgevid.Output.")
+    check_colour(options.get("colour", RGB))
     if options.get("max_seconds") is not None:
         check_number("max_seconds", options["max_seconds"], 0, above_low=True, unit="seconds")
     if options.get("max_predictions") is not None:

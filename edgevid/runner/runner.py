@@ -6,22 +6,27 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ..embedders import Window
+from ..errors import SourceError
 from ..events import EventDetector, fresh_smoothing
 from ..following import Followed, StreamSource, follow, open_stream_source
+from ..frames import RGB
 from ..prediction import Prediction
 from ..sources.base import Source, SourceStats, SourceStatus
+from ..stream import StreamOptions
 from ..support.at_exit import AtExit
 from ..support.checks import check_type
+from ..support.retry import Retry
+from ..support.text import brief
 from ..support.threads import start_threads
 from .feed import Feed
+from .iteration import PredictionLog, each, each_async
 from .messages import Message, Sampled, SourceEvent
 from .options import RunOptions, callbacks, check_options
-from .running import STOP_SECONDS, Running
+from .running import STOP_SECONDS, RunnerStats, Running
 from .source_names import source_name
 from .state import SourceState, StateTracker
 
@@ -30,25 +35,10 @@ if TYPE_CHECKING:
 
 # So long after an error somebody may still ask for it; then it is logged.
 _ASK_SECONDS = 1.0
+# A camera that gives frames ends by them; one that does not so long after its time.
+_LATE_SECONDS = 1.0
 
 _logger = logging.getLogger("edgevid")
-
-
-@dataclass(frozen=True)
-class RunnerStats:
-    """What a runner did so far.
-
-    Attributes:
-        predictions: predictions that were made.
-        events: events of all kinds.
-        passed_over: predictions of a camera that the caller's function was not told, because it was busy until a newer came.
-        source: what became of the source's frames.
-    """
-
-    predictions: int = 0
-    events: int = 0
-    passed_over: int = 0
-    source: SourceStats = field(default_factory=SourceStats)
 
 
 class Runner(Running):
@@ -57,8 +47,12 @@ class Runner(Running):
     One thread reads, embeds and classifies. What it and the source tell gets one order; in that order one further thread tells
     the outputs, and another calls the caller's functions. The program's end stops it.
 
-    :meth:`wait`, :meth:`stop` and the end of a ``with`` block raise the error that stopped it. One that nobody asks for, and that
-    ``on_status`` was not told, is logged by ``logging.getLogger("edgevid")``.
+    A loop over it gets its predictions until it ends: ``for prediction in runner``, or ``async for`` in an asyncio program, where
+    ``async with`` starts and ends it. Of a file it gets each, from the first one on (if it falls more than 4096 behind, the
+    oldest are passed over, with a warning); of a camera always the newest. Recognition never waits for it.
+
+    :meth:`wait`, :meth:`stop`, such a loop and the end of a ``with`` block raise the error that stopped it. One that nobody asks
+    for, and that ``on_status`` was not told, is logged by ``logging.getLogger("edgevid")``.
 
     Attributes:
         name: what messages call the source.
@@ -92,24 +86,32 @@ class Runner(Running):
         self.error: Optional[BaseException] = None
         self.consumer_failed = False
         self._given, self._ended = source, ended
-        self._stream = recognizer.open_stream(options.get("stream"))
         smoothing, events = options.get("smoothing"), options.get("events")
         self._smoothing = fresh_smoothing(recognizer.events.smoothing if smoothing is None else smoothing)
         self._events = EventDetector(recognizer.events.options if events is None else events)
+        stream = options.get("stream") or StreamOptions()
+        # what a prediction says of itself, and what is made of several, follow one rule
+        self._stream = recognizer.open_stream(dataclasses.replace(stream, enter=self._events.options.enter))
         self._max_seconds, self._max_predictions = options.get("max_seconds"), options.get("max_predictions")
+        self._colour = options.get("colour", RGB)
         self._functions, self._outputs = callbacks(options), list(options.get("outputs", ()))
         self._source: Optional[Source] = None
+        self._waits, self._began = options.get("wait", False), time.monotonic()
+        self._retry_at: Optional[float] = None
         self._scene = 1
         self._final: Optional[SourceStatus] = None  # how the source ended
         self._broke_off: Optional[BaseException] = None  # why the loop ended, where that was no good end
         self._stopping, self._loop_over = threading.Event(), threading.Event()
         self._asked = threading.Event()  # somebody was told how it ended
         self._closing = threading.Lock()
-        self._tracker = StateTracker(name, self._stream.window_seconds, self._stream.samples_per_second)
+        self._tracker = StateTracker(
+            name, self._stream.window_seconds, self._stream.samples_per_second, self._next_try_at
+        )
+        self._log = PredictionLog()
         self._order = threading.Lock()  # held by the thread whose message is the next
-        self._to_functions = Feed(self._call_functions, f"edgevid {name} callbacks", self._function_raised)
-        self._to_outputs = Feed(self._tell_outputs, f"edgevid {name} outputs", self._function_raised)
-        self._feeds = [self._to_functions] if self._functions else []
+        self._to_functions: Feed[None] = Feed(self._call_functions, f"edgevid {name} callbacks", self._function_raised)
+        self._to_outputs: Feed[SourceState] = Feed(self._tell_outputs, f"edgevid {name} outputs", self._function_raised)
+        self._feeds: list[Feed[Any]] = [self._to_functions] if self._functions else []
         if self._outputs:
             self._feeds.append(self._to_outputs)
         loop = threading.Thread(target=self._run, name=f"edgevid {name}", daemon=True)
@@ -124,6 +126,10 @@ class Runner(Running):
                 feed.finish()
         self._threads.clear()
         self._end(None)
+
+    def __repr__(self) -> str:
+        state, seen = self.state, "no prediction" if self.latest is None else self.latest.answer()
+        return brief(self, repr(state.name), state.state, f"{state.predictions} predictions", seen)
 
     @property
     def window(self) -> Window:
@@ -146,10 +152,17 @@ class Runner(Running):
         source_stats = SourceStats() if source is None else source.stats()
         return RunnerStats(state.predictions, state.events, self._to_functions.passed_over, source_stats)
 
+    def __iter__(self) -> Iterator[Prediction]:
+        return each(self._log, self)
+
+    def __aiter__(self) -> AsyncIterator[Prediction]:
+        return each_async(self._log, self)
+
     def stop_soon(self) -> None:
         if self._stopping.is_set():
             return
         self._stopping.set()
+        self._log.end(stopped=True)
         for feed in self._feeds:
             feed.drop_frames()
         if self._source is not None and not self._loop_over.is_set():
@@ -176,14 +189,39 @@ class Runner(Running):
 
     def _run(self) -> None:
         try:
-            self._loop(open_stream_source(self._given))
+            source = self._open()
+            if source is not None:
+                self._loop(source)
         except BaseException as error:
             self._note_failure(error)
         self._tell(self._final or self._new_status("ended", f"{self.name} has ended."))
         self._loop_over.set()
+        self._log.end()
         for feed in self._feeds:
             feed.finish()
         self._end(self._broke_off)
+
+    def _open(self) -> Optional[Source]:
+        """The source, open; None: the runner was stopped while it waited for it."""
+        retry = Retry()
+        while True:
+            try:
+                return open_stream_source(self._given, self._colour)
+            except SourceError as error:
+                if not self._waits or self._stopping.is_set():
+                    raise
+                seconds = retry.next_delay()
+                self._retry_at = time.monotonic() + seconds
+                if not self.state.message:
+                    words = f"{str(error).rstrip('.')}. It is tried again until it opens."
+                    self._tell(self._new_status("waiting", words))
+                if self._stopping.wait(seconds):
+                    return None
+                self._retry_at = None
+
+    def _next_try_at(self) -> Optional[float]:
+        """``time.monotonic()`` when the source is opened again, where it is waited for or lost."""
+        return self._retry_at if self._source is None else self._source.retry_at
 
     def _loop(self, source: Source) -> None:
         told_before = source.on_status
@@ -198,9 +236,14 @@ class Runner(Running):
         try:
             if self._stopping.is_set():
                 return
-            self._tell(self._new_status("opened", f"{self.name} is open."))
+            waited = f" after {time.monotonic() - self._began:.1f} s" if self.state.message else ""
+            self._tell(self._new_status("opened", f"{self.name} is open{waited}."))
+            self._log.newest_only = source.live
             for feed in self._feeds:
                 feed.newest_only = source.live
+            if source.live and self._max_seconds is not None:
+                limit = threading.Thread(target=self._end_in_time, args=(self._max_seconds,), daemon=True)
+                limit.start()
             for followed in follow(self._stream, source, self._is_over, self._smoothing):
                 if followed is None:
                     self._end_scene(source)
@@ -233,15 +276,26 @@ class Runner(Running):
             or (self._max_predictions is not None and self.state.predictions >= self._max_predictions)
         )
 
+    def _end_in_time(self, seconds: float) -> None:
+        """Stop a camera whose time is over, though it gives no frame that would tell."""
+        opened, left = time.monotonic(), seconds
+        while left > 0 and not self._loop_over.wait(left):
+            first = self.state.first_timestamp
+            begun = opened if first is None else max(first, opened)
+            left = begun + seconds + _LATE_SECONDS - time.monotonic()
+        self.stop_soon()
+
     def _take(self, followed: Followed, source: Source) -> None:
         prediction = followed.prediction
         events = [] if prediction is None else self._events.update(prediction)
         latency = max(time.monotonic() - followed.taken_at, 0.0)
         sampled = Sampled(
-            self.name, followed.timestamp, followed.frame, prediction, latency, source.stats(), source.live, self._scene
-        )
+            self.name, followed.timestamp, followed.frame, prediction, latency, source.stats(), source.live, self._scene,
+            self._events.active,
+        )  # fmt: skip
         if prediction is not None:
             self.latest = prediction
+            self._log.put(prediction)
         self._tell(sampled, *(SourceEvent(self.name, event, source.live) for event in events))
         for feed in self._feeds:
             feed.wait_for_room()
@@ -267,7 +321,7 @@ class Runner(Running):
                 if self._outputs:
                     self._to_outputs.put(message, state)
                 if self._calls(message):
-                    self._to_functions.put(message, state)
+                    self._to_functions.put(message, None)
 
     def _calls(self, message: Message) -> list[tuple[Callable[..., object], Any]]:
         """The functions that a message is for, and what each is told."""
@@ -281,7 +335,7 @@ class Runner(Running):
             told = {"on_prediction": message.prediction, "on_sampled": message}
         return [(self._functions[option], what) for option, what in told.items() if option in self._functions]
 
-    def _call_functions(self, message: Message, state: SourceState) -> None:
+    def _call_functions(self, message: Message, nothing: None) -> None:
         for function, what in self._calls(message):
             function(what)
 
@@ -308,6 +362,7 @@ class Runner(Running):
     def _end(self, error: Optional[BaseException], *, by_function: bool = False) -> None:
         if self._over.is_set():  # a function raised while a read blocked, which ends only now
             return
+        self._log.end()
         self.error, self.consumer_failed = error, by_function
         self._over.set()
         self._ended(self)

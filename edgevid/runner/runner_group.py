@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Union, cast
 
 from ..errors import OptionError
 from ..following import StreamSource
+from ..support.text import brief
 from .options import RunOptions, callbacks
-from .runner import Runner, RunnerStats
-from .running import STOP_SECONDS, Running
+from .runner import Runner
+from .running import STOP_SECONDS, RunnerStats, Running
 from .source_names import named_sources
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class RunnerGroup(Running):
             self.stop_soon()
             self.join(STOP_SECONDS)  # the caller frees what they use
             raise
+
+    def __repr__(self) -> str:
+        running = sum(runner.running for runner in self._members())
+        return brief(self, f"{len(self.runners)} sources", f"{running} running")
 
     @property
     def failed(self) -> dict[str, BaseException]:

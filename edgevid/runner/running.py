@@ -6,10 +6,12 @@ import math
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Optional, TypeVar
 
 from ..errors import EdgevidError
+from ..sources.base import SourceStats
 
 if TYPE_CHECKING:
     from .runner import Runner
@@ -19,6 +21,23 @@ STOP_SECONDS = 2.0
 _PIECE_SECONDS = 0.5
 
 Self = TypeVar("Self", bound="Running")
+
+
+@dataclass(frozen=True)
+class RunnerStats:
+    """What a runner did so far.
+
+    Attributes:
+        predictions: predictions that were made.
+        events: events of all kinds.
+        passed_over: predictions of a camera that the caller's function was not told, because it was busy until a newer came.
+        source: what became of the source's frames.
+    """
+
+    predictions: int = 0
+    events: int = 0
+    passed_over: int = 0
+    source: SourceStats = field(default_factory=SourceStats)
 
 
 class Running:
@@ -47,10 +66,7 @@ class Running:
         Raises:
             The error that stopped it: what a function of the caller's raised, else that of the (first) source that failed.
         """
-        if self._is_own_thread():
-            raise EdgevidError(
-                "A callback called wait() of what called it, which waits for the callback in turn; use stop()."
-            )
+        self.check_other_thread()
         if not wait_interruptibly(self._over, timeout):
             return False
         self._raise_error(again=True)
@@ -79,6 +95,13 @@ class Running:
         """Wait for the end of all, at most ``seconds``; whether it came. Raises nothing."""
         deadline = time.monotonic() + seconds
         return all([wait_interruptibly(runner._over, deadline - time.monotonic()) for runner in self._members()])
+
+    def check_other_thread(self) -> None:
+        """Raises: EdgevidError: the caller is a callback or an output, which would wait for itself."""
+        if self._is_own_thread():
+            raise EdgevidError(
+                "A callback called wait() of what called it, or looped over it, which waits for the callback in turn; use stop()."
+            )
 
     def _is_own_thread(self) -> bool:
         """Whether the caller is a callback or an output."""
@@ -109,6 +132,16 @@ class Running:
         else:  # which goes first
             self.stop_soon()
             self.join(STOP_SECONDS)
+
+    async def __aenter__(self: Self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
 
 
 def wait_interruptibly(event: threading.Event, timeout: Optional[float] = None) -> bool:

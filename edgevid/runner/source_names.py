@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 
 from ..errors import OptionError
 from ..following import StreamSource
 from ..sources import Source
-from ..support.checks import check_type, shown
+from ..support.checks import check_type, is_text, shown
 from ..support.credentials import without_credentials
+
+_NAMED = re.compile(r"(\s*[^\s=/\\:?&@][^=/\\:?&@]*)=(.*)", re.DOTALL)
 
 
 def source_name(source: StreamSource) -> str:
@@ -26,8 +30,40 @@ def source_name(source: StreamSource) -> str:
     return "source" if callable(source) else "iterable of frames"
 
 
-def named_sources(sources: Union[Mapping[str, StreamSource], Iterable[StreamSource]]) -> dict[str, StreamSource]:
+def split_names(texts: Sequence[str]) -> tuple[list[str], list[Optional[str]]]:
+    """What a command line names as sources, SOURCE or NAME=SOURCE -> the sources, and the name of each or None.
+
+    A name holds none of the characters of paths and URLs, which may have "=" too; so may a file that is there.
+
+    >>> split_names(["door=0", "rtsp://yard/live?channel=1"])
+    (['0', 'rtsp://yard/live?channel=1'], ['door', None])
+
+    Raises:
+        OptionError: no source stands behind a name, or two have the same name.
+    """
+    sources: list[str] = []
+    names: list[Optional[str]] = []
+    for text in texts:
+        named = _NAMED.fullmatch(text)
+        is_file = named is not None and is_text(text) and Path(text).exists()
+        name, source = (None, text) if named is None or is_file else (named[1].strip(), named[2])
+        if source == "" and name is not None:
+            raise OptionError(f"The source {text!r} was given; expected SOURCE or NAME=SOURCE, such as {name}=0.")
+        if name is not None and name in names:
+            raise OptionError(f"Two sources are named {name!r}; give each a name of its own.")
+        sources.append(source)
+        names.append(name)
+    return sources, names
+
+
+def named_sources(
+    sources: Union[Mapping[str, StreamSource], Iterable[StreamSource]], names: Sequence[Optional[str]] = ()
+) -> dict[str, StreamSource]:
     """Each source by a name of its own: the caller's, or :func:`source_name` with a number where two have the same.
+
+    Args:
+        sources: by their names, or not.
+        names: of each of the latter, or None.
 
     >>> named_sources([0, "door.mp4", "door.mp4"])
     {'camera 0': 0, 'door.mp4': 'door.mp4', 'door.mp4 (2)': 'door.mp4'}
@@ -41,10 +77,10 @@ def named_sources(sources: Union[Mapping[str, StreamSource], Iterable[StreamSour
     if not isinstance(sources, Iterable) or isinstance(sources, np.ndarray):
         raise OptionError(f"sources={shown(sources)} was given; expected several sources, a list or a dict of names.")
     named: dict[str, StreamSource] = {}
-    for source in sources:
-        name, number = source_name(source), 1
+    for source, given in zip_longest(sources, names):
+        name, number = source_name(source) if given is None else given, 1
         unique = name
-        while unique in named:
+        while unique in named or (given is None and unique in names):
             number += 1
             unique = f"{name} ({number})"
         named[unique] = source

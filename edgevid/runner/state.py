@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..events import ActiveAction, Began, Counted, Ended, Event
-from ..prediction import Prediction
+from ..prediction import Answer, Prediction
 from ..sources.base import SourceStats, SourceStatus
 from ..support.credentials import without_credentials
+from ..support.text import brief
 from .messages import Message, Sampled, SourceEvent
 
 GONE = ("lost", "ended", "failed")
@@ -21,7 +22,7 @@ _MAX_ARRIVALS = 256
 _JUDGED_SECONDS, _ENOUGH = 4.0, 0.9
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SourceState:
     """A source at one moment. Frozen: each message makes a new one, so any thread may read it.
 
@@ -71,6 +72,11 @@ class SourceState:
     needed_per_second: Optional[float] = None
     too_slow: Optional[str] = None
     _rates: tuple[Optional[float], Optional[float]] = (None, None)
+    _next_try_at: Callable[[], Optional[float]] = lambda: None
+
+    def __repr__(self) -> str:
+        seen = "" if self.prediction is None else self.prediction.answer()
+        return brief(self, repr(self.name), self.state, f"{self.frames} frames", seen)
 
     @property
     def action(self) -> Optional[ActiveAction]:
@@ -80,7 +86,14 @@ class SourceState:
     @property
     def action_score(self) -> Optional[float]:
         """The probability that the newest prediction gives :attr:`action`, in [0, 1]."""
-        return None if self.action is None else _score(self.prediction, self.action.label)
+        return (
+            None if self.action is None or self.prediction is None else self.prediction.probability(self.action.label)
+        )
+
+    @property
+    def answer(self) -> Optional[Answer]:
+        """What people read: the action that goes on, or that nothing is recognised; None: there is no prediction."""
+        return None if self.prediction is None else self.prediction.in_stream(self.action)
 
     @property
     def since(self) -> Optional[float]:
@@ -96,6 +109,12 @@ class SourceState:
     def prediction_age_seconds(self) -> Optional[float]:
         """How long ago the newest prediction was made."""
         return None if self.prediction is None else time.monotonic() - self.predicted_at
+
+    @property
+    def next_try_seconds(self) -> Optional[float]:
+        """How long until a source that is lost or waited for is opened again, from 0; None: it is not, or is being opened."""
+        at = self._next_try_at() if self.state in ("lost", "waiting") else None
+        return None if at is None else max(at - time.monotonic(), 0.0)
 
     @property
     def frames_per_second(self) -> Optional[float]:
@@ -120,15 +139,22 @@ class StateTracker:
         source: the source's name.
         window_seconds: what the stream's window spans; None: not known.
         samples_per_second: that it is made of; None: not known.
+        next_try_at: says when the source is opened again, on ``time.monotonic()``; None: it is not, or not known.
 
     Attributes:
         state: after the last message.
     """
 
     def __init__(
-        self, source: str, window_seconds: Optional[float] = None, samples_per_second: Optional[float] = None
+        self,
+        source: str,
+        window_seconds: Optional[float] = None,
+        samples_per_second: Optional[float] = None,
+        next_try_at: Callable[[], Optional[float]] = lambda: None,
     ) -> None:
-        self.state = SourceState(source, without_credentials(source), needed_per_second=samples_per_second)
+        self.state = SourceState(
+            source, without_credentials(source), needed_per_second=samples_per_second, _next_try_at=next_try_at
+        )
         self._window_seconds = window_seconds
         self._total_latency_seconds = 0.0
         # of the last frames: when each was there, and how many the source had captured by then
@@ -224,12 +250,6 @@ class StateTracker:
         return "camera" if captured < needed else "machine"
 
 
-def _score(prediction: Optional[Prediction], label: str) -> Optional[float]:
-    if prediction is None or label not in prediction.labels:
-        return None
-    return float(prediction.probabilities[prediction.labels.index(label)])
-
-
 def _with_peak(action: ActiveAction, prediction: Prediction) -> ActiveAction:
-    score = _score(prediction, action.label)
+    score = prediction.probability(action.label)
     return action if score is None or score <= action.peak_score else replace(action, peak_score=score)

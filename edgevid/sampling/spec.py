@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 from ..errors import OptionError
-from ..frames import Frame
+from ..frames import Frame, size_of
 from ..support.checks import (
     MAX_SAMPLES,
     MAX_WINDOW_SECONDS,
@@ -16,6 +16,7 @@ from ..support.checks import (
     is_number,
     shown,
 )
+from ..support.text import brief
 
 SAMPLES_PER_CLIP = 25
 _MOST_KEPT = 100_000  # frames or samples of an embedder, in a window and behind it
@@ -38,6 +39,9 @@ class Sample(NamedTuple):
     timestamp: float
     frames: tuple[Frame, ...]
     timestamps: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.timestamp:.2f} s", *map(size_of, self.frames))
 
     @classmethod
     def of(cls, frame: Frame, timestamp: float = 0.0) -> Sample:

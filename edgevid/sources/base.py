@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Callable, NamedTuple, Optional, TypeVar
 
-from ..frames import Frame
+from ..frames import Frame, size_of
+from ..support.text import brief
 
 # Told a frame's timestamp, says whether its picture will be used.
 Wanted = Callable[[float], bool]
@@ -21,6 +22,9 @@ class TimedFrame(NamedTuple):
 
     timestamp: float
     image: Frame
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.timestamp:.2f} s", size_of(self.image))
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class SourceStatus:
 
     Attributes:
         source: the source's name.
-        state: ``"opened"``, ``"lost"``, ``"reopened"``, ``"ended"`` or ``"failed"``.
+        state: ``"opened"``, ``"lost"``, ``"reopened"``, ``"ended"`` or ``"failed"``; before the first, of a source that a
+            runner waits for, ``"waiting"``.
         message: the same for people.
         timestamp: ``time.monotonic()`` of the change.
     """
@@ -108,6 +113,11 @@ class Source:
             captured=used + unwanted + dropped, used=used, unwanted=unwanted, dropped=dropped, restarts=self.restarts
         )
 
+    @property
+    def retry_at(self) -> Optional[float]:
+        """``time.monotonic()`` when a lost source is opened again next; None: it is not lost, or is being opened. Any thread."""
+        return None
+
     def close(self) -> None:
         """Free what the source holds and end its iteration, from any thread. A second call does nothing."""
 
@@ -124,6 +134,9 @@ class Source:
             on_status(SourceStatus(self.name, state, message, time.monotonic()))
         except Exception:  # a watcher's mistake must not end the camera's thread
             logging.getLogger(__name__).exception("The on_status of the source %s failed.", self.name)
+
+    def __repr__(self) -> str:
+        return brief(self, repr(self.name), "live" if self.live else "")
 
     def __iter__(self) -> Iterator[TimedFrame]:
         return self.frames()

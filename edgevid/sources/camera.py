@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from functools import partial
 from typing import Any, Optional, Union
 
 from ..errors import EdgevidError, OptionError, SourceError
-from ..frames import Frame
 from ..support.checks import is_number, is_text, shown
 from ..support.credentials import without_password
+from ..support.native_log import silent_opencv
+from .capture import LentCapture
 from .limits import check_size
 from .live import LiveSource
 from .turns import opencv_turns
@@ -87,15 +87,14 @@ def _is_memory(device: str) -> bool:
     return stat.S_ISCHR(about.st_mode) and os.major(about.st_rdev) == _MEMORY_DEVICES
 
 
-class _OpenCVCapture:
-    """An open ``cv2.VideoCapture``."""
+class _OpenCVCapture(LentCapture):
+    """Opens a ``cv2.VideoCapture``, and releases it."""
 
     def __init__(self, device: Union[int, str], wishes: dict[str, Optional[float]], timeout_seconds: float) -> None:
         import cv2
 
-        self._cv2 = cv2
         is_url = isinstance(device, str) and "://" in device
-        arguments: list[Any] = [device]
+        arguments: list[object] = [device]
         # before OpenCV 4.5.2 there are no timeouts
         if is_url and hasattr(cv2, "CAP_PROP_READ_TIMEOUT_MSEC") and _has_ffmpeg():
             # FFmpeg gives up by itself, a little before a thread that is stuck in it would count as lost.
@@ -103,7 +102,8 @@ class _OpenCVCapture:
             open_ms = int(_URL_OPEN_SECONDS * 1000)
             options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, open_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_ms]
             arguments += [cv2.CAP_FFMPEG, options]
-        self._capture: Any = cv2.VideoCapture(*arguments)
+        with silent_opencv():  # what is wrong is said below
+            self._capture: Any = cv2.VideoCapture(*arguments)
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(
@@ -120,16 +120,6 @@ class _OpenCVCapture:
         for name, value in {**wishes, "BUFFERSIZE": 1}.items():  # the last is often ignored, never harmful
             if value is not None:
                 self._capture.set(getattr(cv2, f"CAP_PROP_{name}"), value)
-
-    def grab(self) -> Optional[float]:
-        return time.monotonic() if self._capture.grab() else None
-
-    def retrieve(self) -> Optional[Frame]:
-        good, image = self._capture.retrieve()
-        if not good or image is None:
-            return None
-        frame: Frame = self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB)
-        return frame
 
     def release(self) -> None:
         self._capture.release()

@@ -14,6 +14,7 @@ _ISO_FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp
 _ISO_BOXES = _ISO_FIRST_BOXES | {b"moof", b"mfra", b"sidx", b"ssix", b"prft", b"emsg", b"meta", b"udta", b"uuid"}
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PICTURES = (b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")  # JPEG, BMP, TIFF
+_PICTURE_BRANDS = {b"avif", b"heic", b"heif", b"heim", b"heis", b"heix", b"mif1"}  # not "avis", a sequence of them
 _EBML_HEADER, _MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
@@ -40,7 +41,15 @@ def is_picture(path: Path) -> bool:
         head = file.read(512)
     if head.startswith(_PNG):
         return b"acTL" not in head  # an animated PNG says so at its start
+    if head[4:8] == b"ftyp":
+        return head[8:12] in _PICTURE_BRANDS
     return head.startswith(_PICTURES) and path.suffix.lower() not in (".mjpeg", ".mjpg")
+
+
+def is_gif(path: Path) -> bool:
+    """Whether a file is a GIF, which may hold one picture or a film."""
+    with path.open("rb") as file:
+        return file.read(4) == b"GIF8"
 
 
 def _iso_missing(file: BinaryIO, size: int) -> int:

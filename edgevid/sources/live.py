@@ -93,6 +93,7 @@ class LiveSource(Source):
         self._reopened = 0
         self._lost_at: Optional[float] = None
         self._retry = Retry()
+        self._retry_at: Optional[float] = None
         self._grabbed = 0
         self._newest = -math.inf
         self._in_use: Optional[float] = None  # the timestamp of the frame handed out last
@@ -132,6 +133,10 @@ class LiveSource(Source):
     def stats(self) -> SourceStats:
         age = None if self._in_use is None else time.monotonic() - self._in_use
         return replace(super().stats(), restarts=self._reopened, age_seconds=age)
+
+    @property
+    def retry_at(self) -> Optional[float]:
+        return self._retry_at
 
     def close(self) -> None:
         """Stop the thread and free the camera; never waits for a driver that blocks longer than 2 s.
@@ -328,7 +333,7 @@ class LiveSource(Source):
                 self._lost_at = time.monotonic()
                 self._condition.notify_all()
             reader.deadline = math.inf
-            retry_at = time.monotonic() + self._retry.next_delay()
+            self._retry_at = retry_at = time.monotonic() + self._retry.next_delay()
         if is_new:
             self._tell("lost", f"{trouble} It is being opened again.")
         with self._condition:
@@ -338,6 +343,7 @@ class LiveSource(Source):
                 if seconds <= 0 and len(self._stuck) < _MAX_STUCK:
                     break
                 self._condition.wait(seconds if seconds > 0 else _WAIT_SECONDS)
+            self._retry_at = None
             return not reader.stopped
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Callable, Optional
@@ -10,7 +9,8 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from ..errors import SourceError
-from ..frames import Frame
+from ..frames import BGR, RGB, Frame, check_colour, to_rgb
+from ..pace import ArrivalClock
 from .base import Source, TimedFrame, Wanted
 
 
@@ -53,28 +53,44 @@ class FrameIterable(SequenceSource):
     Frames without a timestamp get ``time.monotonic()`` as they come. An exception that the iterable raises reaches the
     consumer as it is. Closing ends the iteration, and leaves the iterable to whoever made it.
 
+    Args:
+        colour: the order of the frames' channels, "rgb" or "bgr"; they are handed out as RGB.
+
     Raises:
-        SourceError: it is a single frame. Raised by the iteration: a pair does not begin with its timestamp.
+        SourceError: it is a single frame. Raised by the iteration: a pair does not begin with its timestamp. OptionError: another
+            colour.
     """
 
     name = "iterable of frames"
 
-    def __init__(self, items: Iterable[Any]) -> None:
+    def __init__(self, items: Iterable[Any], *, colour: str = RGB) -> None:
         if isinstance(items, np.ndarray) and items.ndim < 4:
             raise SourceError(
                 f"An array of shape {list(items.shape)} was given; expected several frames, [N, height, width, 3]. For a "
                 "single frame use stream.push(frame)."
             )
-        self._frames = items
+        self._frames, self._colour = items, check_colour(colour)
 
     def _items(self) -> Iterator[tuple[float, Callable[[], Frame]]]:
+        clock = ArrivalClock()
+        decode = partial(to_rgb, colour=BGR) if self._colour == BGR else _itself
         for item in self._frames:
-            timestamp, image = item if isinstance(item, tuple) and len(item) == 2 else (time.monotonic(), item)
-            if isinstance(timestamp, np.ndarray) and timestamp.ndim:
-                raise SourceError(
-                    "A pair that begins with an array was given; expected (timestamp, frame), in this order."
-                )
-            yield timestamp, partial(_itself, image)
+            timestamp, image = timed_frame(item, clock)
+            yield timestamp, partial(decode, image)
+
+
+def timed_frame(item: Any, clock: ArrivalClock) -> tuple[float, Any]:
+    """The timestamp and the frame of an item of an iterable: a pair of them, or a frame that gets the time at which it comes.
+
+    Raises:
+        SourceError: a pair does not begin with its timestamp.
+    """
+    if not (isinstance(item, tuple) and len(item) == 2):
+        return clock.now(), item
+    timestamp, image = item
+    if isinstance(timestamp, np.ndarray) and timestamp.ndim:
+        raise SourceError("A pair that begins with an array was given; expected (timestamp, frame), in this order.")
+    return timestamp, image
 
 
 def _itself(image: Frame) -> Frame:

@@ -1,15 +1,18 @@
-"""One opening at a time: OpenCV's FFmpeg backend holds one lock in the whole program while it opens a file or a stream.
+"""One opening at a time, where OpenCV cannot do more: its FFmpeg backend holds one lock in the whole program while it opens.
 
-A network camera that never answers would hold up every other opening for ever, since nothing can free that lock. So who wants to
-open waits here, where the wait can be ended and explained, and does not count as the delay of a camera that would have answered.
+A network camera that never answers would hold up every other opening for ever, since nothing can free that lock. From 4.8 on
+OpenCV leaves it out where a variable of the environment says that FFmpeg needs none, as FFmpeg does since version 4. Before that,
+who wants to open waits here, first come, first served, where the wait can be ended and explained, and does not count as the delay
+of a camera that would have answered.
 """
 
 from __future__ import annotations
 
-import threading
+import os
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Callable, Optional
 
 from ..errors import SourceError
@@ -17,18 +20,24 @@ from ..errors import SourceError
 # FFmpeg gives up after 10 s to connect and 10 s to find a picture: who takes longer does not come back.
 _STUCK_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
+_VARIABLE = "OPENCV_FFMPEG_IS_THREAD_SAFE"
 
 
 class Turns:
-    """Turns at opening, one after the other."""
+    """Turns at opening, one after the other.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    Args:
+        needed: asked before each; False: all may open at once.
+    """
+
+    def __init__(self, needed: Callable[[], bool] = lambda: True) -> None:
+        self._needed = needed
+        self._queue: deque[object] = deque()  # whose is the first has the turn
         self._holder: Optional[tuple[str, float]] = None  # who opens, and since when
 
     @contextmanager
     def take(self, name: str, stopped: Callable[[], bool]) -> Iterator[None]:
-        """Hold the turn within the block, after those before have had theirs. Not for the main thread.
+        """Hold the turn within the block, after those before have had theirs.
 
         Args:
             name: what is to be opened, for the messages of others.
@@ -37,27 +46,33 @@ class Turns:
         Raises:
             SourceError: the one before does not end its own, or the wait was stopped.
         """
-        # Ctrl-C could strike between the two steps, and the turn be held for ever; but it comes to the main thread only.
-        while not self._lock.acquire(timeout=_LOOK_SECONDS):
-            if stopped():
-                raise SourceError(f"The {name} was closed while it was opened.")
-            self._check(name)
-        try:
+        if not self._needed():
+            yield
+            return
+        ticket = object()
+        try:  # at once, for Ctrl-C may strike anywhere
+            self._queue.append(ticket)
+            while self._queue[0] is not ticket:
+                if stopped():
+                    raise SourceError(f"The {name} was closed while it was opened.")
+                self._check(name)
+                time.sleep(_LOOK_SECONDS)
             self._holder = (name, time.monotonic())
             yield
         finally:
-            self._holder = None
-            self._lock.release()
+            if self._queue and self._queue[0] is ticket:
+                self._holder = None
+            with suppress(ValueError):
+                self._queue.remove(ticket)
 
     def wait(self, name: str) -> None:
-        """Wait until nobody opens anything, without taking the turn: for a file, which opens at once.
+        """Wait for the turn, without taking it: for a file, which opens at once.
 
         Raises:
             SourceError: as :meth:`take`.
         """
-        while self._holder is not None:
-            self._check(name)
-            time.sleep(_LOOK_SECONDS)
+        with self.take(name, lambda: False):
+            pass
 
     def _check(self, name: str) -> None:
         holder = self._holder
@@ -69,4 +84,15 @@ class Turns:
             )
 
 
-opencv_turns = Turns()
+def opencv_locks() -> bool:
+    """Whether OpenCV opens one file or stream at a time.
+
+    Asks it not to, in the environment of this process, which it reads at each opening. Who has set the variable decides.
+    """
+    import cv2
+
+    version = tuple(int(number) for number in cv2.__version__.split(".")[:2])
+    return version < (4, 8) or os.environ.setdefault(_VARIABLE, "1").lower() not in ("1", "true")
+
+
+opencv_turns = Turns(opencv_locks)

@@ -15,10 +15,13 @@ from ..errors import EdgevidError, SourceError
 from ..frames import Frame
 from ..support.checks import is_text
 from ..support.files import as_path
+from ..support.native_log import silent_opencv
 from ..support.system import system_errors
 from .base import SourceStats
-from .container import is_picture, missing_bytes
+from .capture import frame_count, frame_rate, grabbed_at
+from .container import is_gif, is_picture, missing_bytes
 from .limits import check_size
+from .mirroring import Mirroring, mirroring_of
 from .sequence import SequenceSource
 from .turns import opencv_turns
 
@@ -26,10 +29,10 @@ from .turns import opencv_turns
 # means that.
 _TEXT_CODEC = b"ansi"
 _TEXT_ART_SUFFIXES = {".adf", ".bin", ".cdg", ".idf", ".xb"}
-_DEFAULT_FPS = 25.0
 # Frames in a row that cannot be decoded: of a container that declares too many, the end must not look like damage for ever.
 _MAX_FAILED_GRABS = 1000
 _CLOSE_SECONDS = 2.0
+_PICTURE = "To classify a picture, pass it as an array [1, height, width, 3]."
 
 _logger = logging.getLogger("edgevid")
 
@@ -37,8 +40,9 @@ _logger = logging.getLogger("edgevid")
 class VideoFile(SequenceSource):
     """A video file, never skipped. Timestamps are the file's own, from 0. Each iteration begins at the file's start.
 
-    A phone's note on how it was held is honoured: frames are upright. Frames of a damaged part that cannot be decoded are left
-    out, counted in :meth:`stats` and logged once; a part at the file's end cannot be told from the end.
+    A phone's note on how it was held is honoured: frames are upright, and mirrored where it says so. Frames of a damaged part
+    that cannot be decoded are left out, counted in :meth:`stats` and logged once; a part at the file's end cannot be told from
+    the end.
 
     Attributes:
         path: the file.
@@ -82,15 +86,12 @@ class VideoFile(SequenceSource):
                             f"{self.path} holds no frame that can be decoded; convert it again with ffmpeg."
                         )
                     return None
-            timestamp = capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000.0
+            timestamp = grabbed_at(capture, self._timestamp, self.fps)
         if failed:
             self._note_damage(failed)
         self._index += 1
-        # Some containers give no times, or times that stand still: then go on at the nominal rate.
-        if not math.isfinite(timestamp) or timestamp <= self._timestamp:
-            timestamp = self._timestamp + 1.0 / self.fps
-        self._timestamp = max(timestamp, 0.0)
-        return self._timestamp
+        self._timestamp = timestamp
+        return timestamp
 
     def retrieve(self) -> Frame:
         """The frame last grabbed, uint8 ``[H, W, 3]`` RGB."""
@@ -101,7 +102,7 @@ class VideoFile(SequenceSource):
         if not good:
             raise SourceError(f"Frame {self._index} of {self.path} cannot be decoded; convert the file with ffmpeg.")
         frame: Frame = self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB)
-        return frame
+        return frame if self._mirroring is None else self._mirroring.upright(frame)
 
     def stats(self) -> SourceStats:
         return replace(super().stats(), damaged=self._damaged)
@@ -117,35 +118,53 @@ class VideoFile(SequenceSource):
     @system_errors(SourceError)
     def _open(self) -> None:
         """Open the file, or open it anew: not every container finds its first frame again."""
-        _check_file(self.path)
+        self._mirroring = _check_file(self.path)
         import cv2
 
         self._cv2 = cv2
         opencv_turns.wait(f"file {self.path}")
-        # absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol
-        capture = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
+        capture = self._new_capture()
         if not capture.isOpened() or self._is_text(capture.get(cv2.CAP_PROP_FOURCC)):
             capture.release()
             raise SourceError(
                 f"{self.path} is not a video that OpenCV can read; expected MP4, AVI, MKV, WebM or the like. "
                 "A recording that was not closed properly looks like this too: convert it again with ffmpeg."
             )
-        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # what it is by itself differs between versions of OpenCV
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        if self._mirroring is not None and self._mirroring.transpose:
+            self.width, self.height = self.height, self.width
         try:
             check_size(str(self.path), self.width, self.height)
         except EdgevidError:
             capture.release()
             raise
+        self.fps, self.declared_frames = frame_rate(capture), frame_count(capture)
+        if self._may_be_still(capture):
+            frames = sum(capture.grab() for _ in range(2))
+            capture.release()
+            if frames == 1:
+                raise SourceError(
+                    f"{self.path} holds one still picture, such as the cover of a song; expected a video. {_PICTURE}"
+                )
+            capture = self._new_capture()
         self._free()
         self._capture = capture
-        fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.fps = float(fps) if math.isfinite(fps) and 0 < fps <= 1000 else _DEFAULT_FPS
-        self.declared_frames = int(count) if math.isfinite(count) and 0 < count < 2**40 else 0
         self._index = -1  # of the frame last grabbed
         self._failed = 0  # frames before it that cannot be decoded
         self._timestamp = -1.0 / self.fps
+
+    def _new_capture(self) -> Any:
+        # absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol
+        with silent_opencv():  # what is wrong is said by whoever asked for it
+            capture = self._cv2.VideoCapture(str(self.path.absolute()), self._cv2.CAP_FFMPEG)
+        # what it is by itself differs between versions of OpenCV
+        capture.set(self._cv2.CAP_PROP_ORIENTATION_AUTO, int(self._mirroring is None))
+        return capture
+
+    def _may_be_still(self, capture: Any) -> bool:
+        """Whether it is worth a look: FFmpeg gives still pictures no number of frames, or 90,000 of them a second."""
+        return self.declared_frames == 0 or capture.get(self._cv2.CAP_PROP_FPS) > self.fps or is_gif(self.path)
 
     def _is_text(self, fourcc: float) -> bool:
         code = int(fourcc) if math.isfinite(fourcc) and fourcc > 0 else 0
@@ -187,7 +206,8 @@ class VideoFile(SequenceSource):
             yield timestamp, self.retrieve
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path) -> Optional[Mirroring]:
+    """How its frames are mirrored. Raises: SourceError: it is no video file that is whole."""
     try:
         if not path.exists():
             raise SourceError(f"No such file: {path}")
@@ -196,10 +216,8 @@ def _check_file(path: Path) -> None:
         if path.stat().st_size == 0:
             raise SourceError(f"{path} is empty (0 bytes); copy or record it again.")
         if is_picture(path):
-            raise SourceError(
-                f"{path} is a picture; expected a video. To classify a picture, pass it as an array [1, height, width, 3]."
-            )
-        missing = missing_bytes(path)
+            raise SourceError(f"{path} is a picture; expected a video. {_PICTURE}")
+        missing, mirroring = missing_bytes(path), mirroring_of(path)
         if not is_text(str(path.absolute())):
             raise SourceError(f"The name of {str(path)!a} is not valid text, which OpenCV needs; rename it.")
     except OSError as error:
@@ -209,3 +227,4 @@ def _check_file(path: Path) -> None:
             f"{path} is cut short: at least {missing:,} bytes are missing at its end. Copy it again, or recover what is there "
             "with ffmpeg -i FILE -c copy NEW.mkv"
         )
+    return mirroring

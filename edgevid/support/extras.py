@@ -3,9 +3,43 @@
 from __future__ import annotations
 
 import importlib
+import json
+import shlex
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from ..errors import ExtraNotInstalledError
+
+
+def install_command(extra: str) -> str:
+    """What installs an extra: from the checkout, folder or repository that edgevid came from, else from an index."""
+    options, requirement = _origin()
+    if requirement:
+        return shlex.join(["pip", "install", *options, requirement.replace("{}", f"[{extra}]")])
+    return f"pip install 'edgevid[{extra}]'"
+
+
+@lru_cache(maxsize=1)
+def _origin() -> tuple[list[str], str]:
+    """Where this edgevid came from: options of pip, and a requirement with {} for extras; "" where it came from an index."""
+    root = Path(__file__).resolve().parents[2]
+    if (root / "setup.cfg").is_file():
+        return ["-e"], f"{root}{{}}"
+    try:
+        noted = json.loads(distribution("edgevid").read_text("direct_url.json") or "{}")
+        url = str(noted["url"])
+    except (PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
+        return [], ""
+    if "vcs_info" in noted:
+        return [], f"edgevid{{}} @ {noted['vcs_info'].get('vcs', 'git')}+{url}"
+    if url.startswith("file://"):
+        folder = Path(url2pathname(urlsplit(url).path))
+        return ([], f"{folder}{{}}") if folder.exists() else ([], "")
+    return [], f"edgevid{{}} @ {url}"
 
 
 def load_extra(module: str, purpose: str, extra: str = "evaluate") -> Any:
@@ -21,7 +55,7 @@ def load_extra(module: str, purpose: str, extra: str = "evaluate") -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise ExtraNotInstalledError(
-            f"{purpose} {module.split('.')[0]}, which cannot be imported ({error}): pip install 'edgevid[{extra}]'"
+            f"{purpose} {module.split('.')[0]}, which cannot be imported ({error}): {install_command(extra)}"
         ) from error
 
 

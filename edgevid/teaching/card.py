@@ -18,6 +18,7 @@ from ..bundles.writing import embedder_entries
 from ..calibration import ACCEPTED
 from ..classifiers.opening import STATISTICS
 from ..datasets.clips import Clip
+from ..datasets.taught import FIELD, seen_entry
 from ..errors import SourceError
 from ..extraction import EmbeddingConfig
 from ..recognizer import Recognizer
@@ -83,6 +84,7 @@ def put_learnt(card: dict[str, Any], learnt: Learnt, folder: Path) -> None:
             "clips": len(clips),
             "groups": len({(clip.label, clip.group) for clip in clips}),
             "clips_per_class": dict(sorted(Counter(clip.label for clip in clips).items())),
+            FIELD: seen_entry(clip.source for clip in clips),
             "penalty": learnt.fitted.penalty,
             "method": "ridge regression in closed form on statistics of windows; final fit on all clips",
         }

@@ -19,6 +19,8 @@ _WORTH_MORE = 0.02
 # Pairs of actions are named if so many of their clips are taken for each other, and the two worst only
 _WORTH_NAMING = 0.1
 _MOST_PAIRS = 2
+# Whoever is surer than this is believed.
+_MOST_THRESHOLD = 0.9
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class HeldOut:
         right: of each of these clips, whether its best action is its own.
         known, others: how sure they are that it is an action (:func:`edgevid.calibration.known_scores`), of each clip of the
             actions and of each that shows none of them.
-        threshold: of that score, which 95 % of the known clips reach.
+        threshold: of that score, which 95 % of the known clips reach; 0.9 at most.
         with_half: the accuracy of classifiers that were fitted on half of the groups; None: there were too few.
         of_one_group: actions whose clips are all of one group, and were held out one by one.
     """
@@ -67,7 +69,9 @@ class HeldOut:
         if by_halves is not None:
             half = float(np.mean([actions(one)[known].argmax(axis=1) == truth for one in by_halves]))
         confusion = confusion_matrix(truth, best, len(labels))
-        threshold, single = acceptance_threshold(sure[known]), examples.of_one_group
+        # few clips of one afternoon are all alike: what they reach, nobody reaches the day after
+        threshold = min(acceptance_threshold(sure[known]), _MOST_THRESHOLD)
+        single = examples.of_one_group
         return cls(labels, confusion, best == truth, sure[known], sure[~known], threshold, half, single)
 
     @property

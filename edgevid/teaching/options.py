@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Optional
 
@@ -15,10 +15,11 @@ from ..events import EventOptions
 from ..extraction import default_cache
 from ..sampling import check_window_seconds
 from ..support.checks import MAX_SAMPLES, check_int, check_number, check_type, shown
+from ..support.text import brief
 from .lesson import NetworkTrainer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TeachOptions:
     """How to teach.
 
@@ -80,6 +81,13 @@ class TeachOptions:
         if self.jobs is not None:
             check_int("jobs", self.jobs, 1)
         check_int("samples_per_second * window_seconds", self.num_samples, 2, MAX_SAMPLES)
+
+    def __repr__(self) -> str:
+        made = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(self)}
+        changed = (
+            f"{name}={getattr(self, name)!r}" for name, default in made.items() if getattr(self, name) != default
+        )
+        return brief(self, *changed)
 
     @property
     def num_samples(self) -> int:

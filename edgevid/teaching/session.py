@@ -14,7 +14,8 @@ from ..bundles.writing import check_output
 from ..datasets.clips import CSV_NAME, Clip
 from ..datasets.reading import open_dataset
 from ..errors import EdgevidError, OptionError
-from ..recognizer import Recognizer, load
+from ..loading import load
+from ..recognizer import Recognizer
 from ..recording import ClipFolder, FolderClip, Recorder, Recording, Take
 from ..recording.preview import Preview
 from ..recording.recent import RecentFrames

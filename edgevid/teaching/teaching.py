@@ -18,7 +18,7 @@ from ..embedders.opening import entries_for
 from ..embedders.stream import embed_as_stream
 from ..errors import BundleError, OptionError
 from ..extraction import EmbeddedClips, EmbeddingConfig, embed_clips, local_executor
-from ..recognizer import load
+from ..loading import load
 from ..sampling import Clip as ClipOrFrames
 from ..sampling import SampleSpec
 from ..support.checks import shown
@@ -112,7 +112,7 @@ def teach_clips(
         replace(clip, group=f"{NONE} {clip.label}") if len(kinds) >= _KINDS_OF_NONE else clip for clip in options.none
     ]
     labelled = [clip for clip in clips if not is_none(clip.label)] + [replace(clip, label=NONE) for clip in others]
-    sources = [sha256_of(clip.path) if options.keep_embeddings and clip.path.is_file() else "" for clip in labelled]
+    sources = [sha256_of(clip.path) if clip.path.is_file() else "" for clip in labelled]
     before = _examples_of(options.add)
     there = {(clip.source, clip.label) for clip in before.clips} if before is not None else set()
     of_path = {clip.path: source for clip, source in zip(labelled, sources)}

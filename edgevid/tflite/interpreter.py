@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 
 from ..errors import ModelError, OptionError, RuntimeNotAvailableError
 from ..support.checks import check_int, check_type, shown
+from ..support.extras import install_command
 from ..support.files import as_path
 from ..support.hardware import usable_cpus
+from ..support.native_log import without_first_words
 from ..support.system import system_errors
 from .file_check import read_tflite_file
 
@@ -126,7 +128,7 @@ def select_runtime(name: Optional[str] = None) -> RuntimeInfo:
     usable = next((info for info in found if info.usable), None)
     if usable is not None:
         return usable
-    problems = "".join(f"\n  {info.name}: {info.problem}" for info in found)
+    problems = "".join(f" {info.name}: {info.problem}" for info in found)
     raise RuntimeNotAvailableError(f"No TensorFlow Lite runtime can be used.{problems}")
 
 
@@ -191,7 +193,7 @@ class TfliteModel:
 
     def _open(self) -> Any:
         interpreter_class = _load_interpreter_class(self.runtime)
-        with self._explained():
+        with self._explained(), without_first_words(self.runtime.name):
             interpreter = interpreter_class(model_content=self._content, num_threads=self.num_threads)
             interpreter.allocate_tensors()
         return interpreter
@@ -343,7 +345,7 @@ def _inspect(name: str) -> RuntimeInfo:
         # It imports under NumPy 2, prints a warning, and dies on construction: do not even import it.
         problem = (
             f"tflite-runtime {version} needs NumPy 1, but NumPy {np.__version__} is installed. "
-            "To mend it: pip install 'edgevid[tflite-runtime]' (it pins NumPy and OpenCV), or pip install ai-edge-litert"
+            f"To mend it: {install_command('tflite-runtime')} (it pins NumPy and OpenCV), or pip install ai-edge-litert"
         )
     return RuntimeInfo(name, distribution, version or "unknown", problem)
 

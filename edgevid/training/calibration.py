@@ -85,7 +85,7 @@ def fit_calibration(
     }
     text = (
         f"temperature {temperature:g}, of {clips} validation clips: expected calibration error {before.ece:.3f} before, "
-        f"{after.ece:.3f} after; a score below {threshold:g} counts as none of these actions"
+        f"{after.ece:.3f} after; 95 % of them score {threshold:g} or more"
     )
     return FittedCalibration(Calibration(temperature, threshold), entry, text)
 

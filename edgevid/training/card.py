@@ -13,6 +13,7 @@ from ..bundles import BUNDLE_FORMAT, sha256_of
 from ..bundles.writing import embedder_entries
 from ..classifiers.opening import RECURRENT, WINDOWS
 from ..datasets.clips import Clip
+from ..datasets.taught import FIELD, seen_entry, sha256s
 from .data import TrainingData, count_clips, group_names
 from .export import CLASSIFIER_NAME, measure_speed
 from .fit import Fitted
@@ -36,8 +37,6 @@ def make_card(
 
     It lacks ``window_seconds``, ``accuracy`` and ``calibration``. The classifier's speed is measured here.
     """
-    path, architecture = folder / CLASSIFIER_NAME, architecture_of(fitted.network)
-    units = {} if architecture == SINGLE_FRAME else {"units": units_of(fitted.network)}
     options = {name: value for name, value in settings.as_dict().items() if value is not None}
     return {
         "format": BUNDLE_FORMAT,
@@ -46,17 +45,7 @@ def make_card(
         "edgevid_version": __version__,
         "labels": list(data.labels),
         "sampling": {"samples": data.config.num_samples},
-        "classifier": {
-            "file": path.name,
-            "sha256": sha256_of(path),
-            "bytes": path.stat().st_size,
-            "kind": WINDOWS if architecture == SINGLE_FRAME else RECURRENT,
-            "architecture": architecture,
-            **units,
-            "dtype": request.classifier_dtype,
-            "parameters": int(fitted.network.count_params()),
-            "measured": measure_speed(path, data.config.num_samples),
-        },
+        "classifier": classifier_entry(request, data, fitted, folder),
         "embedders": embedder_entries(data.config.entries),
         "training": {
             "data": request.data_description,
@@ -65,8 +54,10 @@ def make_card(
             # held out here; those that the data set names are counted with their accuracy
             **({"test": _held_out(data.of("test"))} if data.division.test else {}),
             "clips_skipped": data.skipped,
+            # validation clips too, for they chose the epoch
+            FIELD: seen_entry(sha256s(clip for clip in data.clips if clip.split != "test")),
             "recipe": recipe,
-            "options": {**options, **units},
+            "options": {**options, **_units(fitted)},
             "optimizer": "Adam",
             "loss": "categorical cross-entropy",
             "epochs_run": fitted.epochs_run,
@@ -78,6 +69,26 @@ def make_card(
         "licence": request.licence,
         **({"notes": list(request.notes)} if request.notes else {}),
     }
+
+
+def classifier_entry(request: TrainingRequest, data: TrainingData, fitted: Fitted, folder: Path) -> dict[str, Any]:
+    """What a card says of the classifier whose file lies in ``folder``. Its speed is measured here."""
+    path, architecture = folder / CLASSIFIER_NAME, architecture_of(fitted.network)
+    return {
+        "file": path.name,
+        "sha256": sha256_of(path),
+        "bytes": path.stat().st_size,
+        "kind": WINDOWS if architecture == SINGLE_FRAME else RECURRENT,
+        "architecture": architecture,
+        **_units(fitted),
+        "dtype": request.classifier_dtype,
+        "parameters": int(fitted.network.count_params()),
+        "measured": measure_speed(path, data.config.num_samples),
+    }
+
+
+def _units(fitted: Fitted) -> dict[str, Any]:
+    return {} if architecture_of(fitted.network) == SINGLE_FRAME else {"units": units_of(fitted.network)}
 
 
 def versions() -> dict[str, str]:

@@ -16,6 +16,7 @@ from ..classifiers import RecurrentClassifier, open_network
 from ..embedders import Window
 from ..errors import ModelError
 from ..sampling import SAMPLES_PER_CLIP
+from ..support.extras import install_command
 from .inference import deployed_function
 from .networks import SINGLE_FRAME, architecture_of
 
@@ -66,7 +67,7 @@ def to_tflite(network: Any, num_frames: int = SAMPLES_PER_CLIP, dtype: str = FLO
     except Exception as error:  # the converter raises several undocumented types
         raise ModelError(
             f"The network {network.name} cannot be converted to TFLite with built-in operators: {error}. "
-            "Use the versions of Keras and TensorFlow of the extra: pip install 'edgevid[train]'"
+            f"Use the versions of Keras and TensorFlow of the extra: {install_command('train')}"
         ) from error
     return content
 

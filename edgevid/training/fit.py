@@ -166,12 +166,7 @@ def fit(
     if state is not None:
         trainer.restore(state)
     while not _is_over(epochs, options):
-        done = trainer.run_epoch(len(epochs) + 1)
-        if not (math.isfinite(done.loss) and math.isfinite(done.val_loss)):
-            raise TrainingError(
-                f"The loss became NaN or infinite in epoch {done.epoch} with a learning rate of {options.learning_rate:g}; "
-                "give a lower one."
-            )
+        done = _finite(trainer.run_epoch(len(epochs) + 1), options)
         epochs.append(done)
         if best_epoch(epochs) == done.epoch:
             best = trainer.network.get_weights()
@@ -183,6 +178,39 @@ def fit(
     if store is not None:
         store.save_best(trainer.network)
     return Fitted(trainer.network, epochs)
+
+
+def fit_all(
+    clips: LabelledEmbeddings,
+    num_classes: int,
+    network_options: NetworkOptions,
+    options: FitOptions,
+    epochs: int,
+    progress: Optional[EpochProgress] = None,
+) -> Fitted:
+    """Train on all clips, for so many epochs: nothing is held out, and nothing says when to stop.
+
+    Raises:
+        TrainingError, ExtraNotInstalledError: as :func:`fit`.
+    """
+    if not network_options.recurrent:
+        clips = _frames(clips)
+    trainer = _Trainer(clips, clips.at([0]), num_classes, network_options, options)
+    done: list[Epoch] = []
+    for number in range(1, epochs + 1):
+        done.append(_finite(trainer.run_epoch(number), options))
+        if progress is not None:
+            progress(done)
+    return Fitted(trainer.network, done)
+
+
+def _finite(done: Epoch, options: FitOptions) -> Epoch:
+    if not (math.isfinite(done.loss) and math.isfinite(done.val_loss)):
+        raise TrainingError(
+            f"The loss became NaN or infinite in epoch {done.epoch} with a learning rate of {options.learning_rate:g}; "
+            "give a lower one."
+        )
+    return done
 
 
 def _is_over(epochs: Sequence[Epoch], options: FitOptions) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Optional, Protocol
 
 from .fit import Epoch, best_epoch
 
@@ -24,9 +24,11 @@ class Reporter(Protocol):
         """A step of something long: shown in one place, or as a line where there is no such place."""
 
 
-def epoch_line(epochs: Sequence[Epoch]) -> str:
-    """The newest epoch in one line."""
+def epoch_line(epochs: Sequence[Epoch], of: Optional[int] = None) -> str:
+    """The newest epoch in one line; ``of`` so many, where nothing is held out to validate with."""
     last = epochs[-1]
+    if of is not None:
+        return f"epoch {last.epoch} of {of}: loss {last.loss:.4f}, accuracy {100 * last.accuracy:.1f} %"
     return (
         f"epoch {last.epoch}: loss {last.loss:.4f}, accuracy {100 * last.accuracy:.1f} %; validation loss {last.val_loss:.4f}, "
         f"accuracy {100 * last.val_accuracy:.1f} %; best epoch {best_epoch(epochs)}"

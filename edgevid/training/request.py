@@ -43,6 +43,8 @@ class TrainingRequest:
         classifier_dtype: how the classifier's weights are stored: "float32", "float16" or "int8".
         outside: clips of other actions, to measure how many the bundle rejects; see
             :func:`edgevid.evaluation.outside.open_outside`. They decide nothing of the bundle.
+        refit: whether what was chosen and measured is trained anew at the end, on all clips but the test clips that the data
+            names.
         overwrite: whether a bundle that is there may be replaced.
         description, notes, licence, command: for the card.
     """
@@ -67,6 +69,7 @@ class TrainingRequest:
     evaluate_test: bool = False
     classifier_dtype: str = FLOAT32
     outside: Optional[Path] = None
+    refit: bool = False
     overwrite: bool = False
     description: str = ""
     notes: tuple[str, ...] = ()

@@ -29,6 +29,8 @@ _FOLDS, _FEW_CLIPS = 3, 300
 _CANDIDATES = ((64, 1e-3, 1e-2), (64, 3e-4, 1e-6), (128, 3e-4, 1e-6))
 # Early stopping waits for so many steps, for what batch normalisation has learned of the data takes about 100 to settle.
 _PATIENT_STEPS, _MAX_STEPS = 100, 600
+# Of a few clips an epoch is two steps: after so many epochs the loss still falls, and what is said does not change any more.
+_MOST_EPOCHS = 150
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def candidates(given: Mapping[str, Any], num_training: int) -> list[HyperParamet
     fixed = {
         "batch_size": batch_size,
         "patience": max(10, math.ceil(_PATIENT_STEPS / steps)),
-        "epochs": max(50, math.ceil(_MAX_STEPS / steps)),
+        "epochs": min(max(50, math.ceil(_MAX_STEPS / steps)), _MOST_EPOCHS),
         **given,
     }
     found: list[HyperParameters] = []

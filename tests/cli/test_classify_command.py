@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from edgevid import FrameError, SourceError
+
 THESIS = ("--bundle", "exercises10-thesis")
 
 
@@ -37,12 +39,12 @@ def test_progress_and_tables_stay_out_of_pipes(call, brief, recognizer):
     assert outcome.err == ""
 
 
-def test_a_score_below_the_threshold_reads_none_of_these(call, brief):
+def test_a_score_below_the_threshold_reads_nothing_recognised(call, brief):
     (record,) = lines_of(call("classify", brief, "--threshold", 1.0, "--json").out)
     assert record["accepted"] is False
     outcome = call("classify", brief, "--threshold", 1.0, "--top", 1)
     assert outcome.code == 0
-    assert outcome.out.split("\t")[1:] == [f"none of these ({record['label']})", f"{record['score']:.4f}\n"]
+    assert outcome.out.split("\t")[1:] == [f"nothing recognised ({record['label']})", f"{record['score']:.4f}\n"]
 
 
 def test_a_folder_gives_its_videos_in_order(call, make_video, tmp_path):
@@ -126,8 +128,27 @@ def test_a_file_name_that_is_no_text_can_be_reported(call, clip):
 
 
 def test_help_is_quick_and_names_defaults(spawn):
-    process = spawn("classify", "--help", COLUMNS="120")
+    process = spawn("classify", "--help", COLUMNS="80")
     text, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     for piece in ("--json", "--top", "default: 5", "exercises10", "exit code"):
-        assert piece in text
+        assert piece in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "stream", ["0", "rtsp://user:secret@yard/stream", "http://yard/a.mp4", "/dev/video0", "picamera2:1"]
+)
+def test_a_stream_is_no_clip(call, brief, recognizer, stream):
+    outcome = call("classify", stream, brief, *THESIS)
+    assert outcome.code == 1
+    assert len(outcome.out.splitlines()) == 1, "the other one is classified"
+    assert "edgevid stream " in outcome.err
+    assert "secret" not in outcome.err
+    with pytest.raises(SourceError, match="which has no end"):
+        recognizer.classify(stream)
+
+
+def test_several_paths_are_no_clip(recognizer, brief):
+    for paths in ([brief, brief], (str(brief),)):
+        with pytest.raises(FrameError, match=r"for path in paths\]"):
+            recognizer.classify(paths)

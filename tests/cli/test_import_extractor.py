@@ -173,22 +173,22 @@ def test_list(models: Path, classifier: Path, capsys: pytest.CaptureFixture[str]
     assert not models.exists()
 
 
-def test_existing_files_are_kept_unless_forced(
+def test_existing_files_are_kept_unless_told_to_overwrite(
     models: Path, classifier: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["import-extractor", str(classifier)]) == 0
     before = (models / "tiny.tflite").read_bytes()
     assert main(["import-extractor", str(classifier), "--tensor", "first"]) == 2
-    assert "exists; replace it with --force" in capsys.readouterr().err
+    assert "exists; replace it with --overwrite" in capsys.readouterr().err
     assert (models / "tiny.tflite").read_bytes() == before
-    assert main(["import-extractor", str(classifier), "--tensor", "first", "--force"]) == 0
+    assert main(["import-extractor", str(classifier), "--tensor", "first", "--overwrite"]) == 0
     assert (models / "tiny.tflite").read_bytes() != before
     assert find_extractor("tiny").card["embedding"]["dim"] == 7  # found and verified: both files are new
 
 
 def test_the_source_is_never_replaced(classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = classifier.read_bytes()
-    arguments = ["import-extractor", str(classifier), "-o", str(classifier.parent), "--force"]
+    arguments = ["import-extractor", str(classifier), "-o", str(classifier.parent), "--overwrite"]
     assert main(arguments) == 2
     assert "is the file to import itself" in capsys.readouterr().err
     assert classifier.read_bytes() == before

@@ -114,13 +114,20 @@ def test_models_as_json(call):
 
 
 def test_a_card_can_be_read(call):
-    outcome = call("models", "exercises10")
+    outcome = call("models", "exercises10", "--card")
     bundle = open_bundle("exercises10")
     assert outcome.code == 0
     for piece in (*bundle.labels, bundle.card["licence"], "95 % interval", bundle.networks[0].sha256):
         assert piece in outcome.out
     record = json.loads(call("models", "exercises10", "--json").out)
     assert record["card"] == bundle.card
+    short = call("models", "exercises10").out.splitlines()
+    assert len(short) < 15
+    assert "knows:       BodyWeightSquats, " in short[2]
+    assert short[2].endswith(", or that it is none of them")
+    assert any(line.startswith("accuracy:    ") and line.endswith(" clips") for line in short)
+    assert short[-1] == "all of its card: edgevid models exercises10 --card"
+    assert call("models", "--card").code == 2
 
 
 def test_a_card_says_what_is_rejected(call, tmp_path):
@@ -133,7 +140,7 @@ def test_a_card_says_what_is_rejected(call, tmp_path):
         "auroc": {"value": 0.6261, "bootstrap_95": [0.5089, 0.7425]},
     }
     (copy / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    lines = [line.strip() for line in call("models", copy).out.splitlines()]
+    lines = [line.strip() for line in call("models", copy, "--card").out.splitlines()]
     for line in (
         "temperature: 1.5", "unknown threshold: 0.25", "note: of few clips", "data: zoo",
         "rejected: 25.0 % [7.1, 59.1] of 8 (95 % interval)", "auroc: 0.626 [0.509, 0.743] (95 % interval)",
@@ -142,14 +149,15 @@ def test_a_card_says_what_is_rejected(call, tmp_path):
     assert lines.index("unknown:") < lines.index("training:")
     card["unknown"]["auroc"]["bootstrap_95"] = None
     (copy / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    assert "auroc: 0.626, no interval" in call("models", copy).out
+    assert "auroc: 0.626, no interval" in call("models", copy, "--card").out
 
 
 def test_a_bundle_anywhere_and_an_extractor_have_cards_too(call, tmp_path):
     copy = shutil.copytree(models_folder() / "exercises10", tmp_path / "mine")
     assert str(copy) in call("models", copy).out
     extractor = open_bundle("exercises10").networks[0]
-    outcome = call("models", extractor.name)
+    assert call("models", extractor.name).out.splitlines()[2].startswith("gives:       a feature map [1, ")
+    outcome = call("models", extractor.name, "--card")
     assert outcome.code == 0
     assert extractor.sha256 in outcome.out
 

@@ -83,6 +83,5 @@ def test_the_commands_are_listed_at_once(spawn):
         assert command in text
 
 
-def test_no_command_is_wrong_use(call):
-    assert call().code == 2
+def test_an_unknown_command_is_wrong_use(call):
     assert call("none-such").code == 2

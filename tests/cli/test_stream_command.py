@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import ClassVar
 import pytest
 from support.mjpeg import MjpegCamera
 from support.mosquitto import MOSQUITTO, Listener, Mosquitto
-from support.stand_ins import Endless, reached
+from support.stand_ins import Endless, StandInRecognizer, reached
 from support.videos import moving_frames
 
 from edgevid import StreamOptions
@@ -127,6 +128,16 @@ def test_a_source_that_does_not_open_is_a_failure(call, tmp_path):
         assert str(source) in outcome.err
 
 
+def test_no_password_of_an_address_is_printed(call):
+    """Whatever the camera calls it."""
+    for address in ("http://127.0.0.1:9/v?loginpas=s3cret", "http://127.0.0.1:9/user=a_password=s3cret_channel=1"):
+        for sources in ([address], [address, f"door={address}"]):
+            outcome = call("stream", *sources, *MOTION)
+            assert outcome.code == 1
+            assert "***" in outcome.err
+            assert "s3cret" not in outcome.err
+
+
 def test_a_camera_that_stops_gives_summary_and_failure(call, monkeypatch, clip):
     class Stopping(VideoFile):
         live = True
@@ -151,7 +162,7 @@ def test_a_camera_that_stops_gives_summary_and_failure(call, monkeypatch, clip):
     [
         [], ["0", "--hop", "0"], ["0", "--window-seconds", "-1"], ["0", "--min-filled", "2"], ["0", "--top", "x"],
         ["0", "--enter", "0"], ["0", "--exit", "0.9"], ["0", "--min-seconds", "-1"], ["0", "--smoothing", "mean:0"],
-        ["0", "--token", "12345678"], ["0", "--mqtt-name", "door"], ["--serve"],
+        ["0", "--token", "12345678"], ["door=0", "door=1"], ["door="], ["0", "--mqtt-name", "door"], ["--serve"],
     ],
 )  # fmt: skip
 def test_wrong_use_exits_with_2(call, wrong):
@@ -176,6 +187,21 @@ class TestEvents:
         assert ended["duration_seconds"] == pytest.approx(ended["timestamp"] - began["timestamp"], abs=1e-5)
         assert ended["peak_score"] >= began["score"]
         assert "2 events" in outcome.err
+
+    def test_what_is_recognised_is_what_goes_on_as_an_event(self, call, clip):
+        """In lines and in JSON; nothing is, where the action has to last longer than the clip does."""
+        options = "--window-seconds", 1, "--events", *ALWAYS
+        records = [json.loads(line) for line in call("stream", clip, "--json", *options).out.splitlines()]
+        (began,) = (record for record in records if record.get("event") == "began")
+        assert [record["action"] for record in records if "action" in record] == [began["label"]] * 3
+        assert f"s  {began['label']} " in call("stream", clip, *options).out.splitlines()[0]
+        never = *options, "--min-seconds", 60
+        outcome = call("stream", clip, *never)
+        assert len(outcome.out.splitlines()) == 3
+        assert all("s  nothing recognised (" in line for line in outcome.out.splitlines())
+        assert "most frequent: nothing recognised 100%" in outcome.err
+        (first, *_) = (json.loads(line) for line in call("stream", clip, "--json", *never).out.splitlines())
+        assert (first["action"], first["accepted"]) == (None, True), "an action could begin with it, and did not last"
 
     def test_text_has_lines_for_events(self, call, clip):
         outcome = call("stream", clip, "--window-seconds", 1, "--events-only", *ALWAYS)
@@ -250,6 +276,11 @@ class TestSeveralSources:
         assert list(map(without_latency, alone[1])) == list(map(without_latency, lines[str(brief)]))
         assert len(lines[f"{clip} (2)"]) == len(alone[0])
         assert f"{brief}: mean latency" in outcome.err
+
+    def test_each_may_be_given_a_name(self, call, clip, brief):
+        outcome = call("stream", f"door={clip}", brief, *MOTION, "--window-seconds", 1, "--min-filled", 0, "--json")
+        assert outcome.code == 0
+        assert {json.loads(line)["source"] for line in outcome.out.splitlines()} == {"door", str(brief)}
 
     def test_text_names_the_source(self, call, clip, brief):
         outcome = call("stream", clip, brief, *MOTION, "--window-seconds", 1, "--min-filled", 0)
@@ -372,7 +403,7 @@ class TestSlowReader:
             real = stream_command.named_sources
             monkeypatch.setattr(
                 stream_command, "named_sources",
-                lambda sources: during.append(signal.getsignal(signal.SIGHUP)) or real(sources),
+                lambda *sources: during.append(signal.getsignal(signal.SIGHUP)) or real(*sources),
             )  # fmt: skip
             assert call("stream", clip, *QUICK).code == 0
         finally:
@@ -389,11 +420,29 @@ class TestSlowReader:
         assert outcome.err.endswith("edgevid stream: The output cannot be written: No space left on device.\n")
 
 
+def test_a_file_that_is_looped_goes_on_until_its_limit_with_rising_times(call, clip):
+    outcome = call("stream", clip, *QUICK, "--loop", "--no-realtime", "--json", "--max-seconds", 7)
+    times = [json.loads(line)["timestamp"] for line in outcome.out.splitlines()]
+    assert outcome.code == 0
+    assert times == sorted(set(times))
+    assert times[-1] > 6  # of a clip of two seconds
+    assert "failed" not in outcome.err
+
+
 class TestInterrupts:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize(
         "moment",
-        ["load_recognizer", "_outputs", "named_sources", "_lines", "Opener", "Opener.open", "Summary.begin", "Lines"],
+        [
+            "load_recognizer",
+            "_outputs",
+            "named_sources",
+            "_lines",
+            "open_for_stream",
+            "_Statuses",
+            "Summary.begin",
+            "Lines",
+        ],
     )
     def test_one_that_comes_while_it_starts_ends_it(self, call, clip, monkeypatch, moment, number):
         """Raised where that function is called: while the model loads, before and after the sources are opened."""
@@ -475,7 +524,18 @@ class TestInterrupts:
         call("stream", clip, "--window-seconds", 1)
         threads, files = threading.active_count(), open_files()
         for _ in range(3):
-            call("stream", clip, clip, "--window-seconds", 1, "--serve", "127.0.0.1:0")
+            call(
+                "stream",
+                clip,
+                clip,
+                "--window-seconds",
+                1,
+                "--serve",
+                "127.0.0.1:0",
+                "--max-seconds",
+                9,
+                "--no-realtime",
+            )
         assert reached(lambda: threading.active_count() <= threads)
         assert open_files() <= files
 
@@ -494,12 +554,51 @@ class TestWatching:
         process.communicate(timeout=60)
         assert process.returncode == 0
 
+    def test_the_page_of_a_file_stays_after_its_end_until_a_signal(self, spawn, clip):
+        pytest.importorskip("aiohttp")
+        process = spawn("stream", clip, "--serve", "127.0.0.1:0", "--json", "--events-only", *QUICK)
+        url = process.stderr.readline().split()[-1]
+        said = until(process.stderr, "stays")
+        assert said[-1] == f"edgevid stream: {clip} has ended; the page at {url} stays until Ctrl-C\n"
+        assert any("predictions/s" in line for line in said)
+        with urllib.request.urlopen(url + "api/state", timeout=30) as answer:
+            (source,) = json.load(answer)["sources"]
+        assert (source["state"], source["prediction"] is None) == ("ended", False)
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+        assert (process.returncode, rest) == (0, "")
+
+    def test_who_says_when_it_ends_gets_no_page_that_stays(self, call, clip):
+        pytest.importorskip("aiohttp")
+        assert call("stream", clip, *QUICK, "--serve", "127.0.0.1:0", "--max-seconds", 1).code == 0
+
+    def test_a_file_that_does_not_open_gets_none(self, call, tmp_path):
+        pytest.importorskip("aiohttp")
+        assert call("stream", tmp_path / "absent.mp4", *QUICK, "--serve", "127.0.0.1:0").code == 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "realtime"),
+        [
+            ([], False),
+            (["--serve"], True),
+            (["--loop"], True),
+            (["--realtime"], True),
+            (["--serve", "--no-realtime"], False),
+        ],
+    )
+    def test_a_file_is_played_in_real_time_where_it_is_watched(self, call, monkeypatch, arguments, realtime):
+        seen = []
+        monkeypatch.setattr(stream_command, "_stream", lambda args, summary: seen.append(args.realtime))
+        assert call("stream", "clip.mp4", *arguments).code == 0
+        assert seen == [realtime]
+
     @pytest.mark.parametrize(
         ("arguments", "sources", "address"),
         [
             (["0", "--serve"], ["0"], ""), (["--serve", "0"], ["0"], ""), (["--serve", "0", "1"], ["0", "1"], ""),
             (["--serve", "rtsp://yard/x"], ["rtsp://yard/x"], ""), (["--serve", "8080", "0"], ["0"], "8080"),
             (["--serve", "0.0.0.0:0", "0"], ["0"], "0.0.0.0:0"), (["--serve", "clip.mp4"], ["clip.mp4"], ""),
+            (["--serve", "door=0", "1"], ["door=0", "1"], ""),
             (["0"], ["0"], None),
         ],
     )  # fmt: skip
@@ -517,6 +616,15 @@ class TestWatching:
             outcome = call("stream", clip, "--window-seconds", 1, "--mqtt", url, "--mqtt-name", "Front door", *ALWAYS)
             assert outcome.code == 0
             listener.wait("edgevid/front_door/availability", lambda message: message.payload == "offline")
+
+    def test_without_a_name_the_topics_are_those_of_the_sources(self, monkeypatch):
+        pytest.importorskip("paho.mqtt")
+        monkeypatch.setattr("socket.gethostname", lambda: "board")
+        args = Namespace(
+            serve=None, mqtt="mqtt://127.0.0.1:9", mqtt_name=None, mqtt_topic="edgevid", mqtt_ca=None
+        )  # fmt: skip
+        with stream_command._outputs(args, StandInRecognizer(), ["door", "yard"]) as (publisher,):
+            assert publisher.topics.node_id == "board_door_yard"
 
     def test_a_broker_that_is_not_there_is_told_and_stops_nothing(self, call, clip):
         pytest.importorskip("paho.mqtt")
@@ -561,6 +669,16 @@ def open_files() -> int:
 
 def lines_of(stream) -> Iterator[str]:
     return iter(stream.readline, "")
+
+
+def until(stream: Iterator[str], piece: str) -> list[str]:
+    """The lines up to the one that holds this."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if piece in line:
+            return lines
+    raise AssertionError(f"{piece!r} never came, but {lines}")
 
 
 def wait_for_line(lines: Iterator[str], piece: str) -> str:

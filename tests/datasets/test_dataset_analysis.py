@@ -244,3 +244,17 @@ def test_the_real_data_set(shared):
     # UCF101 itself has a clip twice, in two groups
     (warning,) = [warning for warning in analysis.warnings if "duplicates" in warning.kind]
     assert "g08_c01.mp4 = TrampolineJumping/v_TrampolineJumping_g12_c05.mp4" in warning.text
+
+
+def test_nothing_says_which_clips_resemble_each_other(make_video, tmp_path):
+    for label in ("run", "walk"):
+        for number in range(2):
+            make_video(f"data/{label}/{number}.mp4", 25, 25.0)
+    (tmp_path / "data" / "jump").mkdir()
+    (tmp_path / "data" / "jump" / "notes.txt").write_text("no video")
+    found = {warning.kind: warning for warning in analyse(open_dataset(tmp_path / "data")).warnings}
+    assert "'group'" in found["no groups"].text
+    assert found["empty class"].items == ["jump"]
+    rows = [f"{label}/{n}.mp4,{label},{n}" for label in ("run", "walk") for n in range(2)]
+    (tmp_path / "data" / "clips.csv").write_text("\n".join(["path,label,group", *rows]))
+    assert "no groups" not in kinds(analyse(open_dataset(tmp_path / "data")))

@@ -15,7 +15,9 @@ from support.videos import moving_frames
 
 import edgevid
 from edgevid.cli import main
+from edgevid.datasets.clips import Clip
 from edgevid.datasets.reading import open_dataset
+from edgevid.datasets.taught import FIELD, seen_entry, sha256s
 from edgevid.evaluation import evaluate
 from edgevid.evaluation.significance import Bootstrap
 
@@ -112,8 +114,15 @@ def test_streams_are_evaluated_prediction_by_prediction(evaluated, metrics):
 
 def test_the_report_needs_nothing_else_and_names_no_folder(data, evaluated):
     page = (evaluated / "report.html").read_text(encoding="utf-8")
-    without_pictures = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", page)
+    without_pictures = re.sub(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+", "", page)
     assert page.count("data:image/png;base64,") == 5
+    with (evaluated / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        wrong = [row for row in csv.DictReader(file) if row["correct"] == "0"]
+    pictures = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", page)
+    assert len(pictures) == len(wrong) > 0
+    assert all(len(picture) < 20_000 for picture in pictures)
+    for row in wrong:
+        assert row["path"] in page
     assert not re.search(r"https?:|@import|url\(|<script|<link", without_pictures)
     assert "prefers-color-scheme: dark" in page
     assert "6 test clips of 3 classes" in page
@@ -255,7 +264,7 @@ def test_without_scikit_learn_the_extra_is_named_at_once(data, monkeypatch, caps
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
     monkeypatch.setattr("edgevid.evaluation.evaluation.predict_clips", None)  # it is not come to
     assert main(["evaluate", THESIS, str(data)]) == 1
-    assert "edgevid[evaluate]" in capsys.readouterr().err
+    assert "[evaluate]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("architecture", ["gru", "single-frame"])
@@ -276,3 +285,56 @@ def test_a_bundle_on_the_clips_of_its_run_folder(data, tmp_path, capsys, archite
     metrics = json.loads(capsys.readouterr().out)
     assert metrics["data"]["clips"] == 9
     assert metrics["bundle"]["architecture"] == architecture
+
+
+class TestClipsThatTheBundleWasMadeFrom:
+    @pytest.fixture
+    def bundle(self, data: Path, repository: Path, tmp_path: Path) -> Path:
+        """One that was made from the first test clip of each class, and from the training clips."""
+        folder = Path(shutil.copytree(repository / "models" / THESIS, tmp_path / "mine"))
+        clips = [clip for clip in open_dataset(data).clips if clip.group in "02"]
+        self.put(folder, clips)
+        return folder
+
+    @staticmethod
+    def put(bundle: Path, clips: list[Clip]) -> None:
+        card = json.loads((bundle / "card.json").read_text(encoding="utf-8"))
+        card["training"][FIELD] = seen_entry(sha256s(clips))
+        (bundle / "card.json").write_text(json.dumps(card), encoding="utf-8")
+
+    @staticmethod
+    def evaluated(capsys, *arguments: object) -> tuple[dict, str]:
+        assert main(["evaluate", *map(str, arguments), "--json", *QUICK]) == 0
+        out, err = capsys.readouterr()
+        return json.loads(out), err
+
+    def test_are_left_out(self, bundle: Path, data: Path, capsys, tmp_path: Path):
+        found, err = self.evaluated(capsys, bundle, data, "-o", tmp_path / "report")
+        assert found["data"]["clips"] == 3
+        assert found["data"]["seen"] == {"measured": False, "clips": [f"{label}/0.mp4" for label in LABELS]}
+        assert (
+            "made from 3 of the clips: JumpRope/0.mp4, PullUps/0.mp4, WallPushups/0.mp4; they are left out (--all"
+            in err
+        )
+        assert "--split" not in found["command"]
+        assert "3 clip(s) of the data that the bundle was made from are left out" in (
+            (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+        )
+
+    @pytest.mark.parametrize(("options", "clips"), [(["--all"], 9), (["--split", "test"], 6)])
+    def test_are_measured_where_they_are_asked_for(self, bundle: Path, data: Path, capsys, options: list, clips: int):
+        found, err = self.evaluated(capsys, bundle, data, *options)
+        assert found["data"]["clips"] == clips
+        assert found["data"]["seen"]["measured"] is True
+        assert len(found["data"]["seen"]["clips"]) == clips - 3
+        assert "they are measured all the same, so the figures are too high" in err
+
+    def test_are_all(self, bundle: Path, data: Path, capsys):
+        self.put(bundle, open_dataset(data).clips)
+        assert main(["evaluate", str(bundle), str(data), *QUICK]) == 1
+        assert "was made from all 7 clips" in capsys.readouterr().err
+
+    def test_are_not_known_where_the_card_does_not_say(self, data: Path, capsys):
+        found, err = self.evaluated(capsys, THESIS, data)
+        assert found["data"]["seen"] is None
+        assert "the card does not say which clips the bundle was made from" in err

@@ -56,14 +56,16 @@ class TestOutsideFigures:
 
     @staticmethod
     def scored(name: str, scores: np.ndarray, groups_of: int = 3, classes: int = 4) -> ScoredClips:
-        return ScoredClips(name, [(f"{name}{i % classes}", f"{i // groups_of}") for i in range(len(scores))], scores)
+        clips = [(f"{name}{i % classes}", f"{i // groups_of}") for i in range(len(scores))]
+        return ScoredClips(name, clips, scores, scores, 0 * scores)
 
     def random_scores(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(seed)
         return rng.beta(4, 2, 80).astype(np.float32), rng.beta(3, 3, 120).astype(np.float32)
 
     def figures(self, known: np.ndarray, outside: np.ndarray, threshold: float = 0.5, **options) -> dict:
-        return measure_outside(self.scored("test", known), self.scored("zoo", outside), threshold, Bootstrap(**options))
+        known, outside = self.scored("test", known), self.scored("zoo", outside)
+        return measure_outside(known, outside, threshold, 0.1, Bootstrap(**options))
 
     def test_shares_and_counts(self):
         found = self.figures(np.array([0.2, 0.5, 0.9]), np.array([0.1, 0.49, 0.5, 0.8]))
@@ -75,9 +77,20 @@ class TestOutsideFigures:
         json.dumps(found, allow_nan=False)
 
     def test_a_bundle_without_a_threshold_rejects_nothing(self):
-        found = self.figures(*self.random_scores(), threshold=0.0)
+        known, outside = self.random_scores()
+        found = self.figures(known, np.maximum(outside, 0.1), threshold=0.0)
         assert found["known"]["accepted"]["value"] == 1.0
         assert found["outside"]["rejected"]["value"] == 0.0
+
+    def test_accepted_is_what_the_bundle_would_say(self):
+        """Also sure enough that it is one of the actions, an action must reach the score that begins an event, and beat none."""
+        scored = ScoredClips.of(
+            "x", [Clip(Path("a"), "a", "1")] * 3, np.float32([[0.3, 0.3], [0.5, 0.1], [0.4, 0.1]]), True
+        )
+        np.testing.assert_allclose(scored.none, [0.4, 0.4, 0.5], atol=1e-6)
+        assert scored.accepted(0.0, 0.1).tolist() == [False, True, False]
+        assert scored.accepted(0.55, 0.1).tolist() == [False, True, False]
+        assert scored.accepted(0.0, 0.55).tolist() == [False, False, False]
 
     def test_auroc_is_scikit_learns_in_each_resample_too(self):
         known, outside = self.random_scores()

@@ -69,8 +69,11 @@ def mp4_with_damage(data: bytes, at: float, size: int = 4096) -> bytes:
     return data[:first] + b"\xff" * size + data[first + size :]
 
 
-def mp4_turned(data: bytes, degrees: int) -> bytes:
-    """Note in an MP4's track header that the picture is to be turned clockwise when it is shown, as phones do."""
+def mp4_turned(data: bytes, degrees: int, *, mirrored: bool = False) -> bytes:
+    """Note in an MP4's track header that the picture is to be turned clockwise when it is shown, as phones do.
+
+    ``mirrored``: and then to be mirrored, left to right, as front cameras do.
+    """
     matrix = {
         0: (1, 0, 0, 1),
         90: (0, 1, -1, 0),
@@ -78,6 +81,27 @@ def mp4_turned(data: bytes, degrees: int) -> bytes:
         270: (0, -1, 1, 0),
     }[degrees]
     a, b, c, d = (value << 16 for value in matrix)
+    if mirrored:
+        a, c = -a, -c
     changed = bytearray(data)
     struct.pack_into(">9i", changed, changed.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
     return bytes(changed)
+
+
+def mp3_with_cover(cover: bytes) -> bytes:
+    """Two seconds of silence as an MP3 with a JPEG as its cover, which FFmpeg takes for a video of one frame."""
+    picture = b"\0image/jpeg\0\x03\0" + cover
+    frame = b"APIC" + struct.pack(">I", len(picture)) + b"\0\0" + picture
+    length = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    silence = b"\xff\xfb\x90\x64" + bytes(413)  # MPEG 1 layer III, 128 kbit/s, 44.1 kHz
+    return b"ID3\x03\0\0" + length + frame + 80 * silence
+
+
+def flac_with_cover(cover: bytes) -> bytes:
+    """A FLAC file without sound, with a JPEG as its cover."""
+    info = struct.pack(">HH", 4096, 4096) + bytes(6) + (44100 << 44 | 1 << 41 | 15 << 36).to_bytes(8, "big") + bytes(16)
+    picture = (
+        struct.pack(">II", 3, 10) + b"image/jpeg" + bytes(4) + struct.pack(">IIIII", 64, 64, 24, 0, len(cover)) + cover
+    )
+    blocks = [bytes([kind]) + len(block).to_bytes(3, "big") + block for kind, block in ((0, info), (0x86, picture))]
+    return b"fLaC" + b"".join(blocks)

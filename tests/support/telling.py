@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Optional
 
 from edgevid.events import Event
 from edgevid.runner.messages import Message, Sampled, SourceEvent, SourceStatus
-from edgevid.runner.state import StateTracker
+from edgevid.runner.state import SourceState, StateTracker
 
 
 class Seen(NamedTuple):
@@ -34,6 +34,7 @@ class Told:
         self.output = output
         self._window_seconds = window_seconds
         self._trackers: dict[str, StateTracker] = {}
+        self.next_try_at: Optional[float] = None  # time.monotonic() when a source that is lost is opened again
 
     def observe(self, seen: Seen) -> None:
         self.take(seen.sampled)
@@ -51,8 +52,13 @@ class Told:
     def take(self, message: Message) -> None:
         tracker = self._trackers.get(message.source)
         if tracker is None:
-            tracker = self._trackers.setdefault(message.source, StateTracker(message.source, self._window_seconds))
+            tracker = StateTracker(message.source, self._window_seconds, next_try_at=lambda: self.next_try_at)
+            tracker = self._trackers.setdefault(message.source, tracker)
         self.output.take(message, tracker.take(message))
+
+    def states(self, source: Optional[str] = None) -> list[SourceState]:
+        """What is known of a source, or of all."""
+        return [tracker.state for name, tracker in self._trackers.items() if source in (None, name)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.output, name)

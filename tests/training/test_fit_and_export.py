@@ -132,6 +132,7 @@ def test_which_preset(asked, given, clips, expected):
 def test_candidates_leave_alone_what_is_given():
     free = candidates({}, 60)
     assert len({(c.network.units, c.fit.learning_rate) for c in free}) == len(free) > 1
+    assert max(one.fit.epochs for one in candidates({}, 6)) == 150, "an epoch of a few clips is one step or two"
     sized = candidates({"units": 7}, 60)
     assert {c.network.units for c in sized} == {7}
     assert len(sized) > 1

@@ -116,7 +116,7 @@ def test_options_out_of_range(options):
 
 def test_without_tensorflow(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(ExtraNotInstalledError, match=r"pip install 'edgevid\[train\]'"):
+    with pytest.raises(ExtraNotInstalledError, match=r"pip install -e .*\[train\]'"):
         load_keras()
 
 

@@ -16,10 +16,11 @@ from training_data import require_training_extra
 import edgevid
 from edgevid.bundles import shipped_extractors
 from edgevid.cli import main
-from edgevid.datasets.reading import read_used_clips
+from edgevid.datasets.reading import open_dataset, read_used_clips
+from edgevid.datasets.taught import FIELD, among, seen_of
 from edgevid.errors import EdgevidError
 from edgevid.training import run_folder
-from edgevid.training.fit import Epoch, Fitted
+from edgevid.training.fit import Epoch, Fitted, fit_all
 from edgevid.training.networks import make_network
 
 require_training_extra()
@@ -109,13 +110,17 @@ def test_from_clips_to_a_bundle(data, tmp_path, capsys):
     assert card["training"]["epochs_run"] == 3
     assert card["training"]["versions"]["keras"]
     assert card["training"]["recipe"]["name"] == "thesis"
+    seen = seen_of(card)
+    assert seen is not None
+    known = {clip.path.name for clip in open_dataset(data).clips if among([clip], seen)[0] and clip.label == "left"}
+    assert known == {"0.avi", "1.avi", "2.avi", "3.avi"} or known == {f"{i}.mp4" for i in range(4)}, "not the test clip"
     assert (card["licence"], card["notes"]) == ("CC0-1.0", ["a note"])
     assert str(tmp_path) not in json.dumps(card), "no path of the machine that trained"
 
     command = shlex.split(card["training"]["command"])
     assert command[:5] == ["edgevid", "train", "data", "-o", "my_actions"]
     assert " ".join(command[5:]).startswith(
-        "--validation 0.3 --evaluate-test --units 8 --learning-rate 0.01 --epochs 3"
+        "--epochs 3 --validation 0.3 --evaluate-test --units 8 --learning-rate 0.01"
     )
     assert command[-2:] == ["--licence", "CC0-1.0"]
 
@@ -192,9 +197,8 @@ def test_clips_of_other_actions_are_measured_and_change_nothing(
 
     unknown = card["unknown"]
     assert unknown["threshold"] == card["calibration"]["unknown_threshold"]
-    assert (unknown["known"]["split"], unknown["known"]["accepted"]) == (
-        "validation", card["calibration"]["known_accepted"],
-    )  # fmt: skip
+    assert (unknown["known"]["split"], unknown["enter"]) == ("validation", edgevid.EventOptions().enter)
+    assert unknown["known"]["accepted"]["hits"] <= card["calibration"]["known_accepted"]["hits"]
     assert (unknown["outside"]["data"], unknown["outside"]["clips"], unknown["outside"]["classes"]) == ("outside", 3, 2)
     with edgevid.load(tmp_path / "with") as recognizer:
         assert recognizer.threshold == unknown["threshold"]
@@ -211,7 +215,10 @@ def test_known_clips_are_the_test_clips_where_they_are_measured(data, outside, t
     assert train(data, tmp_path / "bundle", "--evaluate-test", "--outside", str(outside)) == 0
     unknown = card_of(tmp_path / "bundle")["unknown"]
     assert (unknown["known"]["split"], unknown["known"]["clips"]) == ("test", 2)
-    assert unknown["known"]["accepted"]["value"] == 1.0
+    with edgevid.load(tmp_path / "bundle") as recognizer:
+        tests = [clip.path for clip in open_dataset(data).clips if clip.split == "test"]
+        accepted = sum(recognizer.classify(path).accepted for path in tests)
+    assert unknown["known"]["accepted"]["hits"] == accepted
 
 
 def test_a_test_without_test_clips_is_refused_at_once(make_video, tmp_path, capsys):
@@ -372,3 +379,25 @@ def test_a_bundle_carries_an_extractor_of_the_users(data, tmp_path, monkeypatch,
     with edgevid.load(tmp_path / "bundle") as recognizer:
         assert [network.path for network in recognizer.bundle.networks] == [tmp_path / "bundle" / "extractor.tflite"]
         assert recognizer.classify(data / "left" / "4.mp4").label in ("left", "right")
+
+
+def test_refit_ships_a_network_of_all_clips_and_the_figures_of_the_one_before(
+    data, tmp_path, capsys, monkeypatch, no_training
+):
+    fitted = []
+
+    def all_clips(clips, num_classes, shape, options, epochs, progress):
+        fitted.append(len(clips))
+        return fit_all(clips, num_classes, shape, options, epochs, progress)
+
+    monkeypatch.setattr("edgevid.training.packaging.fit_all", all_clips)
+    assert train(data, tmp_path / "mine", "--refit") == 0
+    assert "trained again on all 8 clips, for 1 epochs" in capsys.readouterr().err
+    card = card_of(tmp_path / "mine")
+    assert fitted == [8]
+    assert card["training"]["refit"] == {"clips": 8, "epochs": 1}
+    assert "was trained on all of them" in card["accuracy"]["validation"]["note"]
+    assert card["training"]["command"].count("--refit") == 1
+    assert card["training"][FIELD]["clips"] == 8
+    with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
+        assert recognizer.classify(data / "left" / "0.mp4").label in ("left", "right")

@@ -82,6 +82,7 @@ class TestListen:
         assert "[::]" not in page_url("::", 8080, None)
 
 
+CLIENT = "192.168.1.9"
 LOCAL = {"Host": "127.0.0.1:8080"}
 NETWORK = {"Host": "192.168.1.4:8080"}
 
@@ -90,7 +91,7 @@ class TestAccess:
     def test_this_machine_needs_no_token(self):
         access = Access("127.0.0.1", None)
         assert access.token is None
-        assert access.refusal(LOCAL, None, None) is None
+        assert access.refusal(LOCAL, None, None, CLIENT) is None
 
     def test_network_gets_a_token_that_nobody_guesses(self):
         tokens = {Access("0.0.0.0", None).token for _ in range(50)}
@@ -100,13 +101,14 @@ class TestAccess:
     def test_token_by_address_header_or_cookie(self):
         access = Access("0.0.0.0", "a-long-token")
         bearer = {**NETWORK, "Authorization": "Bearer a-long-token"}
-        assert access.refusal(NETWORK, "a-long-token", None) is None
-        assert access.refusal(NETWORK, None, "a-long-token") is None
-        assert access.refusal(bearer, None, None) is None
+        assert access.refusal(NETWORK, "a-long-token", None, CLIENT) is None
+        assert access.refusal(NETWORK, None, "a-long-token", CLIENT) is None
+        assert access.refusal(bearer, None, None, CLIENT) is None
 
     def test_missing_token_is_401_and_a_wrong_one_403(self):
         access = Access("0.0.0.0", "a-long-token")
-        missing, wrong = access.refusal(NETWORK, None, None), access.refusal(NETWORK, "a-long-tokeN", None)
+        missing = access.refusal(NETWORK, None, None, CLIENT)
+        wrong = access.refusal(NETWORK, "a-long-tokeN", None, CLIENT)
         assert missing is not None
         assert wrong is not None
         assert (missing.status, wrong.status) == (401, 403)
@@ -115,7 +117,7 @@ class TestAccess:
 
     @pytest.mark.parametrize("token", ["ü" * 12, "\udcff", "a" * 10000])
     def test_strange_tokens_are_just_wrong(self, token: str):
-        refusal = Access("0.0.0.0", "a-long-token").refusal(NETWORK, token, None)
+        refusal = Access("0.0.0.0", "a-long-token").refusal(NETWORK, token, None, CLIENT)
         assert refusal is not None
         assert refusal.status == 403
 
@@ -126,7 +128,7 @@ class TestAccess:
 
     @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:9", "[::1]:8080", "LocalHost:80"])
     def test_names_of_this_machine(self, host: str):
-        assert Access("127.0.0.1", None).refusal({"Host": host}, None, None) is None
+        assert Access("127.0.0.1", None).refusal({"Host": host}, None, None, CLIENT) is None
 
     @pytest.mark.parametrize(
         "host",
@@ -134,7 +136,7 @@ class TestAccess:
     )
     def test_names_that_were_pointed_at_this_machine(self, host: str):
         for token in (None, "a-long-token"):
-            refusal = Access("127.0.0.1", token).refusal({"Host": host}, "a-long-token", None)
+            refusal = Access("127.0.0.1", token).refusal({"Host": host}, "a-long-token", None, CLIENT)
             assert refusal is not None
             assert refusal.status == 403
             assert "localhost, 127.0.0.1 and [::1] only" in refusal.words
@@ -143,9 +145,11 @@ class TestAccess:
         "origin", ["http://evil.com", "http://127.0.0.1:3000", "null", "http://127.0.0.1", "", "http://[::1"]
     )
     def test_pages_of_others(self, origin: str):
-        refusal = Access("127.0.0.1", None).refusal({**LOCAL, "Origin": origin}, None, None)
+        refusal = Access("127.0.0.1", None).refusal({**LOCAL, "Origin": origin}, None, None, CLIENT)
         assert refusal is not None
         assert refusal.status == 403
 
     def test_its_own_page(self):
-        assert Access("127.0.0.1", None).refusal({**LOCAL, "Origin": "http://127.0.0.1:8080"}, None, None) is None
+        assert (
+            Access("127.0.0.1", None).refusal({**LOCAL, "Origin": "http://127.0.0.1:8080"}, None, None, CLIENT) is None
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -12,16 +14,29 @@ from web_browser import DESK, PHONE, Page
 from web_feed import LABELS, observation, prediction, status
 from web_waiting import wait_until
 
-from edgevid.events import Began, Counted, Ended
+from edgevid.events import Began, Counted, Ended, Event
 from edgevid.frames import Region
+from edgevid.outputs.drawing.style import Palette
+from edgevid.prediction import Prediction
 
 Keys = pytest.importorskip("selenium.webdriver.common.keys", reason="selenium is not installed").Keys
 
 Serve = Callable[..., Told]
 
 
-def show(server: Told, best: int, score: float, at: float, **options: Any) -> None:
-    server.observe(observation(timestamp=at, predicted=prediction(best, score, timestamp=at, threshold=0.5), **options))
+def show(
+    server: Told, best: int, score: float, at: float, *, events: Optional[Sequence[Event]] = None, **options: Any
+) -> None:
+    """A prediction, and by default the events of a detector that takes what reaches 0.5."""
+    predicted = prediction(best, score, timestamp=at)
+    goes_on = next((a for state in server.states(options.get("source")) for a in state.actions), None)
+    if events is None:
+        events = []
+        if goes_on is not None and (score < 0.5 or goes_on.label != LABELS[best]):
+            events.append(Ended(goes_on.label, at, at - goes_on.since, goes_on.peak_score))
+        if score >= 0.5 and (goes_on is None or goes_on.label != LABELS[best]):
+            events.append(Began(LABELS[best], at, score))
+    server.observe(observation(timestamp=at, predicted=predicted, events=events, **options))
 
 
 class TestAction:
@@ -36,18 +51,46 @@ class TestAction:
         page.shows(".detail", "81 %")
         assert page.text("h1") == page.driver.title == "Hall"
         assert page.text("h2") == "camera 0"
-        assert page.text(".state") == "Running"
+        assert page.text(".state") == "Live"
+        assert [pill.text for pill in page.all(".pill") if pill.is_displayed()] == ["Live"]
 
-    def test_prediction_that_is_not_accepted_is_none_of_these(self, serve: Serve, page: Page):
+    def test_nothing_is_recognised_unless_an_action_goes_on_and_it_says_why(self, serve: Serve, page: Page):
         server = serve()
         show(server, 1, 0.41, 1.0)
         page.open(server.url)
-        page.shows(".action", "None of these")
+        page.shows(".action", "Nothing recognised")
         assert page.text(".detail") == "Best guess PushUps 41 %, needs 50 %"
-        likelier = prediction(1, 0.41, timestamp=2.0, threshold=0.5, none=0.52)
-        server.observe(observation(timestamp=2.0, predicted=likelier))
+        assert page.text(".needed") == "Counts from 50 % on"
+        assert page.one(".bars li").get_attribute("data-kind") == "best"
+        show(server, 1, 0.83, 2.0, events=[])
+        page.shows(".detail", "PushUps 83 %, not for long enough yet")
+        assert page.text(".action") == "Nothing recognised"
+        likelier = prediction(1, 0.41, timestamp=3.0, none=0.52)
+        server.observe(observation(timestamp=3.0, predicted=likelier))
         page.shows(".detail", "Best guess PushUps 41 %, none of these 52 %")
-        assert page.one(".bars li").get_attribute("data-kind") == "unsure"
+        assert page.text(".bars li").startswith("none of these")
+
+    def test_action_that_goes_on_is_shown_also_while_another_is_likelier(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 1.0)
+        show(server, 1, 0.55, 2.0, events=[])
+        page.open(server.url)
+        page.shows(".action", "JumpingJack")
+        shown = " ".join(page.one(".bars [data-kind=sure]").text.split())
+        assert shown.startswith("JumpingJack")
+        assert page.text(".detail").startswith(f"{shown.split()[1]} %")
+
+    @pytest.mark.parametrize(
+        ("source", "name"),
+        [("/films/of/a/hall.mp4", "hall.mp4"), ("camera http://10.0.0.5/hall.mjpg", "camera http://10.0.0.5/hall.mjpg"),
+         ("/dev/video0", "/dev/video0")],
+    )  # fmt: skip
+    def test_of_a_path_the_name_of_the_file_is_shown(self, serve: Serve, page: Page, source: str, name: str):
+        server = serve()
+        show(server, 0, 0.92, 1.0, source=source)
+        page.open(server.url)
+        page.shows("h2", name)
+        assert (page.text("h2"), page.one("h2").get_attribute("title")) == (name, source)
 
     def test_how_long_it_goes_on(self, serve: Serve, page: Page):
         server = serve()
@@ -92,8 +135,8 @@ class TestRegion:
     REGION = Region(0.25, 0.5, 0.75, 0.9)
 
     def show(self, server: Told, at: float, region: Optional[Region], width: int = 320, height: int = 240) -> None:
-        predicted = prediction(0, 0.9, timestamp=at, region=region)
-        server.observe(observation(timestamp=at, predicted=predicted, image=np.full((height, width, 3), 200, np.uint8)))
+        predicted, image = prediction(0, 0.9, timestamp=at, region=region), np.full((height, width, 3), 200, np.uint8)
+        server.observe(observation(timestamp=at, predicted=predicted, events=[Began(LABELS[0], at, 0.9)], image=image))
 
     @pytest.mark.parametrize(("screen", "size"), [(DESK, (320, 240)), (DESK, (160, 400)), (PHONE, (640, 360))])
     def test_it_is_framed_in_the_picture_and_scaled_with_it(
@@ -140,6 +183,27 @@ class TestScores:
         shares = [int(share) for _, share in bars]
         assert shares == sorted(shares, reverse=True)
 
+    def test_close_ones_keep_their_places_for_a_while_and_others_change_them_at_once(self, serve: Serve, page: Page):
+        def share(first: float, second: float) -> None:
+            rest = (1 - first - second) / (len(LABELS) - 2)
+            probabilities = np.array([first, second] + [rest] * (len(LABELS) - 2), np.float32)
+            server.observe(observation(timestamp=1.0, predicted=Prediction(LABELS, probabilities, 0.5, 1.0, enter=0.5)))
+
+        server = serve()
+        share(0.40, 0.38)
+        page.open(server.url)
+        page.shows(".bars li", "40 %")
+        share(0.38, 0.39)
+        page.shows(".bars", "39 %")
+        assert [name for name, _ in self.bars(page)][:2] == ["JumpingJack", "PushUps"]
+        page.run("document.querySelector('.bars li').dataset.marked = 'yes'")
+        share(0.30, 0.45)
+        page.shows(".bars", "45 %")
+        assert [name for name, _ in self.bars(page)][:2] == ["PushUps", "JumpingJack"]
+        assert page.one(".bars [data-marked]").text.startswith("JumpingJack")  # the row itself has moved
+        share(0.46, 0.45)
+        page.shows(".bars li", "46 %")  # after a while these do, too
+
     def test_length_of_a_bar_is_the_score(self, serve: Serve, page: Page):
         server = serve()
         show(server, 2, 0.75, 1.0)
@@ -182,6 +246,16 @@ class TestTimeline:
             "JumpingJack, 0:10.0 to 0:14.5, 4.5 s, peak 97 %",
             "Lunges, since 0:20.0, going on, peak 80 %",
         ]
+
+    def test_actions_have_the_colours_of_the_annotated_video(self, server: Told, page: Page):
+        page.open(server.url)
+        page.shows(".lanes", "Lunges")
+        palette = Palette()
+        expected = [f"rgb{palette.colour(label)}" for label in ("JumpingJack", "Lunges")]
+        colour = "return [...document.querySelectorAll(arguments[0])].map((e) => getComputedStyle(e)[arguments[1]])"
+        assert page.run(colour, ".lane button", "backgroundColor") == expected
+        assert page.run(colour, ".bars [data-kind=sure] .fill", "backgroundColor") == expected[1:]
+        assert page.run(colour, ".action", "borderLeftColor") == expected[1:]
 
     def test_place_and_length_of_an_event_are_its_times(self, server: Told, page: Page):
         page.open(server.url)
@@ -285,7 +359,7 @@ class TestFigures:
         monkeypatch.setattr(clients, "_READINGS_SECONDS", 0.0)
         server = serve()
         page.open(server.url)
-        page.shows("#connection", "Live")
+        page.shows("body[data-connection=live]", "")
         assert not page.one("#temperature").is_displayed()
         readings = {"temperature_celsius": 61.3, "load": 0.25}
         page.shows("#temperature", "CPU 61.3 °C")
@@ -308,16 +382,54 @@ class TestTrouble:
         page.open(server.url)
         page.shows(".veil", "Waiting for the first frame")
         show(server, 0, 0.9, 1.0)
-        page.shows(".state", "Running")
+        page.shows(".state", "Live")
         assert not page.one(".veil").is_displayed()
+        server.next_try_at = time.monotonic() + 8
         server.status(status("lost", "camera 0 stopped giving frames after 42."))
         page.shows(".state", "Lost")
-        page.shows(".veil", "trying to open it again")
-        page.shows(".message", "stopped giving frames after 42")
+        page.shows(".veil", "Lost. Next try in 7 s")
+        page.shows(".veil", "Lost. Next try in 6 s")  # without an update of the server
+        page.shows(".detail", "stopped giving frames after 42")
         server.status(status("reopened", "Reopened after 3 s."))
         show(server, 1, 0.9, 2.0, restarts=1)
-        page.shows(".state", "Running")
+        page.shows(".state", "Live")
         page.shows(".action", "PushUps")
+
+    def test_source_that_is_waited_for_is_there(self, serve: Serve, page: Page):
+        server = serve()
+        server.next_try_at = time.monotonic() + 100
+        server.status(status("waiting", "It does not open. It is tried again until it opens."))
+        page.open(server.url)
+        page.shows(".state", "Waiting")
+        page.shows(".veil", "It is not there yet. Next try in 1 min")
+        page.shows(".detail", "It does not open.")
+
+    def test_file_that_has_ended_says_what_was_recognised_last(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 10.0, live=False)
+        page.open(server.url)
+        page.shows(".state", "Playing")
+        show(server, 0, 0.2, 14.5, live=False)
+        server.status(status("ended", "clip.mp4 has ended."))
+        page.shows(".state", "Ended")
+        assert page.text(".action") == "Ended"
+        assert page.text(".detail") == "Last recognised: JumpingJack, 0:10.0 to 0:14.5, 4.5 s, peak 90 %"
+
+    def test_page_loads_without_alarm_and_takes_no_short_gap_for_one(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 1.0)
+        seen = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _ALARMS})
+        try:
+            page.open(server.url)
+            page.shows("body[data-connection=live]", "")
+            port = int(server.url.rstrip("/").rsplit(":", 1)[1])
+            server.close()
+            again = serve(port=port)
+            show(again, 1, 0.9, 1.0)
+            page.shows(".action", "PushUps")
+            assert page.run("return [...alarms]") == []
+        finally:
+            page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", seen)
 
     def test_server_that_stops_and_starts_again(self, serve: Serve, page: Page):
         server = serve(title="Before")
@@ -331,7 +443,7 @@ class TestTrouble:
         page.shows("#retry", "Try now")
         again = serve(title="After", port=port)
         show(again, 5, 0.9, 1.0, source="garden")
-        page.shows("#connection", "Live")
+        page.shows("body[data-connection=live]", "")
         page.shows(".action", "JumpRope")
         page.shows("h1", "After")
         assert [name.text for name in page.all("h2")] == ["garden"]
@@ -346,7 +458,7 @@ class TestTrouble:
         page = Page(chromium).look(*DESK).open(server.url)
         page.shows(".notice", "1 browsers are watching already")
         first.close()
-        page.shows("#connection", "Live")
+        page.shows("body[data-connection=live]", "")
 
     def test_repetitions_are_shown_beside_the_action_and_in_its_event(self, serve: Serve, page: Page):
         server = serve()
@@ -386,7 +498,8 @@ class TestTrouble:
             predicted = prediction(i, 0.9, timestamp=i, labels=labels)
             server.observe(observation(source, float(i), predicted=predicted, events=[Began(labels[i], i, 0.9)]))
         server.status(status("running", "<u>message</u>", source))
-        server.observe(observation(source, 5.0, predicted=prediction(0, 0.9, timestamp=5.0, labels=labels)))
+        predicted = prediction(0, 0.9, timestamp=5.0, labels=labels)
+        server.observe(observation(source, 5.0, predicted=predicted, events=[Began(labels[0], 5.0, 0.9)]))
         page.open(server.url)
         page.shows(".action", labels[0])
         page.click("summary")
@@ -432,12 +545,12 @@ class TestPause:
         page.shows(".action", "PushUps")  # the one update that had been asked for
         encoded = server._pictures.encoded
         show(server, 2, 0.9, 3.0, events=[Began("BodyWeightSquats", 3.0, 0.9)])
-        wait_until(lambda: server._board.version == 5)
+        wait_until(lambda: server._board.version == 6)
         assert page.text(".action") == "PushUps"
         assert server._pictures.encoded == encoded
         page.one("#pause").click()
         page.shows(".action", "BodyWeightSquats")
-        page.shows("#connection", "Live")
+        page.shows("body[data-connection=live]", "")
         page.shows(".lanes", "BodyWeightSquats")
 
 
@@ -468,11 +581,28 @@ class TestLooks:
         assert page.run("return document.documentElement.scrollWidth") <= size[0]
         assert len(page.all(".card")) == 2
 
+    def test_on_a_phone_the_timeline_comes_before_the_figures(self, server: Told, page: Page):
+        tops = "return ['.current', '.timeline', '.figures'].map((s) => document.querySelector(s).getBoundingClientRect().top)"
+        page.look(*PHONE).open(server.url)
+        page.shows(".action", "HandstandWalking")
+        current, timeline, figures = page.run(tops)
+        assert current < timeline < figures
+        page.look(1000, 800)
+        current, timeline, figures = page.run(tops)
+        assert current < figures < timeline
+
+    @pytest.mark.parametrize("none", [True, False])
+    def test_the_model_and_what_it_knows_are_named_at_the_foot(self, serve: Serve, page: Page, none: bool):
+        page.open(serve(("wave", "clap"), model="mine", none=none).url)
+        page.shows("footer summary", "mine knows 2 actions")
+        page.click("footer summary")
+        page.shows("footer", "wave, clap. It has learned what" if none else "wave, clap. It has not learned what")
+
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_every_text_stands_out_from_what_is_behind_it(self, server: Told, page: Page, scheme: str):
         show(server, 6, 0.3, 2.0)
         page.look(*DESK, prefers_color_scheme=scheme).open(server.url)
-        page.shows(".action", "None of these")
+        page.shows(".action", "Nothing recognised")
         page.click("summary")
         weak = page.run(_CONTRAST)
         assert weak == []
@@ -532,6 +662,7 @@ class TestLooks:
                 i,
                 0.999 if i % 2 else 0.07,
                 10.0 + i,
+                events=[],
                 captured=10 ** (i + 1),
                 dropped=10**i,
                 latency=10 ** (i - 4),
@@ -563,6 +694,17 @@ class TestToken:
         page.one("#token").send_keys("a-long-enough-token", Keys.ENTER)
         page.shows(".action", "JumpingJack")
 
+
+# Notes what looks like an alarm, from before the page's own code runs.
+_ALARMS = """
+window.alarms = new Set();
+new MutationObserver(() => {
+  const connection = document.body?.dataset.connection;
+  if (connection === "lost" || connection === "connecting") alarms.add(connection);
+  if (document.querySelector(".notice:not([hidden], noscript *)")) alarms.add("notice");
+  if (document.querySelector("main .pill[data-tone=bad]")) alarms.add("pill");
+}).observe(document, { subtree: true, childList: true, attributes: true });
+"""
 
 # Texts whose contrast with the colour behind them is below WCAG's AA: 4.5, or 3 for large ones.
 _CONTRAST = """

@@ -14,7 +14,7 @@ import numpy as np
 from support.telling import Seen, Told
 from support.videos import moving_frames
 
-from edgevid.events import Began, Ended, Event
+from edgevid.events import ActiveAction, Began, Ended, Event
 from edgevid.frames import Frame
 from edgevid.prediction import Prediction
 from edgevid.runner.messages import Sampled
@@ -44,10 +44,13 @@ def prediction(
     threshold: float = 0.5,
     labels: Sequence[str] = LABELS,
     window_filled: float = 1.0,
+    enter: float = 0.5,
     **more: Any,
 ) -> Prediction:
     probabilities = scores(best, score, labels)
-    return Prediction(tuple(labels), probabilities, threshold, timestamp, timestamp - 5, window_filled, **more)
+    return Prediction(
+        tuple(labels), probabilities, threshold, timestamp, timestamp - 5, window_filled, enter=enter, **more
+    )
 
 
 def observation(
@@ -63,11 +66,15 @@ def observation(
     restarts: int = 0,
     live: bool = True,
     scene: int = 1,
+    action: Optional[ActiveAction] = None,
 ) -> Seen:
+    """A frame, what was predicted, what that decided, and the action that goes on; by default the one that begins with it."""
     timestamp = time.monotonic() if timestamp is None else timestamp
+    begun = [ActiveAction(event.label, event.timestamp, event.score) for event in events if isinstance(event, Began)]
     image = np.full((48, 64, 3), 90, np.uint8) if image is None else image
     stats = SourceStats(captured, captured - dropped, 0, dropped, restarts, latency if live else None)
-    return Seen(Sampled(source, timestamp, image, predicted, latency, stats, live, scene), tuple(events))
+    action = begun[-1] if begun else action
+    return Seen(Sampled(source, timestamp, image, predicted, latency, stats, live, scene, action), tuple(events))
 
 
 def status(state: str, message: str = "", source: str = "camera 0") -> SourceStatus:
@@ -79,23 +86,23 @@ def course(images: Sequence[Frame], source: str = "camera 0", *, start: float = 
     rng = np.random.default_rng(seed)
     tick, dropped = 0, 0
     while True:
-        best, began = int(rng.integers(len(LABELS))), None
+        best, action = int(rng.integers(len(LABELS))), None
         levels = [*np.linspace(0.3, 0.94, 14), *[0.94] * int(rng.integers(25, 90)), *np.linspace(0.94, 0.2, 10)]
         for level in levels:
             now, tick = start + tick / 10, tick + 1
             score = float(np.clip(level + rng.normal(0, 0.02), 0.15, 0.99))
             events: list[Event] = []
-            if began is None and level == 0.94:
-                began = now
+            if action is None and level == 0.94:
+                action = ActiveAction(LABELS[best], now, score)
                 events.append(Began(LABELS[best], now, score))
-            elif began is not None and score < 0.55:
-                events.append(Ended(LABELS[best], now, now - began, 0.97))
-                began = None
+            elif action is not None and score < 0.55:
+                events.append(Ended(LABELS[best], now, now - action.since, 0.97))
+                action = None
             dropped += int(rng.random() < 0.02)
             predicted = prediction(best, score, timestamp=now, threshold=0.6) if tick > 20 else None
             yield observation(
                 source, now, images[tick % len(images)], predicted, events if predicted else (),
-                captured=3 * tick, dropped=dropped, latency=float(rng.normal(0.031, 0.003)),
+                captured=3 * tick, dropped=dropped, latency=float(rng.normal(0.031, 0.003)), action=action,
             )  # fmt: skip
 
 

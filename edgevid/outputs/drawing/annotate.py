@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from ...bundles import UNIFORM
-from ...errors import SourceError
-from ...events import EventDetector, fresh_smoothing
-from ...prediction import NONE_OF_THESE, Prediction
+from ...errors import EdgevidError, SourceError
+from ...events import EventDetector, EventOptions, fresh_smoothing
+from ...frames import Frame
+from ...prediction import NOTHING
 from ...recognizer import Recognizer
 from ...sources import VideoFile
 from ...stream import StreamOptions
@@ -18,49 +20,94 @@ from ...support.files import as_path, whole
 from ...support.system import system_errors
 from .overlay import Overlay
 from .style import Palette, span
-from .summary import Moment, judged, moments, summarise, verdicts
+from .summary import Judged, Moment, judged, moments, summarise, verdicts
 from .timeline_picture import Thumbnails, TimelineText, draw_timeline
-from .video_writer import VideoWriter
+from .video_writer import SUFFIXES, VideoWriter
 
 # A stream's first predictions are made from few frames: they are shown, marked, rather than nothing.
 _MIN_FILLED = 0.0
 _MOST_VERDICTS = 3
 
 
-class Annotated(NamedTuple):
-    """What was seen: the predictions with the time for which each stands, the video's length in seconds, and who judged."""
+class Film(NamedTuple):
+    """What is watched.
 
+    Attributes:
+        name: for people.
+        frames: (timestamp in seconds from 0 on, uint8 ``[H, W, 3]`` RGB) in time order, of one size.
+        fps: frames a second.
+        number: of frames, as far as is known; 0: it is not.
+    """
+
+    name: str
+    frames: Iterable[tuple[float, Frame]]
+    fps: float
+    number: int
+
+    @classmethod
+    def of(cls, video: VideoFile) -> Film:
+        """A file's; it stays open."""
+        return cls(video.path.name, video.frames(), video.fps, video.declared_frames)
+
+
+class Annotated(NamedTuple):
+    """What was seen.
+
+    Attributes:
+        video, timeline: the files that were written.
+        history: the predictions with the time for which each stands.
+        seconds: the video's length.
+        model, labels: who judged, and the actions that it knows.
+        events: when an action is recognised.
+    """
+
+    video: Path
+    timeline: Path
     history: list[Moment]
     seconds: float
     model: str
+    labels: tuple[str, ...]
+    events: EventOptions
+
+    @property
+    def knows(self) -> str:
+        """In a line, who judged and what it knows."""
+        return knows(self.model, self.labels)
+
+
+def knows(model: str, labels: Sequence[str]) -> str:
+    """In a line, which actions a model knows."""
+    return f"{model} knows {len(labels)} actions: {', '.join(labels)}"
 
 
 @system_errors(SourceError)
 def annotate(
     recognizer: Recognizer,
-    video: VideoFile,
-    video_path: Path,
-    timeline_path: Path,
+    film: Film,
+    folder: Path,
+    stem: str,
     *,
     window_seconds: Optional[float] = None,
     on_frame: Callable[[], None] = lambda: None,
 ) -> Annotated:
-    """Read a video once and write both files, or neither.
+    """Read a film once and write both files, or neither: STEM.annotated.webm and STEM.timeline.png.
+
+    The video is VP8, which browsers play; where OpenCV cannot write that, it is MPEG-4 part 2 and ends in .mp4.
+
+    A film that is no longer than a window is a clip: its actions need not last.
 
     Args:
         recognizer: makes the predictions.
-        video: is read from its beginning.
-        video_path: of the annotated copy, MP4.
-        timeline_path: of the timeline, PNG.
+        folder, stem: where they go, and how their names begin.
         window_seconds: what one prediction is made of; default: what the bundle was trained for, or the whole video where
             that is shorter and the bundle was trained on whole clips.
         on_frame: called after each frame.
 
     Raises:
-        SourceError: the video holds no frame. EdgevidError: a file cannot be written. OSError: likewise.
+        SourceError: the film holds no frame. EdgevidError: a file cannot be written. OSError: likewise.
     """
-    video_path, timeline_path = as_path("video_path", video_path), as_path("timeline_path", timeline_path)
-    expected_seconds = video.declared_frames / video.fps
+    folder = as_path("folder", folder)
+    expected_seconds = film.number / film.fps
     bundle = recognizer.bundle
     if window_seconds is None:
         window_seconds = recognizer.window_seconds
@@ -68,22 +115,28 @@ def annotate(
             # A shorter video can never fill the window; to the classifier a clip is a window of its own length.
             window_seconds = min(window_seconds, expected_seconds)
     needed = 1.0 if bundle is None else bundle.min_filled
+    filled_at = needed * window_seconds - window_seconds / recognizer.num_samples
+    if expected_seconds and (expected_seconds == window_seconds or expected_seconds - 1 / film.fps < filled_at):
+        needed = 0.0  # what is so short is a clip: all of it is judged
     stream = recognizer.open_stream(StreamOptions(window_seconds=window_seconds, min_filled=_MIN_FILLED))
     palette, thumbnails = Palette(), Thumbnails(expected_seconds or 10.0)
     model = "a model of your own" if bundle is None else recognizer.name
-    predictions: list[Prediction] = []
-    events, smoothing = EventDetector(recognizer.events.options), fresh_smoothing(recognizer.events.smoothing)
+    knowledge = knows(model, recognizer.labels)
+    predictions: list[Judged] = []
+    options = recognizer.events.options
+    if 0 < expected_seconds <= window_seconds:  # a clip, of which nothing more is asked than its score
+        options = replace(options, min_seconds=0.0)
+    events, smoothing = EventDetector(options), fresh_smoothing(recognizer.events.smoothing)
     writer: Optional[VideoWriter] = None
     with ExitStack() as files:
-        for timestamp, frame in video.frames():
+        for timestamp, frame in film.frames:
             if writer is None:
                 height, width = frame.shape[:2]
                 overlay = Overlay(
                     width, height, seconds=expected_seconds, window_seconds=stream.window_seconds, palette=palette,
-                    model=model,
+                    knows=knowledge,
                 )  # fmt: skip
-                partial = files.enter_context(whole(video_path))
-                writer = files.enter_context(VideoWriter(partial, overlay.width, overlay.height, video.fps))
+                video_path, writer = _open_writer(files, folder, stem, (overlay.width, overlay.height), film.fps)
             scenes, prediction = stream.scenes, stream.push(frame, timestamp)
             if stream.scenes != scenes:
                 events.finish()
@@ -92,39 +145,60 @@ def annotate(
             if prediction is not None:
                 # a window counts as full where the bundle was trained to judge by it
                 filled = min(1.0, prediction.window_filled / needed) if needed else 1.0
-                predictions.append(replace(prediction, window_filled=filled))
-                events.update(prediction if smoothing is None else smoothing.update(prediction))
+                prediction = replace(prediction, window_filled=filled)
+                if filled >= 1.0:  # as in any other stream, nothing is judged before
+                    prediction = prediction if smoothing is None else smoothing.update(prediction)
+                    events.update(prediction)
+                predictions.append(Judged(prediction, events.active))
             newest = predictions[-1] if predictions else None
-            writer.write(
-                overlay.draw(frame, timestamp, newest, window_filled=stream.window_filled, action=events.active)
-            )
+            writer.write(overlay.draw(frame, timestamp, newest, window_filled=stream.window_filled))
             thumbnails.offer(frame, timestamp)
             on_frame()
         if writer is None:
-            raise SourceError(f"{video.path} holds no frame that can be decoded; convert it again with ffmpeg.")
-        seconds = timestamp + 1.0 / video.fps
+            raise SourceError(f"{film.name} holds no frame that can be decoded; convert it again with ffmpeg.")
+        seconds = timestamp + 1.0 / film.fps
         history = moments(predictions, seconds)
-        text = TimelineText(video.path.name, model, window_seconds, recognizer.num_samples, recognizer.threshold)
+        text = TimelineText(film.name, knowledge, window_seconds, recognizer.num_samples, events.options)
         picture = draw_timeline(history, seconds, thumbnails, text, palette)
+        timeline_path = folder / f"{stem}.timeline.png"
         picture.save(files.enter_context(whole(timeline_path)), format="PNG")
         writer.finish()
-    return Annotated(history, seconds, model)
+    return Annotated(video_path, timeline_path, history, seconds, model, recognizer.labels, events.options)
+
+
+def _open_writer(
+    files: ExitStack, folder: Path, stem: str, size: tuple[int, int], fps: float
+) -> tuple[Path, VideoWriter]:
+    """The annotated video in the first format that OpenCV can write here, and its path."""
+    for suffix in SUFFIXES:
+        path = folder / f"{stem}.annotated{suffix}"
+        try:
+            with ExitStack() as opening:
+                writer = opening.enter_context(VideoWriter(opening.enter_context(whole(path)), *size, fps))
+                files.push(opening.pop_all())
+                return path, writer
+        except EdgevidError as error:
+            failure = error
+    raise failure
 
 
 def describe(annotated: Annotated) -> list[str]:
-    """What the model thought, in a few lines: what was there for how long, and for how long none of its actions."""
-    history = annotated.history
+    """What was recognised, for how long, and when: a few lines."""
+    history, lines = annotated.history, [f"{annotated.knows}."]
     found = verdicts(history)
     if not found:
-        return ["No prediction was made."]
-    num_labels = len(history[0].prediction.labels)
-    told = [verdict for k, verdict in enumerate(found) if k < _MOST_VERDICTS or verdict.label == NONE_OF_THESE]
-    lines = [
-        f"{'Also:' if k else 'Most of the time:':<18}{verdict.sentence(annotated.model, num_labels)}"
-        for k, verdict in enumerate(told)
-    ]
+        return [*lines, "Nothing was judged: the video is shorter than a window; a shorter one: --window-seconds."]
+    recognised = [verdict for verdict in found if verdict.label != NOTHING]
+    if recognised:
+        told = [verdict for k, verdict in enumerate(found) if k < _MOST_VERDICTS or verdict.label == NOTHING]
+        lines += [f"{'Also:' if k else 'Most of the time:':<18}{verdict.sentence()}" for k, verdict in enumerate(told)]
+    else:
+        asked = [f"a score of {annotated.events}"]
+        if any(moment.prediction.none for moment in history):
+            asked.append(f"a certainty of {100 * history[0].prediction.threshold:.0f} % that it is one of them")
+        lines.append(f"It recognised none of them in this video: that takes {' and '.join(asked)}.")
     peaks = (f"{row.label} {row.peak:.2f} at {row.peak_time:.1f} s" for row in summarise(history)[:3] if row.seconds)
-    lines.append(f"{'Surest moments:':<18}{', '.join(peaks)}")
+    lines.append(f"{'Best guesses:':<18}{', '.join(peaks)}")
     start = judged(history)[0].start
     if start > 0:
         lines.append(f"{'Not judged:':<18}the first {span(start)}, in which the window filled")

@@ -7,11 +7,10 @@ from typing import Optional
 import numpy as np
 from PIL import Image
 
-from ...events import ActiveAction
 from ...frames import Frame, Region
-from ...prediction import Prediction
-from .style import UNSURE, Canvas, Colour, Palette, fitted, mixed, span, text_width, ticks
-from .summary import is_sure
+from ...prediction import NOTHING
+from .style import NO_ACTION, WATCHING, Canvas, Colour, Palette, fitted, mixed, span, text_width, ticks, wrapped
+from .summary import Judged
 
 _MAX_WIDTH, _MAX_PICTURE_HEIGHT, _MIN_WIDTH = 960, 640, 640
 _PANEL_HEIGHT = 196
@@ -37,14 +36,14 @@ class Overlay:
         seconds: how long the video is, as far as is known; the strip grows when it turns out longer.
         window_seconds: what the window spans.
         palette: the labels' colours.
-        model: who knows the actions; named where it is none of them.
+        knows: the actions that it looks for, in a line; shown while none is there.
 
     Attributes:
         width, height: of an annotated frame, in pixels.
     """
 
     def __init__(
-        self, width: int, height: int, *, seconds: float, window_seconds: float, palette: Palette, model: str
+        self, width: int, height: int, *, seconds: float, window_seconds: float, palette: Palette, knows: str
     ) -> None:
         scale = min(_MAX_WIDTH / width, _MAX_PICTURE_HEIGHT / height)
         if scale > 1:
@@ -55,10 +54,10 @@ class Overlay:
         self.height = self._picture_height + _PANEL_HEIGHT
         self._seconds = max(seconds, 1e-3)
         self._window_seconds = window_seconds
-        self._palette, self._model = palette, model
+        self._palette, self._knows = palette, knows
         self._strip_width = self.width - 2 * _MARGIN
         # Of each prediction: since when it stands, the height of its bar in pixels, the colours of the bar and behind it
-        self._newest: Optional[Prediction] = None
+        self._newest: Optional[Judged] = None
         self._starts: list[float] = []
         self._bars: list[tuple[int, Colour, Colour]] = []
 
@@ -66,43 +65,40 @@ class Overlay:
         self,
         frame: Frame,
         timestamp: float,
-        prediction: Optional[Prediction],
+        newest: Optional[Judged],
         *,
         window_filled: float = 1.0,
-        action: Optional[ActiveAction] = None,
     ) -> Frame:
         """The annotated frame.
 
         Args:
             frame: uint8 ``[H, W, 3]``, RGB.
             timestamp: its time in seconds.
-            prediction: the one that stands now, the newest; None where there was none yet.
+            newest: what stands now; None where there was no prediction yet.
             window_filled: how much of the window holds frames now, 0 to 1.
-            action: the one that goes on; how often it was repeated is written where it is the prediction's.
 
         Returns:
             uint8 ``[self.height, self.width, 3]``, RGB.
         """
         if timestamp > self._seconds:
             self._seconds = timestamp * 1.25
-        if prediction is not None and prediction is not self._newest:
-            self._newest = prediction
+        if newest is not None and newest is not self._newest:
+            self._newest = newest
             self._starts.append(timestamp)
-            self._bars.append(self._bar(prediction))
+            self._bars.append(self._bar(newest))
         panel = Canvas(self.width, _PANEL_HEIGHT, _PANEL)
         middle = round(self.width * 0.47)
-        count = None if action is None or prediction is None or action.label != prediction.label else action.count
-        self._draw_verdict(panel, middle, prediction, f"{count} times" if count else "")
+        self._draw_verdict(panel, middle, newest)
         self._draw_window(panel, middle, window_filled)
-        if prediction is not None:
-            self._draw_bars(panel, middle + 2 * _MARGIN, prediction)
+        if newest is not None and newest.verdict != WATCHING:
+            self._draw_bars(panel, middle + 2 * _MARGIN, newest)
         panel.image.paste(Image.fromarray(self._strip(timestamp)), (_MARGIN, _STRIP_TOP))
         self._draw_axis(panel, timestamp)
-        return np.concatenate([self._bordered(frame, prediction), np.asarray(panel.image)])
+        return np.concatenate([self._bordered(frame, newest), np.asarray(panel.image)])
 
-    def _bordered(self, frame: Frame, prediction: Optional[Prediction]) -> Frame:
-        """The video's frame in the middle, with a border of the label's colour, and the region in it."""
-        colour = self._colour(prediction)
+    def _bordered(self, frame: Frame, newest: Optional[Judged]) -> Frame:
+        """The video's frame in the middle, with a border of the action's colour, and the region in it."""
+        colour, prediction = self._colour(newest), None if newest is None else newest.prediction
         canvas = np.full((self._picture_height, self.width, 3), _PANEL, dtype=np.uint8)
         picture = _scaled(frame, *self._picture_size)
         if prediction is not None and prediction.region is not None:
@@ -112,42 +108,27 @@ class Overlay:
         canvas[:_BORDER], canvas[-_BORDER:], canvas[:, :_BORDER], canvas[:, -_BORDER:] = (colour,) * 4
         return canvas
 
-    def _colour(self, prediction: Optional[Prediction]) -> Colour:
-        """The label's colour: full when the prediction is sure, dimmed when it is not. Grey: none of these."""
-        if prediction is None:
-            return UNSURE
-        colour = self._palette.colour(prediction.verdict)
-        return colour if is_sure(prediction) else mixed(colour, _LINES, 0.65)
+    def _colour(self, newest: Optional[Judged]) -> Colour:
+        """The colour of the action that goes on; grey: none does."""
+        return self._palette.colour(WATCHING if newest is None else newest.verdict)
 
-    def _draw_verdict(self, panel: Canvas, right: int, prediction: Optional[Prediction], counted: str) -> None:
-        chip = (_MARGIN, 16, _MARGIN + 12, 88)
-        left = _MARGIN + 26
-        if prediction is None:
-            panel.hatch(chip, UNSURE)
-            panel.text(left, 34, "...", 36, _DIM_TEXT)
-            panel.text(left, 74, "no prediction yet", 18, _DIM_TEXT)
-            return
-        if not prediction.accepted:
-            panel.draw.rectangle(chip, fill=UNSURE)
-            knows = f"{len(prediction.labels)} actions that {self._model} knows"
-            guess = f"best guess {prediction.label} {prediction.score:.0%}"
-            for y, text, size, fill in (
-                (32, prediction.verdict, 36, _TEXT),
-                (62, knows, 15, _TEXT),
-                (84, guess, 15, _DIM_TEXT),
-            ):
-                panel.text(left, y, *fitted(text, size, right - left), fill)
-            return
-        if is_sure(prediction):
-            panel.draw.rectangle(chip, fill=self._palette.colour(prediction.label))
-            label, status, fill = prediction.label, counted, _TEXT
+    def _draw_verdict(self, panel: Canvas, right: int, newest: Optional[Judged]) -> None:
+        """The action that goes on, its score and count; else what it looks for."""
+        chip, left = (_MARGIN, 16, _MARGIN + 12, 88), _MARGIN + 26
+        verdict = WATCHING if newest is None else newest.verdict
+        if verdict == WATCHING:
+            panel.hatch(chip, NO_ACTION)
         else:
-            panel.hatch(chip, self._palette.colour(prediction.label))
-            label, status, fill = f"{prediction.label} ?", "unsure: window filling", _DIM_TEXT
-        panel.text(left, 36, *fitted(label, 36, right - left, smallest=18), fill)
-        score = f"{prediction.score:.0%}"
-        panel.text(left, 86, score, 30, fill, "ls")
-        panel.text(left + text_width(score, 30) + 16, 86, status, 16, _DIM_TEXT, "ls")
+            panel.draw.rectangle(chip, fill=self._colour(newest))
+        if newest is None or verdict in (WATCHING, NOTHING):
+            panel.text(left, 30, *fitted(verdict, 32, right - left), _TEXT if verdict == NOTHING else _DIM_TEXT)
+            for k, line in enumerate(wrapped(self._knows, 12, right - left, lines=3)):
+                panel.text(left, 57 + 16 * k, line, 12, _DIM_TEXT)
+            return
+        panel.text(left, 36, *fitted(verdict, 36, right - left, smallest=18), _TEXT)
+        score, count = f"{newest.answer.score:.0%}", newest.action and newest.action.count
+        panel.text(left, 86, score, 30, _TEXT, "ls")
+        panel.text(left + text_width(score, 30) + 16, 86, f"{count} times" if count else "", 16, _DIM_TEXT, "ls")
 
     def _draw_window(self, panel: Canvas, right: int, filled: float) -> None:
         y, text = 108, f"window {span(self._window_seconds)}"
@@ -157,17 +138,18 @@ class Overlay:
         )
         panel.text(right, y, f"{filled:.0%}", 14, _DIM_TEXT, "rm")
 
-    def _draw_bars(self, panel: Canvas, left: int, prediction: Prediction) -> None:
-        top = prediction.top(_MAX_BARS)
+    def _draw_bars(self, panel: Canvas, left: int, newest: Judged) -> None:
+        top, action = newest.prediction.top(_MAX_BARS), newest.answer
         right = self.width - _MARGIN
         name_width = min(max(text_width(label, 15) for label, _ in top), round((right - left) * 0.45))
         bar_left, bar_right = left + name_width + 10, right - 46
         for row, (label, score) in enumerate(top):
             y = 22 + row * _BAR_ROW
-            fill = _TEXT if row == 0 and is_sure(prediction) else _DIM_TEXT
+            is_action = action.recognised and label == action.label
+            fill = _TEXT if is_action else _DIM_TEXT
             panel.text(bar_left - 10, y, *fitted(label, 15, name_width), fill, "rm")
-            # Only the winner asks for a colour: the few there are must last for those that win
-            self._draw_bar(panel, bar_left, bar_right, y, 7, score, _LINES if row else self._colour(prediction))
+            # Only what is recognised asks for a colour: the few there are must last
+            self._draw_bar(panel, bar_left, bar_right, y, 7, score, self._colour(newest) if is_action else _LINES)
             panel.text(right, y, f"{score:.0%}", 15, fill, "rm")
 
     def _draw_bar(self, panel: Canvas, left: int, right: int, y: int, half: int, part: float, colour: Colour) -> None:
@@ -198,10 +180,12 @@ class Overlay:
         """The middle of a text ``2 * half`` pixels wide that should be at ``x``, and lies between the margins."""
         return min(max(x, _MARGIN + half), self.width - _MARGIN - half)
 
-    def _bar(self, prediction: Prediction) -> tuple[int, Colour, Colour]:
-        colour, height = self._colour(prediction), _STRIP_BOTTOM - _STRIP_TOP
-        behind = mixed(colour, _PANEL, 0.7) if is_sure(prediction) else _GROOVE
-        return max(2, round(height * prediction.score)), colour, behind
+    def _bar(self, newest: Judged) -> tuple[int, Colour, Colour]:
+        colour, height = self._colour(newest), _STRIP_BOTTOM - _STRIP_TOP
+        if newest.verdict == WATCHING:  # what it would guess by then says nothing
+            return 2, _LINES, _GROOVE
+        behind = _GROOVE if newest.verdict == NOTHING else mixed(colour, _PANEL, 0.7)
+        return max(2, round(height * newest.answer.score)), colour, behind
 
     def _strip(self, now: float) -> Frame:
         """What stood at each moment until now, a column of pixels each."""

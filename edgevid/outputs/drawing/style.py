@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
-from ...prediction import NONE_OF_THESE
+from ...prediction import NOTHING
 from ...support.fonts import font
 
 Colour = tuple[int, int, int]
@@ -20,22 +20,24 @@ _COLOURS: tuple[Colour, ...] = (
     (213, 94, 0),  # vermilion
     (196, 182, 32),  # yellow
 )
-UNSURE: Colour = (150, 156, 164)
+NO_ACTION: Colour = (150, 156, 164)
+# What is read while the window fills
+WATCHING = "watching"
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)  # seconds
 
 
 class Palette:
     """A colour for each label, given in the order in which labels ask, and kept.
 
-    After seven labels the colours come again, darker. "none of these" is grey.
+    After seven labels the colours come again, darker. "nothing recognised" and "watching" are grey.
     """
 
     def __init__(self) -> None:
         self._given: dict[str, Colour] = {}
 
     def colour(self, label: str) -> Colour:
-        if label == NONE_OF_THESE:
-            return UNSURE
+        if label in (NOTHING, WATCHING):
+            return NO_ACTION
         if label not in self._given:
             rounds, index = divmod(len(self._given), len(_COLOURS))
             self._given[label] = mixed(_COLOURS[index], (0, 0, 0), min(0.35 * rounds, 0.7))
@@ -70,6 +72,21 @@ def fitted(text: str, size: int, width: float, *, smallest: int = 11) -> tuple[s
     return (text + "..." if text else ""), size
 
 
+def wrapped(text: str, size: int, width: float, lines: int) -> list[str]:
+    """``text`` in at most so many lines of ``width`` pixels, parted between words; its end is cut off if need be."""
+    words, found = text.split(), [""]
+    for k, word in enumerate(words):
+        longer = f"{found[-1]} {word}".strip()
+        if text_width(longer, size) <= width or not found[-1]:
+            found[-1] = longer
+        elif len(found) < lines:
+            found.append(word)
+        else:
+            found[-1] = f"{found[-1]} {' '.join(words[k:])}"
+            break
+    return [fitted(line, size, width, smallest=size)[0] for line in found]
+
+
 class Canvas:
     """A picture of one colour that is drawn on.
 
@@ -87,7 +104,7 @@ class Canvas:
         self.draw.text((x, y), text, font=font(size), fill=fill, anchor=anchor)
 
     def hatch(self, box: Box, colour: Colour, *, spacing: int = 8) -> None:
-        """Fill a box with slanted lines: the sign for "not sure yet" in all drawings."""
+        """Fill a box with slanted lines: the sign for "watching" in all drawings."""
         left, top, right, bottom = (round(v) for v in box)
         width, height = right - left, bottom - top
         if width < 1 or height < 1:

@@ -7,10 +7,24 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from ...events import EventOptions
 from ...frames import Frame
-from ...prediction import NONE_OF_THESE
-from .style import UNSURE, Box, Canvas, Colour, Palette, fitted, mixed, span, text_colour_on, text_width, ticks
-from .summary import LabelSummary, Moment, Segment, segments, summarise, verdicts
+from ...prediction import NOTHING
+from .style import (
+    NO_ACTION,
+    WATCHING,
+    Box,
+    Canvas,
+    Colour,
+    Palette,
+    fitted,
+    mixed,
+    span,
+    text_colour_on,
+    text_width,
+    ticks,
+)
+from .summary import LabelSummary, Moment, Segment, judged, segments, summarise, verdicts
 
 _WIDTH = 1600
 _LEFT, _RIGHT = 250, 1380  # of the time axis; labels to its left, figures to its right
@@ -62,19 +76,25 @@ class Thumbnails:
 
 @dataclass(frozen=True)
 class TimelineText:
-    """What the picture says in words; ``model``: who judged."""
+    """What the picture says in words.
+
+    Attributes:
+        knows: who judged, and the actions that it knows.
+        window_seconds, num_frames: of a window.
+        events: when an action is recognised.
+    """
 
     title: str
-    model: str
+    knows: str
     window_seconds: float
     num_frames: int
-    threshold: float
+    events: EventOptions
 
 
 def draw_timeline(
     moments: Sequence[Moment], seconds: float, thumbnails: Thumbnails, text: TimelineText, palette: Palette
 ) -> Image.Image:
-    """The picture: thumbnails, a band of the winning labels, and a curve for each of the labels that mattered most.
+    """The picture: thumbnails, a band of what was recognised, and a curve for each of the labels that mattered most.
 
     Args:
         moments: the predictions, in time order; may be empty.
@@ -94,8 +114,8 @@ def draw_timeline(
     y += _THUMBNAIL_HEIGHT + 18
     timeline.draw_band(y, moments)
     y += _BAND_HEIGHT + 54
-    timeline.draw_rows(y, rows, moments)
-    timeline.draw_notes(height - 26, text.threshold)
+    timeline.draw_rows(y, rows, moments, text.events.enter)
+    timeline.draw_notes(height - 26, text.events)
     return timeline.canvas.image
 
 
@@ -111,13 +131,18 @@ class _Timeline:
 
     def draw_heading(self, moments: Sequence[Moment], text: TimelineText) -> None:
         note = (
-            f"{span(self._seconds)} of video   |   judged by {text.model}   |   "
-            f"each prediction judges the last {span(text.window_seconds)} ({text.num_frames} frames)"
+            f"{span(self._seconds)} of video; each prediction judges the last {span(text.window_seconds)} "
+            f"({text.num_frames} frames)"
         )
-        verdict = "No prediction was made"
+        verdict = "The video is shorter than a window: nothing was judged"
         if found := verdicts(moments):
-            verdict = f"Most of the time: {found[0].sentence(text.model, len(moments[0].prediction.labels))}"
-        for y, line, size, ink in ((62, text.title, 36, _INK), (98, note, 19, _FAINT_INK), (144, verdict, 26, _INK)):
+            verdict = f"Most of the time: {found[0].sentence()}"
+        for y, line, size, ink in (
+            (56, text.title, 36, _INK),
+            (86, note, 19, _FAINT_INK),
+            (112, text.knows, 19, _FAINT_INK),
+            (150, verdict, 26, _INK),
+        ):
             self.canvas.text(_MARGIN, y, *fitted(line, size, _WIDTH - 2 * _MARGIN), ink, "ls")
 
     def draw_thumbnails(self, top: int, thumbnails: Thumbnails) -> None:
@@ -137,39 +162,40 @@ class _Timeline:
 
     def draw_band(self, top: int, moments: Sequence[Moment]) -> None:
         bottom = top + _BAND_HEIGHT
-        self.canvas.text(_LEFT - 18, (top + bottom) / 2, "best label", 20, _INK, "rm")
+        self.canvas.text(_LEFT - 18, (top + bottom) / 2, "recognised", 20, _INK, "rm")
         self._draw.rectangle((_LEFT, top, _RIGHT, bottom), fill=_ROW)
         for segment in segments(moments):
             left, right = self._x(segment.start), max(self._x(segment.end), self._x(segment.start) + 2)
             box = (left, top, min(right, _RIGHT) - 1, bottom)
             colour = self._palette.colour(segment.label)
-            is_none = segment.label == NONE_OF_THESE
-            fill = colour if segment.sure else mixed(colour, _WHITE, 0.5 if is_none else 0.85)
+            fill = {NOTHING: mixed(colour, _WHITE, 0.5), WATCHING: mixed(colour, _WHITE, 0.85)}.get(
+                segment.label, colour
+            )
             self._draw.rectangle(box, fill=fill)
-            if not segment.sure and not is_none:
+            if segment.label == WATCHING:
                 self.canvas.hatch((left, top, box[2] + 1, bottom + 1), mixed(colour, _WHITE, 0.5), spacing=10)
             self._draw_band_text(box, segment, fill)
 
     def _draw_band_text(self, box: Box, segment: Segment, background: Colour) -> None:
         left, top, right, _ = box
-        is_none = segment.label == NONE_OF_THESE
-        label = segment.label if segment.sure or is_none else f"{segment.label} ?"
-        text, size = fitted(label, 21, right - left - 12, smallest=12)
-        if text.endswith("...") and (is_none or len(text) < 7):  # nothing that could be read
+        is_action = segment.label not in (NOTHING, WATCHING)
+        text, size = fitted(segment.label, 21, right - left - 12, smallest=12)
+        if text.endswith("...") and (not is_action or len(text) < 7):  # nothing that could be read
             return
         middle = (left + right) / 2
         for line, y, line_size in (
             (text, top + 21, size),
-            ("" if is_none else f"{segment.mean_score:.0%}", top + 44, 17),
+            (f"{segment.mean_score:.0%}" if is_action else "", top + 44, 17),
         ):
             if not line or text_width(line, line_size) > right - left - 4:
                 continue
-            if not segment.sure:  # over the hatching letters need a calm ground
+            if not is_action:  # over the hatching letters need a calm ground
                 half = text_width(line, line_size) / 2 + 5
                 self._draw.rectangle((middle - half, y - 11, middle + half, y + 11), fill=background)
             self.canvas.text(middle, y, line, line_size, text_colour_on(background), "mm")
 
-    def draw_rows(self, top: int, rows: Sequence[LabelSummary], moments: Sequence[Moment]) -> None:
+    def draw_rows(self, top: int, rows: Sequence[LabelSummary], moments: Sequence[Moment], enter: float) -> None:
+        """A curve for each label, and a dashed line where a score begins to count, ``enter``."""
         self.canvas.text(_MEAN_X, top - 12, "mean", 15, _FAINT_INK, "rs")
         self.canvas.text(_PEAK_X, top - 12, "peak", 15, _FAINT_INK, "rs")
         bottom = top + max(len(rows) * (_ROW_HEIGHT + _ROW_GAP) - _ROW_GAP, 0)
@@ -180,9 +206,9 @@ class _Timeline:
             self.canvas.text(x, bottom + 12, label, 17, _FAINT_INK, "ma")
         label_size = min((fitted(row.label, 22, _LABEL_WIDTH, smallest=15)[1] for row in rows), default=22)
         for i, row in enumerate(rows):
-            self._draw_row(top + i * (_ROW_HEIGHT + _ROW_GAP), row, moments, label_size)
+            self._draw_row(top + i * (_ROW_HEIGHT + _ROW_GAP), row, moments, label_size, enter)
 
-    def _draw_row(self, top: int, row: LabelSummary, moments: Sequence[Moment], label_size: int) -> None:
+    def _draw_row(self, top: int, row: LabelSummary, moments: Sequence[Moment], label_size: int, enter: float) -> None:
         bottom, middle = top + _ROW_HEIGHT, top + _ROW_HEIGHT / 2
         self._draw.rectangle((_LEFT, top, _RIGHT, bottom), fill=_ROW)
         for y, percent in ((bottom, ""), (middle, "50%"), (top, "100%")):
@@ -190,6 +216,8 @@ class _Timeline:
             self.canvas.text(_RIGHT + 6, y, percent, 12, _FAINT_INK)
         colour = self._palette.colour(row.label)
         self._draw_curve(bottom, row.label, moments, colour)
+        for x in range(_LEFT, _RIGHT, 12):
+            self._draw.line((x, bottom - enter * _ROW_HEIGHT, x + 5, bottom - enter * _ROW_HEIGHT), fill=_FAINT_INK)
         text, _ = fitted(row.label, label_size, _LABEL_WIDTH, smallest=label_size)
         self.canvas.text(_LEFT - 18, middle, text, label_size, _INK, "rm")
         chip = _LEFT - 18 - text_width(text, label_size) - 24
@@ -200,28 +228,21 @@ class _Timeline:
 
     def _draw_curve(self, bottom: int, label: str, moments: Sequence[Moment], colour: Colour) -> None:
         line: list[tuple[float, float]] = []
-        for start, end, prediction in moments:
-            y = bottom - float(prediction.probabilities[prediction.labels.index(label)]) * _ROW_HEIGHT
-            left, right = self._x(start), max(self._x(end), self._x(start) + 2)
-            fill = mixed(colour, _WHITE, 0.45) if prediction.window_filled >= 1 else mixed(UNSURE, _WHITE, 0.5)
+        for moment in judged(moments):
+            y = bottom - (moment.prediction.probability(label) or 0.0) * _ROW_HEIGHT
+            left, right = self._x(moment.start), max(self._x(moment.end), self._x(moment.start) + 2)
             if bottom - y >= 0.5:
-                self._draw.rectangle((left, y, right, bottom), fill=fill)
+                self._draw.rectangle((left, y, right, bottom), fill=mixed(colour, _WHITE, 0.45))
             line += [(left, y), (right, y)]
-        threshold = moments[0].prediction.threshold
-        if threshold > 0:  # a dashed line where a score begins to count
-            y = bottom - threshold * _ROW_HEIGHT
-            for x in range(_LEFT, _RIGHT, 12):
-                self._draw.line((x, y, x + 5, y), fill=_FAINT_INK)
         self._draw.line(line, fill=colour, width=3)
 
-    def draw_notes(self, y: int, threshold: float) -> None:
+    def draw_notes(self, y: int, events: EventOptions) -> None:
         box = (_LEFT, y - 18, _LEFT + 34, y + 2)
-        self.canvas.hatch(box, mixed(UNSURE, _WHITE, 0.45), spacing=10)
-        self._draw.rectangle(box, outline=UNSURE)
-        note = "the window is still filling"
+        self.canvas.hatch(box, mixed(NO_ACTION, _WHITE, 0.45), spacing=10)
+        self._draw.rectangle(box, outline=NO_ACTION)
+        note = "watching: the window is still filling"
         self.canvas.text(_LEFT + 44, y - 8, note, 17, _FAINT_INK)
         left = _LEFT + 44 + text_width(note, 17) + 40
-        self._draw.rectangle((left, y - 18, left + 34, y + 2), fill=mixed(UNSURE, _WHITE, 0.5))
-        low_score = f"the score is below {threshold:.0%} (dashed line), or " if threshold > 0 else ""
-        note = f"{NONE_OF_THESE}: {low_score}another action is likelier than the best label"
+        self._draw.rectangle((left, y - 18, left + 34, y + 2), fill=mixed(NO_ACTION, _WHITE, 0.5))
+        note = f"{NOTHING}: no action reached {events} (dashed line), or it is likelier that it is none of them"
         self.canvas.text(left + 44, y - 8, note, 17, _FAINT_INK)

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...errors import OptionError
 from ...support.checks import is_text
+from ...support.credentials import without_credentials
 
 PASSWORD_VARIABLE = "EDGEVID_MQTT_PASSWORD"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -70,7 +71,9 @@ def parse_broker_address(url: str, password: Optional[str] = None) -> BrokerAddr
 
 
 def _bad(url: object, reason: str) -> OptionError:
-    shown = repr("***@" + url.rpartition("@")[2] if isinstance(url, str) and "@" in url else url)
+    shown = repr(url)
+    if isinstance(url, str):
+        shown = repr(without_credentials("***@" + url.rpartition("@")[2] if "@" in url else url))
     return OptionError(
         f"The MQTT broker {shown} was given, but {reason}; expected mqtt://[user@]host[:1883], or mqtts://[user@]host[:8883] for "
         "TLS, with special characters of the user and the password percent-encoded (@ as %40). The password may come from the "

@@ -12,7 +12,7 @@ NONE = "none"
 UNKNOWN = "unknown"
 
 EVENT_TYPES = ("began", "counted", "ended")
-STATUSES = ("opened", "lost", "reopened", "ended", "failed")
+STATUSES = ("waiting", "opened", "lost", "reopened", "ended", "failed")
 
 
 def discovery_topic(prefix: str, node_id: str) -> str:

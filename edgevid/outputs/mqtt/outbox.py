@@ -15,10 +15,12 @@ from ...runner.messages import Message, SourceEvent
 from ...runner.state import SourceState
 from ...sources.base import SourceStatus
 from .discovery import EVENT_TYPES, discovery_payload, discovery_topic
-from .payloads import SourcePayloads
+from .payloads import SourcePayloads, stale_payload
 from .topics import Topics, slug
 
 ONLINE, OFFLINE = "online", "offline"
+_ONLINE_SECONDS = 2.0  # where another program of the same name says "offline" again and again
+_MAX_STALE = 64  # more sources than that no program has; a broker may send what it likes
 
 
 class Publication(NamedTuple):
@@ -55,7 +57,9 @@ class Outbox:
         max_events: int,
     ) -> None:
         self._topics, self._name, self._labels = topics, name, tuple(labels)
-        self._interval_seconds = {"state": interval_seconds, "stats": stats_seconds}
+        self._interval_seconds = {
+            "state": interval_seconds, "stats": stats_seconds, "availability": _ONLINE_SECONDS,
+        }  # fmt: skip
         self._max_events = max_events
         self._lock = threading.Lock()
         self._sources: dict[str, SourcePayloads] = {}
@@ -65,6 +69,7 @@ class Outbox:
         self._latest: dict[str, Any] = {}
         self._changed: dict[str, None] = {}
         self._due: dict[str, float] = {}
+        self._stale: dict[str, None] = {}
         self._events: deque[Publication] = deque()
         self.events_dropped = 0
         self._discover()
@@ -95,16 +100,36 @@ class Outbox:
         with self._lock:
             self._due.clear()
 
+    def replace_stale(self, topic: str) -> None:
+        """The broker has this of a source. If it is none of ours, it is of a run that was killed: say that it is over."""
+        with self._lock:
+            if topic not in self._latest and len(self._stale) < _MAX_STALE:
+                self._stale[topic] = None
+
+    def say_online(self) -> None:
+        """Somebody else said "offline" in our name."""
+        with self._lock:
+            self._changed[self._topics.availability] = None
+
     def next(self) -> Optional[Publication]:
-        """What is to be sent next: discovery and "online", then the oldest event, then what is due of the rest."""
+        """What is to be sent next. At the beginning "online" comes after all that is retained, so that nothing of before stands
+        beside it; later events come before states.
+        """
         now = time.monotonic()
         with self._lock:
-            greeting = [topic for topic in (self._discovery_topic, self._topics.availability) if topic in self._changed]
-            if self._events and not greeting:
+            if self._stale:
+                topic, _ = self._stale.popitem()
+                return Publication(topic, _text(stale_payload(topic.rpartition("/")[2])), retain=True)
+            due = [topic for topic in self._changed if self._due.get(topic, now) <= now]
+            if self._discovery_topic in due:
+                topic = str(self._discovery_topic)
+            elif self._topics.availability in due:
+                topic = next((one for one in due if one != self._topics.availability), self._topics.availability)
+            elif self._events:
                 return self._events.popleft()
-            due = (topic for topic in self._changed if self._due.get(topic, now) <= now)
-            topic = greeting[0] if greeting else next(due, None)
-            if topic is None:
+            elif due:
+                topic = due[0]
+            else:
                 return None
             del self._changed[topic]
             self._due[topic] = now + self._interval_seconds.get(topic.rpartition("/")[2], 0.0)
@@ -118,7 +143,7 @@ class Outbox:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to be sent, now or when its interval is over."""
-        return not self._events and not self._changed
+        return not (self._events or self._changed or self._stale)
 
     def _put(self, topic: str, payload: Any) -> None:
         self._latest[topic] = payload

@@ -16,6 +16,13 @@ from .discovery import NONE, UNKNOWN
 _LAST_WALL = 253402300799.0  # the end of the year 9999, the last that a datetime can hold
 
 
+def stale_payload(leaf: str) -> dict[str, Any]:
+    """What takes the place of the state or the stats ("state", "stats") that a program which was killed left behind."""
+    payloads = SourcePayloads("", "")
+    payloads.update(SourceStatus("", "ended", "", 0.0), SourceState("", "", state="ended"), 0)
+    return payloads.state if leaf == "state" else payloads.stats
+
+
 class SourcePayloads:
     """The payloads of one source; they hold no picture.
 
@@ -44,7 +51,7 @@ class SourcePayloads:
         if (action, since) != self._action:
             self._action, self._since = (action, since), wall if since is None else _wall(state, since)
         score = None if action == UNKNOWN else _rounded(state.action_score, 2)
-        prediction = None if gone else state.prediction
+        prediction, answer = (None, None) if gone else (state.prediction, state.answer)
         region = None if prediction is None else prediction.region
         before = self.state
         self.state = {
@@ -54,9 +61,7 @@ class SourcePayloads:
             "since": _iso(self._since),
             "time": _iso(wall),
             "seconds": _rounded(state.timestamp or 0.0, 3),
-            "prediction": None
-            if prediction is None
-            else prediction.answer(f"{prediction.label} {prediction.score:.2f}"),
+            "prediction": None if answer is None else answer.words(f"{answer.label} {answer.score:.2f}"),
             "region": None if region is None else region.as_list(),
         }
         stats = state.stats

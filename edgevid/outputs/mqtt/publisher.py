@@ -15,19 +15,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
-from ...errors import ExtraNotInstalledError, OptionError
+from ...errors import OptionError
 from ...runner.messages import Message
 from ...runner.state import SourceState
 from ...support.checks import check_int, check_number, is_text, shown
-from .broker_address import BrokerAddress, parse_broker_address
+from .alarm import Alarm
+from .broker_address import parse_broker_address
+from .client import Pauses, make_client
 from .outbox import OFFLINE, Outbox
-from .topics import Topics, check_node_id, check_prefix, slug
+from .topics import Topics, check_node_id, check_prefix, default_node_id, slug
 
 _LOGGER = logging.getLogger("edgevid.outputs.mqtt")
 
-_CONNECT_SECONDS = 5.0
-_KEEPALIVE_SECONDS = 30
-_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1, 30
+_SILENT_SECONDS = 5.0  # a broker that has said nothing for so long is mentioned
+_HELLO_SECONDS = 2.0  # in which the broker sends what it has of the last run; one that lets us read nothing never does
+_AGAIN_SECONDS = 10.0  # the least time between two requests of Home Assistant that are fulfilled
 _CLOSE_SECONDS = 1.5  # for what is left, and half as long again for the thread to end
 _MAX_IN_FLIGHT = 20  # messages that paho has not sent, or whose arrival the broker has not confirmed
 
@@ -44,8 +46,9 @@ class MqttPublisher:
         url: ``mqtt://[user[:password]@]host[:1883]``, or ``mqtts://`` for TLS (port 8883).
         labels: the recogniser's classes.
         name: of this device, for people; default: the host's name.
-        node_id: of this device in topics, ``[a-zA-Z0-9_-]``; default: made of ``name``. Two programs that share a broker need
-            different ones.
+        node_id: of this device in topics, ``[a-zA-Z0-9_-]``; default: made of ``name`` or, where there is none, of the host's
+            name and ``sources``. Two programs that share a broker need different ones, and are told where they do not.
+        sources: names of what is streamed, so that programs on one host differ, each the same at every start.
         topic_prefix: of all topics.
         discovery_prefix: Home Assistant's; None leaves discovery out.
         password: instead of the URL's; default: the variable EDGEVID_MQTT_PASSWORD, which no list of processes shows.
@@ -68,6 +71,7 @@ class MqttPublisher:
         *,
         name: Optional[str] = None,
         node_id: Optional[str] = None,
+        sources: Sequence[str] = (),
         topic_prefix: str = "edgevid",
         discovery_prefix: Optional[str] = "homeassistant",
         password: Optional[str] = None,
@@ -78,6 +82,8 @@ class MqttPublisher:
         on_message: Optional[Callable[[str], None]] = None,
     ) -> None:
         self.address = parse_broker_address(url, password)
+        if node_id is None and name is None:
+            node_id = default_node_id(socket.gethostname(), sources)
         name = socket.gethostname() if name is None else name
         if not isinstance(name, str) or not name.strip() or not is_text(name):
             raise OptionError(f"name={shown(name)} was given; expected a name for this device, such as 'front door'.")
@@ -96,20 +102,30 @@ class MqttPublisher:
         self._birth_topic = None if discovery_prefix is None else f"{discovery_prefix}/status"
         self._on_message = on_message
         self._last_said: Optional[str] = None
-        # What became of the last attempt to connect, and whether its first message, by paho's number, was sent
+        # What became of the last attempt to connect, and whether it is so far that messages may be sent
         self._connected = self._refused = self._failed = self._up = False
-        self._first: Optional[int] = None
+        self._silent = self._flooded = False
+        self._connected_at, self._pauses = 0.0, Pauses()
+        # The beginning of a connection, at which it is asked what of the last run and which other program is there
+        self._greeted, self._greeting, self._alarm = True, threading.Lock(), Alarm("edgevid mqtt")
+        self._hello, self._met_another = os.urandom(8).hex().encode(), False
+        # When all was last published again for Home Assistant, and when it is to be again
+        self._again_at: Optional[float] = None
+        self._last_again = float("-inf")
         # paho's numbers of messages: those on their way, with their QoS, and those that have arrived since
         self._in_flight: dict[int, int] = {}
         self._arrived: deque[int] = deque()
         self._asked, self._publishing = False, threading.Lock()
         self._closed = False
-        self._client = _make_client(self.address, self.topics, ca_file)
+        self._client = make_client(self.address, self.topics.node_id, ca_file, self._on_flood)
+        self._client.will_set(self.topics.availability, OFFLINE, qos=1, retain=True)
+        self._client.on_socket_open = self._on_socket_open
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
-        self._client.on_message = self._on_birth
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_incoming
         self._client.loop_start()
 
     def take(self, message: Message, state: SourceState) -> None:
@@ -135,6 +151,7 @@ class MqttPublisher:
             farewell = client.publish(self.topics.availability, OFFLINE, qos=1, retain=True)
             with suppress(RuntimeError):  # the connection has just ended
                 _wait(lambda: farewell.is_published() or not self._up, deadline)
+        self._alarm.cancel()
         client.disconnect()
         # loop_stop() waits for as long as it takes; this does not.
         stopping = threading.Thread(target=client.loop_stop, name="edgevid mqtt", daemon=True)
@@ -165,6 +182,9 @@ class MqttPublisher:
     def _publish_due(self) -> None:
         # What the network does not take stays in the outbox, which is bounded; paho's own queue drops the newest.
         client = self._client
+        if self._again_at is not None and time.monotonic() >= self._again_at:
+            self._again_at, self._last_again = None, time.monotonic()
+            self._outbox.republish()
         while self._arrived:
             self._in_flight.pop(self._arrived.popleft(), None)
         while self._up and client is not None and len(self._in_flight) < _MAX_IN_FLIGHT:
@@ -173,7 +193,20 @@ class MqttPublisher:
                 return
             self._in_flight[client.publish(*publication).mid] = publication.qos
 
+    def _on_socket_open(self, client: Any, userdata: Any, connection: Any) -> None:
+        self._silent = self._flooded = False
+        self._alarm.set(_SILENT_SECONDS, self._mention_silence)
+
+    def _mention_silence(self) -> None:
+        if not (self._closed or self._connected):
+            self._silent = True
+            self._say(
+                f"The MQTT broker {self.address} is reached, but says nothing; check the port, and whether it wants mqtt:// or "
+                "mqtts://. It is tried again and again"
+            )
+
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+        self._alarm.cancel()
         self._failed = self._refused = reason.is_failure
         if self._client is None:  # close() did not wait for this attempt
             client.disconnect()
@@ -185,7 +218,7 @@ class MqttPublisher:
                 "again"
             )
             return
-        self._connected = True
+        self._connected, self._connected_at = True, time.monotonic()
         self._last_said = None
         dropped = self._outbox.events_dropped
         self._say(
@@ -193,14 +226,37 @@ class MqttPublisher:
             + (f". Events dropped so far: {dropped}" if dropped else ""),
             logging.INFO,
         )
-        if self._birth_topic is not None:
-            client.subscribe(self._birth_topic)
-        # paho sends again what was not acknowledged when this returns, so that new events wait for the first message. What
-        # was sent with QoS 0 is lost.
+        # paho sends again what was not acknowledged when this returns, and new messages come after that. What was sent with QoS 0
+        # is lost.
         self._arrived.extend(mid for mid, qos in self._in_flight.copy().items() if qos == 0)
+        self._greeted = False
+        topics = [*self._topics_of_sources, self.topics.availability, self.topics.hello]
+        if self._birth_topic is not None:
+            topics.append(self._birth_topic)
+        client.subscribe([(topic, 0) for topic in topics])
+        self._alarm.set(_HELLO_SECONDS, self._greet)
+
+    @property
+    def _topics_of_sources(self) -> list[str]:
+        return [self.topics.of_source("+", leaf) for leaf in ("state", "stats")]
+
+    def _on_subscribe(self, client: Any, userdata: Any, mid: int, reasons: Any, properties: Any) -> None:
+        # It comes back behind what the broker retains.
+        if not self._greeted:
+            client.publish(self.topics.hello, self._hello)
+
+    def _greet(self) -> None:
+        """Publish all that is retained, and then "online"."""
+        client = self._client
+        with self._greeting:
+            if self._greeted or not self._connected or client is None:
+                return
+            self._greeted = True
+        self._alarm.cancel()
+        client.unsubscribe(self._topics_of_sources)
         self._outbox.republish()
-        first = self._outbox.next()
-        self._first = client.publish(*first).mid if first is not None else None
+        self._up = True
+        self._publish()
 
     def _on_connect_fail(self, client: Any, userdata: Any) -> None:
         self._failed = True
@@ -218,9 +274,16 @@ class MqttPublisher:
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         was_connected, self._connected, self._up, self._failed = self._connected, False, False, True
-        if self._closed or self._refused:
-            return
+        self._alarm.cancel()
         if was_connected:
+            self._pauses.set(client, time.monotonic() - self._connected_at)
+        if self._closed or self._refused or self._silent:
+            return
+        if self._flooded:
+            self._say(
+                f"The MQTT broker {self.address} sends more than a broker has to say; the connection was ended. It is tried again"
+            )
+        elif was_connected:
             self._say(f"The connection to the MQTT broker {self.address} was lost ({reason}); it is tried again")
         else:
             self._say(
@@ -231,15 +294,40 @@ class MqttPublisher:
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason: Any, properties: Any) -> None:
         """A message of QoS 0 was sent, or the broker has one of QoS 1."""
         self._arrived.append(mid)
-        if mid == self._first:
-            self._up = True
         self._publish()
 
-    def _on_birth(self, client: Any, userdata: Any, message: Any) -> None:
-        # A retained birth message is old: all was published when the connection began.
-        if message.topic == self._birth_topic and message.payload == b"online" and not message.retain:
-            self._outbox.republish()
-            self._publish()
+    def _on_flood(self) -> None:
+        self._flooded = True
+
+    def _on_incoming(self, client: Any, userdata: Any, message: Any) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return
+        if topic == self._birth_topic:
+            # One that is retained is old: all was published when the connection began.
+            if message.payload == b"online" and not message.retain and self._again_at is None:
+                self._again_at = max(time.monotonic(), self._last_again + _AGAIN_SECONDS)
+        elif topic == self.topics.hello:
+            self._on_hello(client, message.payload)
+        elif topic == self.topics.availability:
+            # Of another program of this name, or the last will of a connection of ours that was lost
+            if message.payload == OFFLINE.encode() and self._up and not self._closed:
+                self._outbox.say_online()
+        elif message.retain and message.payload:
+            self._outbox.replace_stale(topic)
+        self._publish()
+
+    def _on_hello(self, client: Any, whose: bytes) -> None:
+        if whose == self._hello:
+            self._greet()
+        elif not self._met_another:
+            self._met_another = True
+            client.publish(self.topics.hello, self._hello)  # so that it knows too
+            self._say(
+                f"Another program publishes to the MQTT broker {self.address} as {self.topics.node_id!r} too, and what both "
+                "publish is mixed up; give each a name of its own (name, --mqtt-name)"
+            )
 
     def _say(self, text: str, level: int = logging.WARNING) -> None:
         """Tell people, once until something else happens."""
@@ -254,39 +342,6 @@ class MqttPublisher:
             self._on_message(text)
         except Exception:  # the caller's code must not end paho's thread
             _LOGGER.exception("on_message failed")
-
-
-def _make_client(address: BrokerAddress, topics: Topics, ca_file: Optional[Union[str, Path]]) -> Any:
-    """A ``paho.mqtt.client.Client`` whose loop is not yet started."""
-    try:
-        from paho.mqtt.client import Client
-        from paho.mqtt.enums import CallbackAPIVersion
-    except ImportError as error:
-        raise ExtraNotInstalledError(
-            f"MQTT needs paho-mqtt 2 or newer, which cannot be imported ({error}): pip install 'edgevid[mqtt]'"
-        ) from error
-
-    # A broker ends the connection of another client with the same id; 23 characters are what every broker takes.
-    client = Client(CallbackAPIVersion.VERSION2, client_id=f"edgevid-{topics.node_id[:6]}-{os.urandom(4).hex()}")
-    client.connect_timeout = _CONNECT_SECONDS
-    client.max_inflight_messages = 0  # bounded by _MAX_IN_FLIGHT
-    client.reconnect_delay_set(_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS)
-    if address.user is not None:
-        client.username_pw_set(address.user, address.password)
-    if address.tls:
-        try:
-            client.tls_set_context(ssl.create_default_context(cafile=None if ca_file is None else str(ca_file)))
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            raise OptionError(
-                f"ca_file={str(ca_file)!r} was given, but cannot be read as PEM certificates: {error}"
-            ) from error
-    elif ca_file is not None:
-        raise OptionError(
-            f"ca_file={str(ca_file)!r} was given with mqtt://; expected mqtts://, which is checked by it."
-        )
-    client.will_set(topics.availability, OFFLINE, qos=1, retain=True)
-    client.connect_async(address.host, address.port, keepalive=_KEEPALIVE_SECONDS)
-    return client
 
 
 def _wait(condition: Callable[[], object], deadline: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from ...errors import OptionError
@@ -30,8 +30,13 @@ class Topics:
     def availability(self) -> str:
         return f"{self.prefix}/{self.node_id}/availability"
 
+    @property
+    def hello(self) -> str:
+        """Where a program says that it is there, to itself and to another of the same name."""
+        return f"{self.prefix}/{self.node_id}/hello"
+
     def of_source(self, slug: str, leaf: str) -> str:
-        """``leaf`` is "state", "event" or "stats"."""
+        """``leaf`` is "state", "event" or "stats"; the slug "+" is every source."""
         return f"{self.prefix}/{self.node_id}/{slug}/{leaf}"
 
 
@@ -52,6 +57,22 @@ def slug(name: str, taken: Container[str] = ()) -> str:
         number += 1
         result = f"{base}_{number}"
     return result
+
+
+def default_node_id(host: str, sources: Iterable[str]) -> str:
+    """The node of a program that was given no name: the same at each start, and another one for other sources.
+
+    >>> default_node_id("raspberrypi", ["camera 0"]), default_node_id("raspberrypi", ["door", "yard"])
+    ('raspberrypi_camera_0', 'raspberrypi_door_yard')
+    """
+    name = " ".join((host, *sources))
+    node = slug(name)
+    # cut off, it may be that of others
+    return (
+        node
+        if len(node) < _MAX_SLUG - 1
+        else f"{node[: _MAX_SLUG - 9]}_{zlib.crc32(name.encode(errors='replace')):08x}"
+    )
 
 
 def check_node_id(node_id: str) -> str:

@@ -75,11 +75,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def page_url(host: str, port: int, token: Optional[str]) -> str:
+def page_url(host: str, port: int, token: Optional[str], *, https: bool = False) -> str:
     """What to type into a browser. For a server on all networks: this machine's address on the one it uses."""
     name = _own_address(host) if _is_wildcard(host) else host
     name = f"[{name.replace('%', '%25')}]" if ":" in name else name
-    return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
+    return f"http{'s' * https}://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
 
 
 def _ip(host: str) -> Optional[Union[ipaddress.IPv4Address, ipaddress.IPv6Address]]:

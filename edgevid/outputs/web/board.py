@@ -13,6 +13,7 @@ from ...errors import OptionError
 from ...frames import Frame
 from ...runner.messages import Message, Sampled, SourceEvent
 from ...runner.state import GONE, SourceState
+from ..drawing.style import Palette
 from .history import History
 
 
@@ -35,6 +36,8 @@ class Board:
         self._name_classes(labels)
         self._history_seconds = history_seconds
         self._slots: dict[str, _Slot] = {}
+        self._palette = Palette()
+        self._colours: dict[str, str] = {}
         self._lock = threading.Lock()
         self.version = 0  # grows with each change
 
@@ -71,10 +74,12 @@ class Board:
             slot.state = state
             if isinstance(message, Sampled):
                 slot.history.advance(message.timestamp)
-                if prediction is not None:
-                    best = self._label_numbers[prediction.label]
-                    slot.history.add_point(message.timestamp, best, prediction.score, prediction.accepted)
+                answer = message.answer
+                number = None if answer is None else self._label_numbers.get(answer.label)
+                if answer is not None and number is not None:
+                    slot.history.add_point(message.timestamp, number, answer.score, answer.recognised)
             elif isinstance(message, SourceEvent):
+                self._colour(message.event.label)  # in the order in which they come
                 slot.history.add_event(message.event)
             elif message.state in GONE:
                 slot.history.end_all()
@@ -106,12 +111,20 @@ class Board:
 
     def _news(self, slot: _Slot, version: int) -> dict[str, Any]:
         state, prediction, age = slot.state, slot.state.prediction, slot.state.age_seconds
-        shown = clock_zero = None
+        shown = clock_zero = doing = None
+        if state.action is not None:
+            doing = {
+                "label": state.action.label,
+                "score": _number(state.action_score, 4),
+                "since": _number(state.action.since),
+                "count": state.action.count,
+                "colour": self._colour(state.action.label),
+            }
         if prediction is not None:
             shown = {
                 "best": self._label_numbers[prediction.label],
                 "accepted": prediction.accepted,
-                "threshold": _number(prediction.threshold, 4),
+                "needed": _number(prediction.enter if prediction.none > 0 else prediction.needed, 4),
                 "none": _number(prediction.none, 4),
                 "scores": [_number(score, 4) for score in prediction.probabilities.tolist()],
                 "region": None if prediction.region is None else prediction.region.as_list(),
@@ -120,12 +133,21 @@ class Board:
             clock_zero = (
                 time.time() - age - state.timestamp
             )  # time.time() at the source's 0; a file's is no time of the day
+        timeline = slot.history.news(version)
+        timeline["intervals"] = [[*interval, self._colour(interval[1])] for interval in timeline["intervals"]]
         return {
             **_common(slot),
             "clock_zero": _number(clock_zero),
+            "action": doing,
             "prediction": shown,
-            "timeline": slot.history.news(version),
+            "timeline": timeline,
         }
+
+    def _colour(self, label: str) -> str:
+        """As in annotated videos, and the same for all sources."""
+        if label not in self._colours:
+            self._colours[label] = "#{:02x}{:02x}{:02x}".format(*self._palette.colour(label))
+        return self._colours[label]
 
 
 def _state(slot: _Slot, top: int) -> dict[str, Any]:
@@ -148,7 +170,8 @@ def _state(slot: _Slot, top: int) -> dict[str, Any]:
 def _common(slot: _Slot) -> dict[str, Any]:
     state = slot.state
     common: dict[str, Any] = {
-        "number": slot.number, "name": state.name, "state": state.state, "message": state.message,
+        "number": slot.number, "name": state.name, "state": state.state, "message": state.message, "live": state.live,
+        "next_try_seconds": _number(state.next_try_seconds, 1),
         "window_filled": _number(state.window_filled, 4),
         "prediction_age_seconds": _number(state.prediction_age_seconds),
         "frames_per_second": _number(state.frames_per_second, 2),

@@ -81,11 +81,11 @@ class History:
         while self._intervals and (end := self._intervals[0].end) is not None and end < oldest:
             self._intervals.popleft()
 
-    def add_point(self, timestamp: float, label: int, score: float, accepted: bool) -> None:
-        """The best class (its number) of a prediction and its score, kept at most ``1200 / seconds`` times a second."""
+    def add_point(self, timestamp: float, label: int, score: float, recognised: bool) -> None:
+        """What was answered: a class (its number), its score, whether it goes on; at most ``1200 / seconds`` times a second."""
         if not self._points or timestamp >= self._points[-1][1] + self._apart:
             self.version += 1
-            self._points.append((self.version, round(timestamp, 3), label, round(score, 4), accepted))
+            self._points.append((self.version, round(timestamp, 3), label, round(score, 4), recognised))
 
     def add_event(self, event: Event) -> None:
         """An action began, was repeated or ended, or something else happened."""

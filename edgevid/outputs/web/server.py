@@ -8,19 +8,23 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Callable, Optional
+from pathlib import Path
+from typing import Callable, Optional, Union
 
 from ...errors import EdgevidError, ExtraNotInstalledError
 from ...runner.messages import Message
 from ...runner.state import SourceState
 from ...support.at_exit import AtExit
 from ...support.checks import check_int, check_number
+from ...support.extras import install_command
 from ...support.threads import start_threads
 from .access import Access
 from .address import DEFAULT_HOST, DEFAULT_PORT, listen, page_url
 from .board import Board
 from .panel import Panel
 from .pictures import Pictures
+from .proxies import Proxies
+from .tls import open_tls
 
 _CLOSE_SECONDS = 3.0
 
@@ -31,7 +35,7 @@ class WebServer:
     :meth:`take` keeps the newest and returns; everything else happens in the server's own thread, and
     pictures are encoded only while someone watches. A browser that is slow, vanishes or means harm costs the stream nothing.
 
-    >>> with WebServer(recognizer.labels) as server:  # doctest: +SKIP
+    >>> with WebServer(recognizer.labels, model=recognizer.name) as server:  # doctest: +SKIP
     ...     print(server.url)
     ...     recognizer.start(0, outputs=[server]).wait()
 
@@ -42,15 +46,22 @@ class WebServer:
         token: at least 8 characters; default: none on this machine only, else one that is made and is part of :attr:`url`.
         max_clients: how many browsers may watch at once.
         title: of the page.
+        model: what the page calls the recogniser, beside what it knows; "": it says nothing of that.
+        none: whether that has learned what is none of its actions.
         picture_width: pixels; wider frames are shown smaller.
         picture_fps: how many pictures a browser gets a second, at most.
         history_seconds: how much of the timeline is kept for a page that is opened late.
+        tls_cert: PEM file of a certificate, for https; default: http.
+        tls_key: PEM file of its private key, without a password; default: it is in ``tls_cert``.
+        proxies: addresses or networks of reverse proxies in front, whose headers ``X-Forwarded-For`` and ``X-Forwarded-Proto``
+            count. The page is then for everybody whom they let through, and wants the token.
 
     Attributes:
         panel: what else is shown, and what a person may ask for there; set it before the start. None: nothing.
 
     Raises:
-        OptionError: a value outside its range. ExtraNotInstalledError: aiohttp is absent.
+        OptionError: a value outside its range. EdgevidError: the certificate or its key cannot be used. ExtraNotInstalledError:
+            aiohttp is absent.
     """
 
     def __init__(
@@ -62,9 +73,14 @@ class WebServer:
         token: Optional[str] = None,
         max_clients: int = 8,
         title: str = "edgevid",
+        model: str = "",
+        none: bool = False,
         picture_width: int = 640,
         picture_fps: float = 10.0,
         history_seconds: float = 600.0,
+        tls_cert: Optional[Union[str, Path]] = None,
+        tls_key: Optional[Union[str, Path]] = None,
+        proxies: Sequence[str] = (),
     ) -> None:
         check_int("port", port, 0, 65535)
         self._max_clients = check_int("max_clients", max_clients, 1, 1000)
@@ -74,13 +90,15 @@ class WebServer:
         try:
             import aiohttp  # noqa: F401
         except ImportError as error:
-            raise ExtraNotInstalledError("The web page needs aiohttp: pip install 'edgevid[web]'") from error
+            raise ExtraNotInstalledError(f"The web page needs aiohttp: {install_command('web')}") from error
         self._host, self._port = host, port
-        self._access = Access(host, token)
+        self._tls = open_tls(tls_cert, tls_key)
+        self._proxies = Proxies(proxies)
+        self._access = Access(host, token, behind_proxy=bool(self._proxies))
         self._board = Board(labels, history_seconds)
         self._pictures = Pictures(picture_width, picture_fps)
         self._seconds_apart = 1.0 / picture_fps
-        self._common = {"title": title, "history_seconds": history_seconds}
+        self._common = {"title": title, "model": model, "none": none, "history_seconds": history_seconds}
         self.panel: Optional[Panel] = None
         self._thread: Optional[threading.Thread] = None
         self._started: Future[None] = Future()
@@ -90,7 +108,7 @@ class WebServer:
     @property
     def url(self) -> str:
         """What to open in a browser, with the token where there is one."""
-        return page_url(self._host, self._port, self._access.token)
+        return page_url(self._host, self._port, self._access.token, https=self._tls is not None)
 
     def start(self) -> None:
         """Listen, and serve until :meth:`close`.
@@ -153,7 +171,7 @@ class WebServer:
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
         shown = Shown(self._board, self._pictures, self._common, self._seconds_apart, self.panel)
-        site = Site(shown, self._access, max_clients=self._max_clients)
+        site = Site(shown, self._access, max_clients=self._max_clients, proxies=self._proxies, tls=self._tls)
         await site.open(listener)
         self._started.set_result(None)
         await stopping.wait()

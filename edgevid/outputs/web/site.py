@@ -1,16 +1,11 @@
-"""The routes of the server, its limits, and the browsers that watch. All of it runs in the server's thread.
-
-aiohttp bounds a request's size and looks after WebSockets. It bounds neither the number of connections nor the time that one may
-take to send its request: whoever opened hundreds that say nothing would take the program's files, and cameras could not be
-reopened. So both limits are here.
-"""
+"""The routes of the server, and the browsers that watch. All of it runs in the server's thread."""
 
 from __future__ import annotations
 
 import asyncio
 import html
-import logging
 import socket
+import ssl
 import time
 from collections.abc import Awaitable
 from functools import partial
@@ -23,18 +18,14 @@ from ...errors import EdgevidError, OptionError
 from . import clients
 from .access import COOKIE_SECONDS, SECURITY_HEADERS, Access, Refusal
 from .clients import Client, Shown
+from .connection import Connection, Door, log
 from .panel import arguments_of
+from .proxies import Proxies
 
 _PAGE = Path(__file__).parent / "page"
 _CONTENT_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-# A connection that is no WebSocket carries one request, and lasts no longer. (Read at each use: tests shorten it.)
-CONNECTION_SECONDS = 10.0
 _GOODBYE_SECONDS = 1.0
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-# Trouble with a browser is no news to the user: it is logged where a program asks for it.
-_log = logging.getLogger("edgevid.outputs.web")
-_log.addHandler(logging.NullHandler())
 
 
 class Site:
@@ -44,14 +35,19 @@ class Site:
         shown: to browsers and programs.
         access: who may look.
         max_clients: how many may watch.
+        proxies: whose word is taken for whom they ask.
+        tls: None: http.
     """
 
-    def __init__(self, shown: Shown, access: Access, *, max_clients: int) -> None:
+    def __init__(
+        self, shown: Shown, access: Access, *, max_clients: int, proxies: Proxies, tls: Optional[ssl.SSLContext]
+    ) -> None:
         self._shown = shown
         self._access = access
         self._max_clients = max_clients
-        self._max_connections = 4 * max_clients + 16
-        self._watching: dict[Any, Client] = {}  # by the connection
+        self._proxies, self._is_https = proxies, tls is not None
+        self._watching: dict[Connection, Client] = {}
+        self._door = Door(4 * max_clients + 16, proxies, tls, self._watching)
         self._closing = False
         self._files = {path.name: path.read_bytes() for path in _PAGE.iterdir()}
 
@@ -71,42 +67,22 @@ class Site:
                 app.router.add_get(f"/{name}", self._file)
         app.on_response_prepare.append(_add_headers)
         self._cookie = f"edgevid_{listener.getsockname()[1]}"  # cookies know hosts, not ports
-        self._runner = web.AppRunner(app, access_log=None, logger=_log, lingering_time=1.0, shutdown_timeout=0.5)
+        self._runner = web.AppRunner(app, access_log=None, logger=log, shutdown_timeout=0.5)
         await self._runner.setup()
-        self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(_log_trouble)
-        self._server = await self._loop.create_server(self._accept, sock=listener)
+        asyncio.get_running_loop().set_exception_handler(_log_trouble)
+        self._door.open(listener, self._runner.server)
 
     async def close(self) -> None:
         """Tell the browsers, then cut what is left."""
-        self._server.close()
+        await self._door.close()
         self._closing = True
         for client in self._watching.values():
             client.stop()
         until = time.monotonic() + _GOODBYE_SECONDS
         while self._watching and time.monotonic() < until:
             await asyncio.sleep(0.02)
-        for connection in self._connections():
-            _cut(connection)
+        self._door.cut_all()
         await self._runner.cleanup()
-
-    # -- connections
-
-    def _connections(self) -> list[Any]:
-        server = self._runner.server
-        return list(server.connections) if server is not None else []
-
-    def _accept(self) -> asyncio.BaseProtocol:
-        server = self._runner.server
-        if server is None or len(self._connections()) >= self._max_connections:
-            return _Full()
-        connection: asyncio.BaseProtocol = server()
-        self._loop.call_later(CONNECTION_SECONDS, self._cut_unless_it_watches, connection)
-        return connection
-
-    def _cut_unless_it_watches(self, connection: Any) -> None:
-        if connection not in self._watching:
-            _cut(connection)
 
     # -- every request
 
@@ -127,7 +103,18 @@ class Site:
         # A health check tells nothing, and the looks of the page are no secret; neither has a token.
         if request.path == "/healthz" or request.path[1:] in self._files:
             return self._access.refusal_of_page(request.headers)
-        return self._access.refusal(request.headers, request.query.get("token"), request.cookies.get(self._cookie))
+        cookie = request.cookies.get(self._cookie)
+        return self._access.refusal(request.headers, request.query.get("token"), cookie, self._client_of(request))
+
+    def _client_of(self, request: web.Request) -> str:
+        """The address of who asks, behind a proxy too."""
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        return self._proxies.client(_connection_of(request).peer, forwarded)
+
+    def _is_secure(self, request: web.Request) -> bool:
+        """Whether the browser asks by https."""
+        proto = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+        return self._is_https or (proto == "https" and self._proxies.trusts(_connection_of(request).peer))
 
     def _error(self, request: web.Request, refusal: Refusal) -> web.Response:
         response: web.Response
@@ -140,6 +127,8 @@ class Site:
             response = web.Response(text=page, content_type="text/html", status=refusal.status)
         if refusal.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
+        if refusal.retry_seconds:
+            response.headers["Retry-After"] = str(refusal.retry_seconds)
         response.force_close()
         return response
 
@@ -153,7 +142,13 @@ class Site:
             # Not a redirect: a browser that came from another site would not send a Strict cookie along with it.
             # The page itself drops the token from the address.
             response.set_cookie(
-                self._cookie, str(token), max_age=COOKIE_SECONDS, httponly=True, samesite="Strict", path="/"
+                self._cookie,
+                str(token),
+                max_age=COOKIE_SECONDS,
+                httponly=True,
+                samesite="Strict",
+                path="/",
+                secure=self._is_secure(request),
             )
         return response
 
@@ -166,7 +161,7 @@ class Site:
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
         shown = self._shown
-        common = {"title": shown.common["title"], "labels": list(shown.board.labels)}
+        common = {"title": shown.common["title"], "model": shown.common["model"], "labels": list(shown.board.labels)}
         state = {**common, "machine": shown.machine(), **shown.panel_state(), "sources": shown.board.state()}
         return web.json_response(state)
 
@@ -210,28 +205,21 @@ class Site:
         )
         if not browser.can_prepare(request).ok:
             return self._error(request, Refusal(426, "This is where the page gets its figures from; open / instead."))
-        connection = request.protocol
+        connection = _connection_of(request)
         client = self._watching[connection] = Client(browser, self._shown)
         try:
             await browser.prepare(request)
             await client.serve()
         finally:
-            _cut(connection)
+            connection.cut()
             del self._watching[connection]
         return browser
 
 
-class _Full(asyncio.Protocol):
-    """Answers a connection that is one too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        words = b"edgevid has more connections than it takes. Try again in a few seconds.\n"
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(
-            b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
-            % (len(words), words)
-        )
-        transport.close()
+def _connection_of(request: web.Request) -> Connection:
+    connection = request.protocol
+    assert isinstance(connection, Connection)
+    return connection
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -239,10 +227,4 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 
 
 def _log_trouble(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    _log.warning("%s", context.get("message"), exc_info=context.get("exception"))
-
-
-def _cut(connection: Any) -> None:
-    """End a connection now, whatever waits to be sent."""
-    if connection.transport is not None:
-        connection.transport.abort()
+    log.warning("%s", context.get("message"), exc_info=context.get("exception"))

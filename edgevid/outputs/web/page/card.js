@@ -8,12 +8,15 @@ const FIGURES_MS = 1000; // figures that change more often cannot be read
 const SPEAK_MS = 1000; // an action is announced once it has stood so long
 const OLD_SECONDS = 3;
 const STATES = {
-  waiting: ["Waiting", "plain"], opened: ["Opened", "plain"], reopened: ["Reopened", "plain"], running: ["Running", "good"],
+  waiting: ["Waiting", "plain"], opened: ["Opened", "plain"], reopened: ["Reopened", "plain"], running: ["Live", "good"],
   ready: ["Ready", "plain"], countdown: ["Get ready", "plain"], recording: ["Recording", "bad"], // a recorder's
   lost: ["Lost", "bad"], failed: ["Failed", "bad"], ended: ["Ended", "plain"],
 };
 const RECORDER = ["ready", "countdown", "recording"];
-const VEILS = { lost: "Lost: trying to open it again", failed: "Failed", ended: "" };
+const MISSING = ["waiting", "lost", "failed"]; // the message says why, and is worth more room than the heading has
+const VEILS = { waiting: "It is not there yet", lost: "Lost", failed: "Failed", ended: "" };
+
+const PATH = /^(?!.*:\/\/).*[\\/]([^\\/]+\.\w{1,5})$/i; // of a file, whose name is enough
 
 export class Card {
   constructor(number) {
@@ -30,6 +33,7 @@ export class Card {
     this.veil = part(".veil");
     this.action = part(".action");
     this.detail = part(".detail");
+    this.current = part(".current");
     this.filling = part(".filling");
     this.spoken = part(".spoken");
     this.figures = Object.fromEntries([...this.root.querySelectorAll("[data-figure]")].map((box) => [box.dataset.figure, box]));
@@ -48,16 +52,20 @@ export class Card {
   update(source, labels, historySeconds) {
     this.source = source;
     this.received = performance.now();
-    const [words, tone] = STATES[source.state] ?? [source.state, "plain"];
-    write(this.name, source.name);
+    this.nextTry = source.next_try_seconds == null ? null : this.received + 1000 * source.next_try_seconds;
+    let [words, tone] = STATES[source.state] ?? [source.state, "plain"];
+    if (source.state === "running" && !source.live) words = "Playing";
+    write(this.name, source.name.match(PATH)?.[1] ?? source.name);
+    this.name.title = source.name;
     write(this.state, words);
     this.state.dataset.tone = tone;
     this.root.dataset.state = source.state;
     this.root.toggleAttribute("data-unlabelled", !labels.length);
-    write(this.message, source.message);
-    this.message.title = source.message;
+    const message = MISSING.includes(source.state) ? "" : source.message;
+    write(this.message, message);
+    this.message.title = message;
     this.timeline.update(source, labels, historySeconds);
-    this.scores.update(labels, source.prediction);
+    this.scores.update(labels, source.prediction, source.action);
     this.showPicture(source);
     this.showAction(source, labels, words);
     if (this.received - this.figuresWritten >= FIGURES_MS) this.showFigures();
@@ -72,9 +80,22 @@ export class Card {
       this.region.setAttribute("viewBox", `0 0 ${width} ${height}`);
     }
     this.showRegion(source.prediction?.region);
-    const veil = this.image.hidden ? VEILS[source.state] || "Waiting for the first frame" : VEILS[source.state] ?? "";
-    write(this.veil, veil);
-    this.veil.hidden = !veil;
+    this.showVeil();
+  }
+
+  // Over the picture, where it is none of now; a source that is lost or waited for says when it is tried again.
+  showVeil() {
+    const { source } = this;
+    let veil = VEILS[source.state] ?? "";
+    if (source.state === "lost" || source.state === "waiting") veil += `. ${this.nextTryWords()}`;
+    const first = this.image.hidden && source.state !== "ended" ? "Waiting for the first frame" : "";
+    write(this.veil, veil || first);
+    this.veil.hidden = !this.veil.textContent;
+  }
+
+  nextTryWords() {
+    const seconds = this.nextTry == null ? 0 : Math.ceil((this.nextTry - performance.now()) / 1000);
+    return seconds > 0 ? `Next try in ${span(seconds, 0)}` : "Trying now";
   }
 
   // A frame around the part of the picture that was looked at; it is scaled as the picture is.
@@ -92,24 +113,23 @@ export class Card {
     }
   }
 
+  // An action is shown while it goes on as an event does, and by no other rule.
   showAction(source, labels, words) {
-    const { prediction } = source;
+    const { prediction, action: goingOn } = source;
     let [kind, action, detail] = ["none", "–", ""];
-    if (prediction) {
-      const label = labels[prediction.best];
-      const score = prediction.scores[prediction.best];
-      if (prediction.accepted) {
-        const since = this.timeline.goingOn(label);
-        [kind, action] = ["sure", label];
-        detail = percent(score) + (since ? ` · for ${span(source.timestamp - since.begin, 0)}` : "");
-        if (since?.repetitions) detail += ` · ${count(since.repetitions)}×`;
-      } else {
-        [kind, action] = ["unsure", "None of these"];
-        const why = prediction.none > 0 ? `none of these ${percent(prediction.none)}` : `needs ${percent(prediction.threshold)}`;
-        detail = `Best guess ${label} ${percent(score)}, ${why}`;
-      }
-      if (source.window_filled != null && source.window_filled < 1) detail += ` · window ${percent(source.window_filled)} filled`;
-      if (source.prediction_age_seconds > OLD_SECONDS) detail += ` · ${span(source.prediction_age_seconds)} ago`;
+    if (goingOn) {
+      [kind, action] = ["sure", goingOn.label];
+      detail = `${percent(goingOn.score)} · for ${span(source.timestamp - goingOn.since, 0)}`;
+      if (goingOn.count) detail += ` · ${count(goingOn.count)}×`;
+    } else if (MISSING.includes(source.state)) {
+      [action, detail] = [words, source.message];
+    } else if (source.state === "ended") {
+      const last = this.timeline.last();
+      action = words;
+      detail = last ? `Last recognised: ${last}` : "";
+    } else if (prediction) {
+      [kind, action] = ["unsure", "Nothing recognised"];
+      detail = guess(prediction, labels);
     } else if (!labels.length || RECORDER.includes(source.state)) {
       action = source.message || words;
     } else if (source.timestamp != null && source.state === "running") {
@@ -117,12 +137,17 @@ export class Card {
       detail = "The first prediction comes when it is full.";
       if (source.window_filled != null) detail = `${percent(source.window_filled)}. ${detail}`;
     }
+    if (prediction && source.state === "running") {
+      if (source.window_filled < 1) detail += ` · window ${percent(source.window_filled)} filled`;
+      if (source.prediction_age_seconds > OLD_SECONDS) detail += ` · ${span(source.prediction_age_seconds)} ago`;
+    }
     write(this.action, action);
     this.action.title = action;
     this.action.dataset.kind = kind;
     this.action.style.setProperty("--length", action.length);
+    this.current.style.setProperty("--class", goingOn?.colour ?? "transparent");
     write(this.detail, detail);
-    this.filling.hidden = prediction != null || source.window_filled == null;
+    this.filling.hidden = action !== "Filling the window" || source.window_filled == null;
     this.filling.querySelector(".fill").style.transform = `scaleX(${source.window_filled ?? 0})`;
     this.say(RECORDER.includes(source.state) ? words : action, source); // not each second that is left
   }
@@ -142,6 +167,7 @@ export class Card {
   showFigures() {
     const { source } = this;
     if (!source) return;
+    this.showVeil();
     this.figuresWritten = performance.now();
     const figure = (name, text, warn = false) => {
       write(this.figures[name].querySelector("dd"), text);
@@ -157,4 +183,13 @@ export class Card {
     figure("dropped", source.dropped ? `${count(source.dropped)} (${percent(share)})` : count(source.dropped));
     figure("restarts", source.restarts == null ? "–" : `${count(source.restarts)}×`, source.restarts > 0);
   }
+}
+
+// Why nothing is recognised, though something is likeliest.
+function guess(prediction, labels) {
+  const best = `${labels[prediction.best]} ${percent(prediction.scores[prediction.best])}`;
+  if (prediction.accepted) return `${best}, not for long enough yet`;
+  const none = `none of these ${percent(prediction.none)}`;
+  if (prediction.scores[prediction.best] < prediction.none) return `Best guess ${best}, ${none}`;
+  return `Best guess ${best}, ${prediction.scores[prediction.best] < prediction.needed ? `needs ${percent(prediction.needed)}` : none}`;
 }

@@ -6,17 +6,21 @@ import { Teach } from "./teach.js";
 import { percent, write } from "./text.js";
 
 const HOT_CELSIUS = 80; // where a Raspberry Pi begins to slow down
+const PATIENCE_MS = 2000; // a connection that comes or is back before that is no news
 
 const main = document.getElementById("sources");
 const waiting = document.getElementById("waiting");
 const pill = document.getElementById("connection");
 const notice = document.getElementById("notice");
+const model = document.getElementById("model");
 const pause = document.getElementById("pause");
 const cards = new Map();
 let teach = null; // where the program teaches
 let common = { labels: [], history_seconds: 600 };
 let paused = false;
-let lost = false;
+let known = false; // an update has come
+let missing = performance.now(); // since when there is no connection; null: there is one
+let why = "";
 
 // The token is in a cookie now; nobody should read it over a shoulder or in the history.
 if (location.search) history.replaceState(null, "", location.pathname);
@@ -31,8 +35,9 @@ pause.addEventListener("click", () => {
   showConnection();
 });
 document.getElementById("retry").addEventListener("click", () => connection.retryNow());
+setTimeout(showConnection, PATIENCE_MS);
 setInterval(() => {
-  if (!paused) for (const card of cards.values()) card.showFigures();
+  if (!paused && missing == null) for (const card of cards.values()) card.showFigures();
 }, 1000);
 
 function update(news) {
@@ -50,12 +55,12 @@ function update(news) {
     if (!teach) main.append((teach = new Teach()).root);
     teach.update(news.teach);
   }
-  waiting.hidden = cards.size > 0;
+  waiting.hidden = cards.size > 0 || teach != null;
   main.dataset.count = String(Math.min(cards.size, 3));
   const { temperature_celsius: warmth, load } = news.machine;
   reading("temperature", warmth == null ? null : `${warmth.toFixed(1)}\u202f°C`, warmth >= HOT_CELSIUS);
   reading("load", load == null ? null : percent(load));
-  lost = false;
+  [known, missing, why] = [true, null, ""];
   showConnection();
 }
 
@@ -64,6 +69,7 @@ function begin(news) {
   common = news;
   document.title = news.title;
   write(document.querySelector("h1"), news.title);
+  showModel(news);
   const numbers = new Set(news.sources.map((source) => source.number));
   for (const [number, card] of cards) {
     if (numbers.has(number)) card.restart();
@@ -78,20 +84,34 @@ function reading(id, text, warn = false) {
   box.classList.toggle("warn", warn);
 }
 
+// What is looked for, for who wonders why something is not recognised.
+function showModel({ model: name, labels, none }) {
+  model.hidden = !name || !labels.length;
+  write(model.querySelector("summary"), `${name} knows ${labels.length} actions`);
+  const others = none
+    ? "It has learned what is none of these."
+    : "It has not learned what is none of these: other movements may pass for one of them.";
+  write(model.querySelector("p"), `${labels.join(", ")}. ${others}`);
+}
+
 function state(name, words, seconds) {
-  lost = name === "lost";
-  if (lost) {
-    const why = words || "The connection is lost: edgevid may have stopped, or the network is down.";
-    write(notice.querySelector("p"), why);
-    write(document.getElementById("retry"), seconds ? `Try now (${seconds}\u202fs)` : "Trying");
-  }
+  missing ??= performance.now();
+  why = words;
+  write(document.getElementById("retry"), seconds ? `Try now (${seconds}\u202fs)` : "Trying");
   showConnection();
 }
 
+// While all is well the sources say so; there is nothing to add. Nor is there at once: most gaps are over before they are read.
 function showConnection() {
-  const [text, tone] = lost ? ["Reconnecting", "bad"] : paused ? ["Paused", "plain"] : ["Live", "good"];
+  const gone = missing != null && (why !== "" || performance.now() - missing >= PATIENCE_MS);
+  const lost = gone && (known || why !== "" || performance.now() - missing >= 5 * PATIENCE_MS);
+  const [connection, text, tone] = lost ? ["lost", "Reconnecting", "bad"]
+    : gone ? ["connecting", "Connecting", "plain"]
+    : paused ? ["paused", "Paused", "plain"]
+    : known ? ["live", "", "plain"] : ["loading", "", "plain"];
   write(pill, text);
   pill.dataset.tone = tone;
   notice.hidden = !lost;
-  document.body.dataset.connection = lost ? "lost" : paused ? "paused" : "live";
+  write(notice.querySelector("p"), why || "The connection is lost: edgevid may have stopped, or the network is down.");
+  document.body.dataset.connection = connection;
 }

@@ -50,6 +50,7 @@ export class Timeline {
   clear() {
     this.points = [];
     this.intervals = new Map();
+    this.colours = new Map(); // label -> colour of its events
     this.drawn = -REDRAW_MS;
     this.now = null;
     this.changed = true;
@@ -61,13 +62,14 @@ export class Timeline {
       this.clear();
     }
     this.labels = labels;
-    this.threshold = source.prediction?.threshold ?? 0;
+    this.needed = source.prediction?.needed ?? this.needed;
     this.clockZero = source.clock_zero;
     this.now = source.timestamp ?? this.now;
     this.points.push(...source.timeline.points);
     // An interval with a kind is an event that is neither a beginning nor an end: it lasts no time.
-    for (const [number, label, begin, end, peak, kind, repetitions] of source.timeline.intervals) {
+    for (const [number, label, begin, end, peak, kind, repetitions, colour] of source.timeline.intervals) {
       this.intervals.set(number, { number, label, begin, end, peak, kind, repetitions });
+      this.colours.set(label, colour);
       this.changed = true;
     }
     const oldest = this.now - historySeconds;
@@ -78,15 +80,16 @@ export class Timeline {
     if (performance.now() - this.drawn >= REDRAW_MS) this.draw();
   }
 
-  // The event of this label that goes on.
-  goingOn(label) {
-    return [...this.intervals.values()].find((interval) => interval.end == null && interval.label === label);
+  // The action that was recognised last, in words; "": none was.
+  last() {
+    const actions = [...this.intervals.values()].filter((interval) => interval.kind == null);
+    return actions.length ? this.describe(actions.at(-1)) : "";
   }
 
   draw() {
     if (this.now == null) return;
     this.drawn = performance.now();
-    drawTrace(this.canvas, this.points, this.now - this.range, this.now, this.threshold);
+    drawTrace(this.canvas, this.points, this.now - this.range, this.now, this.needed, (number) => this.colours.get(this.labels[number]));
     this.drawTicks();
     this.drawLanes();
     this.tell();
@@ -148,6 +151,7 @@ export class Timeline {
       const right = Math.min(((interval.end ?? this.now) - from) / this.range, 1);
       button.style.left = `${100 * left}%`;
       button.style.width = `${100 * Math.max(right - left, 0)}%`;
+      button.style.setProperty("--class", this.colours.get(interval.label));
       button.classList.toggle("open", interval.end == null);
       button.classList.toggle("other", interval.kind != null);
       const spoken = this.describe(interval, interval.end == null ? "going on" : span(interval.end - interval.begin));
@@ -201,7 +205,7 @@ export class Timeline {
       const at = [...this.intervals.values()].findLast((i) => i.begin <= time && time <= (i.end ?? this.now));
       const point = nearest(this.points, time);
       const guess = point && `${this.labels[point[1]]} ${percent(point[2])}`;
-      const score = point && (point[3] ? guess : `none of these (${guess})`);
+      const score = point && (point[3] ? guess : `nothing recognised (${guess})`);
       write(this.readout, [moment(time, this.clockZero), at ? this.describe(at) : score || "no prediction"].join(" · "));
     } else {
       const chosen = this.intervals.get(this.chosen);

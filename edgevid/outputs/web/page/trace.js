@@ -1,9 +1,10 @@
-// The curve: the score of the best class over time, full where it was accepted, grey where it was none of these.
+// The curve: the score of what was answered over time, in the action's colour while one went on, grey where none did.
 
 const GAP_SECONDS = 3; // points further apart are not joined
 
-// Points are [timestamp, number of the label, score, accepted]; from and to are timestamps.
-export function drawTrace(canvas, points, from, to, threshold) {
+// Points are [timestamp, number of the label, score, whether it went on]; from and to are timestamps; needed is the score that an
+// action must reach, colourOf gives the colour of a label's number.
+export function drawTrace(canvas, points, from, to, needed, colourOf) {
   const box = canvas.getBoundingClientRect();
   if (!box.width) return;
   const scale = devicePixelRatio || 1;
@@ -20,10 +21,10 @@ export function drawTrace(canvas, points, from, to, threshold) {
   pen.strokeStyle = colour("--line");
   pen.lineWidth = scale;
   for (const score of [0, 0.5, 1]) line(pen, y(score), width);
-  if (threshold > 0) {
+  if (needed > 0) {
     pen.setLineDash([4 * scale, 4 * scale]);
     pen.strokeStyle = colour("--mark");
-    line(pen, y(threshold), width);
+    line(pen, y(needed), width);
     pen.setLineDash([]);
   }
 
@@ -32,7 +33,7 @@ export function drawTrace(canvas, points, from, to, threshold) {
     pen.beginPath();
     run.forEach(([time, , score], i) => (i ? pen.lineTo(x(time), y(score)) : pen.moveTo(x(time), y(score))));
     if (run.length === 1) pen.lineTo(x(run[0][0]) + scale, y(run[0][2]));
-    pen.strokeStyle = colour(run[0][3] ? "--accent" : "--unsure");
+    pen.strokeStyle = (run[0][3] && colourOf(run[0][1])) || colour("--unsure");
     pen.lineWidth = 1.6 * scale;
     pen.lineJoin = "round";
     pen.stroke();
@@ -52,12 +53,13 @@ export function nearest(points, time) {
   return best && Math.abs(best[0] - time) <= GAP_SECONDS ? best : null;
 }
 
-// Stretches of points that belong together: no gap, and all accepted or none. Each reaches to where the next one begins.
+// Stretches of points that belong together: no gap, and all of one action or of none. Each reaches to where the next one begins.
 function* runs(points) {
   let run = [];
   for (const point of points) {
     const last = run.at(-1);
-    if (last && (point[0] - last[0] > GAP_SECONDS || point[3] !== last[3])) {
+    const same = last && point[3] === last[3] && (!point[3] || point[1] === last[1]);
+    if (last && (point[0] - last[0] > GAP_SECONDS || !same)) {
       if (point[0] - last[0] <= GAP_SECONDS) run.push([point[0], point[1], point[2], last[3]]);
       yield run;
       run = [];

@@ -1,0 +1,69 @@
+"""Clips that were answered wrongly, as small pictures for the report."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+
+from ..datasets.clips import Clip
+from ..errors import EdgevidError
+from ..sources import VideoFile
+from .predictions import Predictions, clip_names
+
+MOST = 24  # pictures of about 5 kB each
+_WIDTH, _QUALITY = 192, 70
+
+
+class WrongClip(NamedTuple):
+    """A clip by its name in the data set, what it shows, what it was taken for and how surely, and a JPEG in base64."""
+
+    path: str
+    label: str
+    predicted: str
+    score: float
+    picture: str
+
+
+def wrong_clips(predictions: Predictions, clips: Sequence[Clip], most: int = MOST) -> list[WrongClip]:
+    """The wrong answers that were surest, at most so many, with the picture in the middle of each.
+
+    Args:
+        clips: of the data set, as given to :func:`edgevid.evaluation.evaluation.evaluate`.
+    """
+    paths = {name: path for path, name in clip_names(clips).items()}
+    scores = predictions.probabilities.max(axis=1)
+    found = []
+    for number in np.argsort(-scores, kind="stable"):
+        clip = predictions.clips[number]
+        if predictions.correct[number] or clip.path not in paths:
+            continue
+        picture = _picture(paths[clip.path])
+        if picture is not None:
+            label = predictions.labels[int(predictions.predicted[number])]
+            found.append(WrongClip(clip.path, clip.label, label, float(scores[number]), picture))
+        if len(found) == most:
+            break
+    return found
+
+
+def _picture(path: Path) -> Optional[str]:
+    """The frame in the middle; None where there is none any more."""
+    import cv2
+
+    try:
+        with VideoFile(path) as video:
+            middle = video.declared_frames // 2 / video.fps
+            frame = next(iter(video.frames(lambda timestamp: timestamp >= middle)), None)
+    except EdgevidError:
+        return None
+    if frame is None:
+        return None
+    image = frame.image
+    height = max(1, round(image.shape[0] * _WIDTH / image.shape[1]))
+    small: Any = cv2.resize(image, (_WIDTH, min(height, 3 * _WIDTH)), interpolation=cv2.INTER_AREA)
+    good, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return base64.b64encode(jpeg.tobytes()).decode("ascii") if good else None

@@ -1,0 +1,53 @@
+"""A small picture of a clip, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Optional
+
+from PIL import Image
+
+from ..errors import EdgevidError
+from ..sources import VideoFile
+from .clip import Clip
+
+_SIZE = (160, 160)
+# Read up to there at most: to go farther into a long film takes too long for a picture.
+_MOST_SECONDS = 5.0
+
+
+def picture_of(clip: Clip, start: Optional[float], end: Optional[float]) -> Optional[ClipPicture]:
+    """The picture in the middle between two timestamps of a clip that is a file; None: of frames there is none."""
+    if not isinstance(clip, (str, Path)) or start is None or end is None:
+        return None
+    return ClipPicture(Path(clip), (start + end) / 2)
+
+
+@dataclass(frozen=True)
+class ClipPicture:
+    """Reads a frame of a video file when it is asked for: what a prediction keeps is where the clip lies.
+
+    Attributes:
+        path: the file.
+        timestamp: of the frame, in seconds; of a later one the frame at 5 s.
+    """
+
+    path: Path
+    timestamp: float
+
+    def __call__(self) -> Optional[bytes]:
+        """A JPEG of 160 pixels a side at most; None: the file is not there any more."""
+        try:
+            with VideoFile(self.path) as video:
+                moment = min(self.timestamp, _MOST_SECONDS)
+                found = next(video.frames(lambda timestamp: timestamp >= moment), None)
+        except (EdgevidError, OSError):
+            return None
+        if found is None:
+            return None
+        picture, jpeg = Image.fromarray(found.image), BytesIO()
+        picture.thumbnail(_SIZE)
+        picture.save(jpeg, "JPEG", quality=80)
+        return jpeg.getvalue()

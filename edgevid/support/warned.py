@@ -1,0 +1,21 @@
+"""How warnings look in a terminal."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from ..errors import EdgevidWarning
+
+_format = warnings.formatwarning
+
+
+def format_for_people() -> None:
+    """From now on, print edgevid's warnings without the line of code that led to them, which tells nothing to whoever typed a
+    command.
+    """
+    warnings.formatwarning = _formatted
+
+
+def _formatted(message: Any, category: type[Warning], *code: Any, **more: Any) -> str:
+    return f"edgevid: {message}\n" if category is EdgevidWarning else _format(message, category, *code, **more)

@@ -1,0 +1,73 @@
+"""What the command line says of itself."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+import pytest
+
+from edgevid.cli import COMMANDS, help_text
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_fits_80_columns_and_has_examples(call, monkeypatch, command: str, columns: int):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    outcome = call(*([command] if command else []), "--help")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    start = lines.index("examples:")
+    expected = rf"  edgevid {command or ''}"
+    assert lines[start + 1].startswith(expected)
+    assert outcome.err == ""
+
+
+def test_the_options_of_examples_are_there(call, monkeypatch):
+    """Also those of commands in the help of others."""
+    monkeypatch.setenv("COLUMNS", "80")
+    texts = {command: call(command, "--help").out for command in COMMANDS}
+    used = 0
+    for text in [call("--help").out, *texts.values()]:
+        for command, rest in re.findall(r"^  edgevid ([a-z-]+)([^\n#|]*)", text, re.MULTILINE):
+            for option in re.findall(r"(?<= )--?[a-z][a-z-]*", rest.split("   ")[0]):
+                used += 1
+                assert re.search(rf"(^|[ ,]){option}\b", texts[command], re.MULTILINE), (command, option)
+    assert used > 20
+
+
+def test_without_a_command_it_prints_the_help(call):
+    outcome = call()
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == call("--help").out
+
+
+def test_the_options_of_train_are_basic_or_advanced(call):
+    groups = re.findall(r"^(basic|advanced: .*):$", call("train", "--help").out, re.MULTILINE)
+    assert groups == ["basic", "advanced: data", "advanced: network and training", "advanced: card"]
+
+
+def test_paragraphs_are_filled_and_columns_kept():
+    parser = argparse.ArgumentParser("x", formatter_class=help_text.HelpFormatter, add_help=False)
+    parser.epilog = f"""\
+one
+two {"long " * 20}
+
+examples:
+  edgevid a
+  edgevid b  what it does
+  edgevid c {"long " * 6} # {"what it does, " * 5}
+"""
+    lines = parser.format_help().splitlines()
+    assert "one two long long" in lines[2]
+    start = lines.index("examples:")
+    assert lines[start + 1 : start + 3] == ["  edgevid a", "  edgevid b  what it does"]
+    assert lines[start + 3] == f"  edgevid c {'long ' * 6}".rstrip()
+    assert lines[start + 4].startswith("      what it does, what")
+
+
+@pytest.mark.parametrize("word", ["teach", "train", "import-extractor"])
+def test_one_word_for_overwriting(call, word: str):
+    assert "--overwrite" in call(word, "--help").out
+    assert "--force" not in call(word, "--help").out
