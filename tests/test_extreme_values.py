@@ -13,6 +13,7 @@ from fuzz.corpus import make_corpus
 
 import edgevid
 from edgevid import BundleError, EdgevidError, OptionError, cli
+from edgevid.bundles.writing import check_output
 from edgevid.classifiers import MixtureClassifier, Statistics, fit_statistics
 from edgevid.embedders import Window
 from edgevid.embedders.flow_histogram import FlowHistogram
@@ -189,6 +190,12 @@ def test_classes_that_are_none_are_refused(classes: Any):
     windows = [Window.of(np.random.default_rng(k).random((5, 3), np.float32)) for k in range(2)]
     with pytest.raises(OptionError):
         fit_statistics(windows, classes, [Statistics()])
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
+def test_a_bundle_without_a_name_is_refused(name: str):
+    with pytest.raises(BundleError, match="names no folder of its own"):
+        check_output(Path(name), overwrite=True)
 
 
 def test_resamples_that_no_memory_holds_are_refused():
