@@ -28,10 +28,11 @@ class Turns:
 
     Args:
         needed: asked before each; False: all may open at once.
+        at_once: called before those that do.
     """
 
-    def __init__(self, needed: Callable[[], bool] = lambda: True) -> None:
-        self._needed = needed
+    def __init__(self, needed: Callable[[], bool] = lambda: True, at_once: Callable[[], object] = lambda: None) -> None:
+        self._needed, self._at_once = needed, at_once
         self._queue: deque[object] = deque()  # whose is the first has the turn
         self._holder: Optional[tuple[str, float]] = None  # who opens, and since when
 
@@ -47,6 +48,7 @@ class Turns:
             SourceError: the one before does not end its own, or the wait was stopped.
         """
         if not self._needed():
+            self._at_once()
             yield
             return
         ticket = object()
@@ -71,8 +73,9 @@ class Turns:
         Raises:
             SourceError: as :meth:`take`.
         """
-        with self.take(name, lambda: False):
-            pass
+        if self._needed():
+            with self.take(name, lambda: False):
+                pass
 
     def _check(self, name: str) -> None:
         holder = self._holder
@@ -85,14 +88,16 @@ class Turns:
 
 
 def opencv_locks() -> bool:
-    """Whether OpenCV opens one file or stream at a time.
-
-    Asks it not to, in the environment of this process, which it reads at each opening. Who has set the variable decides.
-    """
+    """Whether OpenCV opens one file or stream at a time, whatever it is asked. Who has set the variable decides."""
     import cv2
 
     version = tuple(int(number) for number in cv2.__version__.split(".")[:2])
-    return version < (4, 8) or os.environ.setdefault(_VARIABLE, "1").lower() not in ("1", "true")
+    return version < (4, 8) or os.environ.get(_VARIABLE, "1").lower() not in ("1", "true")
 
 
-opencv_turns = Turns(opencv_locks)
+def _ask_for_no_lock() -> None:
+    """In the environment of this process, which OpenCV reads at each opening, of the program's own too, where it mentions it."""
+    os.environ.setdefault(_VARIABLE, "1")
+
+
+opencv_turns = Turns(opencv_locks, _ask_for_no_lock)

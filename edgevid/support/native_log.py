@@ -90,7 +90,7 @@ class _OpencvLog:
         the variable OPENCV_LOG_LEVEL.
         """
         log = _opencv_log()
-        if log is None or _OPENCV_VARIABLE in os.environ:
+        if log is None or os.environ.get(_OPENCV_VARIABLE, "OFF") != "OFF":
             yield
             return
         with self._lock:
