@@ -111,7 +111,8 @@ def _whole_stream(
     followed = _followed(calls[ROLLING], args.frames)
     followed["filling_to_full"] = filling["median_ms"] / followed["median_ms"]
     print(
-        f"  a sample of the whole stream, {frame_size[0]}x{frame_size[1]}: {latency[ROLLING]['median_ms']:.3f} ms = {invokes[ROLLING]:.2f} bare invoke() of "
+        f"  a sample of the whole stream, {frame_size[0]}x{frame_size[1]}: "
+        f"{latency[ROLLING]['median_ms']:.3f} ms = {invokes[ROLLING]:.2f} bare invoke() of "
         f"{latency['invoke']['median_ms']:.3f} ms (medians, in turn); with the window each time {invokes[WINDOW]:.2f}"
     )
     print(
