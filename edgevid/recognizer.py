@@ -222,9 +222,8 @@ class Recognizer(Teachable):
         """Rolling predictions in a thread of their own; returns at once. See :class:`edgevid.Runner`.
 
         >>> with recognizer.start(0, on_event=print) as runner:  # doctest: +SKIP
-        ...     while runner.running:
-        ...         print(runner.latest)
-        ...         time.sleep(1)
+        ...     for prediction in runner:
+        ...         print(prediction)
         """
         from .runner import Runner
 

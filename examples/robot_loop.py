@@ -24,9 +24,10 @@ def main(source: str) -> int:
         return 1
     is_file = not source.isdigit()
     stream = edgevid.load().open_stream(colour="bgr")  # as OpenCV gives frames
+    now = 0.0
     while capture.grab():
-        # Any clock that does not run backwards will do: the file's own, or the monotonic one.
-        now = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 if is_file else time.monotonic()
+        # Any clock that does not run backwards will do: the monotonic one, or the file's, which OpenCV 4.5 sets back at the end.
+        now = max(now, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000) if is_file else time.monotonic()
         if stream.wants(now):  # most frames lie between two samples: do not even decode them
             good, frame = capture.retrieve()
             if good:

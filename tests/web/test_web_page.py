@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -348,6 +349,17 @@ class TestFigures:
         page.shows("[data-figure=restarts]", "2\u00d7")
         page.shows("[data-figure=age]", "0.")
         wait_until(lambda: "warn" in page.one("[data-figure=age]").get_attribute("class"))  # nothing newer came
+
+    def test_what_is_too_slow_for_the_model_is_marked(self, serve: Serve, page: Page):
+        server = serve()
+        show(server, 0, 0.9, 1.0)
+        (state,) = server.states()
+        seen = observation(timestamp=2.0).sampled
+        server.output.take(seen, replace(state, too_slow="machine", needed_per_second=5.0, _rates=(2.1, 30.0)))
+        page.open(server.url)
+        page.shows("[data-figure=rate]", "2.1 of 5.0 /s")
+        assert "warn" in page.one("[data-figure=rate]").get_attribute("class")
+        assert page.text("[data-figure=captured]") == "Captured 30.0 /s"
 
     def test_temperature_where_the_machine_has_a_sensor(
         self, serve: Serve, page: Page, monkeypatch: pytest.MonkeyPatch

@@ -176,6 +176,7 @@ def _common(slot: _Slot) -> dict[str, Any]:
         "prediction_age_seconds": _number(state.prediction_age_seconds),
         "frames_per_second": _number(state.frames_per_second, 2),
         "captured_per_second": _number(state.captured_per_second, 2),
+        "needed_per_second": _number(state.needed_per_second, 2), "too_slow": state.too_slow,
         "latency_seconds": _number(state.latency_seconds, 4),
         "age_seconds": _number(state.age_seconds),
     }  # fmt: skip

@@ -175,8 +175,11 @@ export class Card {
     };
     const alive = source.state === "running" || source.state === "lost";
     const age = source.age_seconds == null ? null : source.age_seconds + (performance.now() - this.received) / 1000;
-    figure("rate", rate(source.frames_per_second));
-    figure("captured", rate(source.captured_per_second));
+    // Of what the model looks at, where that is more than the machine or the camera gives
+    const each = (perSecond, slow) => (slow ? `${perSecond?.toFixed(1)} of ${rate(source.needed_per_second)}` : rate(perSecond));
+    for (const [name, perSecond, who] of [["rate", source.frames_per_second, "machine"], ["captured", source.captured_per_second, "camera"]]) {
+      figure(name, each(perSecond, source.too_slow === who), source.too_slow === who);
+    }
     figure("latency", milliseconds(source.latency_seconds));
     figure("age", age == null ? "–" : span(age), alive && age > OLD_SECONDS);
     const share = source.captured ? source.dropped / source.captured : 0;
