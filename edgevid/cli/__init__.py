@@ -31,7 +31,7 @@ examples:
   edgevid demo                      what it does, shown on a real clip
   edgevid stream 0 --serve          your webcam, on a page in your browser
   edgevid classify clip.mp4         what happens in a clip
-  edgevid teach my_clips -o mine    actions of your own, from labelled clips
+  edgevid teach --live 0 -o mine    actions of your own, in two minutes
 
 A command that uses a bundle takes --bundle; evaluate, models and benchmark
 are about bundles, and name them first.

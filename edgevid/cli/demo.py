@@ -49,7 +49,7 @@ exit code:
 _TO_TRY = (
     "Live, on a page: edgevid stream 0 --serve. Some seconds of your camera: edgevid demo 0.",
     "A video of yours: edgevid demo FILE.",
-    "Actions of your own, from labelled clips: edgevid teach FOLDER -o NAME.",
+    "Actions of your own, in two minutes: edgevid teach --live 0 -o NAME.",
 )
 
 
