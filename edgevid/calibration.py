@@ -64,8 +64,7 @@ def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArra
     Raises:
         ModelError: they are no probabilities.
     """
-    sums = probabilities.sum(axis=-1, dtype=np.float64)
-    if not (probabilities.min(initial=0) >= 0 and np.abs(sums - 1).max(initial=0) <= _SUM_TOLERANCE):
+    if probabilities.size and not _are_probabilities(probabilities):
         raise ModelError(
             f"A classifier gives {np.array2string(probabilities, threshold=8)}; expected probabilities of sum 1, as of a "
             "softmax. Its weights may be damaged: train or export it again."
@@ -77,6 +76,13 @@ def calibrated(probabilities: NDArray[np.float32], temperature: float) -> NDArra
     powers /= powers.sum(axis=-1, keepdims=True)
     result: NDArray[np.float32] = powers.astype(np.float32)
     return result
+
+
+def _are_probabilities(values: NDArray[np.float32]) -> bool:
+    if not (values.min() >= 0 and values.max() <= 1 + _SUM_TOLERANCE):  # so that no sum is too large for a float32
+        return False
+    sums = values.sum(axis=-1)
+    return float(abs(sums - 1) if values.ndim == 1 else np.abs(sums - 1).max()) <= _SUM_TOLERANCE
 
 
 def log_probabilities(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

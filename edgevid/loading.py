@@ -16,9 +16,9 @@ from .embedders.opening import open_embedders
 from .errors import BundleError, OptionError
 from .prediction import check_threshold
 from .recognizer import Recognizer
-from .support.checks import check_type, shown
+from .support.checks import check_int, check_type, shown
 from .support.system import system_errors
-from .tflite.interpreter import select_runtime
+from .tflite.interpreter import MOST_THREADS, select_runtime
 
 
 @system_errors(BundleError)
@@ -55,6 +55,8 @@ def load(
         raise OptionError(f"embedders={shown(embedders)} was given; expected a list of embedders of your own.")
     if classifier is not None:
         check_type("classifier", classifier, Classifier)
+    if num_threads is not None:
+        num_threads = check_int("num_threads", num_threads, 1, MOST_THREADS)
     threshold = opened.calibration.unknown_threshold if threshold is None else check_threshold(threshold)
     with ExitStack() as opening:  # what the caller gave stays open
         made = open_embedders(opened.embedders, embedders, num_threads=num_threads, runtime=runtime)

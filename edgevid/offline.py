@@ -13,7 +13,7 @@ from .following import follow
 from .frames import RGB
 from .recognizer import Recognizer
 from .sources import FrameIterable, Source, VideoCapture, open_source
-from .stream import StreamOptions
+from .stream import StreamOptions, given_options
 from .support.checks import check_number
 
 Video = Union[str, Path, Source, VideoCapture, Iterable[Any]]
@@ -53,7 +53,7 @@ def find_events(
     source = open_source(video, colour=colour)
     if isinstance(source, FrameIterable) and source is not video:
         source = FrameIterable(_timed(video, rate), colour=colour)
-    stream = replace(stream or StreamOptions(), enter=detector.options.enter)
+    stream = replace(given_options(stream), enter=detector.options.enter)
     events: list[Event] = []
     try:
         if source.live:

@@ -22,8 +22,7 @@ from .sampling import Clip
 from .sampling.colour import clip_in_rgb
 from .sampling.picture import picture_of
 from .sources import check_finished
-from .stream import Answering, Stream, StreamOptions
-from .support.checks import check_type
+from .stream import Answering, Stream, StreamOptions, given_options
 from .support.text import brief
 from .teachable import Teachable
 
@@ -160,7 +159,7 @@ class Recognizer(Teachable):
         Args:
             colour: the order of the channels of the frames that are pushed: "rgb", or "bgr" as OpenCV gives them.
         """
-        options = StreamOptions() if options is None else check_type("options", options, StreamOptions)
+        options = given_options(options)
         spec = (
             self.spec if options.window_seconds is None else replace(self.spec, window_seconds=options.window_seconds)
         )

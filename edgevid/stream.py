@@ -68,6 +68,11 @@ class StreamOptions:
         check_type("rolling", self.rolling, bool)
 
 
+def given_options(options: Optional[StreamOptions]) -> StreamOptions:
+    """What was given, or the defaults. Raises: OptionError: it is something else."""
+    return StreamOptions() if options is None else check_type("stream", options, StreamOptions)
+
+
 class Answering(NamedTuple):
     """What turns windows into answers. A recogniser that learns replaces it as a whole.
 

@@ -257,13 +257,13 @@ def test_bundle_without_its_own_extractor_uses_the_shipped_one(tmp_path: Path):
     assert open_bundle(mine.folder).networks[0].path == models_folder() / f"{EXTRACTOR}.tflite"
 
 
-@pytest.mark.parametrize("name", ["nothing", "no/such/folder", "x" * 300])
+@pytest.mark.parametrize("name", ["nothing", "no/such/folder", "x" * 300, "a\0b"])
 def test_missing_bundle_names_what_there_is(name: str):
     with pytest.raises(BundleError, match=r"No bundle .*give the path of a bundle's folder.*exercises10"):
         open_bundle(name)
 
 
-@pytest.mark.parametrize("name", ["a\0b", b"", 5, None])
+@pytest.mark.parametrize("name", [b"", 5, None])
 def test_what_is_no_path_is_no_bundle(name: object):
     with pytest.raises(OptionError, match=r"bundle=.* was given; expected a path"):
         open_bundle(name)

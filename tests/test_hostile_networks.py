@@ -17,6 +17,7 @@ from edgevid.embedders import CnnEmbedder
 from edgevid.tflite.file_check import read_tflite_file
 from edgevid.tflite.flatbuffer import read_graphs
 from edgevid.tflite.graph_check import GraphError, check_graphs
+from edgevid.tflite.operators import OPERATORS
 
 DATA = Path(__file__).parent / "data"
 MINUS_1 = 2**32 - 1
@@ -40,6 +41,7 @@ CHANGES = {
     "a constant shorter than its shape": ("gru", "Tensor.0", 5, 500, "a constant of shape|bias of shape|gives"),
     "a type that no network has": ("gru", "Tensor.1", 2, 13, "a tensor is of type 13"),
     "a quantisation of other channels": ("extractor", "Quantization.2 count", 16, 3, "quantisation of a tensor"),
+    "an activation of no kind": ("extractor", "Options.3", 3, 9, "activation of no kind"),
     "a loop over another graph": ("gru", "Options.1", 2, 0, "graph 0 of 3 is called"),
     "a loop that carries another shape": ("gru_int8", "SubGraph.2", 32, 17, "changes the shape of what it carries"),
     "a slice of more than there is": ("lstm", "Buffer.0", 32, 64, "SLICE takes"),
@@ -63,6 +65,19 @@ def test_a_changed_number_is_refused_in_words(tmp_path: Path, change: tuple[str,
     path.write_bytes(changed(name, role, old, new))
     with pytest.raises(ModelError, match=rf"network\.tflite holds a network that cannot be run: .*({said})"):
         CnnEmbedder(path, num_threads=1) if name == "extractor" else open_network(path, num_threads=1)
+
+
+def test_a_slice_of_all_that_is_left_is_refused():
+    data = bytearray((DATA / "lstm.tflite").read_bytes())
+    (part,) = (node for node in read_graphs(bytes(data))[2].nodes if OPERATORS[node.code].name == "SLICE")
+    content = read_graphs(bytes(data))[2].tensors[part.inputs[2]].data
+    assert content is not None
+    at = bytes(data).index(content, 4)
+    while not any(number.at == at for number in numbers_of(bytes(data))):
+        at = bytes(data).index(content, at + 1)
+    data[at : at + 4] = b"\xff" * 4
+    with pytest.raises(GraphError, match=r"SLICE takes .*whose length is not fixed"):
+        check_graphs(bytes(data))
 
 
 def test_a_loop_without_end_is_refused():

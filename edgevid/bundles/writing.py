@@ -30,6 +30,8 @@ def check_output(output: Path, overwrite: bool) -> None:
     Raises:
         BundleError: something is there that is not a bundle, or is one and ``overwrite`` is false; or no folder can be made.
     """
+    if output.name in ("", ".."):  # it could not be replaced
+        raise BundleError(f"{output} names no folder of its own; give a bundle's folder a name, such as my_actions.")
     if output.exists():
         is_empty = output.is_dir() and not any(output.iterdir())
         if not is_empty and not (output / CARD_NAME).is_file():

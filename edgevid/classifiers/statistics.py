@@ -58,6 +58,7 @@ class Statistics:
 
     def of(self, rows: Array) -> list[Array]:
         """Each statistic, float32 ``[k * dim]``, of rows ``[n, dim]``, n of 1 or more."""
+        _check_rows(rows)
         return [_OF_ROWS[name](rows, self.rows_per_second).astype(np.float32).reshape(-1) for name in self.names]
 
     def size_of(self, dim: int) -> int:
@@ -245,8 +246,14 @@ def _bands(rows: Array, rate: Optional[float]) -> NDArray[Any]:
     return band_means(waves_of(rows, rate), fourier(len(rows), rate)[1])
 
 
+def _check_rows(rows: Array) -> None:
+    if not len(rows):
+        raise ModelError("A window holds no embedding of one of the embedders; its rate is too low for the window.")
+
+
 def waves_of(rows: Array, rate: Optional[float]) -> Array:
     """The Fourier transform of rows ``[n, dim]``: float32 ``[2 * F, dim]``, cosines above sines; see :func:`fourier`."""
+    _check_rows(rows)
     turns, _ = fourier(len(rows), rate)
     centred = rows - rows.mean(axis=0)
     # As products of matrices: for a few dozen rows faster than a fast transform.

@@ -16,7 +16,7 @@ from ..following import Followed, StreamSource, follow, open_stream_source
 from ..frames import RGB
 from ..prediction import Prediction
 from ..sources.base import Source, SourceStats, SourceStatus
-from ..stream import StreamOptions
+from ..stream import given_options
 from ..support.at_exit import AtExit
 from ..support.checks import check_type
 from ..support.retry import Retry
@@ -89,7 +89,7 @@ class Runner(Running):
         smoothing, events = options.get("smoothing"), options.get("events")
         self._smoothing = fresh_smoothing(recognizer.events.smoothing if smoothing is None else smoothing)
         self._events = EventDetector(recognizer.events.options if events is None else events)
-        stream = options.get("stream") or StreamOptions()
+        stream = given_options(options.get("stream"))
         # what a prediction says of itself, and what is made of several, follow one rule
         self._stream = recognizer.open_stream(dataclasses.replace(stream, enter=self._events.options.enter))
         self._max_seconds, self._max_predictions = options.get("max_seconds"), options.get("max_predictions")

@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 from ..errors import FrameError, SourceError
 from ..frames import RGB, check_colour
 from ..support.credentials import without_credentials
+from ..support.files import is_file
 from ..support.system import system_errors
 from .base import Source as Source
 from .base import SourceStats as SourceStats
@@ -106,7 +107,7 @@ def check_finished(clip: Any) -> None:
         is_url
         or text.startswith("/dev/video")
         or _PICAMERA.fullmatch(text)
-        or (text.isdecimal() and not Path(text).exists())
+        or (text.isdecimal() and not is_file(Path(text)))
     ):
         shown = without_credentials(text)
         raise SourceError(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from .flatbuffer import Node, Subgraph, Table, Tensor, read_graphs
-from .operators import BROADCAST, GROWING, KEEP_KIND, OPERATORS, SAME_SHAPE, Operator
+from .operators import ACTIVATION, BROADCAST, GROWING, KEEP_KIND, OPERATORS, OPTIONAL, SAME_SHAPE, Operator
 
 # Of a tensor, and of all tensors of a graph that are computed, in bytes
 MOST_BYTES, MOST_BYTES_IN_ALL = 1 << 28, 1 << 30
@@ -21,6 +21,7 @@ _MOST_RANK = 8
 _MOST_STEP = 4096  # of strides, dilations and the sides of windows
 _MOST_LENGTH = 1 << 16  # of a side that operands ask for
 _MOST_TURNS = 100_000
+_ACTIVATIONS = 4  # none, three kinds of ReLU, tanh
 _ADD, _LESS, _AND = 0, 58, 86
 _INT32, _INT64, _UINT8, _INT8 = 2, 4, 3, 9
 
@@ -91,15 +92,34 @@ class _Check:
             self._need(self._at(number).data is None, f"{operator.name} writes to a constant")
             self._need(number not in written, f"{operator.name} writes to a tensor that is written already")
             written.add(number)
-        if operator.options and node.options_kind != operator.options:
-            raise GraphError(f"{operator.name} lacks its options")
+        kinds = (operator.options,) if operator.options else (0, OPTIONAL.get(operator.name, 0))
+        if node.options_kind not in kinds:
+            raise GraphError(f"{operator.name} lacks its options, or has those of another operator")
         if (
             operator.options
             and node.options is None
             and operator.name not in ("SHAPE", "MEAN", "SUM", "GATHER", "SQUEEZE")
         ):
             raise GraphError(f"{operator.name} lacks its options")
+        self._check_options(node, operator.name)
         self._check_operands(node, operator)
+
+    def _check_options(self, node: Node, name: str) -> None:
+        options = node.options
+        if options is None:
+            return
+        if name in ACTIVATION:
+            self._need(
+                0 <= options.number(ACTIVATION[name], "<b") <= _ACTIVATIONS, f"{name} has an activation of no kind"
+            )
+        counted = {"SPLIT": node.outputs, "SPLIT_V": node.outputs, "UNPACK": node.outputs, "PACK": node.inputs}.get(
+            name
+        )
+        self._need(counted is None or options.number(0) == len(counted), f"{name} is of another number of parts")
+        if name in ("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"):
+            self._need(1 <= options.number(0) <= _MOST_STEP, f"{name} has blocks out of range")
+        if name in ("CONCATENATION", "GATHER"):
+            self._need(abs(options.number(0)) <= _MOST_RANK, f"{name} is along no dimension")
 
     def _check_operands(self, node: Node, operator: Operator) -> None:
         name, tensors = operator.name, [None if number == -1 else self._at(number) for number in node.inputs]
@@ -123,7 +143,7 @@ class _Check:
         elif name == "STRIDED_SLICE":
             _check_slice(tensors, node.options)
         elif name == "SLICE":
-            _check_part(tensors)
+            _check_part(tensors, outputs[0])
         elif name in ("GATHER", "TOPK_V2", "TRANSPOSE", "MEAN", "SUM", "EXPAND_DIMS"):
             _check_lengths(name, tensors[1])
 
@@ -263,13 +283,15 @@ def _check_slice(tensors: Sequence[Optional[Tensor]], options: Optional[Table]) 
                 raise GraphError(f"STRIDED_SLICE takes {list(values[0])} of {list(shape)}")
 
 
-def _check_part(tensors: Sequence[Optional[Tensor]]) -> None:
+def _check_part(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
     """Of SLICE: the part lies inside. tflite-runtime writes beyond its output where it does not."""
     source, begin, size = tensors[:3]
     starts, lengths = _integers(begin), _integers(size)
     if source is None or source.shape is None or lengths is None:
         return
     whole = source.shape
+    if -1 in lengths and output.is_fixed and not source.is_fixed:  # the rest of what nobody knows has no fixed length
+        raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}, whose length is not fixed")
     starts = (0,) * len(lengths) if starts is None else starts
     if len(starts) != len(whole) or len(lengths) != len(whole):
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")

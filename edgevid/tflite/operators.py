@@ -11,7 +11,7 @@ class Operator(NamedTuple):
     Attributes:
         inputs: how many, the least and the most.
         outputs: how many, at most.
-        options: the kind of its table of options, as the format numbers them; 0: any, or none.
+        options: the kind of its table of options, as the format numbers them; 0: none, or that of OPTIONAL.
         optional: the places of the inputs that may be left out, by -1.
     """
 
@@ -65,6 +65,22 @@ OPERATORS = {
 }  # fmt: skip
 
 # fmt: off
+# Kinds of options that those have which can do without
+OPTIONAL = {
+    "ADD": 11, "DEQUANTIZE": 38, "MUL": 21, "RESHAPE": 17, "PAD": 22, "BATCH_TO_SPACE_ND": 24, "SPACE_TO_BATCH_ND":
+    25, "TRANSPOSE": 26, "SUB": 28, "DIV": 29, "EXP": 33, "TOPK_V2": 34, "LOG_SOFTMAX": 36, "CAST": 37, "MAXIMUM":
+    39, "MINIMUM": 39, "LESS": 41, "NEG": 42, "PADV2": 43, "GREATER": 44, "GREATER_EQUAL": 45, "LESS_EQUAL": 46,
+    "SELECT": 47, "SLICE": 48, "TILE": 51, "EXPAND_DIMS": 52, "EQUAL": 53, "NOT_EQUAL": 54, "POW": 56, "LOGICAL_OR":
+    60, "LOGICAL_AND": 62, "LOGICAL_NOT": 63, "FLOOR_DIV": 65, "SQUARE": 66, "ZEROS_LIKE": 67, "FILL": 68,
+    "FLOOR_MOD": 72, "RANGE": 73, "SQUARED_DIFFERENCE": 76, "ABS": 78, "REVERSE_V2": 81, "ADD_N": 82, "COS": 84,
+    "RANK": 86, "QUANTIZE": 89, "HARD_SWISH": 91, "SELECT_V2": 98, "CUMSUM": 102, "BROADCAST_TO": 104, "GELU": 116,
+    "DYNAMIC_UPDATE_SLICE": 117, "SIGN": 123,
+}
+# Where an operator's options say which activation follows it
+ACTIVATION = {
+    "ADD": 0, "MUL": 0, "SUB": 0, "DIV": 0, "FULLY_CONNECTED": 0, "UNIDIRECTIONAL_SEQUENCE_LSTM": 0, "CONCATENATION": 1,
+    "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "AVERAGE_POOL_2D": 5, "MAX_POOL_2D": 5, "L2_POOL_2D": 5,
+}
 SAME_SHAPE = frozenset({
     "ABS", "CAST", "CEIL", "COS", "DEQUANTIZE", "ELU", "EXP", "FLOOR", "GELU", "HARD_SWISH", "L2_NORMALIZATION",
     "LEAKY_RELU", "LOCAL_RESPONSE_NORMALIZATION", "LOG", "LOGICAL_NOT", "LOGISTIC", "LOG_SOFTMAX", "NEG",

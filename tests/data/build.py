@@ -1,7 +1,7 @@
-"""Builds the small recurrent classifiers beside this file: ``python tests/data/build.py`` (needs the extra 'train').
+"""Builds the small networks beside this file: ``python tests/data/build.py`` (needs the extra 'train').
 
-Their weights are random, so large that windows are told apart. The tests of the rolling form need them where Keras is not
-installed.
+The extractor is the first part of a shipped one, for pictures of 32 pixels a side. The classifiers' weights are random, so large
+that windows are told apart. The tests of the rolling form need them where Keras is not installed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edgevid.bundles import models_folder
+from edgevid.tflite.truncation import Graph
 from edgevid.training.export import FLOAT32, INT8, to_tflite
 from edgevid.training.networks import GRU, LSTM, NetworkOptions, load_keras, make_network
 
@@ -18,6 +20,10 @@ DIM, UNITS, CLASSES = 1280, 8, 5
 
 
 def main() -> int:
+    shipped = models_folder() / "mobilenet_v2_1.0_160_block13_uint8.tflite"
+    graph = Graph(shipped.read_bytes(), shipped.name, size=32)
+    add = next(tensor for tensor in graph.spatial_tensors() if "block_2_add" in tensor.name)
+    Path(__file__).with_name("extractor.tflite").write_bytes(graph.truncate(add))
     load_keras()
     random = np.random.default_rng(0)
     for architecture in (GRU, LSTM):

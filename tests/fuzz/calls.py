@@ -14,7 +14,6 @@ from typing import Any, Callable
 import numpy as np
 
 import edgevid
-from edgevid import datasets, events, recording, sources
 from edgevid.bundles import find_extractor
 from edgevid.classifiers import MixtureClassifier, Statistics, StatisticsClassifier, fit_statistics, open_network
 from edgevid.datasets.reading import open_dataset
@@ -23,7 +22,6 @@ from edgevid.embedders.flow_histogram import FlowHistogram
 from edgevid.embedders.motion_region import MotionRegion
 from edgevid.embedders.opening import entries_for
 from edgevid.extraction import EmbeddingConfig, embed_clips
-from edgevid.outputs.drawing.annotate import annotate
 from edgevid.recording import ClipFolder
 from edgevid.sampling import SampleSpec, Track
 from edgevid.tflite.interpreter import TfliteModel
@@ -37,8 +35,6 @@ _FRAMES = np.zeros((6, 24, 32, 3), np.uint8)
 # a call: a function, and what it is given when all is well; functions of a case get its folder and a recogniser
 _Call = tuple[Callable[..., Any], dict[str, Any]]
 _Case = Callable[[edgevid.Recognizer, Path, Path], _Call]
-
-del datasets, events, recording, sources
 
 
 def _stream(recognizer: edgevid.Recognizer, **options: Any) -> Any:
@@ -152,8 +148,6 @@ CALLS: dict[str, _Case] = {
     "add_example": lambda r, c, s: (r.add_example, {"label": "jump", "clip": _FRAMES, "group": None}),
     "RunOptions": lambda r, c, s: (lambda **a: _ran(edgevid.Runner(r, _FRAMES, a, None)), {"max_seconds": 1.0,
     "max_predictions": 2}),
-    "annotate": lambda r, c, s: (lambda video, **a: annotate(r, edgevid.VideoFile(video), **a), {
-        "video": c / "media" / "clip.mp4", "video_path": s / "a.mp4", "timeline_path": s / "b.png", "window_seconds": 0.4}),
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Optional
 from urllib.parse import unquote, urlsplit
 
 from ...errors import OptionError
+from ...support.checks import is_text
 from ...support.credentials import without_credentials
 
 PASSWORD_VARIABLE = "EDGEVID_MQTT_PASSWORD"
@@ -43,8 +44,8 @@ def parse_broker_address(url: str, password: Optional[str] = None) -> BrokerAddr
     """
     if not isinstance(url, str):
         raise _bad(url, "it is not a string")
-    if re.search(r"[\s\x00-\x1f\x7f]", url):
-        raise _bad(url, "it holds white space or control characters")
+    if re.search(r"[\s\x00-\x1f\x7f]", url) or not is_text(url):
+        raise _bad(url, "it holds white space or control characters, or is no text")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -18,7 +18,7 @@ from typing import Any, Callable, Optional, Union
 from ...errors import OptionError
 from ...runner.messages import Message
 from ...runner.state import SourceState
-from ...support.checks import check_int, check_number
+from ...support.checks import check_int, check_number, is_text, shown
 from .alarm import Alarm
 from .broker_address import parse_broker_address
 from .client import Pauses, make_client
@@ -85,8 +85,8 @@ class MqttPublisher:
         if node_id is None and name is None:
             node_id = default_node_id(socket.gethostname(), sources)
         name = socket.gethostname() if name is None else name
-        if not isinstance(name, str) or not name.strip():
-            raise OptionError(f"name={name!r} was given; expected a name for this device, such as 'front door'.")
+        if not isinstance(name, str) or not name.strip() or not is_text(name):
+            raise OptionError(f"name={shown(name)} was given; expected a name for this device, such as 'front door'.")
         self.topics = Topics(
             check_prefix("topic_prefix", topic_prefix), slug(name) if node_id is None else check_node_id(node_id)
         )

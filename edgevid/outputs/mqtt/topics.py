@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from ...errors import OptionError
+from ...support.checks import is_text, shown
 
 _MAX_SLUG = 48
 
@@ -83,9 +84,9 @@ def check_node_id(node_id: str) -> str:
 def check_prefix(name: str, prefix: str) -> str:
     """A prefix of topics; levels may be divided by "/"."""
     pattern = r"[^+#/$\s\x00-\x1f\x7f]([^+#\s\x00-\x1f\x7f]{0,198}[^+#/\s\x00-\x1f\x7f])?"
-    if isinstance(prefix, str) and re.fullmatch(pattern, prefix):
+    if isinstance(prefix, str) and re.fullmatch(pattern, prefix) and is_text(prefix):
         return prefix
     raise OptionError(
-        f"{name}={prefix!r} was given; expected a topic such as 'edgevid' or 'home/edgevid': no +, # or white space, "
+        f"{name}={shown(prefix)} was given; expected a topic such as 'edgevid' or 'home/edgevid': no +, # or white space, "
         "no / at its ends, no $ at its beginning."
     )
