@@ -2,6 +2,7 @@
 
     python benchmarks/rolling.py exercises10 exercises10-light exercises10-motion
     python benchmarks/rolling.py                    # the default bundle
+    python benchmarks/rolling.py exercises10-light --frame-size 320x240,640x480,1920x1080
     python benchmarks/rolling.py --units 1280       # a network of the thesis's size, random weights (needs the extra 'train')
     python benchmarks/rolling.py --classifier FILE  # of embeddings of the default extractor
 
@@ -52,7 +53,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="interpreter threads (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=200, help="timed runs of each (default: %(default)s)")
     parser.add_argument("--frames", type=int, default=10_000, help="samples to follow (default: %(default)s)")
-    parser.add_argument("--frame-size", type=_size, default=(320, 240), metavar="WxH", help="default: 320x240")
+    parser.add_argument("--frame-size", type=_sizes, default=[(320, 240)], metavar="WxH,...", help="default: 320x240")
     parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     parser.add_argument("--memory-of", nargs=2, help=argparse.SUPPRESS)
@@ -74,11 +75,11 @@ def main() -> int:
                 print(f"{name}: {about}, {args.threads} thread(s)")
                 results[name] = {
                     "classifier": about,
-                    **_whole_stream(recognizer, args),
+                    "whole_stream": {f"{w}x{h}": _whole_stream(recognizer, args, (w, h)) for w, h in args.frame_size},
                     **_compare(recognizer, reference, name, keras_path, args),
                 }
     fields = {"benchmark": "rolling", "environment": environment(args.runtime), "threads": args.threads}
-    save({**fields, "frame_size": list(args.frame_size), "fps": FPS, "bundles": results}, args.json)
+    save({**fields, "fps": FPS, "bundles": results}, args.json)
     return 0
 
 
@@ -91,9 +92,11 @@ def _recognizer(name: str, args: argparse.Namespace) -> edgevid.Recognizer:
     return edgevid.Recognizer([open_cnn(find_extractor(), **options)], classifier, labels, window_seconds=5.0)
 
 
-def _whole_stream(recognizer: edgevid.Recognizer, args: argparse.Namespace) -> dict[str, Any]:
+def _whole_stream(
+    recognizer: edgevid.Recognizer, args: argparse.Namespace, frame_size: tuple[int, int]
+) -> dict[str, Any]:
     cnn = open_cnn(find_extractor(), num_threads=args.threads, runtime=args.runtime)
-    frames = moving_scene(*args.frame_size)
+    frames = moving_scene(*frame_size)
     cnn.embed_picture(frames[0])
     streams = {form: recognizer.open_stream(StreamOptions(rolling=form == ROLLING)) for form in (ROLLING, WINDOW)}
     calls: dict[str, Callable[[], Any]] = {form: sampler(stream, frames) for form, stream in streams.items()}
@@ -108,7 +111,8 @@ def _whole_stream(recognizer: edgevid.Recognizer, args: argparse.Namespace) -> d
     followed = _followed(calls[ROLLING], args.frames)
     followed["filling_to_full"] = filling["median_ms"] / followed["median_ms"]
     print(
-        f"  a sample of the whole stream: {latency[ROLLING]['median_ms']:.3f} ms = {invokes[ROLLING]:.2f} bare invoke() of "
+        f"  a sample of the whole stream, {frame_size[0]}x{frame_size[1]}: "
+        f"{latency[ROLLING]['median_ms']:.3f} ms = {invokes[ROLLING]:.2f} bare invoke() of "
         f"{latency['invoke']['median_ms']:.3f} ms (medians, in turn); with the window each time {invokes[WINDOW]:.2f}"
     )
     print(
@@ -116,7 +120,7 @@ def _whole_stream(recognizer: edgevid.Recognizer, args: argparse.Namespace) -> d
         f"{followed['p99_to_median']:.2f} times the median; before the window is full / after: "
         f"{followed['filling_to_full']:.2f}"
     )
-    return {"whole_stream": {"latency": latency, "invokes": invokes, "flatness": followed}}
+    return {"latency": latency, "invokes": invokes, "flatness": followed}
 
 
 def _compare(
@@ -171,6 +175,10 @@ def moving_scene(width: int, height: int, count: int = 50) -> list[np.ndarray]:
         frame[height // 3 : 2 * (height // 3), x : x + height // 3] = square
         frames.append(frame)
     return frames
+
+
+def _sizes(text: str) -> list[tuple[int, int]]:
+    return [_size(part) for part in text.split(",")]
 
 
 def _size(text: str) -> tuple[int, int]:

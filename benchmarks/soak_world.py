@@ -29,7 +29,6 @@ from edgevid.frames import Frame
 from edgevid.outputs.web import WebServer
 from edgevid.runner.runner_group import RunnerGroup
 from edgevid.sources import VideoFile
-from edgevid.sources.opening import Opener
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from support.mjpeg import MjpegCamera
@@ -264,10 +263,7 @@ class _Group:
     ) -> None:
         self.predictions, self._errors = 0, errors
         waits = name == "lasting" or rng.random() < 0.5
-        self._opener = Opener(reconnect=True, wait=waits, on_message=lambda name, message: None)
-        sources: dict[str, Any] = {
-            f"camera {number}": partial(self._opener.open, f"camera {number}", url) for number, url in enumerate(urls)
-        }
+        sources: dict[str, Any] = {f"camera {number}": url for number, url in enumerate(urls)}
         sources["file"] = _looping(clip)
         sources["own"] = _own_frames(rng.randrange(20, 300) if raises else None)
         with contextlib.ExitStack() as stack:
@@ -285,6 +281,7 @@ class _Group:
                 sources,
                 on_prediction=partial(self._count, rng.randrange(50, 500) if raises and rng.random() < 0.3 else None),
                 outputs=outputs,
+                wait=waits,
             )
             self._stack = stack.pop_all()
 
@@ -295,7 +292,6 @@ class _Group:
 
     def close(self) -> None:
         try:
-            self._opener.stop()
             self._group.stop()
         except Exception as error:
             self._errors.add(error, "from stop()")

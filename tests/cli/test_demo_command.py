@@ -66,9 +66,7 @@ def test_where_nothing_is_recognised_it_says_so_and_what_to_try(call, clip, tmp_
     outcome = call("demo", clip, "-o", tmp_path / "out", *options)
     assert outcome.code == 0
     assert " of the 2.0 s judged (" in outcome.out
-    assert "Also:             nothing recognised, 0.0 s " in outcome.out, (
-        "of what is as short as a window nothing must last"
-    )
+    assert "nothing recognised" not in outcome.out, "of what is as short as a window nothing must last"
     assert "edgevid teach" not in outcome.out
 
 

@@ -111,7 +111,7 @@ def test_the_description_says_what_is_known_and_for_how_long_nothing_was_recogni
     ]
     lines = describe(annotated(HISTORY[1:]))
     assert lines[1].startswith("Most of the time: run, 3.0 s of the 5.0 s judged (60%)")
-    assert lines[3] == "Also:             nothing recognised, 0.0 s of the 5.0 s judged (0%)"
+    assert not any("nothing recognised" in line for line in lines)
     assert describe(annotated([]))[1].startswith("Nothing was judged: the video is shorter than a window")
 
 

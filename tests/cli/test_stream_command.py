@@ -623,7 +623,7 @@ class TestWatching:
         args = Namespace(
             serve=None, mqtt="mqtt://127.0.0.1:9", mqtt_name=None, mqtt_topic="edgevid", mqtt_ca=None
         )  # fmt: skip
-        with stream_command._outputs(args, StandInRecognizer(), ["door", "yard"]) as (publisher,):
+        with stream_command._outputs(args, StandInRecognizer(), ["door", "yard"]) as (_, (publisher,)):
             assert publisher.topics.node_id == "board_door_yard"
 
     def test_a_broker_that_is_not_there_is_told_and_stops_nothing(self, call, clip):

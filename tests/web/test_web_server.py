@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any, Callable
 from urllib.parse import quote
@@ -436,6 +437,15 @@ class TestLife:
         watching.close()
         idle.close()
         assert open_files() == before
+
+    def test_what_it_has_shown_is_forgotten_with_it(self):
+        server = WebServer(LABELS, port=0)
+        with server:
+            get(f"{server.url}api/state")
+        shown = weakref.ref(server._board)
+        del server
+        gc.collect()
+        assert shown() is None
 
     def test_browsers_are_told_that_it_stops(self, serve: Serve):
         server = serve()

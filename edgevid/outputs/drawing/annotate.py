@@ -190,7 +190,8 @@ def describe(annotated: Annotated) -> list[str]:
         return [*lines, "Nothing was judged: the video is shorter than a window; a shorter one: --window-seconds."]
     recognised = [verdict for verdict in found if verdict.label != NOTHING]
     if recognised:
-        told = [verdict for k, verdict in enumerate(found) if k < _MOST_VERDICTS or verdict.label == NOTHING]
+        lasted = [verdict for verdict in found if verdict.seconds]
+        told = [verdict for k, verdict in enumerate(lasted) if k < _MOST_VERDICTS or verdict.label == NOTHING]
         lines += [f"{'Also:' if k else 'Most of the time:':<18}{verdict.sentence()}" for k, verdict in enumerate(told)]
     else:
         asked = [f"a score of {annotated.events}"]

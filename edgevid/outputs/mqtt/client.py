@@ -15,7 +15,7 @@ from .broker_address import BrokerAddress
 
 _CONNECT_SECONDS = 5.0
 _KEEPALIVE_SECONDS = 15
-_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 30.0
+_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1, 30
 _SHORT_LIFE_SECONDS = 10.0  # of a connection
 # What a broker may send: a burst, and so much a second. It has little to say: a few bytes for each message that is published, and
 # what is retained of the last run.

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from aiohttp import web
+from aiohttp import web, web_app
 
 from ...errors import EdgevidError, OptionError
 from . import clients
@@ -83,6 +83,7 @@ class Site:
             await asyncio.sleep(0.02)
         self._door.cut_all()
         await self._runner.cleanup()
+        _forget_handlers()
 
     # -- every request
 
@@ -224,6 +225,13 @@ def _connection_of(request: web.Request) -> Connection:
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(SECURITY_HEADERS)
+
+
+def _forget_handlers() -> None:
+    """aiohttp keeps the handlers of up to 1024 routes, and with them all that a server has shown, long after its end."""
+    cache = getattr(web_app, "_cached_build_middleware", None)
+    if cache is not None:
+        cache.cache_clear()
 
 
 def _log_trouble(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
