@@ -124,7 +124,7 @@ class Prediction:
         return cls(labels, outputs[: len(labels)].copy(), none=none, **fields)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.probabilities, np.ndarray):
+        if not isinstance(self.probabilities, np.ndarray) or self.probabilities.dtype.kind not in "fiu":
             raise OptionError(
                 f"probabilities={shown(self.probabilities)} was given; expected an array, float32 [labels]."
             )

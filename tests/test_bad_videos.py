@@ -311,3 +311,25 @@ def test_numbered_frames_survive_each_codec(make_video):
     for name, fourcc in [("a.mp4", None), ("a.avi", "MJPG"), ("b.avi", "XVID"), ("a.webm", None)]:
         with VideoFile(make_video(name, 100, fourcc=fourcc)) as video:
             assert [number_of(frame.image) for frame in video] == list(range(100))
+
+
+def test_what_opencv_refuses_inside_is_a_source_error(make_video, monkeypatch: pytest.MonkeyPatch):
+    class Capture:
+        def grab(self) -> bool:
+            return True
+
+        def get(self, what: int) -> float:
+            return 0.0
+
+        def retrieve(self) -> object:
+            raise cv2.error("(-215:Assertion failed) _step >= minstep")
+
+        def release(self) -> None:
+            pass
+
+    with VideoFile(make_video(frames=3)) as video:
+        video._free()
+        video._capture = Capture()
+        video.grab()
+        with pytest.raises(SourceError, match=r"A frame of .* cannot be decoded: .*_step >= minstep"):
+            video.retrieve()

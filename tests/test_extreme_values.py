@@ -198,6 +198,12 @@ def test_a_bundle_without_a_name_is_refused(name: str):
         check_output(Path(name), overwrite=True)
 
 
+@pytest.mark.parametrize("given", [[0.5, 0.5], np.array(["a", "b"]), np.array([None, None]), 1.0], ids=repr)
+def test_probabilities_that_are_no_numbers_are_refused(given: Any):
+    with pytest.raises(OptionError, match="expected an array"):
+        edgevid.Prediction(("a", "b"), given)
+
+
 def test_resamples_that_no_memory_holds_are_refused():
     with pytest.raises(OptionError, match="expected fewer resamples"):
         Resamples(["a", "b"], 10**9)

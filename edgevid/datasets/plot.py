@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import OptionError
 from ..support.extras import load_matplotlib
+from ..support.files import whole
 from .analysis import Video
 
 # Seconds that divide the clips into bands, as in the paper of UCF101
@@ -42,6 +43,7 @@ def plot_clips_per_class(videos: Sequence[Video], path: Path, *, title: str = ""
     axes.set_title(f"Clips of each class by duration: {title}", fontsize=10, loc="left", parse_math=False)
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     try:
-        figure.savefig(path)
+        with whole(path) as partial:
+            figure.savefig(partial, format="png")
     except (OSError, ValueError) as error:
         raise OptionError(f"The plot {path} cannot be written: {error}.") from error

@@ -186,6 +186,10 @@ class VideoFile(SequenceSource):
         with self._lock:
             try:
                 yield None if self._closed else self._capture
+            except self._cv2.error as error:
+                raise SourceError(
+                    f"A frame of {self.path} cannot be decoded: {' '.join(str(error).split())} Convert the file with ffmpeg."
+                ) from error
             finally:
                 if self._closed:
                     self._free()

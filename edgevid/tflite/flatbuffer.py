@@ -73,6 +73,8 @@ class Table:
 # Bits of a number, by the format's number of its type; others (strings, resources) are of no use here
 _BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 15: 32, 16: 16, 17: 4}
 
+_INTEGERS = {2: "i", 4: "q"}
+
 
 class Tensor(NamedTuple):
     """A tensor. ``shape``: None: not known; ``kind``: of its numbers, as the format has it; ``data``: of a constant."""
@@ -92,6 +94,19 @@ class Tensor(NamedTuple):
         for length in self.shape or ():
             total *= abs(length)
         return (total + 7) // 8
+
+
+def has_shape(*tensors: Tensor) -> bool:
+    """Whether they have shapes, in which a length that varies counts as 1. (Of no dimension may be one that is not known.)"""
+    return all(tensor.shape and -1 not in tensor.shape for tensor in tensors)
+
+
+def integers(tensor: Optional[Tensor]) -> Optional[tuple[int, ...]]:
+    """The numbers of a constant of int32 or int64; None: it is none."""
+    form = None if tensor is None else _INTEGERS.get(tensor.kind)
+    if tensor is None or tensor.data is None or form is None:
+        return None
+    return struct.unpack_from(f"<{len(tensor.data) // struct.calcsize('<' + form)}{form}", tensor.data)
 
 
 class Node(NamedTuple):

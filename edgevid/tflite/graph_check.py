@@ -12,7 +12,9 @@ import struct
 from collections.abc import Sequence
 from typing import Optional
 
-from .flatbuffer import Node, Subgraph, Table, Tensor, read_graphs
+from .flatbuffer import Node, Subgraph, Table, Tensor, has_shape, integers, read_graphs
+from .loop_check import GraphError as GraphError
+from .loop_check import check_calls
 from .operators import ACTIVATION, BROADCAST, GROWING, KEEP_KIND, OPERATORS, OPTIONAL, SAME_SHAPE, Operator
 
 # Of a tensor, and of all tensors of a graph that are computed, in bytes
@@ -20,14 +22,8 @@ MOST_BYTES, MOST_BYTES_IN_ALL = 1 << 28, 1 << 30
 _MOST_RANK = 8
 _MOST_STEP = 4096  # of strides, dilations and the sides of windows
 _MOST_LENGTH = 1 << 16  # of a side that operands ask for
-_MOST_TURNS = 100_000
 _ACTIVATIONS = 4  # none, three kinds of ReLU, tanh
-_ADD, _LESS, _AND = 0, 58, 86
-_INT32, _INT64, _UINT8, _INT8 = 2, 4, 3, 9
-
-
-class GraphError(Exception):
-    """What is wrong with a graph, in words."""
+_UINT8, _INT8 = 3, 9
 
 
 def check_graphs(data: bytes) -> None:
@@ -42,7 +38,7 @@ def check_graphs(data: bytes) -> None:
             raise GraphError("it holds no graph")
         for graph in graphs:
             _Check(graph, graphs).run()
-        _check_calls(graphs)
+        check_calls(graphs)
     except (IndexError, struct.error) as error:
         raise GraphError(f"a part of it refers to one that is not there ({error})") from error
     except UnicodeDecodeError as error:
@@ -227,7 +223,7 @@ def _check_dense(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
         raise GraphError(f"FULLY_CONNECTED has weights of shape {list(weights.shape)}")
     units, depth = weights.shape
     _check_bias("FULLY_CONNECTED", tensors, units)
-    if _shaped(source, output):
+    if has_shape(source, output):
         rows, rest = divmod(math.prod(source.shape or ()), depth)
         if rest or math.prod(output.shape or ()) != rows * units:
             raise GraphError(f"FULLY_CONNECTED of {list(source.shape or ())} gives {list(output.shape or ())}")
@@ -260,14 +256,14 @@ def _check_broadcast(name: str, tensors: Sequence[Optional[Tensor]], output: Ten
 
 def _check_lengths(name: str, tensor: Optional[Tensor]) -> None:
     """Numbers that say how large something is, or where."""
-    values = _integers(tensor)
+    values = integers(tensor)
     if values is not None and (any(abs(value) > _MOST_LENGTH for value in values) or _product(values) > MOST_BYTES):
         raise GraphError(f"{name} is told {list(values[:8])}")
 
 
 def _check_slice(tensors: Sequence[Optional[Tensor]], options: Optional[Table]) -> None:
     source, begin, end, steps = tensors[:4]
-    values = [_integers(tensor) for tensor in (begin, end, steps)]
+    values = [integers(tensor) for tensor in (begin, end, steps)]
     if values[2] is not None and not all(-_MOST_STEP <= step <= _MOST_STEP and step for step in values[2]):
         raise GraphError(f"STRIDED_SLICE has the steps {list(values[2])}")
     lengths = {len(value) for value in values if value is not None}
@@ -286,7 +282,7 @@ def _check_slice(tensors: Sequence[Optional[Tensor]], options: Optional[Table]) 
 def _check_part(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
     """Of SLICE: the part lies inside. tflite-runtime writes beyond its output where it does not."""
     source, begin, size = tensors[:3]
-    starts, lengths = _integers(begin), _integers(size)
+    starts, lengths = integers(begin), integers(size)
     if source is None or source.shape is None or lengths is None:
         return
     whole = source.shape
@@ -299,100 +295,9 @@ def _check_part(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
 
 
-def _check_calls(graphs: Sequence[Subgraph]) -> None:
-    """Graphs that others call: each is there, fits, and calls none that calls it; and loops end."""
-    calls: dict[int, set[int]] = {number: set() for number in range(len(graphs))}
-    for number, graph in enumerate(graphs):
-        for node in graph.nodes:
-            if node.code not in (118, 119) or node.options is None:
-                continue
-            called = [node.options.number(0), node.options.number(1)]
-            for other in called:
-                if not 0 < other < len(graphs):
-                    raise GraphError(f"graph {other} of {len(graphs)} is called")
-                calls[number].add(other)
-            if node.code == 119:
-                _check_loop(graph, node, graphs[called[0]], graphs[called[1]])
-            else:
-                for branch in (graphs[called[0]], graphs[called[1]]):
-                    if len(branch.inputs) != len(node.inputs) - 1 or len(branch.outputs) != len(node.outputs):
-                        raise GraphError("a branch has other operands than are given to it")
-    for number in calls:
-        reached, waiting = set(), list(calls[number])
-        while waiting:
-            other = waiting.pop()
-            if other == number:
-                raise GraphError("a graph calls itself")
-            if other not in reached:
-                reached.add(other)
-                waiting += calls[other]
-
-
-def _check_loop(graph: Subgraph, node: Node, condition: Subgraph, body: Subgraph) -> None:
-    """A loop whose end can be seen: it counts up to a limit, by 1 or more, and neither is changed otherwise."""
-    carried = len(node.inputs)
-    if not len(condition.inputs) == len(body.inputs) == len(body.outputs) == len(node.outputs) == carried:
-        raise GraphError("a loop has other operands than its body")
-    for number, inside, after, result in zip(node.inputs, body.inputs, body.outputs, node.outputs):
-        tensors = [graph.tensors[number], body.tensors[inside], body.tensors[after], graph.tensors[result]]
-        shapes = {tensor.shape or () for tensor in tensors if _shaped(tensor)}
-        if len(shapes) > 1 or len({tensor.kind for tensor in tensors}) > 1:
-            raise GraphError(f"a loop changes the shape of what it carries: {sorted(map(list, shapes))}")
-    if len(condition.outputs) != 1:
-        raise GraphError("the condition of a loop is not one")
-    makers = {output: one for one in condition.nodes for output in one.outputs}
-    waiting = [condition.outputs[0]]
-    while waiting:
-        made = makers.get(waiting.pop())
-        if made is None:
-            continue
-        if made.code == _AND:
-            waiting += made.inputs
-        elif made.code == _LESS and _ends(graph, node, condition, body, made):
-            return
-    raise GraphError("it has a loop whose end cannot be told")
-
-
-def _ends(graph: Subgraph, node: Node, condition: Subgraph, body: Subgraph, less: Node) -> bool:
-    counter, limit = less.inputs
-    if counter not in condition.inputs:
-        return False
-    place = condition.inputs.index(counter)
-    step = next((one for one in body.nodes if body.outputs[place] in one.outputs), None)
-    if step is None or step.code != _ADD or body.inputs[place] not in step.inputs:
-        return False
-    by = [number for number in step.inputs if number != body.inputs[place]]
-    steps = _integers(body.tensors[by[0]]) if by else None
-    start = _integers(graph.tensors[node.inputs[place]])
-    if steps is None or len(steps) != 1 or steps[0] < 1 or start is None or min(start, default=0) < 0:
-        return False
-    if limit not in condition.inputs:
-        most = _integers(condition.tensors[limit])
-    else:
-        other = condition.inputs.index(limit)
-        if body.outputs[other] != body.inputs[other]:
-            return False
-        most = _integers(graph.tensors[node.inputs[other]])
-    # A limit that is computed is, as a rule, the length of an input.
-    return most is None or max(most, default=0) <= _MOST_TURNS
-
-
 def _known(*tensors: Tensor) -> bool:
     """Whether their shapes are those of each run."""
-    return _shaped(*tensors) and all(tensor.is_fixed for tensor in tensors)
-
-
-def _shaped(*tensors: Tensor) -> bool:
-    """Whether they have shapes, in which a length that varies counts as 1. (Of no dimension may be one that is not known.)"""
-    return all(tensor.shape and -1 not in tensor.shape for tensor in tensors)
-
-
-def _integers(tensor: Optional[Tensor]) -> Optional[tuple[int, ...]]:
-    """The numbers of a constant of int32 or int64; None: it is none."""
-    if tensor is None or tensor.data is None or tensor.kind not in (_INT32, _INT64):
-        return None
-    form, size = ("i", 4) if tensor.kind == _INT32 else ("q", 8)
-    return struct.unpack_from(f"<{len(tensor.data) // size}{form}", tensor.data)
+    return has_shape(*tensors) and all(tensor.is_fixed for tensor in tensors)
 
 
 def _product(values: Sequence[int]) -> int:

@@ -12,6 +12,7 @@ from .. import __version__
 from ..bundles.writing import check_output, embedder_entries
 from ..datasets.clips import SPLITS
 from ..errors import ExtraNotInstalledError
+from ..support.files import write_whole
 from .advice import warnings
 from .card import versions
 from .curves import curves_plot
@@ -85,7 +86,7 @@ def _fit(data: TrainingData, chosen: HyperParameters, run: RunFolder, reporter: 
     reporter.say(f"trained {fitted.epochs_run} epochs; kept epoch {fitted.best_epoch}, of the lowest validation loss")
     try:
         plot = curves_plot(fitted.history, f"{chosen.network.architecture}, {len(training)} training clips")
-        (run.path / PLOT_NAME).write_bytes(plot)
+        write_whole(run.path / PLOT_NAME, plot)
     except ExtraNotInstalledError as error:
         reporter.say(f"no {PLOT_NAME}: {error}")
     return fitted

@@ -121,3 +121,18 @@ def test_a_plot_has_room_for_every_class(tmp_path, classes):
     assert height / 140 * 72 > 7.5 * 1.5 * classes, "rows are as far apart as their letters are high, and more"
     with pytest.raises(OptionError, match="cannot be written"):
         plot_clips_per_class(videos(2), tmp_path / "nowhere" / "plot.png")
+
+
+def test_a_plot_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    figure = pytest.importorskip("matplotlib.figure", reason="the plot needs the extra: pip install 'edgevid[evaluate]'")
+
+    def fill_the_disk(self: object, path: Path, **options: object) -> None:
+        path.write_bytes(b"a part")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figure.Figure, "savefig", fill_the_disk)
+    (tmp_path / "plot.png").write_bytes(b"old")
+    with pytest.raises(OptionError, match="No space left"):
+        plot_clips_per_class([], tmp_path / "plot.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["plot.png"]
+    assert (tmp_path / "plot.png").read_bytes() == b"old"
