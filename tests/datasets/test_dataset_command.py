@@ -124,7 +124,9 @@ def test_a_plot_has_room_for_every_class(tmp_path, classes):
 
 
 def test_a_plot_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    figure = pytest.importorskip("matplotlib.figure", reason="the plot needs the extra: pip install 'edgevid[evaluate]'")
+    figure = pytest.importorskip(
+        "matplotlib.figure", reason="the plot needs the extra: pip install 'edgevid[evaluate]'"
+    )
 
     def fill_the_disk(self: object, path: Path, **options: object) -> None:
         path.write_bytes(b"a part")
