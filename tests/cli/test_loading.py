@@ -19,6 +19,8 @@ from edgevid.support.loading import ends_at_once
 SCRIPT = """
 import os, runpy, signal, sys
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts its background jobs without it
+
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
@@ -51,10 +53,13 @@ def test_where_it_is_ignored_it_stays_so(repository: Path):
 
 
 def test_afterwards_it_is_a_keyboard_interrupt_again():
-    before = signal.getsignal(signal.SIGINT)
-    with ends_at_once():
-        pass
-    assert signal.getsignal(signal.SIGINT) is before is signal.default_int_handler
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with ends_at_once():
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_is_installed_is_the_same_command(repository: Path):
