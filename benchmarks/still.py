@@ -74,8 +74,13 @@ def processor_time(recognizer: Recognizer, frames: list[np.ndarray]) -> dict[str
             stream.push(frames[number % len(frames)], number / FPS)
             if number >= 5 * FPS:  # the region is held, and the window fills, at first
                 used[k] += time.process_time() - began
-    made = sum((e.samples_per_second or streams[1].samples_per_second) for e in recognizer.embedders) * (SECONDS + 5)
+    made = embeddings_a_second(recognizer, streams[1]) * (SECONDS + 5)
     return {"ratio": used[1] / used[0], "skipped_part": streams[1].skipped / made}
+
+
+def embeddings_a_second(recognizer: Recognizer, stream: edgevid.Stream) -> float:
+    """Of all embedders, where none is used again."""
+    return sum(embedder.samples_per_second or stream.samples_per_second for embedder in recognizer.embedders)
 
 
 def over_clips(recognizer: Recognizer, clips: list[Any]) -> dict[str, Any]:
@@ -96,8 +101,7 @@ def over_clips(recognizer: Recognizer, clips: list[Any]) -> dict[str, Any]:
                         right[name] += labels[name] == clip.label
         skipping = streams["skipping"]
         skipped += skipping.skipped
-        rate = sum((e.samples_per_second or skipping.samples_per_second) for e in recognizer.embedders)
-        made += skipping.samples / skipping.samples_per_second * rate
+        made += skipping.samples / skipping.samples_per_second * embeddings_a_second(recognizer, skipping)
     return {
         "skipped_part": skipped / made, "predictions": predictions, "different": different,
         "right": {name: str(Share(count, predictions)) for name, count in right.items()},
