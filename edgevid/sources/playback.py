@@ -45,16 +45,13 @@ class Playback(Source):
                     if self._closing.is_set():
                         break
                     yield TimedFrame(timestamp + shift, image)
-                if (
-                    not self._loop or self._closing.is_set() or self._newest < shift
-                ):  # the last: it has no frame any more
+                has_no_frame = self._newest < shift  # any more
+                if not self._loop or self._closing.is_set() or has_no_frame:
                     break
                 shift = self._newest + 1.0 / self._file.fps
         except Exception as error:
-            if self._closing.is_set() and isinstance(
-                error, SourceError
-            ):  # from another thread, in the middle of a read
-                return
+            if self._closing.is_set() and isinstance(error, SourceError):
+                return  # closed from another thread, in the middle of a read
             self._tell("failed", f"{self.name} broke off: {error}")
             raise
         self._tell("ended", f"{self.name} has ended.")

@@ -9,6 +9,7 @@ from typing import Any, Optional, TypeVar, Union
 import numpy as np
 
 from ..errors import OptionError
+from .text import shorten
 
 T = TypeVar("T")
 # Where no limit is given. Larger ones overflow somewhere: in a library, in a clock, in a thread's wait.
@@ -34,7 +35,7 @@ def shown(value: Any) -> str:
         text = repr(value)
     except Exception as error:
         text = f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
-    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
+    return shorten(text, _MOST_SHOWN)
 
 
 def check_int(name: str, value: Any, low: int, high: Optional[int] = None) -> int:
