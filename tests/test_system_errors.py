@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Callable
 
@@ -66,6 +66,8 @@ def as_nobody() -> Iterator[None]:
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no users here")
 @pytest.mark.parametrize("touch", TOUCHING.values(), ids=TOUCHING)
 def test_a_folder_that_may_not_be_entered(tmp_path: Path, touch: Callable[[Path], object]):
+    with suppress(EdgevidError):  # load now what the call imports: nobody may not read the environment, perhaps
+        touch(tmp_path / "missing")
     (tmp_path / "closed").mkdir(mode=0)
     try:
         with as_nobody(), pytest.raises(EdgevidError):
@@ -89,6 +91,7 @@ def test_models_of_the_user_that_may_not_be_read_are_none(
 ):
     monkeypatch.delenv("EDGEVID_MODELS")
     monkeypatch.setenv(variable, str(tmp_path / "closed"))
+    assert user_bundles() == user_extractors() == []  # what this imports is loaded now
     (tmp_path / "closed").mkdir(mode=0)
     with as_nobody():
         assert user_bundles() == []
