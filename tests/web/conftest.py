@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
@@ -62,3 +65,23 @@ def page(chromium: Any) -> Iterator[Page]:
     ]
     assert complaints == []
     chromium.get("about:blank")
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a certificate for 127.0.0.1, its key, that key with a password, another key, and both in one file."""
+    openssl, folder = shutil.which("openssl"), tmp_path_factory.mktemp("tls")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    curve = "ec -pkeyopt ec_paramgen_curve:prime256v1"
+    for command in (
+        f"req -x509 -newkey {curve} -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=here "
+        "-addext subjectAltName=IP:127.0.0.1",
+        "pkey -in key.pem -aes256 -passout pass:secret -out locked.pem",
+        "ecparam -name prime256v1 -genkey -noout -out other.pem",
+    ):
+        subprocess.run([openssl, *command.split()], cwd=folder, check=True, capture_output=True)
+    (folder / "both.pem").write_bytes((folder / "key.pem").read_bytes() + (folder / "cert.pem").read_bytes())
+    (folder / "der.pem").write_bytes(b"\x30\x82\x01\x0a")
+    (folder / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    return folder

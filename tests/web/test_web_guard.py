@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
-import shutil
 import socket
 import ssl
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.telling import Told
-from web_client import Answer, Watching
+from web_client import Watching, get
 from web_feed import observation
 from web_waiting import wait_until
 
@@ -32,23 +29,6 @@ Serve = Callable[..., Told]
 TOKEN = "a-long-enough-token"
 # All of 127.0.0.0/8 is this machine on Linux only
 several_addresses = pytest.mark.skipif(sys.platform != "linux", reason="this system has one loopback address")
-
-
-def ask(
-    url: str, path: str = "/", source: str = "127.0.0.1", tls: Optional[ssl.SSLContext] = None, **headers: str
-) -> Answer:
-    """GET, from one of the addresses of this machine."""
-    where = (urlsplit(url).hostname or "", urlsplit(url).port)
-    options: dict[str, Any] = {"timeout": 20, "source_address": (source, 0)}
-    connection = (
-        http.client.HTTPSConnection(*where, **options, context=tls)
-        if tls
-        else http.client.HTTPConnection(*where, **options)
-    )
-    with contextlib.closing(connection):
-        connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-        response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
 
 
 @contextlib.contextmanager
@@ -66,13 +46,13 @@ class TestConnections:
     def test_one_address_gets_half_of_them_and_is_told_so(self, serve: Serve):
         url = serve(max_clients=1).url  # 20 in all
         with silent(url, 10):
-            wait_until(lambda: ask(url, "/healthz").status == 429)
-            answer = ask(url, "/healthz")
+            wait_until(lambda: get(url, "/healthz").status == 429)
+            answer = get(url, "/healthz")
             assert answer.headers["Retry-After"] == "5"
             assert "connections of this address already" in answer.text
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
             assert answer.headers["Server"] == "edgevid"
-        wait_until(lambda: ask(url, "/healthz").status == 200)
+        wait_until(lambda: get(url, "/healthz").status == 200)
 
     @several_addresses
     def test_eighty_that_say_nothing_lock_nobody_out(self, serve: Serve):
@@ -82,7 +62,7 @@ class TestConnections:
             for number in range(2, 6):
                 stack.enter_context(silent(url, 20, f"127.0.0.{number}"))
             for _ in range(5):
-                answer = ask(url, source="127.0.0.9", Authorization=f"Bearer {TOKEN}")
+                answer = get(url, source="127.0.0.9", Authorization=f"Bearer {TOKEN}")
                 assert answer.status == 200
 
     @several_addresses
@@ -91,14 +71,14 @@ class TestConnections:
         with contextlib.ExitStack() as stack:
             for number in range(2, 22):
                 stack.enter_context(silent(url, 1, f"127.0.0.{number}"))
-            wait_until(lambda: ask(url, "/healthz").status == 503)
-            assert "more connections than it takes" in ask(url, "/healthz").text
+            wait_until(lambda: get(url, "/healthz").status == 503)
+            assert "more connections than it takes" in get(url, "/healthz").text
 
     def test_who_watches_does_not_count_and_is_not_cut(self, serve: Serve):
         server = serve(max_clients=8)
         watching = [Watching(server.url) for _ in range(8)]
         with silent(server.url, 24):
-            wait_until(lambda: ask(server.url, "/healthz").status == 429)
+            wait_until(lambda: get(server.url, "/healthz").status == 429)
             server.observe(observation())
             for one in watching:
                 assert one.next()[0]["sources"]
@@ -106,7 +86,7 @@ class TestConnections:
     def test_proxy_may_have_as_many_as_there_are(self, serve: Serve):
         url = serve(max_clients=1, proxies=["127.0.0.1"]).url
         with silent(url, 12):
-            assert ask(url, "/healthz").status == 200
+            assert get(url, "/healthz").status == 200
 
 
 class TestGuesses:
@@ -152,8 +132,8 @@ class TestGuesses:
 
     def test_who_must_wait_is_told_for_how_long(self, serve: Serve):
         url = serve(token=TOKEN).url.partition("?")[0]
-        assert [ask(url, "/api/state", Authorization=f"Bearer {i}").status for i in range(10)] == [403] * 10
-        answer = ask(url, "/api/state", Authorization="Bearer another")
+        assert [get(url, "/api/state", Authorization=f"Bearer {i}").status for i in range(10)] == [403] * 10
+        answer = get(url, "/api/state", Authorization="Bearer another")
         assert answer.status == 429
         assert 50 <= int(answer.headers["Retry-After"]) <= 60
         assert "Too many wrong tokens came from 127.0.0.1" in answer.json()["error"]
@@ -192,52 +172,32 @@ class TestProxies:
         server = serve(proxies=["127.0.0.1"])
         token = server.url.partition("?token=")[2]
         assert len(token) >= 20
-        assert ask(server.url, Host="pi.example.org").status == 401
+        assert get(server.url, Host="pi.example.org").status == 401
         asked = {"Host": "pi.example.org", "X_Forwarded_For": "203.0.113.7", "X_Forwarded_Proto": "https"}
-        answer = ask(server.url, f"/?token={token}", **asked, Origin="https://pi.example.org")
+        answer = get(server.url, f"/?token={token}", **asked, Origin="https://pi.example.org")
         assert answer.status == 200
         assert "; secure" in answer.headers["Set-Cookie"].lower()
 
     def test_guesses_are_counted_for_each_who_asks_through_it(self, serve: Serve):
         server = serve(proxies=["127.0.0.1"], token=TOKEN)
         for i in range(10):
-            ask(server.url, X_Forwarded_For="203.0.113.7", Authorization=f"Bearer {i}")
+            get(server.url, X_Forwarded_For="203.0.113.7", Authorization=f"Bearer {i}")
         right = {"Authorization": f"Bearer {TOKEN}"}
-        assert ask(server.url, X_Forwarded_For="203.0.113.7", **right).status == 429
-        assert ask(server.url, X_Forwarded_For="203.0.113.8", **right).status == 200
+        assert get(server.url, X_Forwarded_For="203.0.113.7", **right).status == 429
+        assert get(server.url, X_Forwarded_For="203.0.113.8", **right).status == 200
 
     def test_from_anybody_else_the_headers_count_for_nothing(self, serve: Serve):
         server = serve(token=TOKEN)
         url = server.url.partition("?")[0]
         for i in range(10):
-            ask(url, X_Forwarded_For=f"203.0.113.{i}", Authorization=f"Bearer {i}")
-        assert ask(url, X_Forwarded_For="203.0.113.99", Authorization=f"Bearer {TOKEN}").status == 429
+            get(url, X_Forwarded_For=f"203.0.113.{i}", Authorization=f"Bearer {i}")
+        assert get(url, X_Forwarded_For="203.0.113.99", Authorization=f"Bearer {TOKEN}").status == 429
         assert (
             "secure"
-            not in ask(serve(token=TOKEN).url, f"/?token={TOKEN}", X_Forwarded_Proto="https")
+            not in get(serve(token=TOKEN).url, f"/?token={TOKEN}", X_Forwarded_Proto="https")
             .headers["Set-Cookie"]
             .lower()
         )
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a certificate for 127.0.0.1, its key, that key with a password, another key, and both in one file."""
-    openssl, folder = shutil.which("openssl"), tmp_path_factory.mktemp("tls")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    curve = "ec -pkeyopt ec_paramgen_curve:prime256v1"
-    for command in (
-        f"req -x509 -newkey {curve} -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=here "
-        "-addext subjectAltName=IP:127.0.0.1",
-        "pkey -in key.pem -aes256 -passout pass:secret -out locked.pem",
-        "ecparam -name prime256v1 -genkey -noout -out other.pem",
-    ):
-        subprocess.run([openssl, *command.split()], cwd=folder, check=True, capture_output=True)
-    (folder / "both.pem").write_bytes((folder / "key.pem").read_bytes() + (folder / "cert.pem").read_bytes())
-    (folder / "der.pem").write_bytes(b"\x30\x82\x01\x0a")
-    (folder / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    return folder
 
 
 class TestTls:
@@ -247,7 +207,7 @@ class TestTls:
         assert server.url.startswith("https://127.0.0.1:")
         trusted = ssl.create_default_context(cafile=str(certificates / "cert.pem"))
         server.observe(observation())
-        answer = ask(server.url, f"/?token={TOKEN}", tls=trusted)
+        answer = get(server.url, f"/?token={TOKEN}", tls=trusted)
         assert answer.status == 200
         assert "; secure" in answer.headers["Set-Cookie"].lower()
 
@@ -267,7 +227,7 @@ class TestTls:
             for raw in raws[1:]:
                 with contextlib.suppress(ConnectionError):
                     assert raw.recv(100) == b""
-        assert ask(server.url, "/healthz", tls=trusted).status == 200
+        assert get(server.url, "/healthz", tls=trusted).status == 200
 
     @pytest.mark.parametrize(
         ("cert", "key", "words"),

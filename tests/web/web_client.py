@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import os
 import socket
+import ssl
 from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
@@ -24,16 +26,19 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-def get(url: str, path: str = "/", **headers: str) -> Answer:
-    """GET ``path`` of the server at ``url``; a header's underscores stand for dashes."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
-    try:
+def get(url: str, path: str = "/", *, source: str = "", tls: Optional[ssl.SSLContext] = None, **headers: str) -> Answer:
+    """GET ``path`` of the server at ``url``, from an address of this machine, or any; a header's underscores stand for dashes."""
+    where = (urlsplit(url).hostname or "", urlsplit(url).port)
+    options: dict[str, Any] = {"timeout": 20, "source_address": (source, 0)}
+    connection = (
+        http.client.HTTPSConnection(*where, **options, context=tls)
+        if tls
+        else http.client.HTTPConnection(*where, **options)
+    )
+    with contextlib.closing(connection):
         connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
-    finally:
-        connection.close()
 
 
 def connect(url: str) -> socket.socket:
