@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -54,6 +58,21 @@ def test_commands_are_understood(guide: Path):
     for command in commands(guide):
         words = shlex.split(command)[1:]
         cli._parser(words[0]).parse_args(words)  # exits where an option is unknown
+
+
+def test_the_service_is_one(tmp_path: Path):
+    (unit,) = blocks(ROOT / "examples" / "watching.md", "ini")
+    (command,) = re.findall("^ExecStart=(.+)$", unit, re.MULTILINE)
+    program, *words = shlex.split(command)
+    assert program.endswith("/bin/edgevid")
+    cli._parser(words[0]).parse_args(words)
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not here: the unit itself was not checked")
+    file = tmp_path / "edgevid.service"
+    file.write_text(unit.replace(program, sys.executable).replace("User=pi", f"User={getpass.getuser()}"))
+    said = subprocess.run([analyze, "verify", str(file)], capture_output=True, text=True, timeout=60, check=False)
+    assert "edgevid.service" not in said.stdout + said.stderr  # it names what it finds wrong
 
 
 class EndedError(Exception):
