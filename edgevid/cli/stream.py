@@ -21,6 +21,7 @@ from ..runner.source_names import named_sources, split_names
 from ..sources import SourceStatus
 from ..sources.opening import open_for_stream
 from ..stream import StreamOptions
+from ..support.memory import keep_few_arenas
 from .interrupts import interruptible
 from .options import (
     add_model_options,
@@ -155,6 +156,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     _check(args)
+    keep_few_arenas()
     summary = Summary()
     failure = None
     with interruptible():

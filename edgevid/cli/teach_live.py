@@ -23,6 +23,7 @@ from ..runner import RunOptions
 from ..runner.messages import Sampled
 from ..runner.running import wait_interruptibly
 from ..sources import Source, SourceStatus, open_source
+from ..support.memory import keep_few_arenas
 from ..teaching import TeachOptions
 from ..teaching.examples import NONE
 from ..teaching.panel import TeachPanel
@@ -114,6 +115,7 @@ def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
     """Until the stream ends, or is ended."""
     output: Path = args.output
     root = args.clips_folder or output.with_name(f"{output.name}-clips")
+    keep_few_arenas()
     with interruptible(), open_source(args.live) as source:
         source.on_status = _print_status
         folder = ClipFolder(root)
