@@ -107,7 +107,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
         taught.session.record(kind).result(60)
     page.shows(".teach .hint", "4 clips to learn from.")
     page.click(".learn button")
-    page.shows(".teach .doing", "Answering")
+    page.shows(".teach .doing", "Recognising")
     page.shows(".action", "wave")
     page.shows(".teach .hint", "Not measured")
     assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
@@ -150,11 +150,11 @@ def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     [
         ("record", {"label": "x" * 101}, {}, 400, "at most 100 bytes"),
         ("record", {"label": "x" * 2000}, {}, 413, ""),
-        ("record", {"label": 7}, {}, 400, "JSON object of texts"),
-        ("record", b"label=wave", {}, 400, "JSON object of texts"),
+        ("record", {"label": 7}, {}, 400, "JSON object of strings"),
+        ("record", b"label=wave", {}, 400, "JSON object of strings"),
         ("record", {}, {}, 400, 'No "label" was given'),
         ("record", {"label": "wave"}, {"Content_Type": "application/x-www-form-urlencoded"}, 415, "Expected JSON"),
-        ("record", {"label": "wave"}, {"Origin": "http://evil.example"}, 403, "A page of another site"),
+        ("record", {"label": "wave"}, {"Origin": "http://evil.example"}, 403, "a page of another site"),
         ("record", {"label": "wave"}, {"Host": "evil.example"}, 403, "localhost"),
         ("correct", {"label": "wave"}, {}, 400, "teach first"),
         ("format", {}, {}, 404, "no command 'format'"),
