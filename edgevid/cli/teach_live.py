@@ -173,7 +173,7 @@ def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _P
         overwrite=args.overwrite, outputs=[] if server is None else [server], run=run, on_state=told.state, on_labels=relabel,
     ) as session, ExitStack() as page:  # fmt: skip
         if server is not None:
-            server.panel = TeachPanel(session)
+            server.panel = TeachPanel(session, plan.clips)
             page.enter_context(server)
             print_error("teach", f"teach at {server.url}")
         if plan.guided:
