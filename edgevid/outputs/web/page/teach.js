@@ -234,7 +234,7 @@ class Row {
 
 // On a button that records so many clips in a row.
 function recordWords(number) {
-  return number > 1 ? `Record ${number}` : "Record";
+  return number > 1 ? `Record\u00a0${number}` : "Record";
 }
 
 function clips(number) {
