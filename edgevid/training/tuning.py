@@ -75,7 +75,7 @@ class Candidate(NamedTuple):
 
 NAMES = tuple(field.name for kind in (NetworkOptions, FitOptions) for field in fields(kind))
 # Those that `auto` does not choose; to give them says nothing about the others.
-_NOT_CHOSEN = {"architecture", "seed"}
+_NOT_CHOSEN = {"architecture", "epochs", "seed"}
 
 
 def hyper_parameters(given: Mapping[str, Any]) -> HyperParameters:
