@@ -146,7 +146,7 @@ def _of_file(video: VideoFile, spec: SampleSpec, known: Sequence[float]) -> Gene
 
 def _check_read(video: Source, seen: Sequence[float], known: Sequence[float]) -> None:
     if not seen:
-        raise SourceError(f"{video.name} holds no frame that can be decoded; convert it again with ffmpeg.")
+        raise SourceError(f"{video.name} has no frame that can be decoded; convert it again with ffmpeg.")
     if known and list(known) != list(seen):
         raise SourceError(f"{video.name} changed while it was read; try again once nothing writes to it.")
 
