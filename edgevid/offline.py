@@ -29,7 +29,7 @@ def find_events(
     fps: float = 25.0,
     colour: str = RGB,
 ) -> list[Event]:
-    """The actions in a finished video: their begins, repetitions and ends, in time order.
+    """The actions in a finished video: when they began, were repeated and ended, in time order.
 
     The result is that of an :class:`~edgevid.EventDetector` on ``recognizer.stream(video)``. An action that goes on at
     the end of the video ends with its last prediction. Memory use does not grow with the video.

@@ -78,7 +78,7 @@ class _Boxes:
         return self._file.read(count).ljust(count, b"\0")
 
     def find(self, start: int, end: int, kind: bytes, *inner: bytes) -> Iterator[tuple[int, int]]:
-        """Begin and end of the contents of the boxes of a type, inside others."""
+        """Start and end of the contents of the boxes of a type, inside others."""
         for found, first, last in self._within(start, end):
             if found == kind and inner:
                 yield from self.find(first, last, *inner)

@@ -157,7 +157,7 @@ def test_it_goes_on_where_it_ended_waits_for_a_lost_camera_and_takes_corrections
     talk = Talk(process, follow_the_guide(camera))
     talk.hears("kept jump")
     camera.unplug()
-    talk.hears("that one is not kept, the 1 before it are")
+    talk.hears("that clip is not kept, the 1 before it are")
     camera.plug_in()
     talk.hears("learnt jump, wave from 6 clips")
     talk.answers_with("jump")
@@ -284,7 +284,7 @@ def test_at_a_terminal_keys_count_at_once(camera, tmp_path, repository):
         (["--live", "0", "-o", "mine", "--gru"], "--gru is for existing clips"),
         (["--live", "0"], "-o was not given"),
         (["--live", "0", "-o", "mine", "--token", "12345678"], "give --serve too"),
-        (["--live", "film.avi", "-o", "mine", "--actions", "wave"], "is no camera; cut clips out of a film"),
+        (["--live", "film.avi", "-o", "mine", "--actions", "wave"], "is not a camera; cut clips from a film"),
         (["--live", "film.avi", "-o", "mine", "--actions", "a/b"], "The label 'a/b'"),
         (["--live", "film.avi", "-o", "mine"], "No action was named"),
     ],
