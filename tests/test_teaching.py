@@ -110,7 +110,7 @@ class TestTeach:
 
     def test_one_action_needs_what_is_none(self, tmp_path: Path):
         clips = [frames_of("slow", 0), frames_of("slow", 1)]
-        with pytest.raises(DatasetError, match="Examples of slow alone"):
+        with pytest.raises(DatasetError, match="Only examples of slow"):
             edgevid.teach(clips, ["slow"] * 2, tmp_path / "x", options=options())
         bundle = taught(tmp_path / "mine", ("slow", "none"))
         assert (bundle.labels, bundle.none) == (("slow",), True)
