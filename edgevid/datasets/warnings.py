@@ -96,8 +96,8 @@ def find_warnings(
     if short:
         named = _some([f"{name} ({frames})" for frames, name in short])
         text = (
-            f"{len(short):,} clip(s) have fewer than {SAMPLES_PER_CLIP} frames: {named}. So many are sampled from each clip: some "
-            "are used twice."
+            f"{len(short):,} clip(s) have fewer than {SAMPLES_PER_CLIP} frames: {named}. So many are sampled from each clip: "
+            "some are used twice."
         )
         found.append(DatasetWarning("short clips", text, [name for _, name in short]))
     return found
