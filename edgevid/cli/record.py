@@ -254,7 +254,7 @@ class Countdown:
 
 @contextmanager
 def _page(args: argparse.Namespace, source: Source) -> Iterator[Optional[Preview]]:
-    """The page that was asked for."""
+    """The preview page, if requested."""
     if args.serve is None:
         yield None
         return

@@ -282,7 +282,7 @@ class _Statuses:
 def _outputs(
     args: argparse.Namespace, recognizer: Recognizer, sources: Sequence[str]
 ) -> Iterator[tuple[Optional[WebServer], list[Output]]]:
-    """The page and the broker that were asked for."""
+    """The requested page and broker."""
     outputs: list[Output] = []
     server = None
     try:

@@ -108,7 +108,7 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
     try:
         metrics = json.loads(read_text(path))
         if metrics["kind"] != "evaluation" or metrics["format"] != 1:
-            raise ValueError("it is no evaluation of a form that this version of edgevid reads")
+            raise ValueError("it is not an evaluation that this version of edgevid can read")
         bundle, data = dict(metrics["bundle"]), dict(metrics["data"])
         span = bool(metrics["bootstrap"].get("groups_span_classes"))
         command, k = str(metrics["command"]), int(metrics["k"])

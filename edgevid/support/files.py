@@ -50,7 +50,7 @@ def read_content(path: Path, most: int = MAX_CONTENT) -> bytes:
     """
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     if about.st_size > most:
         raise OSError(errno.EFBIG, f"it has {about.st_size:,} bytes, more than {most:,}", str(path))
     return path.read_bytes()
@@ -71,7 +71,7 @@ def whole(path: Path, *, sync: bool = False) -> Iterator[Path]:
         sync: wait until the content and its name are on the disk, so that they survive a power cut too.
     """
     if path.exists() and not path.is_file():  # a device would be replaced by a file
-        raise OSError(errno.EINVAL, "it is no regular file, and is not replaced", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file, and is not replaced", str(path))
     partial = path.with_name(f".partial-{uuid.uuid4().hex}{path.suffix}")
     try:
         yield partial
