@@ -64,9 +64,7 @@ def find_warnings(
     found = []
     if unreadable:
         names = [_name(clip, root) for clip, _ in unreadable]
-        reason = unreadable[0][1].replace(
-            str(unreadable[0][0].path), names[0]
-        )  # a report does not reveal where data lie
+        reason = unreadable[0][1].replace(str(unreadable[0][0].path), names[0])  # without the path of the data
         text = f"{len(names):,} clip(s) cannot be read and are left out: {_some(names)}. The first one: {reason}"
         found.append(DatasetWarning("unreadable", text, names))
     try:
