@@ -8,7 +8,7 @@ class EdgevidError(Exception):
 
 
 class RuntimeNotAvailableError(EdgevidError):
-    """No TensorFlow Lite runtime can be used, or the one asked for is absent or broken."""
+    """No TensorFlow Lite runtime can be used, or the requested one is absent or broken."""
 
 
 class ModelError(EdgevidError):
@@ -36,7 +36,7 @@ class OptionError(EdgevidError, ValueError):
 
 
 class EdgevidWarning(UserWarning):
-    """Something that edgevid is given is most likely not what is meant."""
+    """An argument is valid, but most likely not what the caller means."""
 
 
 class ExtraNotInstalledError(EdgevidError, ImportError):

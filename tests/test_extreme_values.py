@@ -74,7 +74,7 @@ def test_samples_that_no_memory_holds_are_refused():
 
 @pytest.mark.parametrize("names", [("mean",), ("bands",), ("change", "thirds")])
 def test_statistics_of_no_embedding_are_refused(names: tuple[str, ...]):
-    with pytest.raises(edgevid.ModelError, match="holds no embedding"):
+    with pytest.raises(edgevid.ModelError, match="has no embedding"):
         Statistics(names, 10.0).of(np.empty((0, 3), np.float32))
 
 
@@ -194,7 +194,7 @@ def test_classes_that_are_none_are_refused(classes: Any):
 
 @pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
 def test_a_bundle_without_a_name_is_refused(name: str):
-    with pytest.raises(BundleError, match="names no folder of its own"):
+    with pytest.raises(BundleError, match="is not a folder of its own"):
         check_output(Path(name), overwrite=True)
 
 

@@ -106,7 +106,7 @@ def test_a_clip_with_a_name_that_no_file_can_have_is_not_there(tmp_path: Path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_file_that_is_no_file_is_not_replaced(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="no regular file, and is not replaced"):
+    with pytest.raises(OSError, match="not a regular file, and is not replaced"):
         write_whole(tmp_path / "pipe", "text")
     assert (tmp_path / "pipe").is_fifo()
 

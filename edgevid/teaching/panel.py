@@ -1,4 +1,4 @@
-"""A session of teaching, for a page: its state as JSON, its commands by name."""
+"""A teaching session on the page: its state as JSON, its commands by name."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .session_state import check_action
 
 
 class TeachPanel:
-    """The panel of :class:`~edgevid.outputs.web.WebServer` for teaching: record, cancel, delete, learn, correct.
+    """A panel for :class:`~edgevid.outputs.web.WebServer`: record, cancel, delete, learn, correct.
 
     Args:
-        session: what the commands are for.
-        clips: one ``record`` goes on until its action has so many clips, as who stands before the camera cannot press a
-            button each time. It records one where there are as many already.
+        session: runs the commands.
+        clips: ``record`` records clips in a row until its action has so many, because whoever stands before the camera cannot
+            press a button for each. It records one clip if there are that many.
     """
 
     name = "teach"

@@ -75,7 +75,7 @@ class TestCamera:
             assert kept(process.stdout.readline())
             threading.Timer(0.2, camera.unplug).start()
             errors = iter(process.stderr.readline, "")
-            assert any("that one is not kept, the 1 before it are" in line for line in errors)
+            assert any("that clip is not kept, the 1 before it are" in line for line in errors)
             camera.plug_in()
             out, _ = process.communicate(timeout=60)
         assert (process.returncode, len(kept(out))) == (0, 1)

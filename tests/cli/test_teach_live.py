@@ -126,7 +126,7 @@ def test_from_nothing_to_answers_with_the_core_install_only(spawn, camera, tmp_p
     talk = Talk(process, follow_the_guide(camera))
     talk.types("wave, jump\n")
     talk.hears("learnt jump, wave from 3 clips; not measured: that takes clips of each")
-    talk.hears("that was: 0 none, 1 wave, 2 jump; d takes it back, q ends")
+    talk.hears("the right action: 0 none, 1 wave, 2 jump; d takes it back, q quits")
     talk.answers_with("jump")
     camera.show(MOTIONS["wave"])
     talk.answers_with("wave")
@@ -161,7 +161,7 @@ def test_it_goes_on_where_it_ended_waits_for_a_lost_camera_and_takes_corrections
     talk = Talk(process, follow_the_guide(camera))
     talk.hears("kept jump")
     camera.unplug()
-    talk.hears("that one is not kept, the 1 before it are")
+    talk.hears("that clip is not kept, the 1 before it are")
     camera.plug_in()
     talk.hears("learnt jump, wave from 6 clips")
     talk.answers_with("jump")
@@ -314,7 +314,7 @@ def test_on_a_terminal_the_keys_are_said_again_before_they_have_scrolled_away(mo
         (["--live", "0", "-o", "mine", "--gru"], "--gru is for existing clips"),
         (["--live", "0"], "-o was not given"),
         (["--live", "0", "-o", "mine", "--token", "12345678"], "give --serve too"),
-        (["--live", "film.avi", "-o", "mine", "--actions", "wave"], "is no camera; cut clips out of a film"),
+        (["--live", "film.avi", "-o", "mine", "--actions", "wave"], "is not a camera; cut clips from a film"),
         (["--live", "film.avi", "-o", "mine", "--actions", "a/b"], "The label 'a/b'"),
         (["--live", "film.avi", "-o", "mine"], "No action was named"),
     ],

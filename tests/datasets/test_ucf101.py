@@ -114,7 +114,7 @@ def test_without_lists_the_names_still_tell_the_groups(miniature):
     assert len({clip.group for clip in dataset.clips}) == 3 * 25
     assert "named as those of UCF101" in dataset.notes[0]
     for options in ({"list_number": 2}, {"lists_folder": miniature / "UCF-101"}):
-        with pytest.raises(DatasetError, match=r"No official lists .* trainlist0.*--splits"):
+        with pytest.raises(DatasetError, match=r"official lists .* trainlist0.*--splits"):
             open_dataset(miniature, **options)
 
 

@@ -161,7 +161,7 @@ def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     assert page.text(".teach .count") == "0 clips"
     assert not page.one(".teach .error").is_displayed()
     taught.post("delete", {"path": "wave/gone.avi"})
-    page.shows(".teach .error", "names no clip 'wave/gone.avi'")
+    page.shows(".teach .error", "lists no clip 'wave/gone.avi'")
     # a refused command is one of the console's lines, and no mistake of the page
     lines = page.driver.get_log("browser")
     assert ["400 (Bad Request)" in line["message"] for line in lines] == [True]
