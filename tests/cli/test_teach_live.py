@@ -302,7 +302,7 @@ def test_on_a_terminal_the_keys_are_said_again_before_they_have_scrolled_away(mo
         told.sampled(Sampled("camera 0", 1.0, np.zeros((2, 2, 3), np.uint8), prediction, 0.0, SourceStats(), True))
     out, err = capfd.readouterr()
     assert len(out.splitlines()) == 45
-    assert err.count("wrong? that was: 0 none, 1 wave; d takes it back, q ends\n") == 3
+    assert err.count(": 0 none, 1 wave; d takes it back, q quits\n") == 3
 
 
 @pytest.mark.parametrize(
