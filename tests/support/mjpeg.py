@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import itertools
 import threading
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Optional
@@ -84,9 +84,10 @@ class MjpegCamera:
         handler.send_response(200)
         handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         handler.end_headers()
-        for number in itertools.count():
-            if over.wait(self._period):
-                return
+        started, number = time.monotonic(), 0
+        # What moves keeps its speed on a busy machine: pictures whose time has passed are left out, as by a real camera.
+        while not over.wait(max(started + (number + 1) * self._period - time.monotonic(), 0.0)):
+            number = max(number + 1, int((time.monotonic() - started) / self._period))
             picture = self._pictures[number % len(self._pictures)]
             while self.silent.is_set():
                 self.quiet = True
