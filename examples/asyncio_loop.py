@@ -1,4 +1,4 @@
-"""An asyncio program that owns its camera, and goes on with all else while the networks run in a thread.
+"""An asyncio program that reads its own camera. It stays responsive while the networks run in a thread.
 
 python examples/asyncio_loop.py          # camera 0
 python examples/asyncio_loop.py clip.mp4 # a file stands in for the camera
@@ -18,7 +18,7 @@ import edgevid
 
 
 async def frames(capture: cv2.VideoCapture, is_file: bool) -> AsyncIterator[tuple[float, np.ndarray]]:
-    """When each frame was taken, in seconds, and the frame, as OpenCV gives it: BGR."""
+    """Yield each frame's timestamp in seconds, and the frame in OpenCV's BGR order."""
     while await asyncio.to_thread(capture.grab):
         now = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 if is_file else time.monotonic()
         good, frame = capture.retrieve()
@@ -27,7 +27,7 @@ async def frames(capture: cv2.VideoCapture, is_file: bool) -> AsyncIterator[tupl
 
 
 async def everything_else() -> None:
-    """Sockets, timers, motors: here it only counts how often it had its turn."""
+    """Sockets, timers, motors. Here it only counts how often it ran."""
     turns = 0
     try:
         while True:
@@ -39,7 +39,7 @@ async def everything_else() -> None:
 
 async def main(source: str) -> int:
     is_file = not source.isdigit()
-    # Not released: after Ctrl-C a thread may still read it. It is freed when nobody uses it any more.
+    # Not released: after Ctrl-C a thread may still read it. Python frees it when nothing uses it any more.
     capture = cv2.VideoCapture(source if is_file else int(source))
     if not capture.isOpened():
         print(f"cannot open {source}", file=sys.stderr)

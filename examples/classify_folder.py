@@ -1,4 +1,4 @@
-"""Sort the videos of a folder by what happens in them.
+"""Group the videos in a folder by the action they show.
 
 python examples/classify_folder.py my_clips/
 """

@@ -1,8 +1,8 @@
-"""A classifier of your own on a shipped bundle's embedder: the nearest mean of the classes, learned from one clip of each.
+"""Your own classifier on a shipped bundle's embedder: it picks the class with the nearest mean embedding.
 
     python examples/own_classifier.py FOLDER CLIP
 
-FOLDER has a folder for each class, and a clip or more in each. What CLIP shows is said, window by window.
+FOLDER has a folder for each class, with at least one clip in each. The program prints what CLIP shows, window by window.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""An embedder of your own, a classifier fitted on a few clips, and a stream: no network, no training run.
+"""Your own embedder, a classifier fitted on a few clips, and a stream, without a network or a training run.
 
     python examples/own_embedder.py
 
-The clips are drawn here: a light that swings from side to side, and one that blinks. The embedder sees a grid of 4 x 4
-mean brightnesses, 12.5 times a second; statistics over time, and a linear head on them, tell the two apart.
+The script draws its clips: a light that swings from side to side, and a light that blinks. The embedder computes the mean
+brightness in a 4 x 4 grid, 12.5 times a second. A linear head on statistics over time tells the two apart.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class BrightnessGrid(Embedder):
     """Mean brightness in 4 x 4 cells of the frame: 16 numbers from 0 to 1."""
 
     dim = 16
-    samples_per_second = 12.5  # a rate of its own: cheap, so more often than a network could
-    identity = {"kind": "brightness-grid", "cells": 4}  # noqa: RUF012 - what cards and caches know it by
+    samples_per_second = 12.5  # its own rate: it is cheap, so it can run more often than a network
+    identity = {"kind": "brightness-grid", "cells": 4}  # noqa: RUF012 - how cards and caches identify it
 
     def embed(self, sample: Sample) -> Array:
         height, width = (side // 4 * 4 for side in sample.frames[-1].shape[:2])

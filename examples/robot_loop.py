@@ -1,4 +1,4 @@
-"""A robot's own loop: it owns the camera and its frames, edgevid only looks at them.
+"""A robot's control loop: it reads the camera itself and passes the frames that are wanted to edgevid.
 
 python examples/robot_loop.py          # camera 0
 python examples/robot_loop.py clip.mp4 # a file stands in for the camera
@@ -13,7 +13,7 @@ import edgevid
 
 
 def act(prediction: edgevid.Prediction) -> None:
-    """What the robot does about it."""
+    """What the robot does in response."""
     print(f"{prediction.timestamp:7.2f} s  {prediction.label} ({prediction.score:.0%})")
 
 
@@ -28,7 +28,7 @@ def main(source: str) -> int:
     while capture.grab():
         # Any clock that does not run backwards will do: the monotonic one, or the file's, which OpenCV 4.5 sets back at the end.
         now = max(now, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000) if is_file else time.monotonic()
-        if stream.wants(now):  # most frames lie between two samples: do not even decode them
+        if stream.wants(now):  # most frames lie between two samples and need no decoding
             good, frame = capture.retrieve()
             if good:
                 prediction = stream.push(frame, now)

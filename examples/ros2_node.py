@@ -1,10 +1,10 @@
-"""A ROS 2 node: a camera's pictures in, what people do in them out.
+"""A ROS 2 node that subscribes to camera images and publishes the actions in them.
 
     ros2 run usb_cam usb_cam_node_exe
     python examples/ros2_node.py --ros-args -r image:=/image_raw
 
-Takes the newest sensor_msgs/Image of the topic image (rgb8, bgr8 or mono8), and publishes each prediction, and each event (an
-action that began, was repeated or ended), as a std_msgs/String of JSON on the topics prediction and event.
+It takes the newest sensor_msgs/Image (rgb8, bgr8 or mono8) from the topic image. It publishes each prediction on the topic
+prediction, and each event (an action began, was repeated or ended) on the topic event, as JSON in a std_msgs/String.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
             if prediction is not None:
                 publish(predictions, prediction)
                 happened = detector.update(prediction)
-        except edgevid.TimestampError:  # a recording that is played once more
+        except edgevid.TimestampError:  # a recording that starts again
             happened = detector.finish()
             detector.reset()
             stream.reset()
@@ -66,7 +66,7 @@ def main() -> None:
         for event in happened:
             publish(events, event)
 
-    newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)  # those that came meanwhile are passed over
+    newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)  # images that arrive meanwhile are skipped
     node.create_subscription(Image, "image", take, newest)
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)

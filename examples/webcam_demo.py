@@ -1,8 +1,8 @@
-"""A webcam (or a file, or a URL) and what happens in it, on a page in your browser.
+"""A webcam, file or URL, and the actions in it, on a page in your browser.
 
 python examples/webcam_demo.py            # camera 0
 python examples/webcam_demo.py clip.mp4
-python examples/webcam_demo.py --terminal # bars in the terminal instead: needs no browser and no aiohttp
+python examples/webcam_demo.py --terminal # draws bars in the terminal; needs no browser and no aiohttp
 """
 
 import sys
