@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What lies in the home folder of whoever runs the tests must not decide them."""
+    """Tests must not depend on the home folder of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEVID_MODELS", str(tmp_path_factory.mktemp("user") / "models"))
         yield
@@ -38,7 +38,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real clips and models beside the checkout, where there is one."""
+    """The folder of real clips and models beside the checkout, if there is one."""
     if not (SHARED / "data").is_dir():
         pytest.skip("the folder ../shared with real clips is not here")
     return SHARED
@@ -46,7 +46,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def recognizer() -> Iterator[edgevid.Recognizer]:
-    """The bundle of the thesis's form, opened once for all tests, on one thread: a network of the frame and a GRU."""
+    """The bundle of the thesis's form (a network on the frame, and a GRU), opened once for all tests, on one thread."""
     with edgevid.load("exercises10-thesis", num_threads=1) as opened:
         yield opened
 
@@ -67,7 +67,7 @@ def motion_recognizer() -> Iterator[edgevid.Recognizer]:
 
 @pytest.fixture
 def no_thread_is_left() -> Iterator[None]:
-    """Whatever a test starts has ended when it has."""
+    """No thread that a test starts may outlive it."""
     before = set(threading.enumerate())
     yield
     assert reached(lambda: set(threading.enumerate()) <= before, 10), threading.enumerate()

@@ -1,4 +1,4 @@
-"""Files that are no whole video give a SourceError that helps: no crash, no hang, no answer from what is left."""
+"""Files that are not a whole video give a helpful SourceError: no crash, no hang, no answer from what is left."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def test_recogniser_passes_the_error_on(recognizer: edgevid.Recognizer, tmp_path
 
 
 def test_numbered_frames_survive_each_codec(make_video):
-    # what the tests of which frames are read stand on
+    # the tests of which frames are read rely on this
     for name, fourcc in [("a.mp4", None), ("a.avi", "MJPG"), ("b.avi", "XVID"), ("a.webm", None)]:
         with VideoFile(make_video(name, 100, fourcc=fourcc)) as video:
             assert [number_of(frame.image) for frame in video] == list(range(100))

@@ -1,4 +1,4 @@
-"""edgevid.tflite.graph_check: a network that was changed by a number or two is refused, before a runtime crashes on it."""
+"""edgevid.tflite.graph_check: a network with one or two changed numbers is refused before a runtime crashes on it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edgevid.tflite.operators import OPERATORS
 DATA = Path(__file__).parent / "data"
 MINUS_1 = 2**32 - 1
 
-# file, the field of a table and the number in it that is changed (the first such), to what; what is said of it
+# file, table field and old number (the first such is changed), new number; message
 CHANGES = {
     "a tensor that is not there is written": ("gru", "Operator.2", 22, MINUS_1, "tensor -1 of"),
     "a tensor that is not there is read": ("lstm_int8", "Operator.1", 24, 4000, "tensor 4000 of"),

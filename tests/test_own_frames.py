@@ -220,7 +220,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> Ticking:
 
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Nothing is warned of."""
+    """There are no warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", EdgevidWarning)
         yield

@@ -1,4 +1,4 @@
-"""edgevid.recognizer and edgevid.prediction: a clip and what is said about it."""
+"""edgevid.recognizer and edgevid.prediction: a clip and its prediction."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class TestClassify:
 
 
 class TestDefaultBundle:
-    """Its clips are classified window by window, as a stream over them would be, and it tells none of its actions."""
+    """It classifies clips window by window, as a stream would, and recognises what is none of its actions."""
 
     def test_a_clip(self, default_recognizer: edgevid.Recognizer, make_video):
         path = make_video("clip.mp4", moving_frames(8), fps=10)
@@ -302,7 +302,7 @@ class TestPrediction:
 
     @pytest.mark.parametrize(("none", "known", "accepted"), [(0.0, 0.5, False), (0.25, 0.75, True), (0.5, 0.5, False)])
     def test_it_is_accepted_where_none_of_these_is_unlikely(self, none: float, known: float, accepted: bool):
-        """Of two similar actions too, though neither is likely; where none of these is not told, the score says it."""
+        """Even with two similar actions of which neither is likely. Without a "none", the score decides."""
         answer = prediction(max(0.5 - none, 0.0), min(0.5, 1 - none), none=none, threshold=0.6)
         assert (answer.known, answer.accepted) == (known, accepted)
         assert answer.as_dict()["none"] == none
@@ -344,7 +344,7 @@ def test_path_may_be_a_string_or_a_path(recognizer: edgevid.Recognizer, make_vid
 
 
 class TestNoProbabilities:
-    """A classifier whose outputs are no probabilities is refused with the first prediction."""
+    """A classifier whose outputs are not probabilities is refused with the first prediction."""
 
     @pytest.mark.parametrize("outputs", [(2.5, -1.0), (0.9, 0.9), (1.4, -0.4), (float("nan"), 0.5), (0.0, 0.0)])
     def test_a_classifier_without_softmax_is_told(self, stand_in: StandInRecognizer, outputs: tuple[float, float]):

@@ -164,7 +164,7 @@ class TestSlowConsumers:
         with stand_in.start(jumping, on_prediction=sleep_once, on_event=events.append, events=AT_ONCE) as runner:
             assert reached(lambda: len(got) == 1)
             seen, told = runner.stats().predictions, len(events)
-            for k in range(20):  # the camera goes on, and what happens is noted, though nobody listens
+            for k in range(20):  # the camera continues, and events are recorded though nobody listens
                 jumping.jump = float(k % 2 == 0)
                 assert reached(lambda: runner.latest.probabilities[1] == jumping.jump)
             assert runner.stats().predictions > seen + 20
@@ -187,7 +187,7 @@ class TestSlowConsumers:
 
         with stand_in.start(Scripted(video([0] * 60)), on_prediction=slow) as runner:
             assert reached(lambda: len(got) == 1)
-            assert reached(lambda: runner.stats().predictions == 10)  # one at work, eight that wait, one at the door
+            assert reached(lambda: runner.stats().predictions == 10)  # one runs, eight wait, one is blocked
             assert runner.stats().source.used == 11
             for _ in range(59):
                 go_on.release()
@@ -249,7 +249,7 @@ class TestErrors:
             pytest.raises(MineError, match="my own mistake"),
             stand_in.start(lambda: source, events=AT_ONCE, **{kind: fail}),
         ):
-            assert source.closed.wait(20)  # the camera is not read for nobody
+            assert source.closed.wait(20)  # the camera is not read if nobody listens
         runner = stand_in.start(Endless(), events=AT_ONCE, **{kind: fail})
         with pytest.raises(MineError):
             runner.wait(20)
@@ -542,7 +542,7 @@ class TestStopping:
             ) as runner:
                 runner.wait()
 
-        run()  # what libraries keep open for good
+        run()  # opens what libraries keep open
         handles, threads = open_files(), threading.active_count()
         for _ in range(3):
             run()
@@ -564,7 +564,7 @@ def open_files() -> int:
 
 
 class TestStuck:
-    """A function of the caller's that never returns, and a camera that gives no frame any more."""
+    """A caller's function that never returns, and a camera that gives no more frames."""
 
     def test_what_waits_for_a_function_that_never_returns_is_bounded_and_told_once(
         self, caplog: pytest.LogCaptureFixture

@@ -52,7 +52,7 @@ class TestNames:
 
     @pytest.mark.parametrize("one", [0, "door.mp4", Endless("door")])
     def test_a_single_source_is_refused(self, stand_in: StandInRecognizer, one: object):
-        """A camera is an iterable, of frames: they are no sources."""
+        """A camera is iterable, but its frames are not sources."""
         with pytest.raises(OptionError, match="expected several sources"):
             stand_in.start_many(one)
 

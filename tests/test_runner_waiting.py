@@ -1,4 +1,4 @@
-"""Runners that wait for sources that are not there yet, and say when they try again."""
+"""Runners that wait for missing sources, and report when they try again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Late:
 
 
 class Pauses:
-    """In place of a :class:`Retry`: notes what its pauses would have been, and makes short ones."""
+    """In place of a :class:`Retry`: records what its pauses would have been, and makes short ones."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []

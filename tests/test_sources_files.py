@@ -304,7 +304,7 @@ class TestOpenSource:
 
 
 class TestSizes:
-    """A file of some kB may hold frames of gigabytes."""
+    """A file of a few kB may contain frames of gigabytes."""
 
     def test_large_frames_are_refused_before_one_is_decoded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path = write_video(tmp_path / "clip.avi", [numbered_frame(k) for k in range(3)], 25.0)

@@ -55,7 +55,7 @@ class Server:
         self._process = self._start()
 
     def open(self, **options: object) -> Camera:
-        """A camera on it, once it listens."""
+        """A camera on it, once the server listens."""
         deadline = time.monotonic() + SECONDS
         while True:
             try:
@@ -171,7 +171,7 @@ def test_closing_leaves_no_thread_and_no_open_file(serve, kind: type[Server]):
     for _ in range(3):
         with server.open() as camera:
             next(camera.frames())
-        if kind is HttpServer:  # serves one client in its life
+        if kind is HttpServer:  # it only ever serves one client
             server.kill()
             server.start_again()
     wait_until(lambda: threading.active_count() <= threads and open_files() <= files)
@@ -180,7 +180,7 @@ def test_closing_leaves_no_thread_and_no_open_file(serve, kind: type[Server]):
 def test_where_gstreamer_is_not_there_rtsp_is_skipped_and_the_reason_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """As with Debian's python3-gi alone. Python takes its time to end."""
+    """As with Debian's python3-gi alone. Python is slow to exit."""
     (tmp_path / "gi.py").write_text(
         "import atexit, time\n"
         "atexit.register(time.sleep, 0.5)\n"
@@ -258,7 +258,7 @@ def test_stopping_is_quick_while_a_server_is_silent(serve):
 
 @pytest.mark.parametrize("how", ["raise SystemExit(0)", "raise KeyError('mine')"])
 def test_program_that_ends_without_closing_its_camera_is_not_aborted(repository: Path, how: str):
-    """A thread that is in OpenCV while Python goes down would abort it."""
+    """A thread in OpenCV while Python shuts down would abort the process."""
     code = f"import sys, edgevid\nnext(iter(edgevid.Camera(sys.argv[1])))\n{how}"
     with MjpegCamera() as camera:
         done = subprocess.run(

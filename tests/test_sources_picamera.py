@@ -1,4 +1,4 @@
-"""edgevid.sources.picamera, with a stand-in that behaves as the package picamera2 does."""
+"""edgevid.sources.picamera, with a stand-in that behaves like the package picamera2."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class TestFrames:
         assert stats.unwanted >= 3
 
     def test_buffers_are_given_back(self, sensor: Sensor):
-        """More frames than the camera has buffers, used ones and others."""
+        """More frames than the camera has buffers, used and unused."""
         with PiCamera(fps=500) as camera:
             assert len(take(camera, 40)) == 40
             wait_until(lambda: camera.stats().dropped > 40)

@@ -1,4 +1,4 @@
-"""What the system refuses is an EdgevidError wherever a path of the caller's is touched, and a sentence on the command line."""
+"""What the system refuses is an EdgevidError wherever a caller's path is used, and one sentence on the command line."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def as_nobody() -> Iterator[None]:
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no users here")
 @pytest.mark.parametrize("touch", TOUCHING.values(), ids=TOUCHING)
 def test_a_folder_that_may_not_be_entered(tmp_path: Path, touch: Callable[[Path], object]):
-    with suppress(EdgevidError):  # load now what the call imports: nobody may not read the environment, perhaps
+    with suppress(EdgevidError):  # load what the call imports now: "nobody" may be unable to read it
         touch(tmp_path / "missing")
     (tmp_path / "closed").mkdir(mode=0)
     try:
@@ -91,7 +91,7 @@ def test_models_of_the_user_that_may_not_be_read_are_none(
 ):
     monkeypatch.delenv("EDGEVID_MODELS")
     monkeypatch.setenv(variable, str(tmp_path / "closed"))
-    assert user_bundles() == user_extractors() == []  # what this imports is loaded now
+    assert user_bundles() == user_extractors() == []  # loads what this imports
     (tmp_path / "closed").mkdir(mode=0)
     with as_nobody():
         assert user_bundles() == []
@@ -162,7 +162,7 @@ def test_output_that_cannot_be_written(repository: Path):
 
 
 class NoThreads:
-    """Lets so many threads start; the next one does not."""
+    """Lets ``allowed`` threads start; all later ones fail."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
         start = threading.Thread.start

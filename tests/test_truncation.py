@@ -40,7 +40,7 @@ def runtime(request: pytest.FixtureRequest) -> str:
 
 
 class TinyModel:
-    """Puts a small TFLite model together. Weights are random, activations are quantised as the types ask for."""
+    """Builds a small TFLite model. Weights are random; activations are quantised as the types require."""
 
     def __init__(self, schema: Any) -> None:
         self.schema = schema
@@ -192,9 +192,9 @@ def assert_truncated_equals_whole(
 ) -> None:
     """Compare the truncated network with the whole one's tensor, taken from it in two ways.
 
-    The output's index is changed in the whole file: both graphs run as edgevid runs them, XNNPACK included. And both
-    interpreters preserve all tensors: LiteRT then hands each operator to XNNPACK alone, tflite-runtime none. The two
-    ways give equal quantised results; the float ones of tflite-runtime differ in the last digits, truncated or not.
+    First, the output's index is changed in the whole file: both graphs run as in edgevid, XNNPACK included. Second, both
+    interpreters preserve all tensors: then LiteRT hands each operator to XNNPACK alone, tflite-runtime none. Quantised
+    results are equal both ways; the float ones of tflite-runtime differ in the last digits, truncated or not.
     """
     path = folder / "truncated.tflite"
     path.write_bytes(truncated)

@@ -30,7 +30,7 @@ def sampled(path: Path) -> list[int]:
 
 
 class CountingCapture:
-    """A real capture that counts what is asked of it, and may tell another frame count."""
+    """A real capture that counts its calls, and may report another frame count."""
 
     def __init__(self, capture: cv2.VideoCapture, declared: float | None = None) -> None:
         self._capture, self._declared = capture, declared
@@ -168,7 +168,7 @@ class TestAgain:
             assert [number_of(frame.image) for frame in second] == list(range(30))
             assert [frame.timestamp for frame in second] == [frame.timestamp for frame in first]
             assert second[0].timestamp == 0.0
-            next(iter(video))  # one that was broken off
+            next(iter(video))  # one that was interrupted
             assert [number_of(frame.image) for frame in video] == list(range(30))
 
     def test_opened_once_where_it_is_read_once(self, make_video, captures):
