@@ -1,4 +1,4 @@
-"""``edgevid demo``, on a video given; what it draws is looked at in test_drawing.py."""
+"""``edgevid demo``, on a given video; test_drawing.py checks what it draws."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_where_nothing_is_recognised_it_says_so_and_what_to_try(call, clip, tmp_
 
 
 def test_it_judges_from_when_the_bundle_was_trained_to(call, make_video, tmp_path):
-    """The default bundle from 10 of its 25 samples on; the thesis's takes a short video for a clip, and judges all of it."""
+    """The default bundle from 10 of its 25 samples on; the thesis's treats a short video as a clip, and classifies all of it."""
     path = make_video("short.avi", moving_frames(24, 64, 48), 10.0)
     outcome = call("demo", path, "-o", tmp_path / "out", "--threshold", 1.0)
     assert "Not judged:       the first 1.8 s, in which the window filled" in outcome.out
@@ -248,7 +248,7 @@ def test_a_writer_that_wrote_too_little_says_so(tmp_path, suffix):
     with VideoWriter(tmp_path / f"short{suffix}", 64, 48, 10.0) as writer:
         for frame in moving_frames(3, 64, 48):
             writer.write(frame)
-        writer.frames += 1  # as if OpenCV had swallowed one
+        writer.frames += 1  # as if OpenCV had lost one
         with pytest.raises(EdgevidError, match="3 were written"):
             writer.finish()
     with pytest.raises(EdgevidError, match="cannot write"):

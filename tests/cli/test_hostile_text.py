@@ -1,4 +1,4 @@
-"""File names, labels and cards that want to be obeyed by the terminal."""
+"""File names, labels and cards with control characters for the terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="such names exist on 
 
 
 def check(*texts: str) -> None:
-    """Nothing that a terminal obeys is in it but the ends of lines and tabs between fields."""
+    """The texts have no terminal control characters but line ends and tabs between fields."""
     for text in texts:
         assert re.findall("[^\\n\\t -~\xa0-\u061b]", text) == []
 

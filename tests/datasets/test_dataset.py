@@ -1,4 +1,4 @@
-"""Reading of labelled clips, and whole groups held out of them."""
+"""Reading labelled clips, and holding out whole groups of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UCF101 by its official names and lists: a miniature of it, and the real lists where they are at hand."""
+"""UCF101 by its official names and lists: a miniature of it, and the real lists if they are available."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def spawn(data, tmp_path) -> Iterator[Callable[[], subprocess.Popen]]:
 
 
 def whole_files(cache: Path) -> list[Path]:
-    """Those that are finished."""
+    """The finished files."""
     return sorted(file for file in cache.rglob("*.npy") if not file.name.startswith(".partial-"))
 
 
@@ -92,7 +92,7 @@ def test_kills_at_random_moments_leave_what_no_kill_leaves(spawn, tmp_path, refe
     cache, rng = tmp_path / "cache", random.Random(20261122)
     for _ in range(kills):
         files = whole_files(cache)
-        if len(files) > CLIPS // 2:  # so that each kill meets it at work, however fast it is
+        if len(files) > CLIPS // 2:  # so that each kill comes while it works, however fast it is
             for file in rng.sample(files, CLIPS // 2):
                 file.unlink()
         process, before = spawn(), len(content(cache))

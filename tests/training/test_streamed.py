@@ -1,4 +1,4 @@
-"""A GRU that is trained on windows as they are streamed, beside the statistics that teach it."""
+"""A GRU trained on windows as they are streamed, together with the statistics that teach it."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
 
 
 class Front(NamedTuple):
-    """A server, the addresses of the proxy in front of it, and what trusts its certificate."""
+    """A server, the addresses of the proxy in front of it, and a context that trusts its certificate."""
 
     server: Told
     http: str

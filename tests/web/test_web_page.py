@@ -28,7 +28,7 @@ Serve = Callable[..., Told]
 def show(
     server: Told, best: int, score: float, at: float, *, events: Optional[Sequence[Event]] = None, **options: Any
 ) -> None:
-    """A prediction, and by default the events of a detector that takes what reaches 0.5."""
+    """A prediction, and by default the events of a detector with a threshold of 0.5."""
     predicted = prediction(best, score, timestamp=at)
     goes_on = next((a for state in server.states(options.get("source")) for a in state.actions), None)
     if events is None:

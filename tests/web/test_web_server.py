@@ -37,7 +37,7 @@ TOKEN = "a-long-enough-token"
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that waits less long for browsers."""
+    """A server that does not wait long for browsers."""
     monkeypatch.setattr(clients, "HEARTBEAT_SECONDS", 1.0)
     monkeypatch.setattr(clients, "SEND_SECONDS", 1.0)
     monkeypatch.setattr(connection, "CONNECTION_SECONDS", 1.0)
@@ -310,7 +310,7 @@ class TestBadClients:
             if browser.status == 101:
                 with contextlib.suppress(OSError):
                     for _ in range(20):
-                        browser.ask()  # more than it is going to read
+                        browser.ask()  # more than it will read
                 browsers.append(browser)
             else:
                 assert browser.status == 503
@@ -318,7 +318,7 @@ class TestBadClients:
             server.observe(observation(timestamp=i / 10, image=images[i % 3], predicted=prediction()))
         assert len(browsers) + refused == 100
         assert refused > 0
-        for browser in browsers:  # none of them reads on: each one is cut, whatever was asked for
+        for browser in browsers:  # none of them continues to read: each one is cut off, whatever it asked for
             assert browser.is_cut()
         wait_until(lambda: Watching(server.url).status == 101)
         assert get(server.url, "/api/state").json()["sources"][0]["timestamp"] == pytest.approx(9.9)

@@ -46,7 +46,7 @@ class Taught:
         return self.server.url
 
     def post(self, command: str, what: Any, **headers: str) -> Answer:
-        """As a program would."""
+        """Send a command as a program would."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
         try:
@@ -94,7 +94,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
     assert page.one(".teach input").get_attribute("value") == ""
     page.click(".actions li:nth-child(2) button")
     page.shows(".actions li:nth-child(2) .count", "2 clips")
-    # One is deleted; whoever works with the keyboard stays near
+    # One is deleted; the keyboard focus stays near
     page.click(".actions li:nth-child(2) summary")
     page.run("document.querySelector('.actions li:nth-child(2) ol button').focus()")
     assert page.focused().get_attribute("aria-label") == "Delete clip 1 of wave"
@@ -111,7 +111,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
     page.shows(".action", "wave")
     page.shows(".teach .hint", "Not measured")
     assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
-    # What is answered is wrong: it was nothing
+    # The answer is wrong: it was nothing
     page.click(".choices button:first-child")
     page.shows(".actions li:first-child .count", "3 clips")
     wait_until(lambda: not taught.session.state.work)
@@ -140,7 +140,7 @@ def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     assert not page.one(".teach .error").is_displayed()
     taught.post("delete", {"path": "wave/gone.avi"})
     page.shows(".teach .error", "names no clip 'wave/gone.avi'")
-    # a refused command is one of the console's lines, and no mistake of the page
+    # a refused command is logged by the console, and no error of the page
     lines = page.driver.get_log("browser")
     assert ["400 (Bad Request)" in line["message"] for line in lines] == [True]
 

@@ -12,7 +12,7 @@ def web_threads() -> list[threading.Thread]:
 
 
 def wait_until(true: Callable[[], object], seconds: float = 30.0) -> None:
-    """Return once ``true()`` is; fail after ``seconds``, far more than it takes."""
+    """Return once ``true()`` is true; fail after ``seconds``, far more than needed."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true"
