@@ -200,7 +200,7 @@ def main() -> int:
     parser.add_argument("--groups", type=lambda text: set(text.split(",")), metavar="A,B,...", help="only these groups")
     parser.add_argument("--clips", type=int, metavar="N", help="use only N known clips, for a quick look")
     parser.add_argument("--sweep", action="store_true", help="try a grid of event options")
-    parser.add_argument("--seed", type=int, default=0, help="for the order of clips (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="order of clips (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     args = parser.parse_args(words[:end])

@@ -93,7 +93,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         "--samples", type=int, default=100, metavar="N", help="timed samples per row (default: %(default)s)"
     )
     parser.add_argument("--turn", type=int, default=5, metavar="N", help="samples per turn (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of all but MediaPipe (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="except for MediaPipe (default: %(default)s)")
     parser.add_argument("--mediapipe-python", metavar="PATH", help="Python of an environment with mediapipe==0.10.21")
     parser.add_argument("--image-classifier", metavar="PATH", help="a .tflite for MediaPipe's ImageClassifier")
     parser.add_argument("--movinet", metavar="PATH", help="a MoViNet stream .tflite")

@@ -39,7 +39,7 @@ EVENTS = EventOptions(enter=0.4, exit=0.4, min_seconds=0.0)
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=200_000, help="of the source (default: %(default)s)")
+    parser.add_argument("--frames", type=int, default=200_000, help="number of frames (default: %(default)s)")
     parser.add_argument(
         "--every", type=int, default=1, metavar="N", help="sample every Nth frame (default: %(default)s)"
     )

@@ -43,7 +43,7 @@ LEFT_SECONDS = 60.0  # for threads that block in OpenCV to return
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=120.0, help="(default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="of the faults (default: random, printed)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the faults (default: random)")
     parser.add_argument(
         "--json", type=Path, default=None, metavar="FILE", help="write the result there, after each cycle too"
     )

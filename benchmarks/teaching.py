@@ -51,7 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=450, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--features", type=int, default=5000, metavar="N", help="per window (default: %(default)s)")
-    parser.add_argument("--windows", type=int, default=4, metavar="N", help="per clip (default: %(default)s)")
+    parser.add_argument("--windows", type=int, default=4, metavar="N", help="windows per clip (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="the fastest counts (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     args = parser.parse_args()
