@@ -14,7 +14,7 @@ from ..errors import EdgevidError
 from ..sources import VideoFile
 from .predictions import Predictions, clip_names
 
-MOST = 24  # pictures of about 5 kB each
+_MOST = 24  # pictures of about 5 kB each
 _WIDTH, _QUALITY = 192, 70
 
 
@@ -28,7 +28,7 @@ class WrongClip(NamedTuple):
     picture: str
 
 
-def wrong_clips(predictions: Predictions, clips: Sequence[Clip], most: int = MOST) -> list[WrongClip]:
+def wrong_clips(predictions: Predictions, clips: Sequence[Clip]) -> list[WrongClip]:
     """The wrong answers that were surest, at most so many, with the picture in the middle of each.
 
     Args:
@@ -45,7 +45,7 @@ def wrong_clips(predictions: Predictions, clips: Sequence[Clip], most: int = MOS
         if picture is not None:
             label = predictions.labels[int(predictions.predicted[number])]
             found.append(WrongClip(clip.path, clip.label, label, float(scores[number]), picture))
-        if len(found) == most:
+        if len(found) == _MOST:
             break
     return found
 
