@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Callable, Optional, Union
 
 import pytest
-from support.stand_ins import StandInRecognizer, reached
+from support.cameras import FakeCamera, plugging
+from support.stand_ins import StandInRecognizer
 from support.videos import write_video
+from support.waiting import reached
 
 import edgevid
 from edgevid.frames import Frame
@@ -71,6 +73,13 @@ def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     assert reached(lambda: set(threading.enumerate()) <= before, 10), threading.enumerate()
+
+
+@pytest.fixture
+def plug(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCamera]]:
+    """``plug(camera, device=None)``: every camera (or that device) opened from now on is this one."""
+    with plugging(monkeypatch) as plug_in:
+        yield plug_in
 
 
 @pytest.fixture

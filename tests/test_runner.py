@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.stand_ins import AT_ONCE, SECONDS, Endless, Keeping, Scripted, StandInRecognizer, picture, reached, video
+from support.stand_ins import AT_ONCE, SECONDS, Endless, Keeping, Scripted, StandInRecognizer, picture, video
+from support.system import open_files
 from support.videos import moving_frames
+from support.waiting import reached
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, StreamOptions, TimedFrame, TimestampError
@@ -543,10 +545,10 @@ class TestStopping:
                 runner.wait()
 
         run()  # what libraries keep open for good
-        handles, threads = open_files(), threading.active_count()
+        handles, threads = len(open_files()), threading.active_count()
         for _ in range(3):
             run()
-        assert (open_files(), threading.active_count()) == (handles, threads)
+        assert (len(open_files()), threading.active_count()) == (handles, threads)
 
 
 def run_program(repository: Path, code: str, *arguments: Path) -> subprocess.CompletedProcess[str]:
@@ -554,13 +556,6 @@ def run_program(repository: Path, code: str, *arguments: Path) -> subprocess.Com
         [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120, cwd=repository,
         env={**os.environ, "PYTHONPATH": str(repository), "TF_CPP_MIN_LOG_LEVEL": "3"},
     )  # fmt: skip
-
-
-def open_files() -> int:
-    folder = Path("/proc/self/fd")
-    if not folder.is_dir():
-        pytest.skip("this system does not list a process's open files in /proc")
-    return len(list(folder.iterdir()))
 
 
 class TestStuck:

@@ -15,14 +15,10 @@ import uuid
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
+from .system import free_port
+
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
 PATIENCE = 60.0  # seconds that a busy machine may take for what takes milliseconds
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
