@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Callable
+from typing import Any, Callable
 
 
-def reached(condition: Callable[[], object], seconds: float = 20.0) -> bool:
-    """Whether the condition comes true within so long."""
+def reached(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """What the condition gives once it comes true, or what it gives after so long."""
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
+    while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(0.005)
-    return bool(condition())
+    return value
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
