@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Callable, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import pytest
 from support.cameras import FakeCamera, plugging
@@ -14,7 +14,9 @@ from support.videos import write_video
 from support.waiting import reached
 
 import edgevid
+from edgevid import RuntimeNotAvailableError
 from edgevid.frames import Frame
+from edgevid.tflite.interpreter import tflite_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -65,6 +67,15 @@ def motion_recognizer() -> Iterator[edgevid.Recognizer]:
     """The cheapest of the bundles taught on motion: it runs no network on the frames."""
     with edgevid.load("exercises10-motion", num_threads=1) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def schema() -> Any:
+    """The classes of the TFLite file format."""
+    try:
+        return tflite_schema()
+    except RuntimeNotAvailableError:
+        pytest.skip("cutting needs ai-edge-litert, which is not installed")
 
 
 @pytest.fixture

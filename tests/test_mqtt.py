@@ -40,7 +40,6 @@ from edgevid.outputs.mqtt.outbox import Outbox
 from edgevid.outputs.mqtt.topics import Topics, default_node_id, slug
 from edgevid.runner.messages import Sampled
 from edgevid.sources.base import SourceStats, SourceStatus
-from edgevid.support.credentials import without_credentials
 
 pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
 
@@ -194,10 +193,6 @@ class TestAddress:
         address = parse_broker_address("mqtt://me:secret@host")
         assert str(address) == "host:1883"
         assert "secret" not in repr(address)
-
-    def test_credentials_are_taken_out_of_names(self):
-        assert without_credentials("camera rtsp://me:secret@10.0.0.2/live") == "camera rtsp://10.0.0.2/live"
-        assert without_credentials("a@b.mp4") == "a@b.mp4"
 
 
 class TestOptions:

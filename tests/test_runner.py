@@ -315,18 +315,7 @@ class TestErrors:
             assert runner.wait()
             assert runner.stats().predictions == 5
 
-    def test_one_that_nobody_asks_for_is_logged(
-        self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
-    ):
-        monkeypatch.setattr(runner_module, "_ASK_SECONDS", 0.01)
-        with caplog.at_level(logging.ERROR, "edgevid"):
-            stand_in.start(tmp_path / "absent.mp4")
-            assert reached(lambda: bool(caplog.records))
-        (record,) = caplog.records
-        assert record.name == "edgevid"
-        assert "absent.mp4 stopped: No such file" in record.getMessage()
-
-    def test_one_that_was_logged_is_still_raised_by_stop(
+    def test_one_that_nobody_asks_for_is_logged_and_still_raised_by_stop(
         self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
     ):
         """Whether the end of a block raises must not depend on how long the block lasts."""
@@ -334,6 +323,9 @@ class TestErrors:
         with caplog.at_level(logging.ERROR, "edgevid"):
             runner = stand_in.start(tmp_path / "absent.mp4")
             assert reached(lambda: bool(caplog.records))
+        (record,) = caplog.records
+        assert record.name == "edgevid"
+        assert "absent.mp4 stopped: No such file" in record.getMessage()
         with pytest.raises(SourceError, match="No such file"):
             runner.stop()
         runner.stop()

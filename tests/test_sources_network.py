@@ -156,7 +156,6 @@ def test_server_that_is_killed_and_comes_back_is_found_again(serve, kind: type[S
 
 
 @kinds
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc")
 def test_closing_leaves_no_thread_and_no_open_file(serve, kind: type[Server]):
     server = serve(kind)
     threads, files = threading.active_count(), len(open_files())
