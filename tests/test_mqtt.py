@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 import random
 import re
@@ -25,7 +23,8 @@ import numpy as np
 import pytest
 from support import hostile_broker
 from support.hostile_broker import CONNACK, HostileBroker, packet
-from support.mosquitto import MOSQUITTO, Gate, Listener, Mosquitto, free_port, retained, wait_for
+from support.mosquitto import MOSQUITTO, Gate, Listener, Mosquitto, retained, wait_for
+from support.system import free_port, open_files, threads_named
 from support.telling import Paced, Seen, Told
 
 from edgevid import ExtraNotInstalledError, OptionError, Prediction
@@ -41,7 +40,6 @@ from edgevid.outputs.mqtt.outbox import Outbox
 from edgevid.outputs.mqtt.topics import Topics, default_node_id, slug
 from edgevid.runner.messages import Sampled
 from edgevid.sources.base import SourceStats, SourceStatus
-from edgevid.support.credentials import without_credentials
 
 pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
 
@@ -96,21 +94,7 @@ def seconds_since(iso: str) -> float:
 
 
 def mqtt_threads() -> list[threading.Thread]:
-    return [
-        thread
-        for thread in threading.enumerate()
-        if thread.name.startswith(("edgevid mqtt", "paho-mqtt-client-edgevid"))
-    ]
-
-
-def open_files() -> set[str]:
-    """What this program has open: files, and sockets by number; nothing where the system does not tell."""
-    gc.collect()  # so that only what is held counts
-    opened = set()
-    for link in Path("/proc/self/fd").glob("*"):
-        with contextlib.suppress(OSError):  # the folder itself
-            opened.add(str(link.readlink()))
-    return opened
+    return threads_named("edgevid mqtt", "paho-mqtt-client-edgevid")
 
 
 @pytest.fixture
@@ -209,10 +193,6 @@ class TestAddress:
         address = parse_broker_address("mqtt://me:secret@host")
         assert str(address) == "host:1883"
         assert "secret" not in repr(address)
-
-    def test_credentials_are_taken_out_of_names(self):
-        assert without_credentials("camera rtsp://me:secret@10.0.0.2/live") == "camera rtsp://10.0.0.2/live"
-        assert without_credentials("a@b.mp4") == "a@b.mp4"
 
 
 class TestOptions:

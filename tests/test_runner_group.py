@@ -6,8 +6,9 @@ import threading
 
 import numpy as np
 import pytest
-from support.stand_ins import AT_ONCE, LABELS, Endless, Keeping, Scripted, StandInRecognizer, reached, video
+from support.stand_ins import AT_ONCE, LABELS, Endless, Keeping, Scripted, StandInRecognizer, video
 from support.videos import moving_frames
+from support.waiting import reached
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, StreamOptions

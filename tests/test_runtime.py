@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.stand_ins import reached
+from support.waiting import reached
 
 import edgevid
 from edgevid import ModelError, OptionError, RuntimeNotAvailableError

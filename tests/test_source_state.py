@@ -8,7 +8,8 @@ from typing import Any, Optional
 
 import numpy as np
 import pytest
-from support.stand_ins import Endless, StandInRecognizer, reached
+from support.stand_ins import Endless, StandInRecognizer
+from support.waiting import reached
 
 from edgevid import SourceStats, SourceStatus
 from edgevid.cli.stream_summary import Summary

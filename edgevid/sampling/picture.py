@@ -13,7 +13,7 @@ from ..errors import EdgevidError
 from ..sources import VideoFile
 from .clip import Clip
 
-_SIZE = (160, 160)
+_SIZE = (192, 192)
 # Read up to there at most: to go farther into a long film takes too long for a picture.
 _MOST_SECONDS = 5.0
 
@@ -38,16 +38,20 @@ class ClipPicture:
     timestamp: float
 
     def __call__(self) -> Optional[bytes]:
-        """A JPEG of 160 pixels a side at most; None: the file is not there any more."""
+        """A JPEG of 192 pixels a side at most; None: the file is not there any more."""
         try:
             with VideoFile(self.path) as video:
-                moment = min(self.timestamp, _MOST_SECONDS)
-                found = next(video.frames(lambda timestamp: timestamp >= moment), None)
+                return jpeg_at(video, min(self.timestamp, _MOST_SECONDS))
         except (EdgevidError, OSError):
             return None
-        if found is None:
-            return None
-        picture, jpeg = Image.fromarray(found.image), BytesIO()
-        picture.thumbnail(_SIZE)
-        picture.save(jpeg, "JPEG", quality=80)
-        return jpeg.getvalue()
+
+
+def jpeg_at(video: VideoFile, moment: float) -> Optional[bytes]:
+    """A JPEG of 192 pixels a side at most, of the frame at a moment in seconds; None: the video ends before."""
+    found = next(video.frames(lambda timestamp: timestamp >= moment), None)
+    if found is None:
+        return None
+    picture, jpeg = Image.fromarray(found.image), BytesIO()
+    picture.thumbnail(_SIZE)
+    picture.save(jpeg, "JPEG", quality=80)
+    return jpeg.getvalue()

@@ -32,10 +32,10 @@ class Table:
             raise IndexError("a field reaches out of its table")
         return _read(self.data, self.start + offset, form)
 
-    def numbers(self, field: int, form: str = "i") -> Optional[tuple[int, ...]]:
-        """A vector of numbers; None: not there."""
-        place = self.vector(field, struct.calcsize(form))
-        return None if place is None else struct.unpack_from(f"<{place[1]}{form}", self.data, place[0])
+    def numbers(self, field: int) -> Optional[tuple[int, ...]]:
+        """A vector of numbers of 32 bits; None: not there."""
+        place = self.vector(field, 4)
+        return None if place is None else struct.unpack_from(f"<{place[1]}i", self.data, place[0])
 
     def text(self, field: int) -> str:
         """A string. Raises: UnicodeDecodeError: it is none."""
@@ -68,6 +68,11 @@ class Table:
     def _offset(self, field: int) -> int:
         slot = 4 + 2 * field
         return _read(self.data, self._fields + slot, "<H") if slot + 2 <= self._fields_size else 0
+
+
+def root(data: bytes) -> Table:
+    """The table that all others are found from. Raises: IndexError, struct.error: it lies outside the data."""
+    return Table(data, _read(data, 0, "<I"))
 
 
 # Bits of a number, by the format's number of its type; others (strings, resources) are of no use here
@@ -133,7 +138,7 @@ def read_graphs(data: bytes) -> list[Subgraph]:
         IndexError, struct.error: a part of it lies outside the file. UnicodeDecodeError: a name is no text.
         ValueError: it holds something that no network needs.
     """
-    model = Table(data, _read(data, 0, "<I"))
+    model = root(data)
     # version 3a has one byte for the kind of an operator; larger ones are in a field of their own
     codes = [max(code.number(0, "<b"), code.number(3)) for code in model.tables(1)]
     buffers = model.tables(4)

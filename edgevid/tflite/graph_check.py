@@ -37,7 +37,7 @@ def check_graphs(data: bytes) -> None:
         if not graphs:
             raise GraphError("it holds no graph")
         for graph in graphs:
-            _Check(graph, graphs).run()
+            _Check(graph).run()
         check_calls(graphs)
     except (IndexError, struct.error) as error:
         raise GraphError(f"a part of it refers to one that is not there ({error})") from error
@@ -48,9 +48,8 @@ def check_graphs(data: bytes) -> None:
 
 
 class _Check:
-    def __init__(self, graph: Subgraph, graphs: Sequence[Subgraph]) -> None:
-        self._graph, self._graphs = graph, graphs
-        self._tensors = graph.tensors
+    def __init__(self, graph: Subgraph) -> None:
+        self._graph, self._tensors = graph, graph.tensors
 
     def run(self) -> None:
         for tensor in self._tensors:

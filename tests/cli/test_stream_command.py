@@ -20,8 +20,10 @@ from typing import ClassVar
 import pytest
 from support.mjpeg import MjpegCamera
 from support.mosquitto import MOSQUITTO, Listener, Mosquitto
-from support.stand_ins import Endless, StandInRecognizer, reached
+from support.stand_ins import Endless, StandInRecognizer
+from support.system import open_files
 from support.videos import moving_frames
+from support.waiting import reached
 
 from edgevid import StreamOptions
 from edgevid.cli import stream as stream_command
@@ -522,7 +524,7 @@ class TestInterrupts:
 
     def test_the_process_has_what_it_had_before(self, call, clip, default_recognizer):
         call("stream", clip, "--window-seconds", 1)
-        threads, files = threading.active_count(), open_files()
+        threads, files = threading.active_count(), len(open_files())
         for _ in range(3):
             call(
                 "stream",
@@ -537,7 +539,7 @@ class TestInterrupts:
                 "--no-realtime",
             )
         assert reached(lambda: threading.active_count() <= threads)
-        assert open_files() <= files
+        assert len(open_files()) <= files
 
 
 class TestWatching:
@@ -658,13 +660,6 @@ def in_pipe(pipe: int) -> int:
     import termios
 
     return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0])
-
-
-def open_files() -> int:
-    folder = Path("/proc/self/fd")
-    if not folder.is_dir():
-        pytest.skip("this system does not list a process's open files in /proc")
-    return len(list(folder.iterdir()))
 
 
 def lines_of(stream) -> Iterator[str]:

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.telling import Told
+from support.waiting import wait_until
 from web_client import Watching, get
 from web_feed import observation
-from web_waiting import wait_until
 
 from edgevid import EdgevidError, OptionError
 from edgevid.outputs.web import guesses

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from support.telling import Paced, Told
 from support.videos import moving_frames
+from support.waiting import wait_until
 from web_browser import DESK, PHONE, Page
 from web_feed import LABELS, observation, prediction, status
-from web_waiting import wait_until
 
 from edgevid.events import Began, Counted, Ended, Event
 from edgevid.frames import Region

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 from support.mjpeg import MjpegCamera
 from support.motions import motion
+from support.system import threads_named
+from support.waiting import wait_until
 from web_browser import DESK, PHONE, Page
 from web_client import Answer, get
-from web_waiting import wait_until, web_threads
 
 from edgevid import TeachOptions, open_bundle, open_source
 from edgevid.recording import ClipFolder
@@ -70,7 +71,7 @@ def taught(tmp_path: Path) -> Iterator[Taught]:
     made = Taught(tmp_path)
     yield made
     made.close()
-    assert web_threads() == []
+    assert threads_named("edgevid web") == []
 
 
 def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(taught: Taught, page: Page):
