@@ -112,7 +112,8 @@ def tensor(shape: tuple[int, ...], kind: int = FLOAT32, scale: float = 0.0, data
 OPERANDS = {
     "many dimensions": ("EQUAL", tensor((1, 1, 1, 1, 2)), tensor((2,)), tensor((1, 1, 1, 1, 2), BOOL), "more than 4 dimensions"),
     "two types": ("LESS", tensor((2,)), tensor((2,), INT32), tensor((2,), BOOL), "two types"),
-    "an operand without a scale": ("SUB", tensor((2,), INT8, 0.5), tensor((2,), INT8), tensor((2,), INT8, 0.5), "without a scale"),
+    "an operand without a scale": ("SUB", tensor((2,), INT8, 0.5), tensor((2,), INT8), tensor((2,), INT8, 0.5),
+        "without a scale"),
     "a result without a scale": ("SQUARED_DIFFERENCE", tensor((2,), INT8, 0.5), tensor((2,), INT8, 0.5), tensor((2,), INT8),
         "without a scale"),
     "a scale too large to compare": ("GREATER", tensor((2,), INT8, 1.0), tensor((2,), INT8, 0.5), tensor((2,), BOOL),
