@@ -122,6 +122,8 @@ OPERANDS = {
         "too large for its result"),
     "division by 0": ("DIV", tensor((2,), INT32), tensor((), INT32, data=bytes(4)), tensor((2,), INT32), "may be 0"),
     "division by anything": ("FLOOR_MOD", tensor((2,), INT32), tensor((2,), INT32), tensor((2,), INT32), "may be 0"),
+    "an integer without dimensions": ("ADD", tensor((), INT8, 0.5), tensor((1,), INT8, 0.5), tensor((1,), INT8, 0.5),
+        "holds nothing"),
     "nothing at all": ("ADD", tensor((0,)), tensor((1,)), tensor((0,)), "holds nothing"),
 }  # fmt: skip
 

@@ -174,7 +174,7 @@ def _check_tensor(tensor: Tensor) -> None:
     if tensor.shape is None and tensor.data is None:
         raise GraphError("a tensor has no shape")
     shape = tensor.shape or ()
-    if tensor.data is None and 0 in shape:
+    if tensor.data is None and (0 in shape or (not shape and tensor.kind in (_UINT8, _INT8))):
         raise GraphError(f"a tensor of the shape {list(shape)} holds nothing")
     if len(shape) > _MOST_RANK or any(length < -1 for length in shape) or tensor.bytes > MOST_BYTES:
         raise GraphError(f"a tensor has the shape {list(shape)}; {MOST_BYTES >> 20} MB are the most")

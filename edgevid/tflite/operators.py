@@ -59,7 +59,7 @@ OPERATORS = {
         (114, "QUANTIZE", (1, 1)), (116, "ROUND", (1, 1)), (117, "HARD_SWISH", (1, 1)),
         (118, "IF", (1, _MANY), _MANY, 92), (119, "WHILE", (1, _MANY), _MANY, 93), (123, "SELECT_V2", (3, 3)),
         (126, "BATCH_MATMUL", (2, 2), 1, 101), (128, "CUMSUM", (2, 2)), (130, "BROADCAST_TO", (2, 2)),
-        (145, "BROADCAST_ARGS", (2, 2)), (150, "GELU", (1, 1)), (151, "DYNAMIC_UPDATE_SLICE", (3, 3)),
+        (150, "GELU", (1, 1)), (151, "DYNAMIC_UPDATE_SLICE", (3, 3)),
         (158, "SIGN", (1, 1)),
     )
 }  # fmt: skip
