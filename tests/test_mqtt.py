@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -234,6 +235,12 @@ class TestOptions:
             path.write_text(content)
         with pytest.raises(OptionError, match="cannot be read as PEM"):
             MqttPublisher("mqtts://127.0.0.1:1", LABELS, ca_file=path)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+    def test_a_ca_file_that_is_a_pipe_is_refused_at_once(self, tmp_path: Path):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OptionError, match="it is no regular file"):
+            MqttPublisher("mqtts://127.0.0.1:1", LABELS, ca_file=tmp_path / "pipe")
 
     def test_without_paho_the_extra_is_named(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)

@@ -6,7 +6,7 @@ The flatbuffers library is not needed, which comes with LiteRT only; and its gen
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 
 class Table:
@@ -32,10 +32,10 @@ class Table:
             raise IndexError("a field reaches out of its table")
         return _read(self.data, self.start + offset, form)
 
-    def numbers(self, field: int) -> Optional[tuple[int, ...]]:
-        """A vector of numbers of 32 bits; None: not there."""
-        place = self.vector(field, 4)
-        return None if place is None else struct.unpack_from(f"<{place[1]}i", self.data, place[0])
+    def numbers(self, field: int, form: str = "i") -> Optional[tuple[Any, ...]]:
+        """A vector of numbers; None: not there."""
+        place = self.vector(field, struct.calcsize(form))
+        return None if place is None else struct.unpack_from(f"<{place[1]}{form}", self.data, place[0])
 
     def text(self, field: int) -> str:
         """A string. Raises: UnicodeDecodeError: it is none."""
@@ -79,6 +79,7 @@ def root(data: bytes) -> Table:
 _BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 15: 32, 16: 16, 17: 4}
 
 _INTEGERS = {2: "i", 4: "q"}
+_MOST_SCALE = 1e9
 
 
 class Tensor(NamedTuple):
@@ -91,6 +92,7 @@ class Tensor(NamedTuple):
     is_fixed: bool  # whether its shape is the same in each run
     is_variable: bool
     channels: Optional[tuple[int, int, int]]  # of its quantisation: scales, zero points, the dimension that they are of
+    scale: float  # the first of them; 0: none
 
     @property
     def bytes(self) -> int:
@@ -170,10 +172,14 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
     signature = table.numbers(7)
     place = contents[table.number(2, "<I")]
     quantization = table.table(4)
-    channels = None
+    channels: Optional[tuple[int, int, int]] = None
+    scales: tuple[float, ...] = ()
     if quantization is not None:
-        scales, zeros = quantization.vector(2, 4), quantization.vector(3, 8)
-        channels = (scales[1] if scales else 0, zeros[1] if zeros else 0, quantization.number(6))
+        scales, zeros = quantization.numbers(2, "f") or (), quantization.numbers(3, "q") or ()
+        channels = (len(scales), len(zeros), quantization.number(6))
+        low, high = {3: (0, 255), 9: (-128, 127)}.get(kind, (0, 0))
+        if not all(0 <= scale < _MOST_SCALE for scale in scales) or not all(low <= zero <= high for zero in zeros):
+            raise ValueError("the quantisation of a tensor is out of range")
     return Tensor(
         table.text(3),
         table.numbers(0),
@@ -182,6 +188,7 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
         signature is None or -1 not in signature,
         bool(table.number(5, "<B")),
         channels,
+        scales[0] if scales else 0.0,
     )
 
 
