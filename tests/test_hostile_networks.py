@@ -158,7 +158,7 @@ def test_good_networks_are_good(path: Path):
 @pytest.mark.parametrize("given", [[np.nan, 1], [-0.5, 1.5], [0, 0], [np.inf, 0], [3e38, 3e38], [0.7, 0.7]], ids=str)
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
 def test_what_are_no_probabilities_is_refused(given: list[float], temperature: float):
-    with pytest.raises(ModelError, match="expected probabilities of sum 1"):
+    with pytest.raises(ModelError, match="expected probabilities with sum 1"):
         calibrated(np.array(given, np.float32), temperature)
 
 

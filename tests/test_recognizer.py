@@ -340,7 +340,7 @@ class TestNoProbabilities:
 
         own = edgevid.Recognizer([stand_in.brightness], Logits(), stand_in.labels, window_seconds=0.2)
         for call in (lambda: own.classify([picture(1)] * 3), lambda: list(own.stream(video([1, 1, 1])))):
-            with pytest.raises(ModelError, match=r"no probabilities of sum 1: end it in a softmax"):
+            with pytest.raises(ModelError, match=r"not probabilities of sum 1: end it in a softmax"):
                 call()
 
     def test_roundings_are_no_error(self, stand_in: StandInRecognizer):

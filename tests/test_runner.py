@@ -574,7 +574,8 @@ class TestStuck:
         told = [message for message in got if message.isdigit()]
         assert told[-64:] == [str(k) for k in range(4936, 5000)]
         assert [record.message for record in caplog.records] == [
-            "edgevid door callbacks: what is told has not returned while 64 events and statuses came; the oldest are dropped."
+            "edgevid door callbacks: the called function has not returned while 64 events and statuses arrived; "
+            "the oldest are dropped."
         ]
 
     @pytest.mark.parametrize("frames", [0, 5])

@@ -209,7 +209,7 @@ class TestTrouble:
     def test_wrong_use(self, stand_in: StandInRecognizer):
         with pytest.raises(OptionError, match="no source"):
             stand_in.start_many([])
-        with pytest.raises(OptionError, match="in words"):
+        with pytest.raises(OptionError, match="as a string"):
             stand_in.start_many([Endless()], smoothing=edgevid.events.smoothing.MeanSmoothing(5))
         with pytest.raises(OptionError, match="hop=0"):
             stand_in.start_many([Endless()], stream=StreamOptions(hop=0))

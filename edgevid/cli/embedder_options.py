@@ -14,12 +14,12 @@ def add_embedder_options(parser: Any) -> None:
     """``--extractor`` and ``--embedders``."""
     parser.add_argument(
         "--extractor", metavar="NAME",
-        help=f"a feature extractor, the network of the embedders; see `edgevid models` (default: {DEFAULT_EXTRACTOR})",
+        help=f"feature extractor of the embedders; see `edgevid models` (default: {DEFAULT_EXTRACTOR})",
     )  # fmt: skip
     parser.add_argument(
         "--embedders", type=kinds, default=DEFAULT_KINDS, metavar="KIND,...",
-        help="what is embedded at each sample, side by side: cnn (the frame), frame-difference (its difference from the frame of "
-        "0.1 s ago: what moves; one more run of the network) (default: cnn)",
+        help="what to embed at each sample, concatenated: cnn (the frame), frame-difference (its difference from the frame "
+        "0.1 s earlier, which shows motion; one more run of the network) (default: cnn)",
     )  # fmt: skip
 
 

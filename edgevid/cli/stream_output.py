@@ -1,4 +1,4 @@
-"""What ``edgevid stream`` prints: a line for each prediction and event, as text or JSON."""
+"""The output of ``edgevid stream``: a line for each prediction and event, as text or JSON."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class TextOutput:
     """Lines for people. Called from several threads, as is :class:`JsonOutput`.
 
     Args:
-        write: takes a line.
-        names: the sources' names; lines name them where there are several.
+        write: called with each line.
+        names: the sources' names; lines contain them if there are several.
         labels: the recogniser's.
-        top: how many classes a line shows.
-        predictions: whether they are printed; they say in any case when a source began, from which lines count.
+        top: number of classes on a line.
+        predictions: whether to print them; they always set a source's first timestamp, from which lines count.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ def _rounded(event: Event) -> dict[str, Any]:
 class Lines:
     """Writes lines to stdout, each at once and whole, from any thread.
 
-    Past ``sys.stdout``: a thread that waits for a full pipe would hold the lock of its buffer, and the program could not end.
+    Not through ``sys.stdout``: a thread waiting for a full pipe would hold its buffer's lock, and the program could not end.
     """
 
     def __init__(self) -> None:
@@ -132,5 +132,5 @@ def _write_all(file: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(file, data) :]
-        except BlockingIOError:  # somebody set the pipe so
+        except BlockingIOError:  # somebody made the pipe non-blocking
             select.select([], [file], [])

@@ -1,4 +1,4 @@
-"""A network beside the statistics: trained, and mixed with them as clips of held-out groups prefer."""
+"""A network beside the statistics: trained, and mixed with them as held-out groups prefer."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from .lesson import Lesson, NetworkTrainer, TrainedNetwork
 from .options import TeachOptions
 
 _FILE = "classifier.tflite"
-# Of the network; both take part.
+# Weights of the network; both parts always count.
 _WEIGHTS = tuple(k / 10 for k in range(1, 10))
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """A network, and how it is mixed with the statistics.
+    """A network, and its mixture with the statistics.
 
     Attributes:
-        weight: of the network; that of the statistics is the rest to 1.
-        probabilities: of each window of the clips by parts that did not know its group, float32 ``[N, K]``, calibrated.
-        tried: accuracy and negative log-likelihood (nats) of clips whose group was held out, for each weight of the network.
+        weight: weight of the network; that of the statistics is the rest to 1.
+        probabilities: for each window of the clips, from parts that did not know its group, float32 ``[N, K]``, calibrated.
+        tried: accuracy and negative log-likelihood (nats) on held-out groups, for each weight of the network.
     """
 
     network: TrainedNetwork
@@ -42,7 +42,7 @@ class Mixed:
     tried: list[dict[str, float]]
 
     def write(self, folder: Path, card: dict[str, Any]) -> None:
-        """Put the network's file into a bundle's folder, and make its card, which is that of the statistics, one of both."""
+        """Write the network's file into a bundle's folder, and turn the card of the statistics into one of both."""
         path = folder / _FILE
         path.write_bytes(self.network.content)
         parts = [
@@ -66,14 +66,14 @@ def add_network(
     """Train a network on the clips that the statistics were fitted on, and mix both.
 
     Args:
-        streams: the clips; mirror images come after all others. windows: cut out of them, in the order of the examples.
+        streams: the clips; mirror images come after all others. windows: cut from them, in the order of the examples.
 
     Raises:
         DatasetError: no group can be held out.
     """
     data, held_out = learnt.examples, learnt.fitted.probabilities
     if held_out is None:
-        raise DatasetError("All clips are of one group: nothing can be held out to choose the network's training by.")
+        raise DatasetError("All clips are of one group, so none can be held out to choose the network's training.")
     num_clips = sum(not clip.mirrored for clip in data.clips)
     count = int(np.searchsorted(data.owners, num_clips))
     owners, of_head = data.owners[:count], held_out[:count]

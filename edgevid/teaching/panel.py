@@ -1,4 +1,4 @@
-"""A session of teaching, for a page: its state as JSON, its commands by name."""
+"""A teaching session on the page: its state as JSON, its commands by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .session import TeachingSession
 
 
 class TeachPanel:
-    """What :class:`~edgevid.outputs.web.WebServer` takes as a panel: record, cancel, delete, learn, correct."""
+    """A panel for :class:`~edgevid.outputs.web.WebServer`: record, cancel, delete, learn, correct."""
 
     name = "teach"
 

@@ -1,7 +1,7 @@
-"""Tells a whole TFLite file from a damaged one, before an interpreter that trusts every offset in it crashes.
+"""Tells intact TFLite files from damaged ones, before an interpreter that trusts every offset in them crashes.
 
 A TFLite file is a FlatBuffer: tables and vectors that refer to one another by offsets. LiteRT verifies them; tflite-runtime
-does not, and ends the process where one points outside the file. What the interpreter reads on opening is followed here.
+does not, and crashes the process if one points outside the file. The check follows what the interpreter reads on opening.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .graph_check import GraphError, check_graphs
 
 _IDENTIFIER = b"TFL3"
 
-# What a field refers to: a vector of scalars, by the bytes of one (a string: 1); a table; a list: a vector of tables
+# Targets of fields: a vector of scalars, by the size of one in bytes (a string: 1); a table; a list: a vector of tables
 _Kind = Union[int, str, list[str]]
 
-# table -> number of a field in the TFLite schema -> its kind; fields that hold plain numbers are left out
+# table -> number of a field in the TFLite schema -> its kind; fields with plain numbers are left out
 _TABLES: dict[str, dict[int, _Kind]] = {
     "Model": {1: ["OperatorCode"], 2: ["SubGraph"], 3: 1, 4: ["Buffer"], 5: 4, 6: ["Metadata"], 7: ["Signature"]},
     "OperatorCode": {1: 1},
@@ -40,13 +40,13 @@ _TABLES: dict[str, dict[int, _Kind]] = {
 def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
     """The content of a TFLite file, all of whose parts lie inside it.
 
-    It is run from memory: a file that is mapped, and cut short by others, ends the process.
+    It is run from memory: if a mapped file is truncated by another process, this one crashes.
 
     Args:
-        sha256: what the file must have; default: anything.
+        sha256: the expected SHA-256; default: any.
 
     Raises:
-        ModelError: it cannot be read, is not a TFLite file, is cut short or damaged, or is another than it should be.
+        ModelError: it cannot be read, is not a TFLite file, is truncated or damaged, or has another SHA-256.
     """
     try:
         content = read_content(path)
@@ -55,7 +55,9 @@ def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
     if content[4:8] != _IDENTIFIER:
         raise ModelError(f"{path} is not a TFLite model; expected a file that a TensorFlow Lite converter wrote.")
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelError(f"{path} was changed while it was opened, or is another than its card says. Copy both again.")
+        raise ModelError(
+            f"{path} was changed while it was opened, or is another file than its card describes. Copy both again."
+        )
     try:
         _follow(root(content), "Model", set())
     except (struct.error, IndexError) as error:

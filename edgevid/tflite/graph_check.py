@@ -1,8 +1,8 @@
-"""Tells a sound graph from one that a runtime would crash on, run for ever in, or take all memory for.
+"""Tells sound graphs from those that would crash a runtime, run for ever, or use up the memory.
 
-The runtimes trust a graph in much: that its operators have the operands and options that they need, that tensors are written
-before they are read, that loops end. A file that was damaged, or made to do harm, is refused here before it reaches them. Not
-checked is whether a network's numbers make sense.
+The runtimes trust that operators have the operands and options that they need, that tensors are written before they are
+read, that loops end. A damaged or malicious file is refused here before it reaches them. Whether a network's numbers make
+sense is not checked.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from .operators import (
     Operator,
 )
 
-# Of a tensor, and of all tensors of a graph that are computed, in bytes
+# Maximum size in bytes of a tensor, and of all computed tensors of a graph
 MOST_BYTES, MOST_BYTES_IN_ALL = 1 << 28, 1 << 30
 _MOST_RANK = 8
-_MOST_STEP = 4096  # of strides, dilations and the sides of windows
-_MOST_LENGTH = 1 << 16  # of a side that operands ask for
+_MOST_STEP = 4096  # maximum stride, dilation and window side
+_MOST_LENGTH = 1 << 16  # maximum side given by operands
 _ACTIVATIONS = 4  # none, three kinds of ReLU, tanh
 _FLOAT32, _FLOAT16, _UINT8, _INT16, _INT8 = 0, 1, 3, 7, 9
 _MOST_BROADCAST = 4  # dimensions
@@ -45,7 +45,7 @@ def check_graphs(data: bytes) -> None:
     """Check the graphs of a TFLite file, all of whose parts lie inside it.
 
     Raises:
-        GraphError: it would not run.
+        GraphError: it cannot be run safely.
     """
     try:
         graphs = read_graphs(data)
@@ -231,7 +231,7 @@ def _check_product(options: Optional[Table], tensors: Sequence[Optional[Tensor]]
 
 
 def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
-    """Of convolutions and pooling: strides, dilations and sizes, and that the output is as large as they make it."""
+    """Check strides, dilations and sizes of convolutions and pooling, and that the output has the size that follows."""
     assert options is not None
     is_pool = "POOL" in name
     stride_w, stride_h = options.number(1), options.number(2)
@@ -317,7 +317,7 @@ def _check_broadcast(name: str, tensors: Sequence[Optional[Tensor]], output: Ten
 
 
 def _check_lengths(name: str, tensor: Optional[Tensor]) -> None:
-    """Numbers that say how large something is, or where."""
+    """Check numbers that give a size or a position."""
     values = integers(tensor)
     if values is not None and (any(abs(value) > _MOST_LENGTH for value in values) or _product(values) > MOST_BYTES):
         raise GraphError(f"{name} is told {list(values[:8])}")
@@ -333,7 +333,7 @@ def _check_slice(tensors: Sequence[Optional[Tensor]], options: Optional[Table]) 
         raise GraphError("STRIDED_SLICE has operands of several lengths")
     if options is None or source is None or values[0] is None or not _known(source):
         return
-    # A dimension that is dropped is read at one place, which must be there.
+    # A dropped dimension is read at one position, which must exist.
     dropped, shape = options.number(4), source.shape or ()
     if not options.number(2) and not options.number(3):
         for axis, place in enumerate(values[0]):
@@ -342,13 +342,13 @@ def _check_slice(tensors: Sequence[Optional[Tensor]], options: Optional[Table]) 
 
 
 def _check_part(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
-    """Of SLICE: the part lies inside. tflite-runtime writes beyond its output where it does not."""
+    """Check that the part of a SLICE lies inside. tflite-runtime writes beyond its output if it does not."""
     source, begin, size = tensors[:3]
     starts, lengths = integers(begin), integers(size)
     if source is None or source.shape is None or lengths is None:
         return
     whole = source.shape
-    if -1 in lengths and output.is_fixed and not source.is_fixed:  # the rest of what nobody knows has no fixed length
+    if -1 in lengths and output.is_fixed and not source.is_fixed:  # the rest of an unknown length has no fixed length
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}, whose length is not fixed")
     starts = (0,) * len(lengths) if starts is None else starts
     if len(starts) != len(whole) or len(lengths) != len(whole):
@@ -368,7 +368,7 @@ def _check_split(name: str, tensors: Sequence[Optional[Tensor]], parts: int) -> 
 
 
 def _known(*tensors: Tensor) -> bool:
-    """Whether their shapes are those of each run."""
+    """Whether their shapes are the same in each run."""
     return has_shape(*tensors) and all(tensor.is_fixed for tensor in tensors)
 
 

@@ -138,7 +138,7 @@ def test_from_nothing_to_answers_with_the_core_install_only(spawn, camera, tmp_p
         assert int(re.search(r"VmHWM:\s+(\d+)", status)[1]) < 300_000, "kB of memory at the most"
     talk.types("x\nq\n")
     talk.ends()
-    assert talk.err.endswith("mine-clips; the same command goes on with them\n")
+    assert talk.err.endswith("mine-clips; run the same command again to continue with them\n")
     assert "INFO" not in talk.err
     clips = ClipFolder(tmp_path / "mine-clips").clips()
     assert [clip.label for clip in clips] == ["none", "wave", "jump", "jump", "jump"]
@@ -157,12 +157,12 @@ def test_it_goes_on_where_it_ended_waits_for_a_lost_camera_and_takes_corrections
     talk = Talk(process, follow_the_guide(camera))
     talk.hears("kept jump")
     camera.unplug()
-    talk.hears("that one is not kept, the 1 before it are")
+    talk.hears("that clip is not kept, the 1 before it are")
     camera.plug_in()
     talk.hears("learnt jump, wave from 6 clips")
     talk.answers_with("jump")
     talk.types("d\n")
-    talk.hears("nothing was corrected")
+    talk.hears("there is no correction to take back")
     talk.types("0\n")
     path = talk.hears(r"that was none").split("(")[1].rstrip(")\n")
     assert count_frames(clips / path) > 10
@@ -246,7 +246,7 @@ def test_at_a_terminal_keys_count_at_once(camera, tmp_path, repository):
         stdin=theirs, stdout=theirs, stderr=theirs, cwd=repository,
     )  # fmt: skip
     os.close(theirs)
-    begins, again = b"Enter begins: ", b"these again: "
+    begins, again = b"Press Enter to start: ", b"these again: "
     asked = [
         (begins, b"\n"),
         (again, b"r\n"),
@@ -280,11 +280,11 @@ def test_at_a_terminal_keys_count_at_once(camera, tmp_path, repository):
     [
         (["-o", "mine"], "Neither DATA nor --live was given"),
         (["clips", "-o", "mine", "--clips", "3"], "--clips is for a camera"),
-        (["clips", "-o", "mine", "--live", "0"], "DATA is for clips that are there already"),
-        (["--live", "0", "-o", "mine", "--gru"], "--gru is for clips that are there already"),
+        (["clips", "-o", "mine", "--live", "0"], "DATA is for existing clips"),
+        (["--live", "0", "-o", "mine", "--gru"], "--gru is for existing clips"),
         (["--live", "0"], "-o was not given"),
         (["--live", "0", "-o", "mine", "--token", "12345678"], "give --serve too"),
-        (["--live", "film.avi", "-o", "mine", "--actions", "wave"], "is no camera; cut clips out of a film"),
+        (["--live", "film.avi", "-o", "mine", "--actions", "wave"], "is not a camera; cut clips from a film"),
         (["--live", "film.avi", "-o", "mine", "--actions", "a/b"], "The label 'a/b'"),
         (["--live", "film.avi", "-o", "mine"], "No action was named"),
     ],

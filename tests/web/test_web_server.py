@@ -284,7 +284,7 @@ class TestBadClients:
         watching = [Watching(url) for _ in range(2)]
         assert [one.status for one in watching] == [101, 101]
         assert Watching(url).status == 503
-        assert "2 browsers are watching already" in get(url, "/ws").json()["error"]
+        assert "2 browsers are connected already" in get(url, "/ws").json()["error"]
         assert get(url).status == 200
         watching[0].close()
 

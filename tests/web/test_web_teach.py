@@ -109,7 +109,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
         taught.session.record(kind).result(60)
     page.shows(".teach .hint", "4 clips to learn from.")
     page.click(".learn button")
-    page.shows(".teach .doing", "Answering")
+    page.shows(".teach .doing", "Recognising")
     page.shows(".action", "wave")
     page.shows(".teach .hint", "Not measured")
     assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
@@ -141,7 +141,7 @@ def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     assert page.text(".teach .count") == "0 clips"
     assert not page.one(".teach .error").is_displayed()
     taught.post("delete", {"path": "wave/gone.avi"})
-    page.shows(".teach .error", "names no clip 'wave/gone.avi'")
+    page.shows(".teach .error", "lists no clip 'wave/gone.avi'")
     # a refused command is one of the console's lines, and no mistake of the page
     lines = page.driver.get_log("browser")
     assert ["400 (Bad Request)" in line["message"] for line in lines] == [True]
@@ -152,12 +152,12 @@ def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     [
         ("record", {"label": "x" * 101}, {}, 400, "at most 100 bytes"),
         ("record", {"label": "x" * 2000}, {}, 413, ""),
-        ("record", {"label": 7}, {}, 400, "JSON object of texts"),
-        ("record", b"label=wave", {}, 400, "JSON object of texts"),
+        ("record", {"label": 7}, {}, 400, "JSON object of strings"),
+        ("record", b"label=wave", {}, 400, "JSON object of strings"),
         ("record", {}, {}, 400, 'No "label" was given'),
         ("record", {"label": "wave"}, {"Content_Type": "application/x-www-form-urlencoded"}, 415, "Expected JSON"),
         ("record", gzip.compress(b'{"label": "wave"}'), {"Content_Encoding": "gzip"}, 400, "JSON object of texts"),
-        ("record", {"label": "wave"}, {"Origin": "http://evil.example"}, 403, "A page of another site"),
+        ("record", {"label": "wave"}, {"Origin": "http://evil.example"}, 403, "a page of another site"),
         ("record", {"label": "wave"}, {"Host": "evil.example"}, 403, "localhost"),
         ("correct", {"label": "wave"}, {}, 400, "teach first"),
         ("format", {}, {}, 404, "no command 'format'"),
