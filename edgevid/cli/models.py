@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from ..bundles import (
 )
 from ..datasets.taught import FIELD
 from ..errors import BundleError, OptionError
-from .output import is_terminal, print_error, print_json_line, print_lines, table, terminal_width
+from .output import line_width, print_error, print_json_line, print_lines, table
 
 Model = TypeVar("Model")
 
@@ -81,7 +80,7 @@ def _list(as_json: bool) -> int:
 
 
 def _print_tables(bundles: Sequence[Bundle], extractors: Sequence[ExtractorFile]) -> None:
-    width = terminal_width() if is_terminal(sys.stdout) else None
+    width = line_width()
     rows = [("BUNDLE", "CLASSES", "ACCURACY [95 % interval]", "WINDOW", "SIZE", "EMBEDDERS")]
     for bundle in bundles:
         size, embedders = size_text(bundle.classifier.size), ", ".join(map(_embedder_text, bundle.embedders))

@@ -73,6 +73,11 @@ def terminal_width() -> int:
     return max(40, shutil.get_terminal_size((80, 24)).columns)
 
 
+def line_width() -> Optional[int]:
+    """Columns of a line of stdout; None if it is no terminal, where lines are whole."""
+    return terminal_width() if is_terminal(sys.stdout) else None
+
+
 def answer_width(labels: Sequence[str]) -> int:
     """Columns of the longest :meth:`~edgevid.Prediction.answer` with one of these labels."""
     return max(len(printable(label)) for label in labels) + len(f"{NOTHING} ()")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ..errors import EdgevidError, OptionError
 from ..events import EventOptions, open_smoothing
+from ..events.words import knows, needs
 from ..recognizer import Recognizer
 from ..runner import RunnerGroup
 from ..runner.messages import Output
@@ -31,7 +34,7 @@ from .options import (
     positive_seconds,
     seconds,
 )
-from .output import print_error
+from .output import is_terminal, line_width, print_error, print_note, terminal_width
 from .page import add_page_options, check_page_options, web_server
 from .stream_output import JsonOutput, Lines, TextOutput
 from .stream_summary import Summary
@@ -207,6 +210,7 @@ def _stream(args: argparse.Namespace, summary: Summary) -> None:
     with load_recognizer(args) as recognizer, _outputs(args, recognizer, list(sources)) as (page, outputs):
         lines, statuses = _lines(args, list(sources), recognizer), _Statuses(several=len(sources) > 1)
         how = {"reconnect": not args.no_reconnect, "realtime": args.realtime, "loop": args.loop}
+        _tell_rule(recognizer, event_options(args, recognizer.events.options))
         summary.begin(args.window_seconds or recognizer.window_seconds, prints_predictions=not args.events_only)
         with recognizer.start_many(
             {name: partial(open_for_stream, source, **how) for name, source in sources.items()},
@@ -234,6 +238,15 @@ def _stream(args: argparse.Namespace, summary: Summary) -> None:
                 wait_interruptibly(threading.Event())
 
 
+def _tell_rule(recognizer: Recognizer, options: EventOptions) -> None:
+    """To a person: what can be recognised at all, and what that takes."""
+    if is_terminal(sys.stderr):
+        others = recognizer.bundle is not None and recognizer.bundle.none
+        rule = f"recognised: what has {needs(options, recognizer.threshold if others else None)}"
+        for line in (knows(recognizer.name, recognizer.labels), rule):
+            print_note(*textwrap.wrap(line, terminal_width(), subsequent_indent="  "))
+
+
 def _stays(args: argparse.Namespace, group: RunnerGroup) -> bool:
     """Whether the page stays after the end: it does for a file, if no option says when to end."""
     runners = list(group.runners.values())
@@ -246,7 +259,7 @@ def _lines(args: argparse.Namespace, names: list[str], recognizer: Recognizer) -
     write = Lines().write
     if args.json:
         return JsonOutput(write, args.top)
-    return TextOutput(write, names, recognizer.labels, args.top, predictions=not args.events_only)
+    return TextOutput(write, names, recognizer.labels, args.top, predictions=not args.events_only, width=line_width())
 
 
 def stream_options(args: argparse.Namespace) -> StreamOptions:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
 from .keys import read_line, told_keys
 from .options import positive_int, positive_seconds, seconds
-from .output import is_terminal, print_error, print_note, prompt
+from .output import is_terminal, line_width, print_error, print_note, prompt
 from .page import PAGE_OPTIONS, add_page_options, check_page_options, web_server
 from .record import Countdown
 from .stream_output import Lines, TextOutput
@@ -46,6 +46,7 @@ With --serve, a page does all of this: record, delete, teach, correct.
 """
 _CLIPS = 5
 _TOP = 3
+_KEYS_EVERY = 20  # predictions: fewer than a terminal has lines
 _KEYS = "0123456789abcefghijklmnoprstuvwxyz"  # without d and q, which have meanings of their own
 
 
@@ -142,16 +143,25 @@ def _check_embedders(options: TeachOptions) -> None:
 
 def _actions(args: argparse.Namespace, folder: ClipFolder) -> tuple[str, ...]:
     """The actions named on the command line, those that have clips, or those typed now; none are needed with a page."""
-    named = args.actions or folder.labels()
-    if not named and args.serve is None:
-        prompt("Names of the actions, with commas between them: ")
-        try:
-            named = [name.strip() for name in read_line().split(",") if name.strip()]
-        except EOFError:
-            named = []
+    there = [label for label in folder.labels() if label != NONE]
+    named = args.actions or there
+    if args.serve is None and not args.actions:
+        if not there:
+            named = _typed("Names of the actions, with commas between them: ")
+        elif is_terminal(sys.stdin):
+            named = there + _typed(
+                f"There are clips of {', '.join(there)}. Names of further actions, or Enter for none: "
+            )
         if not named:
             raise OptionError("No action was named; give --actions wave,point.")
     return tuple(dict.fromkeys(check_action(name) for name in named))
+
+
+def _typed(question: str) -> list[str]:
+    prompt(question)
+    with suppress(EOFError):
+        return [name.strip() for name in read_line().split(",") if name.strip()]
+    return []
 
 
 def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _Plan, options: TeachOptions) -> None:
@@ -173,7 +183,7 @@ def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _P
         overwrite=args.overwrite, outputs=[] if server is None else [server], run=run, on_state=told.state, on_labels=relabel,
     ) as session, ExitStack() as page:  # fmt: skip
         if server is not None:
-            server.panel = TeachPanel(session)
+            server.panel = TeachPanel(session, plan.clips)
             page.enter_context(server)
             print_error("teach", f"teach at {server.url}")
         if plan.guided:
@@ -254,14 +264,19 @@ class _Told:
         self._name, self._write, self._countdown = name, Lines().write, Countdown()
         self._lines: Optional[TextOutput] = None
         self._learnt: tuple[object, ...] = ((), None)
+        self._keys, self._since_keys = "", 0  # how many predictions ago the keys were said
         self._corrections: list[str] = []
 
     def labels(self, labels: tuple[str, ...]) -> None:
-        self._lines = TextOutput(self._write, [self._name], labels, _TOP)
+        self._lines = TextOutput(self._write, [self._name], labels, _TOP, width=line_width())
 
     def sampled(self, sampled: Sampled) -> None:
-        if self._lines is not None:
-            self._lines.prediction(self._name, sampled)
+        if self._lines is None or sampled.prediction is None:
+            return
+        self._lines.prediction(self._name, sampled)
+        self._since_keys += 1
+        if is_terminal(sys.stdout) and self._since_keys >= _KEYS_EVERY:  # they have scrolled away
+            self._say_keys()
 
     def state(self, state: SessionState) -> None:
         self._countdown.tell(state.recording)
@@ -269,7 +284,12 @@ class _Told:
         if state.labels and learnt != self._learnt:
             self._learnt = learnt
             print_note(*_summary(state))
-            print_note(_keys(state.actions))
+            self._say_keys(state.actions)
+
+    def _say_keys(self, actions: Sequence[str] = ()) -> None:
+        self._keys = _keys(actions) if actions else self._keys
+        self._since_keys = 0
+        print_note(self._keys)
 
     def corrected(self, future: Future[FolderClip]) -> None:
         if future.cancelled():

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from support.mjpeg import MjpegCamera
 from support.mosquitto import MOSQUITTO, Listener, Mosquitto
@@ -25,7 +26,7 @@ from support.system import open_files
 from support.videos import moving_frames
 from support.waiting import reached
 
-from edgevid import StreamOptions
+from edgevid import Prediction, Sampled, SourceStats, StreamOptions
 from edgevid.cli import stream as stream_command
 from edgevid.cli import stream_output
 from edgevid.cli.stream_output import JsonOutput, Lines, TextOutput
@@ -223,6 +224,22 @@ class TestEvents:
             "    9.50 s  ended PullUps after 8.0 s, 12 times, peak score 0.90",
             "    9.50 s  ended PullUps after 8.0 s, peak score 0.90",
         ]
+
+    def test_the_last_classes_give_way_where_a_line_is_too_narrow(self):
+        for width, end in (
+            (None, "1.00  b 0.00  c 0.00"),
+            (80, "1.00  b 0.00  c 0.00"),
+            (57, "1.00  b 0.00"),
+            (9, "1.00"),
+        ):
+            text: list[str] = []
+            output = TextOutput(text.append, ["door"], ["a" * 10, "b", "c"], 3, width=width)
+            scores = np.array([1.0, 0.0, 0.0])
+            prediction = Prediction(("a" * 10, "b", "c"), scores, timestamp=1.0)
+            output.prediction(
+                "door", Sampled("door", 1.0, np.zeros((2, 2, 3), np.uint8), prediction, 0.0, SourceStats(), True)
+            )
+            assert text[0].endswith(end)
 
     def test_a_further_kind_of_event_is_printed_with_all_that_it_says(self):
         @dataclass(frozen=True)

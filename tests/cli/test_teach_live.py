@@ -16,15 +16,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, Optional
 
+import numpy as np
 import pytest
 from support.extras import EXTRAS
 from support.mjpeg import MjpegCamera
 from support.motions import motion
 
 import edgevid
+from edgevid import Prediction, Sampled, SourceStats
+from edgevid.cli.teach_live import _Told
 from edgevid.datasets.reading import open_dataset
 from edgevid.recording import ClipFolder, Take
 from edgevid.recording.avi import count_frames
+from edgevid.teaching.session_state import SessionState
 
 MOTIONS = {kind: motion(kind) for kind in ("none", "wave", "jump")}
 QUICK = ("--embedders", "region-flow", "--countdown", 0.2)
@@ -179,6 +183,18 @@ def test_it_goes_on_where_it_ended_waits_for_a_lost_camera_and_takes_corrections
     assert edgevid.open_bundle(tmp_path / "mine").card["training"]["clips"] == 6
 
 
+def test_names_are_asked_for_again_while_only_doing_nothing_was_recorded(spawn, camera, tmp_path):
+    add_clips(tmp_path / "mine-clips", "none")
+    process = spawn(
+        "teach", "--live", camera.url, "-o", tmp_path / "mine", "--clips", 2, *QUICK, "--seconds", 0.5,
+        "--cache", tmp_path / "cache", stdin=subprocess.PIPE,
+    )  # fmt: skip
+    talk = Talk(process, follow_the_guide(camera))
+    talk.types("wave\nq\n")
+    talk.hears("learnt wave from 4 clips")
+    talk.ends()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="kills as POSIX systems do")
 def test_kills_lose_no_clip_that_was_confirmed_and_leave_a_whole_bundle(spawn, camera, tmp_path):
     add_clips(tmp_path / "mine-clips", "none", "wave", "jump")
@@ -236,11 +252,11 @@ def test_gestures_of_a_person(shared, spawn, camera, tmp_path):
 
 
 def test_at_a_terminal_keys_count_at_once(camera, tmp_path, repository):
-    """Enter begins; again; Enter goes on; a key corrects; q ends."""
+    """One more action is named; Enter begins; again; Enter goes on; a key corrects; q ends."""
     pty = pytest.importorskip("pty", reason="no terminal to stand in for")
     add_clips(tmp_path / "mine-clips", "none", "wave")
     ours, theirs = pty.openpty()
-    arguments = ["teach", "--live", camera.url, "-o", str(tmp_path / "mine"), "--actions", "wave,jump", "--clips", "2"]
+    arguments = ["teach", "--live", camera.url, "-o", str(tmp_path / "mine"), "--clips", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "edgevid", *arguments, *map(str, QUICK), "--seconds", "0.5", "--cache", str(tmp_path / "c")],
         stdin=theirs, stdout=theirs, stderr=theirs, cwd=repository,
@@ -248,6 +264,7 @@ def test_at_a_terminal_keys_count_at_once(camera, tmp_path, repository):
     os.close(theirs)
     begins, again = b"Press Enter to start: ", b"these again: "
     asked = [
+        (b"There are clips of wave. Names of further actions, or Enter for none: ", b"jump\n"),
         (begins, b"\n"),
         (again, b"r\n"),
         (begins, b"\n"),
@@ -273,6 +290,19 @@ def test_at_a_terminal_keys_count_at_once(camera, tmp_path, repository):
     assert not waited
     assert ClipFolder(tmp_path / "mine-clips").counts() == {"none": 2, "wave": 3, "jump": 2}
     assert b"RECORDING 1" in seen
+
+
+def test_on_a_terminal_the_keys_are_said_again_before_they_have_scrolled_away(monkeypatch, capfd):
+    monkeypatch.setattr("edgevid.cli.teach_live.is_terminal", lambda stream: True)
+    told = _Told("camera 0")
+    told.labels(("wave",))
+    told.state(SessionState(labels=("wave",), actions=("none", "wave")))
+    prediction = Prediction(("wave",), np.ones(1), timestamp=1.0)
+    for _ in range(45):
+        told.sampled(Sampled("camera 0", 1.0, np.zeros((2, 2, 3), np.uint8), prediction, 0.0, SourceStats(), True))
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 45
+    assert err.count("wrong? that was: 0 none, 1 wave; d takes it back, q ends\n") == 3
 
 
 @pytest.mark.parametrize(

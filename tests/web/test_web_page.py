@@ -105,8 +105,8 @@ class TestAction:
         server.observe(observation(timestamp=10.0))
         server.observe(observation(timestamp=12.0))
         page.open(server.url)
-        page.shows(".action", "Filling the window")
-        assert page.text(".detail") == "40 %. The first prediction follows when it is full."
+        page.shows(".action", "Watching")  # as in the demo's film
+        assert page.text(".detail") == "The window is 40 % full."
         assert page.one(".filling").is_displayed()
         show(server, 0, 0.9, 15.0)
         page.shows(".action", "JumpingJack")

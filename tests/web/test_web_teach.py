@@ -29,7 +29,7 @@ MOTIONS = {kind: motion(kind) for kind in ("none", "wave")}
 class Taught:
     """A session with its page; clips of a second, and no countdown to speak of."""
 
-    def __init__(self, folder: Path, token: Optional[str] = None) -> None:
+    def __init__(self, folder: Path, token: Optional[str] = None, clips: int = 1) -> None:
         from edgevid.outputs.web import WebServer
 
         self.folder, self.camera = folder, MjpegCamera(25)
@@ -40,7 +40,7 @@ class Taught:
             open_source(self.camera.url), ClipFolder(folder / "clips"), folder / "mine", options=options, seconds=1.0,
             countdown_seconds=0.3, outputs=[self.server], on_labels=self.server.relabel,
         )  # fmt: skip
-        self.server.panel = TeachPanel(self.session)
+        self.server.panel = TeachPanel(self.session, clips)
         self.server.start()
 
     @property
@@ -67,9 +67,9 @@ class Taught:
 
 
 @pytest.fixture
-def taught(tmp_path: Path) -> Iterator[Taught]:
+def taught(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Taught]:
     pytest.importorskip("aiohttp", reason="the extra 'web' is not installed")
-    made = Taught(tmp_path)
+    made = Taught(tmp_path, **getattr(request, "param", {}))
     yield made
     made.close()
     assert threads_named("edgevid web") == []
@@ -126,6 +126,28 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
     page.click(".learn button")
     page.shows(".bars", "clap")
     page.shows(".bars", "wave")
+
+
+@pytest.mark.parametrize("taught", [{"clips": 3}], indirect=True)
+def test_one_press_records_as_many_clips_as_are_wanted(taught: Taught, page: Page):
+    taught.session.record("wave").result(60)
+    page.look(*PHONE).open(taught.url)
+    page.shows(".actions > li:nth-child(2) > button", "Record 2")  # one is there
+    page.shows(".teach .actions button", "Record 3")
+    page.shows(".teach .new button", "Record 3")
+    page.click(".teach .actions button")
+    page.shows(".teach .count", "3 clips")
+    page.shows(".teach .actions button", "Record")
+    page.shows(".teach .doing", "Ready")
+    # one more is a single one, and Stop ends a row
+    page.click(".teach .actions button")
+    page.shows(".teach .count", "4 clips")
+    page.shows(".teach .doing", "Ready")
+    page.click(".actions > li:nth-child(2) > button")
+    page.shows(".actions > li:nth-child(2) .count", "2 clips")
+    page.click(".teach .actions .busy")
+    page.shows(".teach .doing", "Ready")
+    assert [clip.label for clip in taught.session.state.clips] == ["wave", *["none"] * 4, "wave"]
 
 
 def test_what_goes_wrong_is_shown(taught: Taught, page: Page):

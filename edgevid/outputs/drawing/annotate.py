@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Callable, NamedTuple, Optional
 from ...bundles import UNIFORM
 from ...errors import EdgevidError, SourceError
 from ...events import EventDetector, EventOptions, fresh_smoothing
+from ...events.words import knows, needs
 from ...frames import Frame
 from ...prediction import NOTHING
 from ...recognizer import Recognizer
@@ -73,11 +74,6 @@ class Annotated(NamedTuple):
     def knows(self) -> str:
         """A line with the model's name and what it knows."""
         return knows(self.model, self.labels)
-
-
-def knows(model: str, labels: Sequence[str]) -> str:
-    """A line that lists the actions a model knows."""
-    return f"{model} knows {len(labels)} actions: {', '.join(labels)}"
 
 
 @system_errors(SourceError)
@@ -194,10 +190,9 @@ def describe(annotated: Annotated) -> list[str]:
         told = [verdict for k, verdict in enumerate(lasted) if k < _MOST_VERDICTS or verdict.label == NOTHING]
         lines += [f"{'Also:' if k else 'Most of the time:':<18}{verdict.sentence()}" for k, verdict in enumerate(told)]
     else:
-        asked = [f"a score of {annotated.events}"]
-        if any(moment.prediction.none for moment in history):
-            asked.append(f"a certainty of {100 * history[0].prediction.threshold:.0f} % that it is one of them")
-        lines.append(f"It recognised none of them in this video: that takes {' and '.join(asked)}.")
+        knows_others = any(moment.prediction.none for moment in history)
+        asked = needs(annotated.events, history[0].prediction.threshold if knows_others else None)
+        lines.append(f"It recognised none of them in this video: that takes {asked}.")
     peaks = (f"{row.label} {row.peak:.2f} at {row.peak_time:.1f} s" for row in summarise(history)[:3] if row.seconds)
     lines.append(f"{'Best guesses:':<18}{', '.join(peaks)}")
     start = judged(history)[0].start

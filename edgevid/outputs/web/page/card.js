@@ -14,6 +14,7 @@ const STATES = {
 };
 const RECORDER = ["ready", "countdown", "recording"];
 const MISSING = ["waiting", "lost", "failed"]; // the message says why, and needs more room than the heading has
+const WATCHING = "Watching"; // the window does not hold enough for a prediction
 const VEILS = { waiting: "Not available yet", lost: "Lost", failed: "Failed", ended: "" };
 
 const PATH = /^(?!.*:\/\/).*[\\/]([^\\/]+\.\w{1,5})$/i; // of a file: its name is shown without the folder
@@ -133,9 +134,8 @@ export class Card {
     } else if (!labels.length || RECORDER.includes(source.state)) {
       action = source.message || words;
     } else if (source.timestamp != null && source.state === "running") {
-      action = "Filling the window";
-      detail = "The first prediction follows when it is full.";
-      if (source.window_filled != null) detail = `${percent(source.window_filled)}. ${detail}`;
+      action = WATCHING;
+      detail = source.window_filled == null ? "The window fills." : `The window is ${percent(source.window_filled)} full.`;
     }
     if (prediction && source.state === "running") {
       if (source.window_filled < 1) detail += ` · window ${percent(source.window_filled)} filled`;
@@ -147,7 +147,7 @@ export class Card {
     this.action.style.setProperty("--length", action.length);
     this.current.style.setProperty("--class", goingOn?.colour ?? "transparent");
     write(this.detail, detail);
-    this.filling.hidden = action !== "Filling the window" || source.window_filled == null;
+    this.filling.hidden = action !== WATCHING || source.window_filled == null;
     this.filling.querySelector(".fill").style.transform = `scaleX(${source.window_filled ?? 0})`;
     this.say(RECORDER.includes(source.state) ? words : action, source); // without the seconds left
   }

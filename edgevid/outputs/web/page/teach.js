@@ -31,7 +31,12 @@ export class Teach {
   }
 
   recording() {
-    return this.state.recording.state !== "ready";
+    return this.label() !== "";
+  }
+
+  // The action whose clips are being recorded, also between two of them; "" if none.
+  label() {
+    return this.state.recording.state === "ready" ? this.state.series ?? "" : this.state.recording.label;
   }
 
   // Send a command to the program; returns whether it was accepted. Progress comes with the next updates.
@@ -60,6 +65,7 @@ export class Teach {
     const [words, tone] = DOING[recording.state] ?? [WORK[state.work] || (state.streaming ? "Recognising" : "Ready"), state.streaming ? "good" : "plain"];
     write(this.doing, recording.state === "ready" ? words : `${words}: ${recording.seconds_left}`);
     this.doing.dataset.tone = tone;
+    write(this.another, recordWords(state.clips));
     this.another.ariaDisabled = String(this.recording());
     this.showPicture();
     this.showActions();
@@ -159,7 +165,7 @@ export class Teach {
   }
 }
 
-// An action: how many clips it has, what records one more, and what deletes them.
+// An action: how many clips it has, what records more, and what deletes them.
 class Row {
   constructor(panel, label) {
     this.panel = panel;
@@ -190,14 +196,14 @@ class Row {
 
   // Whether a clip of this action is being recorded.
   mine() {
-    return this.panel.recording() && this.panel.state.recording.label === this.label;
+    return this.panel.label() === this.label;
   }
 
   update(paths) {
     const { panel } = this;
     const mine = this.mine();
     write(this.count, clips(paths.length));
-    write(this.button, mine ? "Stop" : "Record");
+    write(this.button, mine ? "Stop" : recordWords(panel.state.clips - paths.length));
     this.button.ariaLabel = `${mine ? "Stop recording" : "Record"} ${panel.name(this.label)}`;
     this.button.ariaDisabled = String(panel.recording() && !mine);
     this.button.classList.toggle("busy", mine);
@@ -224,6 +230,11 @@ class Row {
     item.append(name, button);
     return item;
   }
+}
+
+// On a button that records so many clips in a row.
+function recordWords(number) {
+  return number > 1 ? `Record\u00a0${number}` : "Record";
 }
 
 function clips(number) {
