@@ -1,4 +1,4 @@
-"""Human actions in live video, on small computers.
+"""Recognition of human actions in live video, on small computers.
 
 >>> import edgevid
 >>> recognizer = edgevid.load()
@@ -14,7 +14,7 @@ import re
 
 __version__ = "0.1.0"
 
-# The public names and their modules: __init__.pyi, which type checkers read, has the only list of them.
+# The public names and their modules: __init__.pyi, which type checkers read, is the only list of them.
 _HOME_OF = {
     name: module
     for module, name in re.findall(
@@ -27,7 +27,7 @@ __all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for: `import edgevid` loads no model and no OpenCV."""
+    """Import a public name on first use: `import edgevid` loads no model and no OpenCV."""
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name], __name__), name)

@@ -36,7 +36,7 @@ class OptionError(EdgevidError, ValueError):
 
 
 class EdgevidWarning(UserWarning):
-    """Something that edgevid is given is most likely not what is meant."""
+    """An argument is valid, but most likely not what the caller means."""
 
 
 class ExtraNotInstalledError(EdgevidError, ImportError):

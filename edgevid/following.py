@@ -1,7 +1,7 @@
-"""The loop over a source: its frames -> the stream's predictions, scene by scene.
+"""The loop over a source that turns its frames into the stream's predictions, scene by scene.
 
-:meth:`edgevid.Recognizer.stream`, the offline pass over events and the runner all run :func:`follow`. :func:`follow_async` is the
-same for frames that asyncio waits for.
+:meth:`edgevid.Recognizer.stream`, :func:`edgevid.find_events` and the runner all use :func:`follow`. :func:`follow_async`
+does the same for an async iterable of frames.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ StreamSource = Union[int, str, Path, Source, VideoCapture, Iterable[Any], Callab
 
 
 def open_stream_source(source: StreamSource, colour: str = RGB) -> Source:
-    """The source that ``source`` means or makes; ``colour`` as of :func:`edgevid.open_source`."""
+    """Open the source that ``source`` names, or call it if it is a function; ``colour`` as in :func:`edgevid.open_source`."""
     return open_source(source() if callable(source) else source, colour=colour)
 
 
 class Followed(NamedTuple):
-    """A frame that the stream wanted, and what it made of it.
+    """A frame that the stream used, and its prediction.
 
     Attributes:
         timestamp: seconds on the source's clock.
         frame: uint8 ``[H, W, 3]`` RGB.
         prediction: smoothed; None while the window fills and between two hops.
-        taken_at: ``time.monotonic()`` when the frame was captured; of a file, when it was read.
+        taken_at: ``time.monotonic()`` when the frame was captured, or, for a file, read.
     """
 
     timestamp: float
@@ -51,25 +51,25 @@ def follow(
     stop: Optional[Callable[[float], bool]] = None,
     smoothing: Optional[Smoothing] = None,
 ) -> Iterator[Optional[Followed]]:
-    """The frames of a source that complete a sample, each with its prediction; None where a scene ends before the next frame.
+    """Yield each frame that completes a sample, with its prediction; None where a scene ends before the next frame.
 
-    A scene ends where the source is lost, and where the stream notices a cut: the window and the smoothing start anew, and
-    whoever follows the predictions over time must too. At the end of the source nothing more comes.
+    A scene ends when the source is lost, and when the stream detects a cut: the window and the smoothing start anew, and
+    anything that follows the predictions over time must too. At the end of the source nothing more is yielded.
 
     Args:
-        stream: a fresh one, used by no one else.
+        stream: a new one, used by no one else.
         source: an open source; it stays open.
-        stop: asked with the timestamp of each frame before it is used; True ends the iteration.
-        smoothing: a fresh one, used by no one else; default: none.
+        stop: called with the timestamp of each frame before it is used; True ends the iteration.
+        smoothing: a new one, used by no one else; default: none.
 
     Raises:
-        SourceError: the source broke off. FrameError, TimestampError: it gave what is no frame, or time ran backwards.
+        SourceError: the source broke off. FrameError, TimestampError: it gave an invalid frame, or time ran backwards.
     """
     restarts, scenes, samples, scene_has_frames = source.restarts, stream.scenes, stream.samples, False
     for timed in source.frames_and_losses(stream.wants):
         prediction, read_at = None, time.monotonic()
         if timed is not None:
-            timestamp, frame = float(timed[0]), timed[1]  # NumPy's numbers are not JSON's
+            timestamp, frame = float(timed[0]), timed[1]  # NumPy's numbers cannot be written as JSON
             if stop is not None and stop(timestamp):
                 return
         if timed is None or source.restarts != restarts:
@@ -84,19 +84,19 @@ def follow(
             if scene_has_frames:
                 scene_has_frames = False
                 yield None
-        if timed is not None and stream.samples != samples:  # else it is kept for a later sample
+        if timed is not None and stream.samples != samples:  # else the frame is kept for a later sample
             samples, scene_has_frames = stream.samples, True
             if prediction is not None and smoothing is not None:
                 prediction = smoothing.update(prediction)
-            # a camera's frame has waited since it was grabbed; a file's waits for nobody
+            # a camera's frame has waited since it was grabbed; a file's has not
             yield Followed(timestamp, frame, prediction, timestamp if source.live else read_at)
 
 
 def predictions(
     stream: Stream, source: StreamSource, smoothing: Optional[Smoothing], colour: str
 ) -> Iterator[Prediction]:
-    """What :meth:`edgevid.Recognizer.stream` gives. A source that this opens, it closes."""
-    # Opened on the first step, not before: a generator that nobody starts has no way to close it.
+    """Implements :meth:`edgevid.Recognizer.stream`. Closes the source if it opened it."""
+    # Opened on the first step, not before: a generator that never starts has no way to close it.
     opened = open_stream_source(source, colour)
     try:
         for followed in follow(stream, opened, smoothing=smoothing):
@@ -110,17 +110,17 @@ def predictions(
 async def follow_async(
     stream: Stream, frames: AsyncIterable[Any], smoothing: Optional[Smoothing], colour: str
 ) -> AsyncIterator[Prediction]:
-    """What :meth:`edgevid.Recognizer.astream` gives: as :func:`predictions`, with the networks run in a thread.
+    """Implements :meth:`edgevid.Recognizer.astream`: as :func:`predictions`, with the networks run in a thread.
 
     Args:
-        frames: each a frame, or a pair of its timestamp and it; the next is waited for when the one before has been used.
+        frames: each a frame, or a pair (timestamp, frame); the next one is awaited when the last one has been used.
     """
     import asyncio
 
     if not isinstance(frames, AsyncIterable):
         raise SourceError(
-            f"A source of type {type(frames).__name__} was given to astream; expected an async iterable of frames. Of any other "
-            "source: async with recognizer.start(source) as runner, and in it: async for prediction in runner."
+            f"A source of type {type(frames).__name__} was given to astream; expected an async iterable of frames. For other "
+            "sources use: async with recognizer.start(source) as runner, and in it: async for prediction in runner."
         )
     clock, scenes = ArrivalClock(), stream.scenes
 

@@ -1,7 +1,7 @@
-"""Frames: what one is, whether an array is one, what a part of one is, and how it is resized.
+"""Frames: their format, checks, regions and resizing.
 
-A frame is ``uint8 [H, W, 3]``, RGB, values 0 to 255. OpenCV gives BGR, and no check can see the order: who hands in frames of
-their own says ``colour="bgr"`` where they hand them in, and they are converted there, once.
+A frame is ``uint8 [H, W, 3]``, RGB, values 0 to 255. OpenCV gives BGR, and no check can detect the order: a caller with BGR
+frames says ``colour="bgr"`` where they enter edgevid, and they are converted there, once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RGB, BGR = "rgb", "bgr"
 
 
 class Region(NamedTuple):
-    """A part of a frame, in parts of its width and height, 0 to 1."""
+    """A part of a frame, as fractions of its width and height, 0 to 1."""
 
     left: float
     top: float
@@ -41,10 +41,10 @@ _EXPECTED = "expected a uint8 RGB array of shape [height, width, 3]"
 
 
 def check_frame(frame: Any) -> Frame:
-    """Return ``frame`` if it is one.
+    """Return ``frame`` if it is a valid frame.
 
     Raises:
-        FrameError: what is wrong with it, and how to mend it.
+        FrameError: it is not; the message says why and how to convert it.
     """
     if isinstance(frame, np.ndarray) and frame.dtype == _UINT8 and frame.shape[2:] == (3,) and frame.size:
         return frame
@@ -57,7 +57,7 @@ def size_of(frame: Frame) -> str:
 
 
 def check_colour(colour: Any) -> str:
-    """``colour`` if it is the name of an order of channels, "rgb" or "bgr".
+    """Return ``colour`` if it is a channel order, "rgb" or "bgr".
 
     Raises:
         OptionError: it is not.
@@ -68,10 +68,10 @@ def check_colour(colour: Any) -> str:
 
 
 def to_rgb(frame: Any, colour: str) -> Frame:
-    """A frame whose channels are in the order ``colour``, as RGB: itself, or a converted copy.
+    """Convert a frame with the channel order ``colour`` to RGB; an RGB frame is returned itself.
 
     Raises:
-        FrameError: it is no frame.
+        FrameError: it is not a frame.
     """
     check_frame(frame)
     if colour == RGB:
@@ -82,7 +82,7 @@ def to_rgb(frame: Any, colour: str) -> Frame:
 
 
 class RgbFrames(Sequence[Frame]):
-    """Frames whose channels are in the order BGR, as RGB. Each is converted when it is asked for."""
+    """BGR frames as RGB. Each is converted when it is accessed."""
 
     def __init__(self, frames: Sequence[Frame]) -> None:
         self._frames = frames
@@ -95,7 +95,7 @@ class RgbFrames(Sequence[Frame]):
 
 
 def _problem(frame: Any) -> str:
-    """What is wrong with something that is not a frame, and how to mend it."""
+    """Why something is not a valid frame, and how to convert it."""
     if not isinstance(frame, np.ndarray):
         hint = "convert it with numpy.asarray(image.convert('RGB'))" if isinstance(frame, Image.Image) else "convert it"
         return f"A frame of type {type(frame).__name__} was given; {_EXPECTED}: {hint}."
@@ -121,17 +121,17 @@ def _problem(frame: Any) -> str:
 
 
 def resize(frame: Frame, width: int, height: int) -> Frame:
-    """Resize as the networks were trained: Pillow, bilinear, aspect ratio not kept.
+    """Resize as in the training of the networks: Pillow, bilinear, without keeping the aspect ratio.
 
     Args:
         frame: uint8 ``[H, W, 3]``.
 
     Returns:
-        uint8 ``[height, width, 3]``; ``frame`` itself where it has that size already.
+        uint8 ``[height, width, 3]``; ``frame`` itself if it has that size already.
     """
     if frame.shape[0] == height and frame.shape[1] == width:
         return frame
-    # What Image.fromarray and numpy.asarray do, with fewer copies and less around them.
+    # The same as Image.fromarray and numpy.asarray, with fewer copies and less overhead.
     pixels = np.ascontiguousarray(frame)
     picture = Image.frombuffer("RGB", (frame.shape[1], frame.shape[0]), pixels, "raw", "RGB", 0, 1)
     resized = picture.resize((width, height), Image.Resampling.BILINEAR)

@@ -32,20 +32,20 @@ def load(
     embedders: Sequence[Embedder] = (),
     classifier: Optional[Classifier] = None,
 ) -> Recognizer:
-    """Open a bundle and make a recogniser of it.
+    """Open a bundle and return a recogniser for it.
 
     Args:
-        bundle: the name of a shipped bundle, a bundle's folder, or an opened :class:`~edgevid.Bundle`.
-        num_threads: threads of each interpreter, and of OpenCV, whose number is one for the whole process. Default: the CPUs
-            available, at most 4 (tflite-runtime on x86: 1); OpenCV's number stays what it is.
-        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the variable ``EDGEVID_RUNTIME``, else the best present.
-        threshold: how sure it must be that it is one of the classes for a prediction to count as accepted
-            (:attr:`edgevid.Prediction.known`), 0 to 1; default: the bundle's, which 95 % of its validation clips reach
-            (0 where its card has none).
-        enter: the score from which on an action counts, above 0 and at most 1, in events and as
+        bundle: name of a shipped bundle, path of a bundle's folder, or an opened :class:`~edgevid.Bundle`.
+        num_threads: threads of each interpreter, and of OpenCV, whose number applies to the whole process. Default: the
+            number of available CPUs, at most 4 (tflite-runtime on x86: 1); OpenCV's number is then not changed.
+        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the variable ``EDGEVID_RUNTIME``, else the best one installed.
+        threshold: minimum confidence that the action is one of the classes (:attr:`edgevid.Prediction.known`), for a
+            prediction to count as accepted, 0 to 1; default: the bundle's, which 95 % of its validation clips reach
+            (0 if its card has none).
+        enter: minimum score of an action, above 0 and at most 1, in events and for
             :attr:`~edgevid.Prediction.accepted`; default: the bundle's, else 0.6.
-        embedders: your own, for bundles that were trained with them.
-        classifier: your own, in place of the bundle's.
+        embedders: your own embedders, for bundles that were trained with them.
+        classifier: your own classifier, instead of the bundle's.
 
     Raises:
         BundleError, ModelError, RuntimeNotAvailableError, OptionError.
@@ -58,7 +58,7 @@ def load(
     if num_threads is not None:
         num_threads = check_int("num_threads", num_threads, 1, MOST_THREADS)
     threshold = opened.calibration.unknown_threshold if threshold is None else check_threshold(threshold)
-    with ExitStack() as opening:  # what the caller gave stays open
+    with ExitStack() as opening:  # objects from the caller stay open
         made = open_embedders(opened.embedders, embedders, num_threads=num_threads, runtime=runtime)
         for embedder in made:
             if embedder not in embedders:

@@ -1,4 +1,4 @@
-"""The events of a finished video: what a stream of it would tell."""
+"""The events of a finished video: the same as a stream of it would give."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def find_events(
     fps: float = 25.0,
     colour: str = RGB,
 ) -> list[Event]:
-    """The actions in a finished video: what began, how often it was repeated and what ended, in time order.
+    """The actions in a finished video: when they began, were repeated and ended, in time order.
 
-    What an :class:`~edgevid.EventDetector` says that follows ``recognizer.stream(video)``. An action that goes on at
-    the end of the video ends with its last prediction. The memory that it takes does not grow with the video.
+    The result is that of an :class:`~edgevid.EventDetector` on ``recognizer.stream(video)``. An action that goes on at
+    the end of the video ends with its last prediction. Memory use does not grow with the video.
 
     Args:
         recognizer: classifies each window.
-        video: a video file, or whatever else :func:`edgevid.open_source` takes that ends by itself.
-        options: when an action counts as begun and as ended; default: as the bundle's card says, else ``EventOptions()``.
+        video: a video file, or anything else that :func:`edgevid.open_source` accepts and that ends by itself.
+        options: when an action begins and ends; default: as the bundle's card says, else ``EventOptions()``.
         smoothing: applied to the predictions first; see :func:`edgevid.events.open_smoothing`. Default: as the
             bundle's card says, else none.
-        stream: how the video is classified; default: ``StreamOptions()``.
-        fps: frames a second, of frames that come without timestamps.
-        colour: the order of the channels of an iterable's frames, "rgb" or "bgr".
+        stream: how to classify the video; default: ``StreamOptions()``.
+        fps: frames per second, for frames without timestamps.
+        colour: channel order of an iterable's frames, "rgb" or "bgr".
 
     Raises:
         SourceError: the video cannot be read. OptionError: an option outside its range, or a camera instead of a video.
@@ -70,6 +70,6 @@ def find_events(
 
 
 def _timed(video: Any, fps: float) -> Iterable[Any]:
-    """Pairs of (timestamp, frame); bare frames come at the rate that is said."""
+    """Pairs of (timestamp, frame); frames without timestamps get them from ``fps``."""
     for number, item in enumerate(video):
         yield item if isinstance(item, tuple) and len(item) == 2 else (number / fps, item)

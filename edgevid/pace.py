@@ -1,4 +1,4 @@
-"""Whether frames come at a pace that can be right: no prediction shows that a caller's timestamps are wrong."""
+"""Warnings about implausible timestamps: predictions do not show that a caller's timestamps are wrong."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Optional
 
 from .errors import EdgevidWarning
 
-# Cameras give fewer frames a second. After a pause of the caller's a driver or a network may hand over so many at once.
+# Cameras give fewer frames a second. After a pause of the caller, a driver or a network may deliver this many at once.
 _FASTEST = 400.0
 _MOST_AT_ONCE = 200
-# So many pauses in a row, each longer than the window, are no accident.
+# This many consecutive pauses, each longer than the window, are no accident.
 _MOST_PAUSES = 5
 
 
 class ArrivalClock:
-    """Times of frames that come without a timestamp: ``time.monotonic()`` as they come.
+    """Timestamps for frames that come without one: ``time.monotonic()`` on arrival.
 
-    Warns once where they come faster than any camera gives them, as those of a file do that is read in a loop.
+    Warns once if frames arrive faster than from any camera, such as those of a file that is read in a loop.
     """
 
     def __init__(self) -> None:
-        self._ahead = 0.0  # frames that came, less those that the fastest camera would have given since
+        self._ahead = 0.0  # frames that arrived, less those that the fastest camera would have given since
         self._last: Optional[float] = None
         self._warned = False
 
     def now(self) -> float:
-        """The time of the frame that comes now, in seconds."""
+        """The timestamp of the frame that arrives now, in seconds."""
         now = time.monotonic()
         since = 0.0 if self._last is None else now - self._last
         self._ahead = max(self._ahead - since * _FASTEST, 0.0) + 1
@@ -37,18 +37,18 @@ class ArrivalClock:
         if self._ahead > _MOST_AT_ONCE and not self._warned:
             self._warned = True
             warn(
-                "Frames without timestamps come faster than any camera gives them, and count as taken when they come: a window "
-                "then spans much more of a film than it should. Give those of a file with their own times in seconds, as "
+                "Frames without timestamps arrive faster than any camera gives them. They get their arrival time, so a window "
+                "spans much more of a film than it should. For a file, give each frame its own time in seconds, as "
                 "push(frame, timestamp) or as pairs (timestamp, frame), or give the file itself as the source."
             )
         return now
 
 
 class PauseWatch:
-    """Warns once where frame after frame lies farther from the one before than the window reaches.
+    """Warns once if consecutive frames are further apart than the window is long.
 
     Args:
-        window_seconds: what the window spans.
+        window_seconds: length of the window.
     """
 
     def __init__(self, window_seconds: float) -> None:
@@ -70,12 +70,12 @@ class PauseWatch:
             self._warned = True
             warn(
                 f"The last {_MOST_PAUSES + 1} frames lie {pause:g} s apart, but a window spans {self._window_seconds:g} s: each "
-                "prediction is made of one frame alone. Timestamps are in seconds: divide milliseconds by 1000."
+                "prediction sees one frame only. Timestamps are in seconds: divide milliseconds by 1000."
             )
 
 
 def warn(message: str) -> None:
-    """An :class:`~edgevid.EdgevidWarning` that names the line of the caller's that led to it."""
+    """Issue an :class:`~edgevid.EdgevidWarning` that points to the caller's line."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and _is_ours(frame):
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""What a recogniser answers."""
+"""The results of a recogniser."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .frames import Region
 from .support.checks import check_int, check_number, shown
 from .support.text import brief, shorten
 
-# What people read where no action of the bundle's is
+# The text for people when none of the bundle's actions is recognised
 NOTHING = "nothing recognised"
 
-# As near to 1 as probabilities add up that were rounded, or mixed
+# Rounded or mixed probabilities may differ from a sum of 1 by this
 _SUM_TOLERANCE = 0.01
 
 # In the notebook's own colours, light or dark
@@ -38,20 +38,20 @@ class ClassScore(NamedTuple):
 
 
 class _Labelled(Protocol):
-    """As :class:`~edgevid.events.ActiveAction` is."""
+    """Such as :class:`~edgevid.events.ActiveAction`."""
 
     @property
     def label(self) -> str: ...
 
 
 class Answer(NamedTuple):
-    """What people read: a label that is recognised, or that nothing is, with the best guess.
+    """An answer for people: a recognised label, or "nothing recognised" with the best guess.
 
     Attributes:
-        label: what is recognised, else the best guess.
+        label: the recognised label, else the best guess.
         score: its probability, in [0, 1].
-        recognised: of a clip, whether its prediction is :attr:`~Prediction.accepted`; in a stream, whether the action goes on,
-            see :class:`~edgevid.EventOptions`.
+        recognised: for a clip, whether its prediction is :attr:`~Prediction.accepted`; in a stream, whether the action goes
+            on, see :class:`~edgevid.EventOptions`.
     """
 
     label: str
@@ -64,10 +64,10 @@ class Answer(NamedTuple):
         return self.label if self.recognised else NOTHING
 
     def words(self, guess: Optional[str] = None) -> str:
-        """The label, or the same after "nothing recognised".
+        """The label; or "nothing recognised" with the label as the best guess.
 
         Args:
-            guess: the label in other words, with its score for example; default: the label.
+            guess: the label in other words, for example with its score; default: the label.
 
         >>> Answer("run", 0.75, True).words(), Answer("run", 0.75, False).words("run 75 %")
         ('run', 'nothing recognised (run 75 %)')
@@ -78,23 +78,23 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
-    """Class probabilities of one clip, or of one window of a stream. Two are equal where all that they say is.
+    """Class probabilities of one clip, or of one window of a stream. Predictions are equal if all attributes are.
 
     Attributes:
         labels: the classes.
         probabilities: float32 ``[len(labels)]``, sum 1 - :attr:`none`, read-only.
-        threshold: what :attr:`known` must reach for the prediction to count as :attr:`accepted`.
-        enter: what the label's probability must reach for that; :attr:`edgevid.EventOptions.enter` of whoever made it.
+        threshold: minimum of :attr:`known` for the prediction to count as :attr:`accepted`.
+        enter: minimum probability of the label for that; see :attr:`edgevid.EventOptions.enter`.
         timestamp: seconds, when the newest frame was taken, on the clock of the stream or from the start of the file;
             None for a clip given as frames.
-        start_timestamp: the same of the oldest frame.
-        window_filled: how much of the window holds frames, in (0, 1]; below 1 only at the start of a stream that was
-            asked for early predictions.
-        none: the probability that it is none of the labels, in [0, 1]; 0 where the classifier does not tell.
-        region: the part of the newest frame that the embedders looked at, of a stream; None: the whole frame.
-        cycles: how often the motion was repeated since the stream's scene began, in halves or quarters; an estimate, which may
-            fall a little when more is seen. :class:`~edgevid.EventDetector` makes counts of it. None of a clip.
-        picture: reads a small picture of the clip, a JPEG, for notebooks; None where there is none. No part of what it says.
+        start_timestamp: the same for the oldest frame.
+        window_filled: how much of the window is filled, in (0, 1]; below 1 only at the start of a stream with
+            early predictions.
+        none: the probability that it is none of the labels, in [0, 1]; 0 if the classifier has no such class.
+        region: the part of the newest frame that the embedders looked at, in a stream; None: the whole frame.
+        cycles: estimated number of repetitions of the motion since the stream's scene began, in halves or quarters; it may
+            fall a little as more is seen. :class:`~edgevid.EventDetector` turns it into counts. None for a clip.
+        picture: function that reads a small picture of the clip, a JPEG, for notebooks, or None. Not compared for equality.
     """
 
     labels: tuple[str, ...]
@@ -111,14 +111,14 @@ class Prediction:
 
     @classmethod
     def of_outputs(cls, labels: tuple[str, ...], outputs: NDArray[np.float32], **fields: Any) -> Prediction:
-        """Of a classifier's outputs, float32 ``[len(labels)]``, or one more where the last is :attr:`none`.
+        """Make a prediction from a classifier's outputs, float32 ``[len(labels)]``, or one more if the last is :attr:`none`.
 
         Raises:
-            ModelError: they are no probabilities.
+            ModelError: they are not probabilities.
         """
         if not (outputs.min() >= 0 and abs(float(outputs.sum()) - 1) <= _SUM_TOLERANCE):
             raise ModelError(
-                f"The classifier gives {np.array2string(outputs, threshold=8)}, no probabilities of sum 1: end it in a softmax."
+                f"The classifier gives {np.array2string(outputs, threshold=8)}, not probabilities of sum 1: end it in a softmax."
             )
         none = float(outputs[len(labels)]) if len(outputs) > len(labels) else 0.0
         return cls(labels, outputs[: len(labels)].copy(), none=none, **fields)
@@ -132,7 +132,7 @@ class Prediction:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.__post_init__()  # a pickled array comes back writeable
+        self.__post_init__()  # an unpickled array is writeable
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Prediction):
@@ -162,34 +162,34 @@ class Prediction:
 
     @property
     def known(self) -> float:
-        """How sure it is that it is one of the labels, in [0, 1]: 1 - :attr:`none`; the score where :attr:`none` is not told."""
+        """The confidence that it is one of the labels, in [0, 1]: 1 - :attr:`none`, or the score if there is no such class."""
         return 1.0 - self.none if self.none > 0 else self.score
 
     @property
     def accepted(self) -> bool:
         """Whether the action counts as recognised: an event can begin with it.
 
-        :attr:`known` reaches the threshold, and the score reaches both :attr:`enter` and :attr:`none`. Of a clip that is
-        all; in a stream it must last, see :class:`~edgevid.EventOptions`.
+        :attr:`known` must reach the threshold, and the score must reach both :attr:`enter` and :attr:`none`. That is enough
+        for a clip; in a stream it must also last, see :class:`~edgevid.EventOptions`.
         """
         return bool(self.known >= self.threshold and self.score >= self.needed)
 
     @property
     def needed(self) -> float:
-        """The score that an action must reach to be accepted, in [0, 1]: :attr:`enter`, or :attr:`none` where that is more."""
+        """The score that an action needs to be accepted, in [0, 1]: the larger of :attr:`enter` and :attr:`none`."""
         return max(self.enter, self.none) if self.none > 0 else max(self.enter, self.threshold)
 
     def probability(self, label: str) -> Optional[float]:
-        """Of one of the labels, in [0, 1]; None: it is none of them."""
+        """The probability of a label, in [0, 1]; None if there is no such label."""
         return float(self.probabilities[self.labels.index(label)]) if label in self.labels else None
 
     @property
     def verdict(self) -> str:
-        """What people read: :attr:`label`, or "nothing recognised" where it is not accepted."""
+        """:attr:`label` if it is accepted, else "nothing recognised"."""
         return self._answer.verdict
 
     def answer(self, guess: Optional[str] = None) -> str:
-        """The same, with the best guess after "nothing recognised"; see :meth:`Answer.words`."""
+        """The verdict, with the best guess after "nothing recognised"; see :meth:`Answer.words`."""
         return self._answer.words(guess)
 
     @property
@@ -197,7 +197,7 @@ class Prediction:
         return Answer(self.label, self.score, self.accepted)
 
     def in_stream(self, action: Optional[_Labelled]) -> Answer:
-        """What people read of a stream's newest prediction; ``action``: the one that goes on with it, if any."""
+        """The answer for a stream's newest prediction; ``action``: the action that goes on, if any."""
         label = self.label if action is None else action.label
         return Answer(label, self.probability(label) or 0.0, action is not None)
 
@@ -208,7 +208,7 @@ class Prediction:
         return [ClassScore(self.labels[i], float(self.probabilities[i])) for i in order]
 
     def as_dict(self, top: int = 5) -> dict[str, Any]:
-        """What JSON output carries: label, score, accepted, none, top, timestamps in seconds, window_filled, region."""
+        """The content of JSON output: label, score, accepted, none, top, timestamps in seconds, window_filled, region."""
         return {
             "timestamp": _rounded(self.timestamp),
             "start_timestamp": _rounded(self.start_timestamp),
@@ -222,7 +222,7 @@ class Prediction:
         }
 
     def _repr_html_(self) -> str:
-        """For notebooks: a bar for each of the five most probable classes, and a picture of the clip where it is a file."""
+        """For notebooks: a bar for each of the five most probable classes, and a picture if the clip is a file."""
         rows = [_ROW.format(label=escape(label), percent=100 * score) for label, score in self.top(5)]
         if self.none > 0:
             rows.append(_ROW.format(label="<i>none of these</i>", percent=100 * self.none))

@@ -1,4 +1,4 @@
-"""The pipeline that people call: clip -> prediction, stream -> predictions."""
+"""The main API: clip -> prediction, stream -> predictions."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
 
 
 class Recognizer(Teachable):
-    """Embedders and a classifier, ready to classify clips and streams. Made by :func:`edgevid.load`, or of parts of your own.
+    """Embedders and a classifier, ready to classify clips and streams. Made by :func:`edgevid.load`, or from your own parts.
 
-    May be used from several threads at once, without a lock of the caller's: :meth:`classify` and :meth:`open_stream` in each
-    thread, :meth:`start` for each source. The results are those of one thread alone. Each network takes one call at a time;
-    everything else belongs to the call, or to the :class:`~edgevid.Stream`, which is one thread's at a time. Several sources on
-    one recogniser so share the memory of one and its speed. Close it when no thread uses it any more.
+    It may be used from several threads at once without locking: :meth:`classify` and :meth:`open_stream` in each thread,
+    :meth:`start` for each source. The results are the same as from one thread. Each network takes one call at a time; all
+    other state belongs to the call, or to the :class:`~edgevid.Stream`, which one thread uses at a time. So several sources on
+    one recogniser share its memory and its speed. Close it when no thread uses it any more.
 
     Args:
-        embedders: side by side; their embeddings are concatenated.
-        classifier: takes windows of them.
+        embedders: their embeddings are concatenated.
+        classifier: classifies windows of embeddings.
         labels: the classes, in the order of the classifier's probabilities.
-        window_seconds: what a window of a stream spans.
-        threshold: how sure it must be that it is one of the classes for a prediction to count as accepted, 0 to 1.
-        bundle: where they come from; None: they are the caller's own.
-        runtime: name of the TFLite runtime in use; "" of parts of the caller's own.
+        window_seconds: length of a stream's window.
+        threshold: minimum confidence that the action is one of the classes, for a prediction to count as accepted, 0 to 1.
+        bundle: the bundle that the parts come from; None: they are the caller's own.
+        runtime: name of the TFLite runtime in use; "" for the caller's own parts.
 
     Attributes:
-        spec: the samples that a window is made of.
-        events: how :meth:`start` and :func:`edgevid.find_events` tell events unless the caller says otherwise: as the bundle's
-            card says. Their ``enter`` is what the score of every prediction must reach to count as accepted.
+        spec: the samples of a window.
+        events: default event options of :meth:`start` and :func:`edgevid.find_events`, from the bundle's
+            card. The score of a prediction must reach their ``enter`` to count as accepted.
 
     Raises:
         BundleError: the parts do not fit together.
@@ -75,7 +75,7 @@ class Recognizer(Teachable):
         self._answering = Answering(classifier, tuple(labels), check_threshold(threshold), still_is_none)
         self.bundle, self.runtime = bundle, runtime
         self.events = EventDefaults() if bundle is None else EventDefaults.of_card(bundle.card)
-        self._opened = ExitStack()  # what is this recogniser's to close
+        self._opened = ExitStack()  # what this recogniser must close
         self.spec = spec_for(self.embedders, classifier.num_samples, window_seconds)
         check_fit(self.embedders, classifier, self.labels, bundle)
 
@@ -87,12 +87,12 @@ class Recognizer(Teachable):
 
     @property
     def name(self) -> str:
-        """The bundle's; "recogniser" of parts of the caller's own."""
+        """The bundle's name; "recogniser" for the caller's own parts."""
         return "recogniser" if self.bundle is None else self.bundle.name
 
     @property
     def classifier(self) -> Classifier:
-        """What answers now; :meth:`refit` replaces it."""
+        """The classifier in use; :meth:`refit` replaces it."""
         return self._answering.classifier
 
     @property
@@ -102,7 +102,7 @@ class Recognizer(Teachable):
 
     @property
     def threshold(self) -> float:
-        """How sure it must be that it is one of the classes for a prediction to count as accepted, 0 to 1."""
+        """Minimum confidence that the action is one of the classes, for a prediction to count as accepted, 0 to 1."""
         return self._answering.threshold
 
     @threshold.setter
@@ -111,25 +111,25 @@ class Recognizer(Teachable):
 
     @property
     def num_samples(self) -> int:
-        """Samples that one prediction is made of."""
+        """Number of samples in a window."""
         return self.spec.num_samples
 
     @property
     def window_seconds(self) -> float:
-        """What a window of a stream spans, unless :meth:`open_stream` is told otherwise."""
+        """Length of a stream's window, unless :meth:`open_stream` is told otherwise."""
         return self.spec.window_seconds
 
     def classify(self, clip: Clip, *, colour: str = RGB) -> Prediction:
-        """Classify a finished clip: by samples uniformly distributed over it, or window by window, as the bundle was trained.
+        """Classify a finished clip: with samples uniformly distributed over it, or window by window, as the bundle was trained.
 
         Args:
-            clip: path of a video file, or its frames: uint8 ``[N, H, W, 3]`` RGB or a sequence of frames. Of fewer frames than
-                :attr:`num_samples` some are sampled several times.
-            colour: the order of the channels of frames: "rgb", or "bgr" as OpenCV gives them.
+            clip: path of a video file, or its frames: uint8 ``[N, H, W, 3]`` RGB or a sequence of frames. With fewer frames
+                than :attr:`num_samples`, some are sampled several times.
+            colour: channel order of the frames: "rgb", or "bgr" as OpenCV gives them.
 
         Raises:
-            SourceError: the file cannot be read, or is the address of a camera or stream. FrameError: the frames are not
-                frames, or there is none.
+            SourceError: the file cannot be read, or is the address of a camera or stream. FrameError: the frames are
+                invalid, or there are none.
         """
         check_finished(clip)
         answering, clip = self._answering, clip_in_rgb(clip, colour)
@@ -154,10 +154,10 @@ class Recognizer(Teachable):
     def open_stream(self, options: Optional[StreamOptions] = None, *, colour: str = RGB) -> Stream:
         """A stream for a loop that owns its frames: call its ``push(frame, timestamp)``.
 
-        It answers with what :meth:`refit` learned from the next sample on, as long as the labels stay the same.
+        After :meth:`refit`, it uses what was learned from its next sample on, unless the labels have changed.
 
         Args:
-            colour: the order of the channels of the frames that are pushed: "rgb", or "bgr" as OpenCV gives them.
+            colour: channel order of the pushed frames: "rgb", or "bgr" as OpenCV gives them.
         """
         options = given_options(options)
         spec = (
@@ -181,18 +181,18 @@ class Recognizer(Teachable):
     ) -> Iterator[Prediction]:
         """Rolling predictions over a camera, a file, a URL or an iterable of frames.
 
-        From a file every frame that the sampling asks for is used, as fast as it goes; from a camera always the newest. Where a
-        camera was lost and is back, the window starts anew.
+        From a file, every frame that the sampling needs is used, as fast as possible; from a camera, always the newest. When a
+        lost camera is back, the window starts anew.
 
         Args:
             source: see :func:`edgevid.open_source`, or a function that opens one. It is opened when the first prediction is
-                asked for; one that this method opens, it closes. Frames without timestamps count as taken when they
-                come: give recorded ones as (timestamp, frame).
+                requested, and closed if this method opened it. Frames without timestamps get their arrival time:
+                give recorded frames as (timestamp, frame).
             smoothing: see :func:`edgevid.events.open_smoothing`; default: none.
-            colour: the order of the channels of an iterable's frames: "rgb", or "bgr" as OpenCV gives them.
+            colour: channel order of an iterable's frames: "rgb", or "bgr" as OpenCV gives them.
 
         Raises:
-            SourceError: it does not open, or stops.
+            SourceError: the source cannot be opened, or breaks off.
         """
         return predictions(self.open_stream(options), source, fresh_smoothing(smoothing), check_colour(colour))
 
@@ -204,16 +204,16 @@ class Recognizer(Teachable):
         smoothing: Optional[Union[str, Smoothing]] = None,
         colour: str = RGB,
     ) -> AsyncIterator[Prediction]:
-        """As :meth:`stream`, over frames that an asyncio program waits for. The networks run in a thread, not in the event loop.
+        """As :meth:`stream`, for an async iterable of frames. The networks run in a thread, not in the event loop.
 
         >>> async for prediction in recognizer.astream(frames()):  # doctest: +SKIP
         ...     print(prediction)
 
-        For any other source use ``async for prediction in runner``; see :meth:`start`.
+        For other sources use ``async for prediction in runner``; see :meth:`start`.
 
         Args:
-            frames: an async iterable of frames, or of (timestamp, frame) pairs. The next is asked for when the one before has
-                been used: one that never waits, such as a camera's, should give its newest frame.
+            frames: an async iterable of frames, or of (timestamp, frame) pairs. The next one is awaited when the last one has
+                been used: an iterable that never waits, such as a camera's, should give its newest frame.
         """
         return follow_async(self.open_stream(options), frames, fresh_smoothing(smoothing), check_colour(colour))
 
@@ -231,7 +231,7 @@ class Recognizer(Teachable):
     def start_many(
         self, sources: Union[Mapping[str, StreamSource], Sequence[StreamSource]], **options: Unpack[RunOptions]
     ) -> RunnerGroup:
-        """Several sources at once; they take turns on the networks. See :class:`edgevid.RunnerGroup`.
+        """Rolling predictions over several sources at once, which take turns on the networks. See :class:`edgevid.RunnerGroup`.
 
         >>> cameras = {"door": 0, "yard": "rtsp://yard/stream"}
         >>> with recognizer.start_many(cameras, on_event=print) as group:  # doctest: +SKIP
@@ -242,11 +242,11 @@ class Recognizer(Teachable):
         return RunnerGroup(self, sources, options)
 
     def answer_with(self, answering: Answering) -> None:
-        """Let something else answer, from now on; any thread. What was there stays open."""
+        """Replace the classifier and labels, from now on; callable from any thread. The old classifier stays open."""
         self._answering = answering
 
     def close(self) -> None:
-        """Free the networks that :func:`edgevid.load` opened; parts of the caller's own stay open. A second call does nothing."""
+        """Free the networks that :func:`edgevid.load` opened; the caller's own parts stay open. A second call does nothing."""
         self._opened.close()
 
     def __enter__(self) -> Recognizer:

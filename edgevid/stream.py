@@ -26,18 +26,18 @@ from .support.text import brief
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """How a stream is to be classified.
+    """How to classify a stream.
 
     Attributes:
-        window_seconds: what the window spans; None: what the bundle was trained for.
-        hop: samples between two predictions, 1 or more; 1 = a prediction at each.
-        min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction; None: the bundle's.
-        threshold, enter: how sure it must be that it is one of the classes, and the score that the class must reach, for a
+        window_seconds: length of the window; None: what the bundle was trained for.
+        hop: predict at every hop-th sample, 1 or more; 1: at each.
+        min_filled: part of the window, 0 to 1, that must be filled before the first prediction; None: the bundle's.
+        threshold, enter: minimum confidence that the action is one of the classes, and minimum score of the class, for a
             prediction to count as :attr:`~edgevid.Prediction.accepted`, 0 to 1; None: the recogniser's.
-        reset_on_cut: start a new scene, with an empty window, where the picture changes as it does at a cut; None: the bundle's.
-        skip_still: run no embedder on a picture that looks as the one before, and use its embedding again, for five seconds at
-            most. An empty room then costs a third; benchmarks/README.md has what it changes.
-        rolling: classify windows side by side, one step a sample, where the classifier is recurrent; False runs it over the whole
+        reset_on_cut: start a new scene, with an empty window, when the picture changes as at a cut; None: the bundle's.
+        skip_still: skip the embedders when a picture looks like the one before, and reuse its embedding, for five seconds at
+            most. An empty room then costs a third; benchmarks/README.md has the effect on results.
+        rolling: with a recurrent classifier, advance all windows by one step per sample; False runs it over the whole
             window for each prediction, with the same results.
 
     Raises:
@@ -69,17 +69,17 @@ class StreamOptions:
 
 
 def given_options(options: Optional[StreamOptions]) -> StreamOptions:
-    """What was given, or the defaults. Raises: OptionError: it is something else."""
+    """``options``, or the defaults. Raises: OptionError: it is something else."""
     return StreamOptions() if options is None else check_type("stream", options, StreamOptions)
 
 
 class Answering(NamedTuple):
-    """What turns windows into answers. A recogniser that learns replaces it as a whole.
+    """The part of a recogniser that turns windows into answers. A recogniser that learns replaces it as a whole.
 
     Attributes:
-        classifier: takes windows. labels: the classes, in the order of its probabilities.
-        threshold: how sure it must be that it is one of them for a prediction to count as accepted, 0 to 1.
-        still_is_none: whether it is none of them where nothing moves, whatever the classifier, which has not seen that, says.
+        classifier: classifies windows. labels: the classes, in the order of its probabilities.
+        threshold: minimum confidence that the action is one of them, for a prediction to count as accepted, 0 to 1.
+        still_is_none: whether a window without motion is none of them, whatever the classifier says: it has not seen any.
     """
 
     classifier: Classifier
@@ -88,7 +88,7 @@ class Answering(NamedTuple):
     still_is_none: bool = False
 
     def outputs(self, probabilities: Array, newest: Embedding) -> Array:
-        """The classifier's probabilities of a window, float32 ``[K + 1]`` with none; or certainty of none where nothing moves."""
+        """The classifier's probabilities of a window, float32 ``[K + 1]`` with none; none is certain if nothing moves."""
         if not (self.still_is_none and newest.still):
             return probabilities
         none = np.zeros_like(probabilities)
@@ -99,21 +99,21 @@ class Answering(NamedTuple):
 class Stream:
     """A window over one camera or one scene. Made by :meth:`edgevid.Recognizer.open_stream`.
 
-    Frames are sampled by their timestamps so that the window spans ``window_seconds`` whatever the camera's rate. Belongs
-    to one thread at a time; several streams may share a recogniser from several threads.
+    Frames are sampled by their timestamps, so that the window spans ``window_seconds`` whatever the camera's rate. One thread
+    uses a stream at a time; several streams may share a recogniser from several threads.
 
     Args:
-        embedders: side by side; each is asked for a fresh one.
-        answering: asked with each sample what answers now, in the same window; other labels than at first are passed over.
+        embedders: each is asked for a new instance.
+        answering: called at each sample for the classifier in use, in the same window; ignored if its labels have changed.
         spec: the samples.
         options: default: ``StreamOptions()``.
-        colour: the order of the channels of frames that are pushed, "rgb" or "bgr".
+        colour: channel order of the pushed frames, "rgb" or "bgr".
 
     Attributes:
-        scenes: how many were begun: 1, and one more after each :meth:`reset` and each cut that was noticed.
-        samples: how many samples were taken.
-        repeated: how many of them had no frame of their own, so that a later one stood for them: the camera is too slow, or the
-            machine. The window spans its time all the same.
+        scenes: number of scenes begun: 1, and one more after each :meth:`reset` and each detected cut.
+        samples: number of samples taken.
+        repeated: number of samples without a frame of their own, for which a later frame was used: the camera or the
+            machine is too slow. The window still spans its time.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Stream:
         self._ask, self._answering = answering, answering()
         self._embedder = StreamEmbedder(embedders, spec, cuts=bool(options.reset_on_cut), skip_still=options.skip_still)
         self._rolling = self._new_rolling(self._answering)
-        # Embedders that follow motion look for cuts themselves.
+        # Embedders that follow motion detect cuts themselves.
         by_embeddings = options.reset_on_cut and all(embedder.cut is None for embedder in embedders)
         self._cuts = _Cuts(embedders) if by_embeddings else None
         self._repetitions = EmbedderCounter(embedders, self.samples_per_second)
@@ -145,49 +145,49 @@ class Stream:
 
     @property
     def skipped(self) -> int:
-        """How many embeddings were used again, see :attr:`StreamOptions.skip_still`."""
+        """Number of embeddings that were reused, see :attr:`StreamOptions.skip_still`."""
         return self._embedder.skipped
 
     @property
     def window_seconds(self) -> float:
-        """What the window spans."""
+        """Length of the window."""
         return self._embedder.spec.window_seconds
 
     @property
     def samples_per_second(self) -> float:
-        """That the window is made of."""
+        """Samples per second of the window."""
         return 1.0 / self._embedder.spec.interval_seconds
 
     @property
     def window_filled(self) -> float:
-        """How much of the window holds samples, in [0, 1]."""
+        """How much of the window is filled, in [0, 1]."""
         return self._rolling.filled
 
     @property
     def window(self) -> Window:
-        """The embeddings that the window holds now, to teach with: see :meth:`edgevid.Recognizer.add_example`.
+        """The embeddings in the window now, to teach with: see :meth:`edgevid.Recognizer.add_example`.
 
-        May be asked for from any thread. It stays as it is while the stream goes on.
+        Callable from any thread. It does not change while the stream goes on.
         """
         return Window(self._rolling.steps)
 
     @property
     def cycles(self) -> float:
-        """How often the motion was repeated since the scene began; see :class:`~edgevid.Prediction`."""
+        """Repetitions of the motion since the scene began; see :class:`~edgevid.Prediction`."""
         return self._repetitions.cycles
 
     def wants(self, timestamp: float) -> bool:
         """Whether a frame taken at ``timestamp`` (seconds) would be used, for a sample now or later. Changes nothing.
 
-        A loop that pays for each frame (a capture, a conversion) can ask first.
+        A loop for which frames are expensive (a capture, a conversion) can ask first.
         """
         return self._embedder.wants(timestamp)
 
     def push(self, frame: Frame, timestamp: Optional[float] = None) -> Optional[Prediction]:
-        """Take a frame and, when it completes a sample, embed that and classify the window.
+        """Take a frame; if it completes a sample, embed it and classify the window.
 
         Args:
-            frame: uint8 ``[H, W, 3]``, RGB; or BGR, of a stream that was opened with ``colour="bgr"``.
+            frame: uint8 ``[H, W, 3]``, RGB; or BGR, if the stream was opened with ``colour="bgr"``.
             timestamp: seconds on any clock that does not run backwards; default ``time.monotonic()``.
 
         Returns:
@@ -211,7 +211,7 @@ class Stream:
                 repetitions.reset()
             for embedding in made.embeddings:
                 repetitions.take(embedding.rows)
-            # It counts once it has succeeded: if it raises, also Ctrl-C, the stream is as it was before the frame.
+            # Counted once it has succeeded: if it raises, also by Ctrl-C, the stream is as it was before the frame.
             probabilities = rolling.push(*made.embeddings)
             if rolling is not self._rolling:
                 self._rolling = rolling
@@ -240,7 +240,7 @@ class Stream:
         return form(options.hop, 1.0 if options.min_filled is None else options.min_filled)
 
     def _follow(self) -> None:
-        """Answer as the recogniser does now, where it has learned."""
+        """Switch to the recogniser's current classifier, if it has learned."""
         answering = self._ask()
         if answering is self._answering or answering.labels != self._answering.labels:
             return
@@ -268,13 +268,13 @@ class Stream:
 
 
 class _Cuts:
-    """Looks for cuts in the embeddings of the first embedder that can tell."""
+    """Detects cuts in the embeddings of the first embedder that can."""
 
     def __init__(self, embedders: Sequence[Embedder]) -> None:
         able = [(k, e.scene_cut_threshold) for k, e in enumerate(embedders) if e.scene_cut_threshold is not None]
         if not able:
             raise OptionError(
-                "reset_on_cut was asked for, but no embedder of the bundle can tell a cut: the card of its network has no "
+                "reset_on_cut was given, but no embedder of the bundle can detect a cut: the card of its network has no "
                 "'scene_cut' with a threshold. benchmarks/scene_cut.py finds one."
             )
         self._number, threshold = able[0]

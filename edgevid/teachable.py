@@ -1,4 +1,4 @@
-"""What a recogniser learns on the device, while its streams run."""
+"""Learning on the device, while a recogniser's streams run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Teachable:
     def add_example(
         self, label: str, clip: Union[Clip, Window], *, group: Optional[str] = None, colour: str = RGB
     ) -> str:
-        """Show it an action, to be learned with the next :meth:`refit`. Any thread may call this while streams run.
+        """Add an example of an action, to be learned with the next :meth:`refit`. Callable from any thread while streams run.
 
         >>> stream = recognizer.open_stream()                       # doctest: +SKIP
         >>> recognizer.add_example("wave", stream.window)           # somebody has just waved  # doctest: +SKIP
@@ -37,57 +37,57 @@ class Teachable:
         >>> recognizer.save("my_actions_2")                         # doctest: +SKIP
 
         Args:
-            label: what it shows: an action, known or new; or ``none``: something that is no action.
+            label: what the example shows: an action, known or new; or ``none``: something that is no action.
             clip: the window of a stream, :attr:`edgevid.Stream.window` or :attr:`edgevid.Runner.window`; or a clip as
-                :meth:`classify` takes it (frames: 25 a second), which is embedded first.
-            group: examples with the same one resemble each other (a person, a place), and are held out together when it is
-                measured. Default: all that this recogniser is shown are one group.
-            colour: as of :meth:`classify`.
+                for :meth:`classify` (frames: 25 a second), which is embedded first.
+            group: examples of one group resemble each other (a person, a place); they are held out together for
+                measuring. Default: all examples added to this recogniser are one group.
+            colour: as for :meth:`classify`.
 
         Returns:
             A name for :meth:`remove_example`.
 
         Raises:
             BundleError: the recogniser's bundle does not keep what it was taught (``edgevid teach --keep-embeddings``).
-            OptionError: a window without samples, or of other embedders. SourceError, FrameError: the clip cannot be read.
+            OptionError: the window has no samples, or is of other embedders. SourceError, FrameError: the clip cannot be read.
         """
         shown = clip if isinstance(clip, Window) else clip_in_rgb(clip, colour)
         return self._taught().add(label, shown, group)
 
     def remove_example(self, name: str) -> None:
-        """Forget an example, one that :meth:`add_example` named, with the next :meth:`refit`.
+        """Forget an example, by the name that :meth:`add_example` returned, with the next :meth:`refit`.
 
         Raises:
-            OptionError: there is none of this name. BundleError: as :meth:`add_example`.
+            OptionError: no example has this name. BundleError: as for :meth:`add_example`.
         """
         self._taught().remove(name)
 
     def refit(self, *, measure: Optional[bool] = None) -> Learnt:
-        """Learn the examples that were added. Any thread may call this while streams run.
+        """Learn the examples that were added. Callable from any thread while streams run.
 
-        Streams that are open answer with it from their next sample on, as long as the labels stay the same; after a new
-        action's first example they answer as before, and new streams know it.
+        Open streams use the result from their next sample on, as long as the labels stay the same. After the first example of
+        a new action they go on as before, and new streams know the action.
 
         Args:
-            measure: hold out groups in turn, to choose the penalty, make scores likely, set the threshold and measure; False:
-                keep these as they are, which takes a fraction of the time. Default: where there are few examples.
+            measure: hold out groups in turn, to choose the penalty, calibrate scores, set the threshold and measure accuracy;
+                False: keep these as they are, which takes a fraction of the time. Default: measure if there are few examples.
 
         Returns:
             What was learned: ``labels``; ``held_out.accuracy``, and ``held_out.advice()``, where it was measured.
 
         Raises:
-            BundleError: as :meth:`add_example`. DatasetError: fewer than two actions, and not one and ``none``.
+            BundleError: as for :meth:`add_example`. DatasetError: fewer than two actions, and not one and ``none``.
         """
         return self._taught().refit(measure)
 
     def save(self, folder: Union[str, Path], *, overwrite: bool = False) -> Bundle:
-        """Write a bundle of what was learned, measured; all of it or nothing.
+        """Write a bundle of what was learned, with measured accuracy; all of it or nothing.
 
         Args:
-            overwrite: replace a bundle that is there, such as the recogniser's own.
+            overwrite: replace an existing bundle, such as the recogniser's own.
 
         Raises:
-            BundleError: as :meth:`add_example`, or something is there.
+            BundleError: as for :meth:`add_example`, or the folder exists.
         """
         return self._taught().save(Path(folder), overwrite)
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Callable, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import pytest
-from support.stand_ins import StandInRecognizer, reached
+from support.cameras import FakeCamera, plugging
+from support.stand_ins import StandInRecognizer
 from support.videos import write_video
+from support.waiting import reached
 
 import edgevid
+from edgevid import RuntimeNotAvailableError
 from edgevid.frames import Frame
+from edgevid.tflite.interpreter import tflite_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -65,12 +69,28 @@ def motion_recognizer() -> Iterator[edgevid.Recognizer]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def schema() -> Any:
+    """The classes of the TFLite file format."""
+    try:
+        return tflite_schema()
+    except RuntimeNotAvailableError:
+        pytest.skip("cutting needs ai-edge-litert, which is not installed")
+
+
 @pytest.fixture
 def no_thread_is_left() -> Iterator[None]:
     """No thread that a test starts may outlive it."""
     before = set(threading.enumerate())
     yield
     assert reached(lambda: set(threading.enumerate()) <= before, 10), threading.enumerate()
+
+
+@pytest.fixture
+def plug(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCamera]]:
+    """``plug(camera, device=None)``: every camera (or that device) opened from now on is this one."""
+    with plugging(monkeypatch) as plug_in:
+        yield plug_in
 
 
 @pytest.fixture

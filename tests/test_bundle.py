@@ -75,7 +75,7 @@ def flip_a_byte(path: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Copy], object], str]] = {
-    "no card": (lambda c: c.card.unlink(), r"mine is not a bundle; expected a folder that holds card\.json"),
+    "no card": (lambda c: c.card.unlink(), r"mine is not a bundle; expected a folder with card\.json"),
     "card is no json": (lambda c: c.card.write_text("{"), r"card\.json cannot be read: .*Copy it again"),
     "card is no text": (lambda c: c.card.write_bytes(b"\xff\xfe\x00"), r"card\.json cannot be read"),
     "card is nested without end": (lambda c: c.card.write_text("[" * 100_000), r"card\.json cannot be read"),
@@ -272,7 +272,7 @@ def test_what_is_no_path_is_no_bundle(name: object):
 def test_folder_or_file_that_is_no_bundle_says_what_one_is(tmp_path: Path):
     (tmp_path / "model.tflite").write_bytes(b"x")
     for where in (tmp_path, tmp_path / "model.tflite"):
-        with pytest.raises(BundleError, match=r"is not a bundle; expected a folder that holds card\.json"):
+        with pytest.raises(BundleError, match=r"is not a bundle; expected a folder with card\.json"):
             open_bundle(where)
 
 
@@ -418,7 +418,7 @@ class TestFormat2:
         in_format_2(copy, [entry], write_statistics(copy, [2]))
         with pytest.raises(
             BundleError,
-            match=r"an embedder 'brightness', which is no part of edgevid; give it: edgevid\.load\(bundle, embedders=\[",
+            match=r"an embedder 'brightness', which is not part of edgevid; give it: edgevid\.load\(bundle, embedders=\[",
         ):
             edgevid.load(copy.folder, num_threads=1)
         with pytest.raises(BundleError, match=r"'scale': 2\.0\}; the bundle was trained with .*'scale': 1\.0\}"):
@@ -468,7 +468,7 @@ class TestFormat2:
         in_format_2(copy, [frame(copy)], {"kind": kind})
         error = {
             "windows": "is not the 'windows' network that the card",
-            "statistics": "is no classifier of statistics",
+            "statistics": "is not a statistics classifier",
         }
         with pytest.raises((BundleError, edgevid.ModelError), match=error[kind]):
             edgevid.load(copy.folder, num_threads=1)

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pytest
-from support.cameras import BlockingCamera, FakeCamera, camera_threads, plugging
+from support.cameras import BlockingCamera, FakeCamera, camera_threads
 from support.videos import number_of, numbered_frame
 
 import edgevid
 from edgevid import Camera, OptionError, SourceError, StreamOptions
-
-
-@pytest.fixture
-def plug(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCamera]]:
-    """``plug(camera)``: every camera opened from now on is this one."""
-    with plugging(monkeypatch) as plug_in:
-        yield plug_in
 
 
 def take(camera: Camera, count: int) -> list[edgevid.TimedFrame]:

@@ -194,7 +194,7 @@ def test_classes_that_are_none_are_refused(classes: Any):
 
 @pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
 def test_a_bundle_without_a_name_is_refused(name: str):
-    with pytest.raises(BundleError, match="names no folder of its own"):
+    with pytest.raises(BundleError, match="is not a folder of its own"):
         check_output(Path(name), overwrite=True)
 
 

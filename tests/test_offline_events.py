@@ -214,7 +214,7 @@ class TestFindEvents:
         options = EventOptions(min_seconds=0.0)
         in_words = find_events(counting(), numbered(100), options=options, smoothing="mean:10")
         assert in_words == find_events(counting(), numbered(100), options=options, smoothing=MeanSmoothing(10))
-        with pytest.raises(OptionError, match="The smoothing 'much' was asked for"):
+        with pytest.raises(OptionError, match="The smoothing 'much' was given"):
             find_events(counting(), numbered(100), smoothing="much")
 
     def test_memory_does_not_grow_with_the_video(self):

@@ -6,8 +6,9 @@ import threading
 
 import numpy as np
 import pytest
-from support.stand_ins import AT_ONCE, LABELS, Endless, Keeping, Scripted, StandInRecognizer, reached, video
+from support.stand_ins import AT_ONCE, LABELS, Endless, Keeping, Scripted, StandInRecognizer, video
 from support.videos import moving_frames
+from support.waiting import reached
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, StreamOptions
@@ -208,7 +209,7 @@ class TestTrouble:
     def test_wrong_use(self, stand_in: StandInRecognizer):
         with pytest.raises(OptionError, match="no source"):
             stand_in.start_many([])
-        with pytest.raises(OptionError, match="in words"):
+        with pytest.raises(OptionError, match="as a string"):
             stand_in.start_many([Endless()], smoothing=edgevid.events.smoothing.MeanSmoothing(5))
         with pytest.raises(OptionError, match="hop=0"):
             stand_in.start_many([Endless()], stream=StreamOptions(hop=0))

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from support.stand_ins import AT_ONCE, Keeping, Scripted, StandInRecognizer, reached, video
+from support.stand_ins import AT_ONCE, Keeping, Scripted, StandInRecognizer, video
+from support.waiting import reached
 
 from edgevid import FrameError, SourceError, SourceStatus, TimedFrame
 from edgevid.events import Began, Ended, Event, EventDetector

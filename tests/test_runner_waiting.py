@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from support.cameras import Statuses
-from support.stand_ins import StandInRecognizer, reached
+from support.stand_ins import StandInRecognizer
+from support.waiting import reached
 
 from edgevid.errors import EdgevidError, SourceError
 from edgevid.runner import runner as runner_module

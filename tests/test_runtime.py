@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.stand_ins import reached
+from support.waiting import reached
 
 import edgevid
 from edgevid import ModelError, OptionError, RuntimeNotAvailableError
@@ -208,7 +208,7 @@ class TestFile:
                 np.testing.assert_array_equal(one, other)
 
     def test_another_file_than_the_card_says_is_refused(self):
-        with pytest.raises(ModelError, match="another than its card says"):
+        with pytest.raises(ModelError, match="another file than its card describes"):
             TfliteModel(DATA / "gru.tflite", sha256="0" * 64)
 
     def test_path_may_be_a_string(self):

@@ -222,7 +222,9 @@ def test_without_a_threshold_on_the_card_no_cut_can_be_told(recognizer: edgevid.
     embedder = CnnEmbedder(network.path, num_threads=1)
     own = edgevid.Recognizer([embedder], recognizer.classifier, recognizer.labels, window_seconds=5.0)
     own.open_stream()
-    with pytest.raises(OptionError, match=r"no embedder of the bundle can tell a cut: the card of its network has no"):
+    with pytest.raises(
+        OptionError, match=r"no embedder of the bundle can detect a cut: the card of its network has no"
+    ):
         own.open_stream(StreamOptions(reset_on_cut=True))
     embedder.close()
 

@@ -8,7 +8,8 @@ from typing import Any, Optional
 
 import numpy as np
 import pytest
-from support.stand_ins import Endless, StandInRecognizer, reached
+from support.stand_ins import Endless, StandInRecognizer
+from support.waiting import reached
 
 from edgevid import SourceStats, SourceStatus
 from edgevid.cli.stream_summary import Summary
@@ -205,8 +206,8 @@ class TestRates:
                 assert state.too_slow is None  # too early to tell
         assert state.too_slow == too_slow
         told = capsys.readouterr().err
-        assert told.count("the model looks at") == (1 if too_slow else 0)
-        assert (f"this machine manages {1 / seconds:.1f} of the 5.0" in told) == (too_slow == "machine")
+        assert told.count("the model needs") == (1 if too_slow else 0)
+        assert (f"this machine processes {1 / seconds:.1f} of the 5.0" in told) == (too_slow == "machine")
         # a file waits, so it is not too slow; nor is a lost source
         assert tracker.take(dataclasses.replace(sampled(60.0), live=False)).too_slow is None
         assert tracker.take(status("lost")).too_slow is None

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from support.cameras import Statuses, camera_threads, wait_until
+from support.cameras import Statuses, camera_threads
 from support.mjpeg import MjpegCamera
+from support.system import free_port, open_files
+from support.waiting import wait_until
 
 import edgevid
 from edgevid import Camera, SourceError
@@ -27,12 +29,6 @@ RTSP_SERVER = Path(__file__).parent / "support" / "rtsp_server.py"
 
 # A server needs a moment to start, and the computer may be busy with other things.
 SECONDS = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -121,10 +117,6 @@ def serve() -> Iterator[Callable[[type[Server]], Server]]:
     wait_until(lambda: not camera_threads(), SECONDS)
 
 
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-
-
 kinds = pytest.mark.parametrize("kind", [RtspServer, HttpServer])
 
 
@@ -164,17 +156,16 @@ def test_server_that_is_killed_and_comes_back_is_found_again(serve, kind: type[S
 
 
 @kinds
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc")
 def test_closing_leaves_no_thread_and_no_open_file(serve, kind: type[Server]):
     server = serve(kind)
-    threads, files = threading.active_count(), open_files()
+    threads, files = threading.active_count(), len(open_files())
     for _ in range(3):
         with server.open() as camera:
             next(camera.frames())
         if kind is HttpServer:  # it only ever serves one client
             server.kill()
             server.start_again()
-    wait_until(lambda: threading.active_count() <= threads and open_files() <= files)
+    wait_until(lambda: threading.active_count() <= threads and len(open_files()) <= files)
 
 
 def test_where_gstreamer_is_not_there_rtsp_is_skipped_and_the_reason_said(

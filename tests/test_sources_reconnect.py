@@ -5,28 +5,21 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import cv2
 import numpy as np
 import pytest
-from support.cameras import BlockingCamera, FakeCamera, Statuses, camera_threads, plugging, wait_until
+from support.cameras import BlockingCamera, FakeCamera, Statuses, camera_threads
 from support.stand_ins import StandInRecognizer, picture
 from support.videos import number_of
+from support.waiting import wait_until
 
 from edgevid import Camera, OptionError, SourceError, TimedFrame, VideoFile
 from edgevid.events import Began, Ended, Event, EventOptions
 from edgevid.sources import live, turns
 from edgevid.support.retry import Retry
-
-
-@pytest.fixture
-def plug(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCamera]]:
-    """``plug(fake, device=None)``: every camera (or that device) opened from now on is this one."""
-    with plugging(monkeypatch) as plug_in:
-        yield plug_in
 
 
 class Consumer:

@@ -263,7 +263,7 @@ class TestFile:
         good = path.read_bytes()
         for content in (b"", b"PK", good[: len(good) // 2], good[:-40], b"x" * 100, pickle.dumps({"a": 1})):
             path.write_bytes(content)
-            with pytest.raises(ModelError, match=r"is no classifier of statistics.*Copy it again"):
+            with pytest.raises(ModelError, match=r"is not a statistics classifier.*Copy it again"):
                 StatisticsClassifier.load(path)
         random = np.random.default_rng(0)
         for position in random.integers(0, len(good), 60):
@@ -282,12 +282,12 @@ class TestFile:
         [
             ({"about": {"format": 2}}, "has format 2; this edgevid reads 1. Upgrade"),
             ({"about": {"statistics": [{"names": ["median"], "rows_per_second": None}]}}, "expected some of: mean"),
-            ({"about": {"statistics": 5}}, "is no classifier of statistics"),
-            ({"about": {"num_samples": "many"}}, "is no classifier of statistics"),
+            ({"about": {"statistics": 5}}, "is not a statistics classifier"),
+            ({"about": {"num_samples": "many"}}, "is not a statistics classifier"),
             ({"weights": np.zeros((3, 3), np.float32)}, "its arrays do not fit together"),
             ({"bias": np.zeros(2, np.float32)}, "its arrays do not fit together"),
-            ({"mean": None}, "is no classifier of statistics"),
-            ({"scale": np.array([{}], object)}, "is no classifier of statistics"),
+            ({"mean": None}, "is not a statistics classifier"),
+            ({"scale": np.array([{}], object)}, "is not a statistics classifier"),
         ],
     )
     def test_what_does_not_fit_is_a_model_error(self, fitted, tmp_path: Path, change: dict, message: str):

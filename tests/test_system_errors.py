@@ -17,14 +17,18 @@ import pytest
 
 import edgevid
 from edgevid import EdgevidError, cli
+from edgevid.benchmarking.reference import read_boards
 from edgevid.bundles import user_bundles, user_extractors
 from edgevid.bundles.writing import check_output
 from edgevid.classifiers import StatisticsClassifier, open_network
-from edgevid.datasets.reading import open_dataset
+from edgevid.datasets.reading import open_dataset, read_used_clips
+from edgevid.datasets.ucf101 import read_lists
 from edgevid.embedders.opening import entries_for
 from edgevid.evaluation.folder import check_folder, read_evaluation
+from edgevid.evaluation.predictions import read_predictions
 from edgevid.extraction import EmbeddingConfig, embed_clips
 from edgevid.recording import ClipFolder
+from edgevid.recording.film import read_intervals
 from edgevid.sources import ImageFolder, open_source
 from edgevid.support.files import write_whole
 from edgevid.support.system import reason_of, system_errors
@@ -48,6 +52,17 @@ TOUCHING: dict[str, Callable[[Path], object]] = {
     "cache": lambda path: embed_clips(EmbeddingConfig.of(entries_for(("flow-histogram",))), [], path),
     "output of a bundle": lambda path: check_output(path / "bundle", overwrite=True),
     "output of an evaluation": lambda path: check_folder(path / "evaluation"),
+}
+
+
+# what reads a table
+READING: dict[str, Callable[[Path], object]] = {
+    "clips.csv of a folder": lambda path: ClipFolder(path.parent),
+    "clips.csv of a training": lambda path: read_used_clips(path.parent),
+    "intervals": read_intervals,
+    "predictions": read_predictions,
+    "boards": read_boards,
+    "official lists": lambda path: read_lists(path.parent, 1),
 }
 
 
@@ -100,6 +115,22 @@ def test_models_of_the_user_that_may_not_be_read_are_none(
 
 def test_a_clip_with_a_name_that_no_file_can_have_is_not_there(tmp_path: Path):
     (tmp_path / "clips.csv").write_text(f"path,label\njump/{'x' * 300}.avi,jump\n")
+    assert ClipFolder(tmp_path).clips() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("read", READING.values(), ids=READING)
+def test_a_pipe_in_place_of_a_table_is_refused_at_once(read: Callable[[Path], object], tmp_path: Path):
+    for name in ("clips.csv", "trainlist01.txt", "testlist01.txt"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(EdgevidError, match="it is no regular file"):
+        read(tmp_path / "clips.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_among_clips_is_none(tmp_path: Path):
+    (tmp_path / "wave").mkdir()
+    os.mkfifo(tmp_path / "wave" / "clip.avi")
     assert ClipFolder(tmp_path).clips() == []
 
 

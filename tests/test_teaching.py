@@ -110,7 +110,7 @@ class TestTeach:
 
     def test_one_action_needs_what_is_none(self, tmp_path: Path):
         clips = [frames_of("slow", 0), frames_of("slow", 1)]
-        with pytest.raises(DatasetError, match="Examples of slow alone"):
+        with pytest.raises(DatasetError, match="Only examples of slow"):
             edgevid.teach(clips, ["slow"] * 2, tmp_path / "x", options=options())
         bundle = taught(tmp_path / "mine", ("slow", "none"))
         assert (bundle.labels, bundle.none) == (("slow",), True)
@@ -168,14 +168,14 @@ class TestAdd:
 
     def test_a_bundle_that_keeps_nothing_cannot_be_extended(self, bundle: edgevid.Bundle, tmp_path: Path):
         lean = taught(tmp_path / "lean")
-        with pytest.raises(BundleError, match=r"does not keep what it was taught.*--keep-embeddings"):
+        with pytest.raises(BundleError, match=r"does not keep its examples.*--keep-embeddings"):
             edgevid.teach([frames_of("none", 0)], ["still"], tmp_path / "x", options=options(add=lean))
         with (
             edgevid.load(lean, embedders=[embedder()]) as recognizer,
             pytest.raises(BundleError, match="does not keep"),
         ):
             recognizer.add_example("still", frames_of("none", 0))
-        with pytest.raises(BundleError, match="no bundle of statistics alone"):
+        with pytest.raises(BundleError, match="not a bundle of statistics alone"):
             edgevid.load("exercises10-thesis", num_threads=1).refit()
 
 

@@ -13,21 +13,12 @@ from PIL import Image
 
 from edgevid.errors import ModelError, RuntimeNotAvailableError
 from edgevid.frames import resize
-from edgevid.tflite.interpreter import TfliteModel, runtimes, tflite_schema
+from edgevid.tflite.interpreter import TfliteModel, runtimes
 from edgevid.tflite.truncation import Graph
 
 HEADS = ["mean", "average_pool", "flatten"]
 # picture and network types: quantisation-aware, post-training with three kinds of input and output, float
 KINDS = ["uint8", "int8", "int8 in uint8", "int8 in float32", "float32"]
-
-
-@pytest.fixture(scope="session")
-def schema() -> Any:
-    """The classes of the TFLite file format."""
-    try:
-        return tflite_schema()
-    except RuntimeNotAvailableError:
-        pytest.skip("cutting needs ai-edge-litert, which is not installed")
 
 
 @pytest.fixture(params=["litert", "tflite-runtime"])

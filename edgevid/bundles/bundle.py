@@ -1,7 +1,7 @@
-"""Bundles on disk: find them, verify them, say what is wrong with them.
+"""Bundles on disk: find and verify them, and report what is wrong with them.
 
-A **bundle** is a folder with ``card.json`` and the classifier's file. Its card names the labels, the sampling, the embedders with
-the networks that they were trained with, by SHA-256, and the classifier.
+A **bundle** is a folder with ``card.json`` and the classifier's file. Its card gives the labels, the sampling, the classifier,
+and the embedders with their networks, identified by SHA-256.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ MIXTURE = "mixture"
 
 @dataclass(frozen=True, repr=False)
 class EmbedderEntry:
-    """What a card says of an embedder.
+    """An embedder in a card.
 
     Attributes:
-        kind: which it is.
-        network: the network that it runs, verified; None: it has none.
+        kind: its kind.
+        network: its verified network; None: it has none.
         options: the rest of its identity: what its embeddings depend on.
     """
 
@@ -44,21 +44,21 @@ class EmbedderEntry:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """As of :attr:`edgevid.embedders.Embedder.identity`, but for the runtime."""
+        """As :attr:`edgevid.embedders.Embedder.identity`, without the runtime."""
         network = {} if self.network is None else {"network": self.network.sha256}
         return {"kind": self.kind, **network, **self.options}
 
 
 @dataclass(frozen=True, repr=False)
 class ClassifierEntry:
-    """What a card says of the classifier.
+    """The classifier in a card.
 
     Attributes:
         kind: "recurrent", "windows", "statistics", or "mixture" of some of these.
-        files: its file, verified; of a mixture those of its parts.
-        parts: of a mixture.
-        weight: of a part, 0 or more.
-        min_samples: of the shortest window that a recurrent network reads as it is; None: a full one.
+        files: its verified file; for a mixture those of its parts.
+        parts: the parts of a mixture.
+        weight: weight of a part, 0 or more.
+        min_samples: number of samples in the shortest window that a recurrent network reads as it is; None: in a full one.
     """
 
     kind: str
@@ -72,7 +72,7 @@ class ClassifierEntry:
 
     @property
     def size(self) -> int:
-        """Bytes of the files."""
+        """Total size of the files in bytes."""
         return sum(file.stat().st_size for file in self.files)
 
 
@@ -82,16 +82,16 @@ class Bundle:
 
     Attributes:
         num_samples: embeddings in a window.
-        window_seconds: what a window of a stream spans, unless the caller says otherwise.
-        clips: how a finished clip is classified: "uniform", by samples spread over it; or "windows", as a stream over it would
-            be, and the mean of its windows.
-        min_filled: the part of a stream's window, 0 to 1, that must hold samples before the first prediction.
-        reset_on_cut: whether a stream starts a new scene where the picture is cut, unless the caller says otherwise.
-        embedders: side by side, in the order of the classifier's inputs.
+        window_seconds: default length of a stream's window.
+        clips: how to classify a finished clip: "uniform", with samples spread over it; or "windows", like a stream over it,
+            with the mean of its windows.
+        min_filled: the part of a stream's window, 0 to 1, that must be filled before the first prediction.
+        reset_on_cut: whether a stream starts a new scene at a cut by default.
+        embedders: in the order of the classifier's inputs.
         card: the whole card: training data, measured accuracy, licence and the rest.
-        calibration: of its scores; the defaults where the card says nothing of it.
-        none: whether the classifier has one output more, the last: none of the labels.
-        examples: the file of what it was taught, verified, to teach it more; None: it keeps none.
+        calibration: calibration of its scores; the defaults if the card has none.
+        none: whether the classifier has an extra last output: none of the labels.
+        examples: the verified file of its examples, to extend it; None: it keeps none.
     """
 
     name: str
@@ -149,7 +149,7 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
         name_or_path: the name of a shipped bundle, or the path of a bundle's folder or card.
 
     Raises:
-        BundleError: not there, damaged, incomplete, or a network of its embedders is not here.
+        BundleError: missing, damaged, incomplete, or a network of its embedders is missing.
     """
     folder = _find_folder(name_or_path)
     path = folder / CARD_NAME
@@ -183,7 +183,7 @@ def open_bundle(name_or_path: Union[str, Path] = DEFAULT_BUNDLE) -> Bundle:
 
 
 def _in_format_2(card: dict[str, Any], path: Path) -> dict[str, Any]:
-    """A card of format 1, which knew one network of the frame and one kind of classifier, as one of format 2."""
+    """Convert a card of format 1, with one network of the frame and one kind of classifier, to format 2."""
     if card["format"] != 1:
         return card
     sampling = card_field(card, path, "sampling", dict)
@@ -248,7 +248,7 @@ def _find_folder(name_or_path: Union[str, Path]) -> Path:
                 return models / path
         if path.exists():
             raise BundleError(
-                f"{path} is not a bundle; expected a folder that holds {CARD_NAME}, as `edgevid train` writes."
+                f"{path} is not a bundle; expected a folder with {CARD_NAME}, as `edgevid train` writes it."
             )
     raise BundleError(
         f"No bundle {shown(str(name_or_path))}; give the path of a bundle's folder, or the name of one: "

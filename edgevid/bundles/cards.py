@@ -1,4 +1,4 @@
-"""Cards: the JSON beside a model that says what it is. Read with care, for people write and copy them."""
+"""Cards: the JSON beside a model that describes it. Read with care, because people write and copy them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_card(path: Path, kind: str) -> dict[str, Any]:
     """A card's content.
 
     Raises:
-        BundleError: it cannot be read, is of another kind, or of a format that this version does not read.
+        BundleError: it cannot be read, is of another kind, or has an unsupported format.
     """
     try:
         card = json.loads(read_text(path))
@@ -40,7 +40,7 @@ def read_card(path: Path, kind: str) -> dict[str, Any]:
 
 
 def verified_file(folder: Path, entry: dict[str, Any], card_path: Path) -> Path:
-    """The file that a card's entry names, once its SHA-256 is the card's.
+    """The file that a card's entry names, if its SHA-256 matches.
 
     Raises:
         BundleError: it is missing, damaged, or replaced.
@@ -61,7 +61,7 @@ def verified_file(folder: Path, entry: dict[str, Any], card_path: Path) -> Path:
 
 
 def card_field(card: dict[str, Any], path: Path, key: str, kind: type) -> Any:
-    """A field of a card. Raises: BundleError: it is not there, or of another type."""
+    """A field of a card. Raises: BundleError: it is missing, or of another type."""
     value = card.get(key)
     if not isinstance(value, kind):
         raise BundleError(f"{path}: the field {key!r} must be a {kind.__name__}; got {shown(value)}.")
@@ -69,7 +69,7 @@ def card_field(card: dict[str, Any], path: Path, key: str, kind: type) -> Any:
 
 
 def card_number(card: dict[str, Any], path: Path, key: str, low: float = 0.0, high: float = MOST_NUMBER) -> float:
-    """A field that is a number above 0, of ``low`` to ``high``. Raises: BundleError: it is not."""
+    """A field that is a number above 0, from ``low`` to ``high``. Raises: BundleError: it is not."""
     value: Any = card.get(key)
     if not is_number(value, low, high) or value <= 0:
         least = f"above 0, at most {high:g}" if low <= 0 else f"from {low:g} to {high:g}"
@@ -78,7 +78,7 @@ def card_number(card: dict[str, Any], path: Path, key: str, low: float = 0.0, hi
 
 
 def card_count(card: dict[str, Any], path: Path, key: str, high: int) -> int:
-    """A field that is a whole number of 1 to ``high``. Raises: BundleError: it is not."""
+    """A field that is a whole number from 1 to ``high``. Raises: BundleError: it is not."""
     value = card_number(card, path, key, 1, high)
     if value != int(value):
         raise BundleError(f"{path}: the field {key!r} must be a whole number above 0; got {shown(card[key])}.")

@@ -1,4 +1,4 @@
-"""Extractors made of TFLite image classifiers: the network up to its last feature map, and a card."""
+"""Makes extractors from TFLite image classifiers: the network up to its last feature map, and a card."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_graph(file: Path, size: Optional[int] = None) -> Graph:
     """The graph of a ``.tflite`` file, for pictures of its own size or of ``size`` x ``size`` pixels.
 
     Raises:
-        ModelError: it cannot be read, or is no image classifier. OptionError: see :class:`Graph`.
+        ModelError: it cannot be read, or is not an image classifier. OptionError: see :class:`Graph`.
     """
     try:
         return Graph(read_content(file), str(file), size)
@@ -53,12 +53,12 @@ def import_extractor(
 ) -> ExtractorFile:
     """Write ``NAME.tflite``, the network of ``file`` truncated at ``tensor``, and its card ``NAME.json`` into ``folder``.
 
-    The network is run once before either file gets its name, so that what does not work is never taken for a model.
+    The network is run once before either file gets its name, so that a network that does not work never becomes a model.
 
     Args:
         graph: of ``file``. tensor: one of its feature maps.
-        licence, command: for the card: the licence of ``file``, and what was called.
-        input_range: what a float32 input expects for black and for white; default: -1 and 1.
+        licence, command: for the card: the licence of ``file``, and the command that was called.
+        input_range: the values of black and white for a float32 input; default: -1 and 1.
         overwrite: replace an extractor of this name.
 
     Raises:
@@ -87,7 +87,7 @@ def import_extractor(
                 "command": command, "edgevid_version": __version__,
             }  # fmt: skip
             card_part.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            card_path.unlink(missing_ok=True)  # an old card beside a new network would be called damaged
+            card_path.unlink(missing_ok=True)  # an old card beside a new network would be reported as damaged
     except OSError as error:
         raise OptionError(f"Cannot write to {folder}: {error}. Give a folder that can be written with -o.") from error
     return ExtractorFile(name, model_path, card["sha256"], card)
@@ -125,7 +125,7 @@ def _facts(name: str, path: Path) -> dict[str, Any]:
 
 
 def _tried(path: Path, file: Path, card_input: dict[str, Any], tensor_name: str) -> dict[str, Any]:
-    """What a card says of a network's input and output, which is run on a grey picture to see that it works."""
+    """Run the network on a grey picture to see that it works; the card's description of its input and output."""
     try:
         with closing(TfliteModel(path, num_threads=1)) as model:
             picture, feature_map = model.inputs[0], model.outputs[0]

@@ -1,7 +1,7 @@
 """Extractors on disk: the networks of embedders, and where models lie.
 
-An **extractor** is a ``.tflite`` with a card of the same name beside it: inside a bundle's folder, among the shipped models, or
-in the user's models folder. They are searched in this order, so that nothing in the user's folder can change or break what
+An **extractor** is a ``.tflite`` file with a card of the same name beside it: inside a bundle's folder, among the shipped models,
+or in the user's models folder. They are searched in this order, so that nothing in the user's folder can replace or break what
 ships.
 """
 
@@ -39,13 +39,13 @@ class ExtractorFile:
         return brief(self, repr(self.name), str(self.path))
 
     def verified(self) -> ExtractorFile:
-        """Itself. Raises: BundleError: the file is missing, damaged, or not the card's."""
+        """Verify it and return it. Raises: BundleError: the file is missing, damaged, or not the card's."""
         verified_file(self.path.parent, self.card, self.path.with_suffix(".json"))
         return self
 
     @property
     def input_range(self) -> tuple[float, float]:
-        """What pixels 0 and 255 become for a network with a float32 input."""
+        """The values of pixels 0 and 255 for a network with a float32 input."""
         entry = self.card.get("input", {})
         given = entry.get("range", [-1.0, 1.0]) if isinstance(entry, dict) else entry
         if not (isinstance(given, list) and len(given) == 2 and all(is_number(end, -1e6, 1e6) for end in given)):
@@ -56,7 +56,7 @@ class ExtractorFile:
 
     @property
     def scene_cut_threshold(self) -> Optional[float]:
-        """How far its embeddings lie apart at a cut, a cosine distance; None where its card does not say."""
+        """Distance of its embeddings at a cut, a cosine distance; None if its card has none."""
         if "scene_cut" not in self.card:
             return None
         entry = self.card["scene_cut"]
@@ -77,7 +77,7 @@ def models_folder() -> Path:
 
 
 def user_models_folder() -> Path:
-    """The user's own models, which need not exist: the variable ``EDGEVID_MODELS``, else below the user's data folder."""
+    """The user's own models folder, which may not exist: the variable ``EDGEVID_MODELS``, else in the user's data folder."""
     try:
         if os.environ.get(MODELS_VARIABLE):
             return Path(os.environ[MODELS_VARIABLE]).expanduser()
@@ -94,7 +94,7 @@ def shipped_extractors() -> list[ExtractorFile]:
 
 
 def user_extractors() -> list[ExtractorFile]:
-    """The extractors in the user's models folder (not verified), which is read only now. One whose card is broken is left out."""
+    """The extractors in the user's models folder (not verified), read on each call. Those with broken cards are left out."""
     return list(_extractors_in(user_models_folder(), skip_broken=True))
 
 
@@ -108,13 +108,13 @@ def find_extractor(name: Optional[str] = None) -> ExtractorFile:
             return extractor.verified()
         found.append(extractor.name)
     raise BundleError(
-        f"No extractor {shown(name)}; there are: {listing(found)}. `edgevid import-extractor` makes one of "
-        f"a TFLite image classifier and puts it into {user_models_folder()}."
+        f"No extractor {shown(name)}; there are: {listing(found)}. `edgevid import-extractor` makes one "
+        f"from a TFLite image classifier and puts it into {user_models_folder()}."
     )
 
 
 def find_network(name: str, sha256: str, folder: Path) -> ExtractorFile:
-    """The extractor with this SHA-256, verified, that a bundle in ``folder`` was trained with."""
+    """The verified extractor with this SHA-256 that a bundle in ``folder`` was trained with."""
     found = []
     for extractor in chain(_extractors_in(folder), _everywhere()):
         if extractor.sha256 == sha256:
@@ -133,7 +133,7 @@ def _everywhere() -> Iterator[ExtractorFile]:
 
 def _extractors_in(folder: Path, *, skip_broken: bool = False) -> Iterator[ExtractorFile]:
     for card_path in listed(folder, "*.json"):
-        # reports and the like may lie beside the models: a card is one that describes a model beside it
+        # reports and other files may lie beside the models: only a file that describes a model beside it is a card
         if card_path.name == CARD_NAME or not card_path.with_suffix(".tflite").is_file():
             continue
         try:

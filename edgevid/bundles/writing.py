@@ -1,4 +1,4 @@
-"""Bundles that are written: whole or not at all."""
+"""Writing bundles: completely or not at all."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ _HERE, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 
 @system_errors(BundleError)
 def check_output(output: Path, overwrite: bool) -> None:
-    """Say before the work starts that a bundle cannot be written there.
+    """Check before the work starts that a bundle can be written there.
 
     Raises:
-        BundleError: something is there that is not a bundle, or is one and ``overwrite`` is false; or no folder can be made.
+        BundleError: something else is there, or a bundle and ``overwrite`` is false; or the folder cannot be created.
     """
     if output.name in ("", ".."):  # it could not be replaced
-        raise BundleError(f"{output} names no folder of its own; give a bundle's folder a name, such as my_actions.")
+        raise BundleError(f"{output} is not a folder of its own; give a bundle's folder a name, such as my_actions.")
     if output.exists():
         is_empty = output.is_dir() and not any(output.iterdir())
         if not is_empty and not (output / CARD_NAME).is_file():
-            raise BundleError(f"{output} exists and is not a bundle; name a folder that is not there yet.")
+            raise BundleError(f"{output} exists and is not a bundle; name a folder that does not exist yet.")
         if not is_empty and not overwrite:
             raise BundleError(f"The bundle {output} exists; give --overwrite to replace it, or name another folder.")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BundleError(f"The folder {output.parent} cannot be made: {error}.") from error
+        raise BundleError(f"The folder {output.parent} cannot be created: {error}.") from error
     if not os.access(output.parent, os.W_OK):
         raise BundleError(f"The folder {output.parent} cannot be written; name another place for the bundle.")
 
 
 @contextlib.contextmanager
 def new_bundle(output: Path) -> Iterator[Path]:
-    """A temporary folder that takes ``output``'s place when the block ends well, and vanishes when it does not.
+    """A temporary folder that replaces ``output`` if the block succeeds, and is removed if it does not.
 
-    So there is either the whole bundle or none: an error or Ctrl-C leaves what was there before. What a kill left of earlier ones
-    is removed after an hour.
+    So there is either the whole bundle or none: an error or Ctrl-C leaves the previous state. Remains of earlier killed runs
+    are removed after an hour.
     """
     for left in output.parent.iterdir():
         with contextlib.suppress(OSError):  # another process was faster
             if left.name.startswith(f".{output.name}.") and time.time() - left.stat().st_mtime > _STALE_SECONDS:
                 shutil.rmtree(left)
     folder = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
-    folder.mkdir()  # not by tempfile: its folders are for their owner only
+    folder.mkdir()  # not by tempfile: its folders are readable by their owner only
     try:
         yield folder
         _take_place(folder, output)
@@ -73,7 +73,7 @@ def write_card(folder: Path, card: dict[str, Any]) -> None:
 
 
 def embedder_entries(entries: Sequence[EmbedderEntry]) -> list[dict[str, Any]]:
-    """What a card, and a run folder, say of the embedders."""
+    """The embedders' entries for a card or a run folder."""
     return [_embedder_entry(entry) for entry in entries]
 
 
@@ -84,7 +84,7 @@ def _embedder_entry(entry: EmbedderEntry) -> dict[str, Any]:
 
 
 def copy_networks(entries: Sequence[EmbedderEntry], folder: Path) -> None:
-    """Put the embedders' networks into a bundle's folder, but for those that ship with edgevid: it then needs nothing else."""
+    """Copy the embedders' networks into a bundle's folder, except those that ship with edgevid: then nothing else is needed."""
     networks = {entry.network.sha256: entry.network for entry in entries if entry.network is not None}
     for network in networks.values():
         if network.path.parent.resolve() != models_folder().resolve():
@@ -105,8 +105,8 @@ def _take_place(folder: Path, output: Path) -> None:
         folder.rename(output)
         return
     if _exchange(folder, output):
-        return  # the old one is removed as what is left of the new one would be
-    # Elsewhere a folder that is not empty cannot be replaced in one step: move it aside, and back should the second step fail.
+        return  # the old one is removed like the remains of a failed new one
+    # Elsewhere a non-empty folder cannot be replaced in one step: move it aside, and back if the second step fails.
     aside = folder.with_name(f"{folder.name}.old")
     output.rename(aside)
     try:
@@ -118,7 +118,7 @@ def _take_place(folder: Path, output: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two folders change places in one step, so that a kill leaves one or the other; False: this system cannot."""
+    """Exchange two folders in one step, so that a kill leaves one or the other; False: this system cannot."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2  # Linux 3.15, glibc 2.28
     except (OSError, TypeError, AttributeError):

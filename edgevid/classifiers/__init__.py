@@ -1,4 +1,4 @@
-"""Window of embeddings -> class probabilities: recurrent networks, of windows, statistics with a linear head, mixtures."""
+"""Window of embeddings -> class probabilities: recurrent and other networks, statistics with a linear head, mixtures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every classifier offers, and the state of one that knows whole windows only."""
+"""The interface of every classifier, and the rolling state of one that classifies whole windows."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..support.text import brief
 
 
 class Rolling(Protocol):
-    """The state of one stream. Belongs to one thread at a time.
+    """The state of one stream. One thread uses it at a time.
 
-    It holds the ring buffer of the newest embeddings, whatever state the classifier has, and the only count of samples. What is
-    pushed counts once the push has succeeded: one that raises, Ctrl-C too, leaves everything as it was.
+    It holds the ring buffer of the newest embeddings, the classifier's own state, and the only count of samples. A push takes
+    effect once it has succeeded: if it raises, also by Ctrl-C, everything stays as it was.
     """
 
     def push(self, *embeddings: Embedding) -> Optional[Array]:
-        """Add what came of a sample; of several, where one frame stands for them.
+        """Add the embeddings of a sample; or of several, if one frame is used for them.
 
         Returns:
-            Class probabilities, float32 ``[num_classes]``, of the newest window that is due; None: none is.
+            Class probabilities, float32 ``[num_classes]``, of the newest window that is due; None if none is.
         """
 
     def reset(self) -> None:
@@ -30,22 +30,22 @@ class Rolling(Protocol):
 
     @property
     def steps(self) -> tuple[Embedding, ...]:
-        """What the ring buffer holds, oldest first."""
+        """The content of the ring buffer, oldest first."""
 
     @property
     def filled(self) -> float:
-        """How much of the window holds samples, 0 to 1."""
+        """How much of the window is filled, 0 to 1."""
 
 
 class Classifier(ABC):
     """Turns a window of embeddings into class probabilities.
 
-    A class of your own needs the attributes and :meth:`predict`; its windows are then classified one by one as they are due.
+    Your own class needs the attributes and :meth:`predict`; its windows are then classified one by one as they are due.
 
     Attributes:
-        num_samples: of a window.
-        num_classes: probabilities that it gives.
-        dim: numbers that the embedders give in all; None: any.
+        num_samples: number of samples in a window.
+        num_classes: number of probabilities.
+        dim: total size of the embedders' embeddings; None: any.
     """
 
     num_samples: int
@@ -63,8 +63,8 @@ class Classifier(ABC):
         """The state of a stream.
 
         Args:
-            hop: samples from one prediction to the next.
-            min_filled: the part of the window, 0 to 1, that must hold samples before the first prediction.
+            hop: predict at every hop-th sample.
+            min_filled: the part of the window, 0 to 1, that must be filled before the first prediction.
         """
         return RollingWindow(self, hop, min_filled)
 
@@ -73,10 +73,10 @@ class Classifier(ABC):
 
 
 class Now(NamedTuple):
-    """A stream's state. It is replaced as a whole, in one step: an interrupt finds the old one or the new one.
+    """A stream's state. It is replaced as a whole, in one step, so that an interrupt finds the old one or the new one.
 
     Attributes:
-        carried: what the classifier itself keeps from sample to sample.
+        carried: the classifier's own state from sample to sample.
     """
 
     steps: tuple[Embedding, ...] = ()
@@ -86,7 +86,7 @@ class Now(NamedTuple):
 
 
 class RollingWindow:
-    """Classifies the whole window, for each prediction that is due. Classifiers with a state of their own derive from it."""
+    """Classifies the whole window for each prediction that is due. Classifiers with a state of their own derive from it."""
 
     def __init__(self, classifier: Classifier, hop: int, min_filled: float) -> None:
         self._classifier = classifier
@@ -112,34 +112,34 @@ class RollingWindow:
         return probabilities
 
     def begin(self) -> Now:
-        """The state of a stream that has seen nothing."""
+        """The state at the start of a stream."""
         return Now()
 
     def advance(self, now: Now, embeddings: tuple[Embedding, ...]) -> tuple[Optional[Array], Now]:
-        """What a push gives, and the state after it. ``now`` stays as it is."""
+        """The result of a push, and the state after it. ``now`` is not changed."""
         due = self.newest_due(now.samples, len(embeddings), now.predicted)
         probabilities, carried = self.classify(now, embeddings, due)
         steps = self.after(now.steps, embeddings)
         return probabilities, Now(steps, now.samples + len(embeddings), now.predicted or bool(due), carried)
 
     def classify(self, now: Now, embeddings: tuple[Embedding, ...], due: int) -> tuple[Optional[Array], Any]:
-        """The prediction that is due with sample ``due`` of those pushed (0: none is), and what is carried on."""
+        """The prediction due at sample ``due`` of those pushed (0: none), and the classifier's new state."""
         window = Window(self.after(now.steps, embeddings[:due]))
         return self._classifier.predict(window) if due else None, None
 
     def after(self, steps: tuple[Embedding, ...], embeddings: tuple[Embedding, ...]) -> tuple[Embedding, ...]:
-        """The ring buffer's content after more samples."""
+        """The content of the ring buffer after more samples."""
         return (*steps, *embeddings)[-self._size :]
 
     def newest_due(self, count: int, more: int, predicted: bool) -> int:
-        """With which of ``more`` samples after ``count`` a prediction is due, from 1; of several the newest. 0: none."""
+        """At which of ``more`` samples after ``count`` a prediction is due, from 1; the newest of several. 0: none."""
         for k in range(more, 0, -1):
             if self._is_due(count + k, predicted):
                 return k
         return 0
 
     def _is_due(self, samples: int, predicted: bool) -> bool:
-        """The first full window, then one every hop; and, if asked for, some before it."""
+        """Whether it is the first full window, or one every hop after it, or an early one, if requested."""
         on_hop = (samples - self._size) % self._hop == 0
         if samples >= self._size:
             return on_hop

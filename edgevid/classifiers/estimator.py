@@ -1,4 +1,4 @@
-"""Classifiers of statistics in the manner of scikit-learn, which they do not need."""
+"""A statistics classifier with scikit-learn's interface; it does not need scikit-learn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .statistics import Statistics, StatisticsClassifier
 
 
 class WindowEstimator:
-    """Fits a linear head on statistics of windows; with the methods of scikit-learn's classifiers, for its cross-validation too.
+    """Fits a linear head on statistics of windows. Has the methods of scikit-learn's classifiers, also for cross-validation.
 
     >>> estimator = WindowEstimator().fit(windows, ["wave", "clap", ...], groups=people)  # doctest: +SKIP
     >>> estimator.classes_, estimator.predict(windows[:1])                                 # doctest: +SKIP
@@ -26,7 +26,7 @@ class WindowEstimator:
         statistics: for each embedder; default: mean, spread and change over time.
 
     Attributes:
-        classes_: the labels, sorted; once fitted. classifier_: takes windows, for :class:`edgevid.Recognizer` too.
+        classes_: the labels, sorted; once fitted. classifier_: classifies windows, also for :class:`edgevid.Recognizer`.
     """
 
     _estimator_type = "classifier"  # for scikit-learn before 1.6
@@ -37,14 +37,14 @@ class WindowEstimator:
     def fit(
         self, windows: Sequence[Window], labels: Sequence[str], groups: Optional[Sequence[Hashable]] = None
     ) -> WindowEstimator:
-        """Fit on windows and their labels; the penalty is chosen on groups that are held out in turn, see :func:`fit_statistics`.
+        """Fit on windows and their labels; the penalty is chosen by cross-validation over groups, see :func:`fit_statistics`.
 
         Raises:
             OptionError: no window, lists of different lengths, or fewer than two labels.
         """
         if not len(windows) or len(windows) != len(labels):
             raise OptionError(
-                f"{len(windows)} windows and {len(labels)} labels were given; expected as many, 1 or more."
+                f"{len(windows)} windows and {len(labels)} labels were given; expected the same number of both, 1 or more."
             )
         self.classes_, classes = np.unique(np.asarray(labels), return_inverse=True)
         usual = [Statistics(("mean", "std", "change"))] * len(windows[0].rows)
@@ -75,7 +75,7 @@ class WindowEstimator:
         return self
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn asks from 1.6 on."""
+        """For scikit-learn 1.6 and later."""
         from sklearn.utils import ClassifierTags, Tags, TargetTags
 
         return Tags("classifier", TargetTags(required=True), classifier_tags=ClassifierTags())

@@ -1,4 +1,4 @@
-"""Several classifiers of the same windows, mixed: a recurrent network and statistics err on different clips."""
+"""Mixtures of classifiers on the same windows: a recurrent network and statistics err on different clips."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class MixtureClassifier(Classifier):
     """The weighted geometric mean of the probabilities of several classifiers, normalised. As thread-safe as they are.
 
     Args:
-        parts: one or more, of the same windows and classes.
-        weights: of each, 0 or more; they are divided by their sum.
-        temperature: what the mixed probabilities are calibrated with.
+        parts: one or more, for the same windows and classes.
+        weights: one for each part, 0 or more; they are divided by their sum.
+        temperature: calibrates the mixed probabilities.
 
     Raises:
-        OptionError: parts that do not fit together, or weights that are none.
+        OptionError: the parts do not fit together, or the weights are invalid.
     """
 
     def __init__(self, parts: Sequence[Classifier], weights: Sequence[float], temperature: float = 1.0) -> None:
@@ -60,7 +60,7 @@ class MixtureClassifier(Classifier):
         return self.mixed([part.predict(window) for part in self.parts])
 
     def mixed(self, probabilities: Sequence[Array]) -> Array:
-        """Calibrated probabilities, float32 ``[..., num_classes]``, of those that each part gives."""
+        """Calibrated probabilities, float32 ``[..., num_classes]``, from those of each part."""
         return calibrated(mix(probabilities, self.weights), self.temperature)
 
     def rolling(self, hop: int = 1, min_filled: float = 1.0) -> Rolling:
@@ -72,14 +72,14 @@ class MixtureClassifier(Classifier):
 
 
 class RollingMixture(RollingWindow):
-    """Each part's own rolling form, pushed once for each sample: a recurrent part takes one step."""
+    """Each part's own rolling state, pushed once per sample: a recurrent part takes one step."""
 
     def __init__(self, classifier: MixtureClassifier, hop: int, min_filled: float) -> None:
         self._mixture = classifier
         self._parts: list[RollingWindow] = []
         for part in classifier.parts:
             rolling = part.rolling(hop, min_filled)
-            # One of the caller's own that cannot be taken back when another part fails: its windows are classified whole.
+            # A classifier of the caller's own cannot be rolled back if another part fails: its windows are classified whole.
             if not isinstance(rolling, RollingWindow):
                 rolling = RollingWindow(part, hop, min_filled)
             self._parts.append(rolling)
@@ -95,6 +95,6 @@ class RollingMixture(RollingWindow):
 
 
 def mix(probabilities: Sequence[Array], weights: Sequence[float]) -> Array:
-    """The weighted geometric mean, normalised, float32 ``[..., K]``, of probabilities ``[..., K]``; weights of sum 1."""
+    """The weighted geometric mean, normalised, float32 ``[..., K]``, of probabilities ``[..., K]``; the weights sum to 1."""
     logits = sum(weight * log_probabilities(one) for weight, one in zip(weights, probabilities))
     return softmax(np.asarray(logits))

@@ -1,4 +1,4 @@
-"""Classifiers that are TFLite networks: of windows, and recurrent ones with the state of all windows in flight."""
+"""Classifiers that are TFLite networks: on whole windows, or recurrent with the states of all windows in flight."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .base import Classifier, Now, Rolling, RollingWindow
 
 
 class WindowClassifier(Classifier):
-    """A TFLite network of windows: float32 ``[1, num_samples, dim]`` -> float32 ``[1, num_classes]``.
+    """A TFLite network on whole windows: float32 ``[1, num_samples, dim]`` -> float32 ``[1, num_classes]``.
 
-    Safe to use from several threads: they take turns.
+    Thread-safe: threads take turns.
 
     Args:
         model: the network.
-        temperature: what the probabilities are calibrated with; see :func:`edgevid.calibration.calibrated`.
+        temperature: calibrates the probabilities; see :func:`edgevid.calibration.calibrated`.
     """
 
     def __init__(self, model: TfliteModel, temperature: float = 1.0) -> None:
@@ -33,10 +33,10 @@ class WindowClassifier(Classifier):
         self.num_classes = model.outputs[0].shape[1]
 
     def predict(self, window: Window) -> Array:
-        """Class probabilities, float32 ``[num_classes]``. Of a window with fewer samples some are repeated.
+        """Class probabilities, float32 ``[num_classes]``. In a window with fewer samples some are repeated.
 
         Raises:
-            FrameError: embeddings of the wrong shape or dtype. ModelError: the network gives something that is no number.
+            FrameError: embeddings of the wrong shape or dtype. ModelError: the network's output is not finite.
         """
         embeddings = window.stretched(self.num_samples).aligned
         check_embeddings(embeddings, self.num_samples, self.dim)
@@ -47,23 +47,23 @@ class WindowClassifier(Classifier):
 
 
 class RecurrentClassifier(Classifier):
-    """A recurrent TFLite network of steps.
+    """A recurrent TFLite network that takes steps.
 
     It takes float32 embeddings ``[T, dim]`` and one (GRU) or two (LSTM) arrays of states ``[R, units]``, a row for each window
     in flight, and gives the last row's probabilities ``[1, num_classes]`` and the states after T steps. So one graph with one
     copy of the weights classifies a clip (T = its samples, R = 1, from zero) and a stream (T = 1).
 
-    Safe to use from several threads: they take turns.
+    Thread-safe: threads take turns.
 
     Args:
         model: the network.
         num_samples: embeddings in a window.
-        temperature: as of :class:`WindowClassifier`.
-        min_samples: of the shortest window that it was trained on: one that is not full is read as it is from so many samples
-            on; of fewer, some are repeated. Default: ``num_samples``.
+        temperature: as for :class:`WindowClassifier`.
+        min_samples: number of samples in the shortest window of its training: a window with at least so many is read as it
+            is; with fewer, some are repeated. Default: ``num_samples``.
 
     Attributes:
-        units: size of the state. num_states: arrays of states.
+        units: size of the state. num_states: number of state arrays.
     """
 
     def __init__(
@@ -88,10 +88,10 @@ class RecurrentClassifier(Classifier):
         return self._run(embeddings, self.zero_states(1))[0]
 
     def step(self, embedding: Array, states: list[Array]) -> tuple[Array, list[Array]]:
-        """Let an embedding, float32 ``[dim]``, enter every window in flight.
+        """Feed an embedding, float32 ``[dim]``, to every window in flight.
 
         Args:
-            states: as :meth:`zero_states` gives them.
+            states: as from :meth:`zero_states`.
 
         Returns:
             Class probabilities of the last row's window, float32 ``[num_classes]``; the states after it, new arrays.
@@ -100,7 +100,7 @@ class RecurrentClassifier(Classifier):
         return self._run(embedding[np.newaxis], states)
 
     def zero_states(self, rows: int) -> list[Array]:
-        """The states of windows that have seen nothing yet: ``num_states`` arrays, float32 ``[rows, units]``."""
+        """The initial states: ``num_states`` arrays, float32 ``[rows, units]``."""
         return [np.zeros((rows, self.units), np.float32) for _ in range(self.num_states)]
 
     def rolling(self, hop: int = 1, min_filled: float = 1.0) -> Rolling:
@@ -114,7 +114,7 @@ class RecurrentClassifier(Classifier):
         wanted, given = ([list(state.shape) for state in rows] for rows in (states, after))
         if given != wanted:
             raise ModelError(
-                f"{self.model.path} gives states {given} for {wanted}; it is no network of steps: export it again."
+                f"{self.model.path} gives states {given} for {wanted}; it is not a network of steps: export it again."
             )
         return probabilities_of(self.model, output, self.temperature), after
 
@@ -127,9 +127,9 @@ class _Carried(NamedTuple):
 
 
 class RollingStates(RollingWindow):
-    """A prediction for each window of a stream at the cost of one step of the network, not of the whole window.
+    """Predicts each window of a stream at the cost of one step of the network, not of the whole window.
 
-    A recurrent network run anew over each window of 25 samples would take 25 steps for each. Here the states of all the
+    Running a recurrent network anew over each window of 25 samples would take 25 steps each. Here the states of all
     windows in flight are the rows of one matrix: an embedding enters every window at once, in one matrix product that reads
     the weights once. The row of the window that has now seen all its samples gives the prediction. Each row goes through the
     arithmetic of a window on its own, so the result is the same, to float rounding (a wavefront, or staggered, evaluation).
@@ -140,9 +140,9 @@ class RollingStates(RollingWindow):
     def __init__(self, classifier: RecurrentClassifier, hop: int, min_filled: float) -> None:
         self._network = classifier
         self._rows = -(-classifier.num_samples // check_int("hop", hop, 1))
-        # One row more than there are windows: the first is always zero, so that the states of a window that enters and of
-        # those that have moved down by one lie side by side, and need not be moved. Two sets of them: the next states are
-        # written into the one that is not in use, so that a step that fails leaves the states as they were.
+        # One more row than windows. The first is always zero, so that the states of the window that enters and of those that
+        # move down by one are contiguous, and need not be copied. There are two sets: the next states are written into the
+        # unused one, so that a step that fails leaves the states as they were.
         self._sets = [classifier.zero_states(self._rows + 1) for _ in range(2)]
         super().__init__(classifier, hop, min_filled)
 
@@ -164,7 +164,7 @@ class RollingStates(RollingWindow):
             states = unused if number == 1 else self._network.zero_states(self._rows + 1)
             for state, new in zip(states, after):
                 state[1:] = new
-        # Until the first window is full, the last row has seen all samples: it gives the window as it is.
+        # Until the first window is full, the last row has seen all samples: it gives the partial window.
         if due and now.samples + due < self._network.min_samples:
             probabilities = self._network.predict(Window(self.after(now.steps, embeddings[:due])))
         return probabilities, _Carried(row, states)
@@ -179,10 +179,10 @@ def check_embeddings(embeddings: Array, num_samples: int, dim: Optional[int]) ->
 
 
 def probabilities_of(model: TfliteModel, output: Array, temperature: float) -> Array:
-    """Calibrated probabilities, float32 ``[num_classes]``, of a network's output ``[1, num_classes]``.
+    """Calibrated probabilities, float32 ``[num_classes]``, from a network's output ``[1, num_classes]``.
 
     Raises:
-        ModelError: they are no probabilities, or of another number than the network says.
+        ModelError: they are not probabilities, or not as many as the network declares.
     """
     if output.shape != (1, *model.outputs[0].shape[1:]):
         raise ModelError(f"{model.path} gives {list(output.shape)}; expected {model.outputs[0]}: export it again.")
@@ -201,13 +201,13 @@ def open_network(
     num_threads: Optional[int] = None,
     runtime: Optional[str] = None,
 ) -> Union[WindowClassifier, RecurrentClassifier]:
-    """A classifier of a ``.tflite`` file, of whichever of the two forms it has.
+    """Open a ``.tflite`` file as a classifier of either form.
 
     Args:
-        num_samples: embeddings in a window, of a recurrent network; one of windows says it itself.
-        min_samples: as of :class:`RecurrentClassifier`.
-        num_threads: threads of the interpreter; default: the CPUs available, at most 4.
-        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one present.
+        num_samples: embeddings in a window, for a recurrent network; a network on whole windows declares it itself.
+        min_samples: as for :class:`RecurrentClassifier`.
+        num_threads: threads of the interpreter; default: number of available CPUs, at most 4.
+        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one installed.
 
     Raises:
         ModelError: no such file, not a TFLite model, or of neither form.
@@ -246,5 +246,5 @@ def _of_steps(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -
 
 
 def _float32(*specs: TensorSpec) -> bool:
-    """Whether they are, and none is empty."""
+    """Whether all are float32, and none is empty."""
     return all(spec.dtype == np.float32 and 0 not in spec.shape for spec in specs)

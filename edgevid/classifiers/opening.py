@@ -1,4 +1,4 @@
-"""A bundle's classifier, opened, and whether one fits what goes with it."""
+"""Opening a bundle's classifier, and checking that it fits the other parts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ KINDS = (RECURRENT, WINDOWS, STATISTICS, MIXTURE)
 
 
 def open_classifier(bundle: Bundle, *, num_threads: Optional[int] = None, runtime: Optional[str] = None) -> Classifier:
-    """The classifier that a bundle's card describes; ``classifier.kind`` chooses.
+    """Open the classifier that a bundle's card describes, by ``classifier.kind``.
 
     Raises:
-        BundleError: a kind that edgevid does not know, or another than the file's. ModelError: the file is damaged.
+        BundleError: an unknown kind, or not the file's. ModelError: the file is damaged.
     """
     entry, temperature = bundle.classifier, bundle.calibration.temperature
     if entry.kind != MIXTURE:
@@ -45,7 +45,7 @@ def open_classifier(bundle: Bundle, *, num_threads: Optional[int] = None, runtim
 def check_fit(
     embedders: Sequence[Embedder], classifier: Classifier, labels: Sequence[str], bundle: Optional[Bundle]
 ) -> None:
-    """Whether the parts of a recogniser fit together. ``bundle``: where they come from; None: they are the caller's own.
+    """Check that the parts of a recogniser fit together. ``bundle``: their bundle; None: they are the caller's own.
 
     Raises:
         BundleError: they do not. OptionError: there are no embedders.
@@ -90,7 +90,7 @@ def _open(
     if isinstance(classifier, RecurrentClassifier) != (entry.kind == RECURRENT):
         classifier.close()
         raise BundleError(
-            f"{path} is not the {entry.kind!r} network that the card of {bundle.folder} says; restore the card that "
+            f"{path} is not the {entry.kind!r} network that the card of {bundle.folder} describes; restore the card that "
             "belongs to it."
         )
     return classifier

@@ -1,12 +1,12 @@
 """Kernel ridge regression on statistics of windows: a classifier fitted in closed form.
 
-One target a class, 1 for its windows and 0 for the others. Each feature is standardised, each block of features (a statistic of
-an embedder) divided by the root of its size, so that a large block does not drown a small one. With more features than
-windows the dual form is the small one: N windows, an N x N kernel (Hastie, Tibshirani and Friedman 2009, "The Elements of
-Statistical Learning", 3.4.1 and 18.3.5). One eigendecomposition of it serves every penalty, and what a head fitted without a
-group of windows says of these follows from the whole (exercise 7.3 there, for groups: with A the regularised kernel, y the
+One target per class, 1 for its windows and 0 for the others. Each feature is standardised, and each block of features (a
+statistic of an embedder) divided by the root of its size, so that a large block does not drown a small one. With more features
+than windows the dual form is smaller: N windows, an N x N kernel (Hastie, Tibshirani and Friedman 2009, "The Elements of
+Statistical Learning", 3.4.1 and 18.3.5). One eigendecomposition of it serves every penalty, and the predictions for a group by a
+head fitted without it follow from the whole (exercise 7.3 there, for groups: with A the regularised kernel, y the
 targets and M what is left of A^-1 when the bias is fitted too, the scores of a group g are y_g - M_gg^-1 (M y)_g). Features are
-divided by their spread over all windows, the held-out ones among them; nothing else of these is used.
+divided by their spread over all windows, including held-out ones; nothing else of these is used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..support.checks import check_int, check_number, shown
 from .statistics import LinearHead, Statistics, StatisticsClassifier, features_of, softmax
 
 PENALTIES = tuple(float(p) for p in np.logspace(-3, 2, 11))
-_FOLDS = 8  # so that each of a few people or places is held out by itself
+_FOLDS = 8  # so that each of a few people or places is held out alone
 _TINY = 1e-6
 _MOST_CLASSES = 100_000
 # Scores are about 1 for a window's class and 0 for the others.
@@ -33,15 +33,15 @@ _USUAL_SHARPNESS = 10.0
 
 
 class Fitted(NamedTuple):
-    """A head, and what cross-validation over groups said of it.
+    """A head, and its results in cross-validation over groups.
 
     Attributes:
-        penalty: the one that was chosen, of the training set's windows.
-        accuracy: of windows that were held out, each once; None where there were too few groups to hold out any.
-        probabilities: of each window by a head that was not fitted on its group, float32 ``[N, K]``; None as ``accuracy``.
+        penalty: the chosen one, for the training set's windows.
+        accuracy: on held-out windows, each once; None if there were too few groups to hold out any.
+        probabilities: of each window by a head not fitted on its group, float32 ``[N, K]``; None as ``accuracy``.
         by_halves: the same by two heads, each fitted on half of the other groups, float32 ``[2, N, K]``; None as ``accuracy``,
-            or where a half would lack a class.
-        kernel: of the windows, to fit on more of them.
+            or if a half would lack a class.
+        kernel: the kernel of the windows, to fit on more of them.
     """
 
     head: LinearHead
@@ -53,12 +53,12 @@ class Fitted(NamedTuple):
 
 
 class Kernel(NamedTuple):
-    """Windows, and how much alike they are.
+    """Windows, and their similarities.
 
     Attributes:
         mean, scale: float32 ``[F]``: features become (features - mean) * scale.
         rows: the windows' standardised features, float32 ``[N, F]``.
-        products: of each two of them, float32 ``[N, N]``.
+        products: inner product of each two of them, float32 ``[N, N]``.
     """
 
     mean: Array
@@ -68,20 +68,20 @@ class Kernel(NamedTuple):
 
     @classmethod
     def of(cls, features: Array, sizes: Sequence[int]) -> Kernel:
-        """Of features ``[N, F]`` in blocks of these sizes."""
+        """From features ``[N, F]`` in blocks of these sizes."""
         mean, scale = _standardisation(features, sizes)
         rows = (features - mean) * scale
         return cls(mean, scale, rows, rows @ rows.T)
 
     def extended(self, features: Array) -> Kernel:
-        """With more windows, ``[M, F]``; mean and scale stay as they are."""
+        """Add windows, ``[M, F]``; mean and scale do not change."""
         new = (features - self.mean) * self.scale
         across = new @ self.rows.T
         products = np.block([[self.products, across.T], [across, new @ new.T]])
         return Kernel(self.mean, self.scale, np.concatenate([self.rows, new]), products)
 
     def fit(self, targets: NDArray[np.float64], penalty: float, sharpness: float) -> Fitted:
-        """A head for targets ``[N, K]``; nothing is chosen, and nothing held out."""
+        """Fit a head for targets ``[N, K]``, without choosing or holding out anything."""
         dual, bias = _solve(self.products, targets, penalty)
         weights = self.rows.T @ dual.astype(np.float32)
         head = LinearHead(self.mean, self.scale, weights, bias.astype(np.float32), sharpness)
@@ -97,18 +97,18 @@ def fit_statistics(
     groups: Optional[Sequence[Hashable]] = None,
     penalties: Sequence[float] = PENALTIES,
 ) -> StatisticsClassifier:
-    """Fit a classifier of statistics on windows of embeddings.
+    """Fit a statistics classifier on windows of embeddings.
 
     Args:
-        windows: of the training clips.
-        classes: of each, from 0.
+        windows: windows of the training clips.
+        classes: the class of each, from 0.
         statistics: for each embedder.
-        num_classes: default: the largest class and one.
-        groups: windows with the same one resemble each other (a person, a place) and are held out together; default: each window
+        num_classes: default: the largest class plus one.
+        groups: windows of one group resemble each other (a person, a place) and are held out together; default: each window
             by itself.
 
     Returns:
-        A classifier whose ``num_samples`` are those of the windows.
+        A classifier with the ``num_samples`` of the windows.
     """
     if not windows:
         raise OptionError("No window was given; expected one or more of each class.")
@@ -120,7 +120,7 @@ def fit_statistics(
 
 
 def _numbers(name: str, values: Any, kinds: str) -> NDArray[Any]:
-    """What was given as an array ``[N]``. Raises: OptionError: it is no list of numbers."""
+    """``values`` as an array ``[N]``. Raises: OptionError: they are not a list of numbers."""
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, OverflowError):
@@ -143,21 +143,20 @@ def fit_head(
     groups: Optional[Sequence[Hashable]] = None,
     weights: Optional[Array] = None,
     penalties: Sequence[float] = PENALTIES,
-    num_folds: int = _FOLDS,
 ) -> Fitted:
-    """Fit a linear head; the penalty, and how sharp its probabilities are, are chosen on groups that were held out.
+    """Fit a linear head; its penalty and the sharpness of its probabilities are chosen by cross-validation over groups.
 
     Args:
         features: float32 ``[N, F]``.
         classes: ``[N]``, from 0.
-        block_sizes: of the blocks of features, in their order; default: all are one.
+        block_sizes: sizes of the blocks of features, in order; default: one block.
         groups: ``[N]``; see :func:`fit_statistics`.
-        weights: ``[N]``, how much each window counts in the choice of the penalty: so that clips count alike, however many
-            windows were cut out of them. Default: all alike.
-        penalties: to choose from.
+        weights: ``[N]``, weight of each window in the choice of the penalty: so that clips count alike, however many
+            windows were cut from them. Default: all alike.
+        penalties: candidates.
 
     Raises:
-        OptionError: sizes that do not fit, or fewer than two classes.
+        OptionError: the sizes do not fit, or there are fewer than two classes.
     """
     truth = _numbers("classes", classes, "iu").astype(np.int64)
     count = (
@@ -185,7 +184,7 @@ def fit_head(
     chosen_groups = list(range(len(truth))) if groups is None else groups
     if not isinstance(chosen_groups, Sequence) or len(chosen_groups) != len(truth) or not _hashable(chosen_groups):
         raise OptionError(f"groups={shown(groups)} was given; expected a name for each of the {len(truth)} windows.")
-    folds = folds_of(chosen_groups, truth, num_folds)
+    folds = folds_of(chosen_groups, truth, _FOLDS)
     kernel = Kernel.of(features, sizes)
     if len(folds) < 2:
         return kernel.fit(targets, float(np.median(penalties)), _USUAL_SHARPNESS)
@@ -201,7 +200,7 @@ def fit_head(
 
 def _standardisation(features: Array, sizes: Sequence[int]) -> tuple[Array, Array]:
     mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    # A feature that never changes says nothing: it counts as 0, also where it will change one day.
+    # A constant feature has no information: it counts as 0, even if it changes later.
     scale = np.where(spread > _TINY * (1 + np.abs(mean)), 1 / np.maximum(spread, 1e-30), 0.0)
     return mean.astype(np.float32), (scale / np.sqrt(np.repeat(sizes, sizes))).astype(np.float32)
 
@@ -209,8 +208,8 @@ def _standardisation(features: Array, sizes: Sequence[int]) -> tuple[Array, Arra
 def _solve(
     products: Array, targets: NDArray[np.float64], penalty: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Dual weights ``[N, K]``, and the bias ``[K]``, which no penalty holds back: so it does not matter what the features'
-    mean is. The penalty is in parts of the kernel's mean diagonal.
+    """Dual weights ``[N, K]``, and the bias ``[K]``, which is not penalised, so that the features' mean does not matter.
+    The penalty is relative to the mean diagonal of the kernel.
     """
     regularised = products.astype(np.float64)
     regularised.flat[:: len(products) + 1] += penalty * _level(products)
@@ -232,10 +231,10 @@ def _choose(
     weights: Optional[Array],
     penalties: Sequence[float],
 ) -> tuple[float, NDArray[np.float64]]:
-    """The penalty with which what is held out is likeliest, at the sharpness that is best for it; the scores ``[N, K]`` with it.
+    """The penalty with the highest likelihood of the held-out windows, at its best sharpness; and their scores ``[N, K]``.
 
-    Of gestures of people who were held out, up to 2 points more are right than with the penalty of the least squared error.
-    The likelihood has one hill, in practice: from the middle penalty on it is climbed.
+    On gestures of held-out people this is up to 2 points more accurate than the penalty of the least squared error.
+    In practice the likelihood has one maximum: it is climbed from the middle penalty on.
     """
     truth = targets.argmax(axis=1)
     values, vectors = np.linalg.eigh(products)
@@ -270,7 +269,7 @@ def _by_halves(
     groups: Sequence[Hashable],
     penalty: float,
 ) -> Optional[NDArray[np.float64]]:
-    """Scores ``[2, N, K]`` of what is held out, by heads that were fitted on half of the other groups each."""
+    """Scores ``[2, N, K]`` of the held-out windows, by heads fitted on half of the other groups each."""
     classes, scores = targets.argmax(axis=1), np.zeros((2, *targets.shape))
     for fold in folds:
         rest = np.setdiff1d(np.arange(len(targets)), fold)
@@ -285,16 +284,16 @@ def _by_halves(
 
 
 def folds_of(groups: Sequence[Hashable], classes: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
-    """Windows to hold out together, whole groups: the largest are dealt first, each to the fold that has least of its classes."""
+    """Windows to hold out together, as whole groups, largest first, each added to the fold with the fewest of its classes."""
     members: dict[Hashable, list[int]] = {}
     for index, group in enumerate(groups):
         members.setdefault(group, []).append(index)
     folds: list[list[int]] = [[] for _ in range(min(count, len(members)))]
     held = np.zeros((len(folds), int(classes.max()) + 1))
     for indices in sorted(members.values(), key=len, reverse=True):
-        # bincount takes no int64 on a 32-bit machine
+        # bincount does not accept int64 on a 32-bit machine
         of_class = np.bincount(classes[indices].astype(np.intp), minlength=held.shape[1])
-        # the fold that has least of these classes, then least of all
+        # the fold with the fewest of these classes, then the fewest windows
         best = min(range(len(folds)), key=lambda f: (float(held[f] @ of_class), len(folds[f])))
         folds[best] += indices
         held[best] += of_class
@@ -302,10 +301,10 @@ def folds_of(groups: Sequence[Hashable], classes: NDArray[np.int64], count: int)
 
 
 def _sharpness(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    """What scores are multiplied by, so that their softmax is likeliest: a temperature of logits.
+    """The factor of the scores that maximises the likelihood of their softmax: an inverse temperature.
 
-    Where each held-out window is right, ever sharper scores are ever likelier, and where they say nothing, ever duller ones: then
-    a usual value, and the dullest.
+    If each held-out window is right, the likelihood grows with ever larger factors, and if scores are uninformative, with ever
+    smaller ones: then a usual value, or the smallest, is used.
     """
     for start in (_USUAL_SHARPNESS, 1.0):
         temperature = fit_temperature(softmax(scores * start), truth)

@@ -1,4 +1,4 @@
-"""Statistics of a window that moves on, kept up to date by the rows that enter it and leave it."""
+"""Statistics of a rolling window, updated by the rows that enter and leave it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..errors import ModelError
 from .base import Now, RollingWindow
 from .statistics import Statistics, StatisticsClassifier, band_means, fourier, waves_of
 
-# After so many samples all is computed from the window's rows again, so that rounding does not add up.
+# After this many samples everything is recomputed from the window's rows, so that rounding errors do not add up.
 _ANEW = 500
 
 
 class _Sums(NamedTuple):
-    """What is known of one embedder's rows in the window. Never written to.
+    """Sums over one embedder's rows in the window. Immutable.
 
     Attributes:
-        length: how many rows they are.
+        length: number of rows.
         totals, squares, changes: the rows, their squares and the absolute differences of neighbours, summed; float64 ``[dim]``.
-        waves: the Fourier transform of the rows, float32 ``[2 * F, dim]``; None: not known for so many rows. Where a row comes in
-            the place of one that leaves, the transform is that of the rows in another order: only phases differ.
-        oldest: the oldest row's place in that order.
+        waves: the Fourier transform of the rows, float32 ``[2 * F, dim]``; None: unknown for this many rows. If a new row
+            replaces one that leaves, the transform is that of the rows in another order: only phases differ.
+        oldest: the oldest row's position in that order.
     """
 
     length: int
@@ -38,16 +38,16 @@ class _Sums(NamedTuple):
 
 
 class _Carried(NamedTuple):
-    """Of each embedder its sums; and how many samples ago they were computed from all rows."""
+    """The sums of each embedder; and the number of samples since they were computed from all rows."""
 
     sums: tuple[_Sums, ...]
     age: int
 
 
 class RollingStatistics(RollingWindow):
-    """A prediction for each window of a stream at the cost of the rows that enter and leave it, not of the whole window.
+    """Predicts each window of a stream at the cost of the rows that enter and leave it, not of the whole window.
 
-    It equals that of the whole window, to float rounding.
+    The result equals that of the whole window, to float rounding.
     """
 
     def __init__(self, classifier: StatisticsClassifier, hop: int, min_filled: float) -> None:
@@ -66,7 +66,7 @@ class RollingStatistics(RollingWindow):
     def _moved(
         self, carried: Optional[_Carried], before: tuple[Embedding, ...], steps: tuple[Embedding, ...]
     ) -> _Carried:
-        """What is known of the window after a sample, of what was known before it."""
+        """The state after a sample, from the state before it."""
         self._statistics.check(steps[-1].rows)
         if carried is None or carried.age >= _ANEW:
             after = _Carried(tuple(map(_sums_of, Window(steps).rows)), 0)
@@ -80,7 +80,7 @@ class RollingStatistics(RollingWindow):
         return after
 
     def _predicted(self, carried: _Carried, steps: tuple[Embedding, ...]) -> tuple[Array, _Carried]:
-        """The prediction; and what is known, with the waves where these had to be computed."""
+        """The prediction; and the state, including waves if they had to be computed."""
         blocks: list[NDArray[Any]] = []
         known = []
         for k, (sums, statistics) in enumerate(zip(carried.sums, self._statistics.statistics)):
@@ -102,7 +102,7 @@ def _slid(
     """The sums of embedder ``k`` after a sample has entered the window ``before``; if that was full, one has left."""
     new = steps[-1].rows[k]
     old = before[0].rows[k] if len(steps) == len(before) else new[:0]
-    if sums.length <= len(old):  # no row stays that was there before
+    if sums.length <= len(old):  # all earlier rows leave
         return _sums_of(_rows(steps, k))
     totals, squares, changes, waves, oldest = sums[1:]
     totals = totals + (_total(new) - _total(old))
@@ -139,7 +139,7 @@ def _rows(steps: tuple[Embedding, ...], k: int) -> Array:
 
 
 def _block(name: str, statistics: Statistics, sums: _Sums, steps: tuple[Embedding, ...], k: int) -> NDArray[Any]:
-    """One statistic of embedder ``k``; of the window's rows where the sums do not tell it."""
+    """One statistic of embedder ``k``; computed from the window's rows if the sums are not enough."""
     if name == "mean":
         return sums.totals / sums.length
     if name == "std":

@@ -22,23 +22,23 @@ from ..support.files import as_path, whole
 from .base import Classifier, Rolling
 
 FORMAT = 1
-# Bands of the Fourier transform over a window, in hertz where the rate of the rows is known: in the last ones repetition shows.
+# Bands of the Fourier transform over a window, in hertz if the rate of the rows is known: the last ones show repetition.
 BANDS_HZ = ((0.15, 0.6), (0.6, 1.2), (1.2, 2.4), (2.4, 6.3))
-# and in parts of the highest frequency where it is not
+# and relative to the highest frequency if it is not
 BANDS = ((0.0, 0.15), (0.15, 0.3), (0.3, 0.6), (0.6, 1.0))
-# For a product of matrices of more multiplications OpenBLAS starts threads, which for a few more costs more than it saves: where
-# other programs run too, a thousand times as much.
+# For matrix products with more multiplications OpenBLAS starts threads, which for slightly larger ones costs more than it saves:
+# a thousand times as much when other programs run.
 _MOST_PRODUCTS = 2**18
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Which statistics are taken of one embedder's rows ``[n, dim]``, over time.
+    """The statistics of one embedder's rows ``[n, dim]`` over time.
 
     Attributes:
-        names: of "mean"; "std"; "change", the mean absolute difference of neighbouring rows; "thirds", the means of the first,
-            middle and last third; "bands", mean Fourier magnitudes in four bands.
-        rows_per_second: for "bands" in hertz, with the rows of a window this far apart; None: bands in parts of the window.
+        names: some of "mean"; "std"; "change", the mean absolute difference of neighbouring rows; "thirds", the means of the
+            first, middle and last third; "bands", mean Fourier magnitudes in four bands.
+        rows_per_second: rate of the rows, for "bands" in hertz; None: bands relative to the window.
 
     Raises:
         OptionError: an unknown name, or none.
@@ -62,7 +62,7 @@ class Statistics:
         return [_OF_ROWS[name](rows, self.rows_per_second).astype(np.float32).reshape(-1) for name in self.names]
 
     def size_of(self, dim: int) -> int:
-        """How many numbers they are, of rows ``[n, dim]``."""
+        """Total size of the statistics of rows ``[n, dim]``."""
         return dim * sum({"thirds": 3, "bands": len(BANDS)}.get(name, 1) for name in self.names)
 
 
@@ -77,7 +77,7 @@ def features_of(window: Window, statistics: Sequence[Statistics]) -> list[Array]
 
 
 def check_embedders(rows: Sequence[Array], statistics: Sequence[Statistics]) -> None:
-    """Raises: FrameError: there are not as many as there are statistics for."""
+    """Raises: FrameError: their number is not that of the statistics."""
     if len(rows) != len(statistics):
         raise FrameError(
             f"A window of {len(rows)} embedders was given; expected {len(statistics)}, one for each entry of statistics."
@@ -91,7 +91,7 @@ class LinearHead:
     Attributes:
         mean, scale: float32 ``[F]``: features become (features - mean) * scale.
         weights, bias: float32 ``[F, K]``, ``[K]``.
-        sharpness: what the scores are multiplied by before the softmax.
+        sharpness: factor of the scores before the softmax.
     """
 
     mean: Array
@@ -117,13 +117,13 @@ def softmax(logits: NDArray[np.float64]) -> Array:
 
 
 class StatisticsClassifier(Classifier):
-    """A linear head on statistics of a window. Safe to use from several threads.
+    """A linear head on statistics of a window. Thread-safe.
 
     Args:
         head: see :func:`edgevid.classifiers.ridge.fit_head`.
         statistics: for each embedder.
-        num_samples: of a full window.
-        temperature: what the probabilities are calibrated with.
+        num_samples: number of samples in a full window.
+        temperature: calibrates the probabilities.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class StatisticsClassifier(Classifier):
         self.head, self.statistics = head, tuple(statistics)
         self.num_samples, self.temperature = num_samples, temperature
         self.num_classes = len(head.bias)
-        self._dims: Optional[tuple[int, ...]] = None  # of embedders that were found to fit
+        self._dims: Optional[tuple[int, ...]] = None  # of embedders that were checked
         self._weights = np.ascontiguousarray((head.weights * head.scale[:, np.newaxis]).T)
 
     def predict(self, window: Window) -> Array:
@@ -152,12 +152,12 @@ class StatisticsClassifier(Classifier):
         """
         if not np.isfinite(features.sum()):
             raise ModelError("The embeddings of the window are not finite numbers.")
-        # Not a matrix product: for one of this size some libraries start threads, which costs more than it saves.
+        # Not a matrix product: for this size some libraries start threads, which costs more than it saves.
         scores = np.einsum("f,kf->k", features - self.head.mean, self._weights) + self.head.bias
         return calibrated(softmax(scores.astype(np.float64) * self.head.sharpness), self.temperature)
 
     def check(self, rows: Sequence[Array]) -> None:
-        """Whether the embedders are those that it was fitted on, by their rows ``[n, dim]``.
+        """Check by their rows ``[n, dim]`` that the embedders are those that it was fitted on.
 
         Raises:
             FrameError: they are not.
@@ -180,7 +180,7 @@ class StatisticsClassifier(Classifier):
         return RollingStatistics(self, hop, min_filled)
 
     def save(self, path: Union[str, Path]) -> None:
-        """Write an ``.npz`` file of plain arrays, whole or not at all."""
+        """Write an ``.npz`` file of plain arrays, completely or not at all."""
         about = {
             "format": FORMAT,
             "num_samples": self.num_samples,
@@ -193,7 +193,7 @@ class StatisticsClassifier(Classifier):
 
     @classmethod
     def load(cls, path: Union[str, Path], temperature: float = 1.0) -> StatisticsClassifier:
-        """Read what :meth:`save` wrote.
+        """Read a file of :meth:`save`.
 
         Raises:
             ModelError: not there, damaged, or of another format.
@@ -214,7 +214,7 @@ class StatisticsClassifier(Classifier):
                 raise ValueError("its arrays hold what is no number")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(
-                f"{path} is no classifier of statistics: {error}. Copy it again, or fit it again."
+                f"{path} is not a statistics classifier: {error}. Copy it again, or fit it again."
             ) from error
         size, classes = head.weights.shape if head.weights.ndim == 2 else (0, 0)
         if not size or head.mean.shape != (size,) or head.scale.shape != (size,) or head.bias.shape != (classes,):
@@ -248,7 +248,7 @@ def _bands(rows: Array, rate: Optional[float]) -> NDArray[Any]:
 
 def _check_rows(rows: Array) -> None:
     if not len(rows):
-        raise ModelError("A window holds no embedding of one of the embedders; its rate is too low for the window.")
+        raise ModelError("A window has no embedding of one of the embedders; its rate is too low for the window.")
 
 
 def waves_of(rows: Array, rate: Optional[float]) -> Array:
@@ -256,7 +256,7 @@ def waves_of(rows: Array, rate: Optional[float]) -> Array:
     _check_rows(rows)
     turns, _ = fourier(len(rows), rate)
     centred = rows - rows.mean(axis=0)
-    # As products of matrices: for a few dozen rows faster than a fast transform.
+    # As matrix products: for a few dozen rows faster than an FFT.
     width = max(_MOST_PRODUCTS // max(turns.size, 1), 1)
     parts = [turns @ centred[:, first : first + width] for first in range(0, rows.shape[1], width)]
     return np.concatenate(parts, axis=1)

@@ -1,7 +1,7 @@
 """The ``edgevid`` command. Each subcommand is a module of this package, imported only when it is called.
 
-A command module has ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code). Exit codes: 0 good, 1 failure
-(the error is on stderr), 2 wrong use.
+A command module has ``add_arguments(parser)`` and ``run(args) -> int``, which returns the exit code: 0 success, 1 failure
+(the error is on stderr), 2 usage error.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ from .output import print_error
 
 _EPILOG = """\
 examples:
-  edgevid demo                      what it does, shown on a real clip
+  edgevid demo                      see what it does, on a real clip
   edgevid stream 0 --serve          your webcam, on a page in your browser
-  edgevid classify clip.mp4         what happens in a clip
-  edgevid teach --live 0 -o mine    actions of your own, in two minutes
+  edgevid classify clip.mp4         the action in a clip
+  edgevid teach --live 0 -o mine    teach it your own actions, in two minutes
 
-A command that uses a bundle takes --bundle; evaluate, models and benchmark
-are about bundles, and name them first.
-`edgevid COMMAND --help` explains a command. Exit codes: 0 good, 1 failure,
-2 wrong use.
+Most commands take the bundle as --bundle. evaluate, models and benchmark are
+about bundles and take them as arguments.
+`edgevid COMMAND --help` explains a command. Exit codes: 0 success, 1 failure,
+2 usage error.
 """
 
 # name -> one line for `edgevid --help`
 COMMANDS = {
     "classify": "Classify video files.",
-    "stream": "Predict over cameras, files or URLs: lines, events, a page to watch, MQTT.",
-    "demo": "Run on a real video and write an annotated copy and a timeline.",
-    "models": "List the models, or show one's card.",
-    "info": "Print versions, runtime and CPU: what a bug report needs.",
-    "benchmark": "Measure how fast edgevid is on this machine, and why.",
-    "record": "Record clips of your own actions, from a camera or out of a film.",
-    "dataset": "Count the clips of a data set, and warn of what would spoil a training.",
-    "extract": "Embed the clips of a data set and keep the embeddings.",
-    "teach": "Learn a bundle for your own actions in seconds, without TensorFlow.",
-    "train": "Train a bundle for the actions in a folder of clips.",
-    "evaluate": "Measure a bundle on labelled clips, and write a report.",
+    "stream": "Recognise actions live in cameras, files or URLs; print them, serve a page, publish to MQTT.",
+    "demo": "Run on a real video; write an annotated copy and a timeline.",
+    "models": "List the models, or show one model's card.",
+    "info": "Print versions, runtime and CPU, for a bug report.",
+    "benchmark": "Measure the speed of edgevid on this machine, stage by stage.",
+    "record": "Record clips of your own actions with a camera, or cut them from a film.",
+    "dataset": "Summarise a data set and warn of problems for training.",
+    "extract": "Compute the embeddings of a data set's clips and cache them.",
+    "teach": "Teach a bundle your own actions in seconds, without TensorFlow.",
+    "train": "Train a bundle on a folder of labelled clips.",
+    "evaluate": "Evaluate a bundle on labelled clips and write a report.",
     "compare": "Compare evaluations of several bundles on the same clips.",
-    "import-extractor": "Make an extractor of a TFLite image classifier.",
+    "import-extractor": "Make an extractor from a TFLite image classifier.",
 }
 
 

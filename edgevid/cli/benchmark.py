@@ -1,4 +1,4 @@
-"""``edgevid benchmark``: how fast edgevid is on this machine, and why."""
+"""``edgevid benchmark``: measures the speed of edgevid on this machine, stage by stage."""
 
 from __future__ import annotations
 
@@ -15,69 +15,69 @@ from .output import Progress, print_error, print_lines
 
 _EPILOG = """\
 output:
-  The first line: how many predictions a second this machine gives, how many the bundle needs in real time, and the headroom.
-  Then what spoils the measurement, a table of all runs, and the stages of one of them.
+  The first line: predictions per second on this machine, how many the bundle needs in real time, and the headroom.
+  Then warnings about the measurement, a table of all runs, and the stages of one of them.
 
 what is measured:
-  Each bundle on each runtime that is installed, with 1, 2 and 4 threads as far as there are so many CPUs: in turn, each time
-  in a new process, several times. The clip is made for it (MPEG-4, 25 frames a second) and read as fast as it goes. OpenCV
-  gets as many threads as the interpreter. capture: reading a frame, and of a file decoding it; decode: making RGB pixels of
-  it; region: finding where things move. An embedder's time is without the region, which embedders share. What is indented is
-  part of a stage above it. "NOISE": how far the parts of one measurement lie apart. Where the JSON file has null, "reasons"
-  beside it says why.
+  Each bundle on each installed runtime, with 1, 2 and 4 threads (no more than there are CPUs). The runs take turns, each in
+  a new process, several times. The clip is made for it (MPEG-4, 25 frames a second) and read as fast as possible. OpenCV
+  gets as many threads as the interpreter. Stages: capture reads a frame (and decodes it, from a file); decode converts it to
+  RGB pixels; region finds where things move. An embedder's time excludes the region, which embedders share. An indented
+  stage is part of the stage above it. "NOISE" is the spread between parts of a measurement. Where the JSON file has null,
+  "reasons" beside it says why.
 
 examples:
-  edgevid benchmark                                     # everything that is installed; under 3 minutes on a PC
+  edgevid benchmark                                     # all installed bundles and runtimes; under 3 minutes on a PC
   edgevid benchmark exercises10-light --threads 1       # one bundle, one thread
   edgevid benchmark --seconds 600 --json hot.json       # does the rate last, and does the board get hot?
-  edgevid benchmark --source 0                          # the camera's own stages, too
-  edgevid benchmark --compare before.json               # ratios to a run of before, and whether they are more than noise
-  edgevid benchmark --read now.json --compare before.json     # of two files, without measuring
-  edgevid benchmark --check benchmarks/reference/boards.csv   # beside what other boards of the kind gave
+  edgevid benchmark --source 0                          # also measure the stages of a camera
+  edgevid benchmark --compare before.json               # compare with an earlier run; shows which ratios exceed the noise
+  edgevid benchmark --read now.json --compare before.json     # compare two files without measuring
+  edgevid benchmark --check benchmarks/reference/boards.csv   # compare with results of the same kind of board
 
 exit code:
-  0 measured, 1 something could not be run, or is slower than three quarters of the reference, 2 wrong use
+  0 measured, 1 something could not be run, or is slower than three quarters of the reference, 2 usage error
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument(
-        "bundles", nargs="*", metavar="BUNDLE", help="names of bundles, or bundles' folders (default: all installed)"
+        "bundles", nargs="*", metavar="BUNDLE", help="names or folders of bundles (default: all installed)"
     )
     parser.add_argument(
         "--runtime", action="append", default=[], metavar="NAME",
-        help="litert or tflite-runtime; may be given twice (default: the variable EDGEVID_RUNTIME, else all installed)",
+        help="litert or tflite-runtime; may be repeated (default: the variable EDGEVID_RUNTIME, else all installed)",
     )  # fmt: skip
     parser.add_argument(
         "--threads",
         type=_counts,
         default=(),
         metavar="N,...",
-        help="numbers of threads (default: 1,2,4, as there are CPUs)",
+        help="numbers of threads to measure (default: 1,2,4, up to the number of CPUs)",
     )
     parser.add_argument(
-        "--rounds", type=positive_int, default=3, metavar="N", help="visits to each combination (default: %(default)s)"
+        "--rounds", type=positive_int, default=3, metavar="N", help="runs of each combination (default: %(default)s)"
     )
     parser.add_argument(
         "--seconds", type=positive_seconds, default=2.0, metavar="S",
-        help="of the run that shows whether the rate lasts, with temperature, frequency and throttling (default: %(default)g)",
+        help="length of the run that checks if the rate lasts, with temperature, frequency and throttling (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument(
-        "--frame-size", type=_size, default=(320, 240), metavar="WxH", help="of the clip (default: 320x240)"
+        "--frame-size", type=_size, default=(320, 240), metavar="WxH", help="frame size of the clip (default: 320x240)"
     )
-    parser.add_argument("--source", metavar="SOURCE", help="a camera, file or URL to measure on as well")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
-    parser.add_argument("--read", type=Path, metavar="FILE", help="show such a report; measure nothing")
-    parser.add_argument("--compare", type=Path, metavar="FILE", help="an earlier report to compare with")
-    parser.add_argument("--check", type=Path, metavar="FILE", help="a table of boards to compare with, as CSV")
+    parser.add_argument("--source", metavar="SOURCE", help="also measure with this camera, file or URL")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report to this file")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="show a report written by --json; measure nothing")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="compare with this earlier report")
+    parser.add_argument("--check", type=Path, metavar="FILE", help="compare with this CSV table of boards")
 
 
 def run(args: argparse.Namespace) -> int:
     from ..benchmarking.comparison import compare, read_report
     from ..benchmarking.reference import check, read_boards
 
-    # wrong files are told before minutes are spent
+    # report wrong files before spending minutes on measuring
     before = None if args.compare is None else read_report(args.compare)
     boards = None if args.check is None else read_boards(args.check)
     report = _measured(args) if args.read is None else read_report(args.read)

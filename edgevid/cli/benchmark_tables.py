@@ -1,4 +1,4 @@
-"""What ``edgevid benchmark`` prints."""
+"""The text output of ``edgevid benchmark``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def report_lines(report: dict[str, Any]) -> list[str]:
         f"Stages of {head['bundle']} on {head['runtime']}, {_threads(head['threads'])}; ms, {_stage_total(chosen)}:",
         *_stage_table(chosen["stages"]),
         "",
-        "Networks by themselves, ms:",
+        "Networks alone, ms:",
         *_network_table(chosen["networks"]),
         "",
         "From the start of the process, ms (medians): " + _startup_text(chosen["startup"]),
@@ -47,7 +47,7 @@ def report_lines(report: dict[str, Any]) -> list[str]:
 
 
 def comparison_lines(comparison: dict[str, Any]) -> list[str]:
-    """Ratios to an earlier report; of those within the noise only their number and the rates."""
+    """Ratios to an earlier report: the rates, and those that exceed the noise; the others are only counted."""
     ratios = comparison["ratios"]
     if not ratios:
         return ["Nothing can be compared: the reports have no run in common."]
@@ -57,10 +57,10 @@ def comparison_lines(comparison: dict[str, Any]) -> list[str]:
     lines = [
         f"Compared with the report of {comparison['before']}: {comparison['within_noise']} of {comparison['compared']} ratios "
         "are within the noise.",
-        f"How noisy: {comparison['machine_noise']:.0%}. A calculation that is always the same took "
-        f"{comparison['calibration_ratio']:.2f} times the time of before; other programs took "
-        f"{_percent(comparison['others_share'])} of the CPUs, {_percent(comparison['others_share_before'])} before. "
-        "A ratio's own noise is that of its parts, if larger.",
+        f"How noisy: {comparison['machine_noise']:.0%}. A fixed calculation took {comparison['calibration_ratio']:.2f} times as "
+        f"long as before; other programs took {_percent(comparison['others_share'])} of the CPUs, "
+        f"{_percent(comparison['others_share_before'])} before. "
+        "The noise of a ratio is that of its parts, if larger.",
         *(f"Not the same: {text}" for text in comparison["differences"]),
         "",
         *table([_RATIO_HEADING, *map(_ratio_row, [*rates, *others[:_SOME_RATIOS]])], right=(2, 4, 5, 6, 7)),
@@ -90,8 +90,8 @@ def check_lines(checked: Sequence[Checked], unknown: Sequence[dict[str, str]]) -
         ]
     if unknown:
         lines += [
-            f"The table has no line for these runs on {unknown[0]['board']}. If they were measured on an idle board, well "
-            "cooled, add them:",
+            f"The table has no line for these runs on {unknown[0]['board']}. If they were measured on an idle, well-cooled "
+            "board, add them:",
             ",".join(COLUMNS),
             *as_csv(unknown),
         ]
@@ -140,8 +140,8 @@ def _machine_lines(report: dict[str, Any]) -> list[str]:
         f"State:    {'; '.join(states)}",
         f"Noise:    {noise['spread']:.1%} between {noise['blocks']} times the same calculation; other programs took "
         + _or_reason(noise, "others_share", "{:.0%} of the CPUs")
-        + (": believe no small differences" if max(noise["spread"], noise["others_share"] or 0.0) > _NOISY else "")
-        + f". It all took {duration(report['took_seconds'])}",
+        + (": small differences mean nothing" if max(noise["spread"], noise["others_share"] or 0.0) > _NOISY else "")
+        + f". The benchmark took {duration(report['took_seconds'])}",
     ]
 
 
@@ -156,7 +156,7 @@ def _stage_table(stages: dict[str, Any]) -> list[str]:
 
 
 def _in_order(stages: dict[str, Any], inside: Optional[str] = None, depth: int = 0) -> Iterator[tuple[str, int]]:
-    """Names of the stages that were met, each with those that are part of it below it."""
+    """Names of the measured stages, each followed by the stages that are part of it."""
     for name, stage in stages.items():
         # one that several share stands below the last of them
         last = next((other for other in reversed(stages) if other in stage["part_of"]), None)

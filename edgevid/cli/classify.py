@@ -1,4 +1,4 @@
-"""``edgevid classify``: finished video files -> one prediction each."""
+"""``edgevid classify``: one prediction for each video file."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ from .output import (
 
 _EPILOG = """\
 output:
-  On a terminal: a table. Otherwise one line a file, its fields parted by tabs: path, label, score, then label and
-  score of the next classes. "nothing recognised (LABEL)" is none of the bundle's actions, as far as it can tell: the best
-  guess, LABEL, does not reach --enter, or it is less sure than --threshold that it is one.
+  On a terminal: a table. Otherwise one tab-separated line per file: path, label, score, then label and score of the
+  next classes. "nothing recognised (LABEL)" means that none of the bundle's actions was recognised: the score of the best
+  guess, LABEL, is below --enter, or the confidence that it is one of them is below --threshold.
 
-  With --json: one JSON object a line. A file that was classified has at least path, label, score, accepted and top,
-  a list of [label, score], best first; a file that failed has path and error, and no label.
-  Errors are on stderr in every form.
+  With --json: one JSON object per line. A file that was classified has at least path, label, score, accepted and top,
+  a list of [label, score], best first. A file that failed has path and error, and no label.
+  Errors also go to stderr in every format.
 
 examples:
   edgevid classify clip.mp4
-  edgevid classify my_clips -b my_actions      every video below a folder
+  edgevid classify my_clips -b my_actions      every video in a folder and its subfolders
   edgevid classify a.mp4 b.mp4 --json -k 1 | jq .label
 
 exit code:
-  0 all files were classified, 1 at least one failed (the others are in the output), 2 wrong use
+  0 all files were classified, 1 at least one failed (the others are in the output), 2 usage error
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="video files, or folders to search for them, with all their subfolders"
+        "paths", nargs="+", metavar="PATH", help="video files, or folders to search for videos, including subfolders"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line (default: a table)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line (default: a table)")
     parser.add_argument(
         "-k", "--top", type=positive_int, default=5, metavar="K",
-        help="classes to print for each file, best first (default: %(default)s)",
+        help="number of classes to print per file, best first (default: %(default)s)",
     )  # fmt: skip
     add_model_options(parser)
 
@@ -88,10 +88,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def find_videos(text: str) -> list[Path]:
-    """The videos that are meant: those in a folder, sorted; else the file itself, present or not.
+    """The video files that a path names: those in a folder, sorted; else the file itself, which may not exist.
 
     Raises:
-        SourceError: a folder holds no video, or cannot be read; a camera or a stream is meant.
+        SourceError: a folder holds no video or cannot be read; or the path names a camera or a stream.
     """
     check_finished(text)
     path = Path(text)
@@ -101,14 +101,14 @@ def find_videos(text: str) -> list[Path]:
     if not found:
         raise SourceError(
             f"The folder {path} holds no video; looked in all its subfolders for {' '.join(VIDEO_SUFFIXES)}. "
-            "Name the files themselves if they end otherwise."
+            "To classify files with another ending, name the files themselves."
         )
     print_note(f"{path}: {len(found)} {'video' if len(found) == 1 else 'videos'} found")
     return found
 
 
 class _Printer:
-    """Prints predictions and failures in the form that was asked for, and counts the failures."""
+    """Prints predictions and failures in the chosen format, and counts the failures."""
 
     def __init__(self, args: argparse.Namespace, files: Sequence[Path]) -> None:
         self.failures = 0

@@ -12,26 +12,26 @@ from .output import print_json_line, print_lines, table
 
 _NAME = "comparison"
 _EPILOG = """\
-Bundles are told by extractor, architecture and units. The larger extractor is the one with the larger file.
+The report names each bundle by its extractor, architecture and units. The larger extractor is the one with the larger file.
 
 with -o, the folder holds:
-  comparison.md, comparison.html   the report; the HTML file has its plots inside
+  comparison.md, comparison.html   the report; the HTML file includes the plots
   comparison.json                  all figures
 
-The thesis's figures are shown only beside all test clips of UCF101 split 1 with all 101 classes.
+The thesis's figures are shown only for the complete test set of UCF101 split 1, with all 101 classes.
 
 examples:
   edgevid compare report_small report_large -o comparison
 
 exit code:
-  0 compared, 1 it failed (for example: not the same clips), 2 wrong use
+  0 compared, 1 failure (for example: not the same clips), 2 usage error
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="folders that `edgevid evaluate -o FOLDER` wrote"
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="folders written by `edgevid evaluate -o FOLDER`"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="write the report, figures and plots there")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object (default: tables)")

@@ -1,4 +1,4 @@
-"""``edgevid dataset``: what labelled clips consist of, and what in them would spoil a training."""
+"""``edgevid dataset``: what a data set consists of, and problems in it for training."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ from .output import Progress, print_json_line, print_lines, print_note, table, t
 
 _EPILOG = """\
 examples:
-  edgevid dataset my_clips                 what is there, and what would go wrong
-  edgevid dataset my_clips -o report       the same as a file and a plot
+  edgevid dataset my_clips                 what it contains, and its problems
+  edgevid dataset my_clips -o report       also write a file and a plot
 """
 REPORT_NAME = "dataset.json"
 PLOT_NAME = "clips_per_class.png"
+_SHOWN = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Count the clips, groups and lengths of each class, and warn of what would spoil a training. "
-        "No clip is changed. The exit code is 0 with warnings too."
+        "Count the clips, groups and lengths of each class, and warn of problems for training. "
+        "No clip is changed. The exit code is 0 also when there are warnings."
     )
     parser.epilog = _EPILOG
     parser.add_argument("data", type=Path, metavar="DATA", help=DATA_HELP)
     add_ucf101_options(parser)
     parser.add_argument(
-        "--exact", action="store_true", help="decode every frame and count them, instead of believing the files"
+        "--exact", action="store_true", help="decode and count every frame, instead of trusting the file headers"
     )
     group = parser.add_argument_group("result")
     group.add_argument("--json", action="store_true", help="print JSON instead of tables")
     group.add_argument(
         "-o", "--output", type=Path, metavar="FOLDER",
-        help=f"write {REPORT_NAME} and the plot {PLOT_NAME} to this folder; the plot needs the extra 'evaluate'",
+        help=f"write {REPORT_NAME} and the plot {PLOT_NAME} to this folder (the plot needs the extra 'evaluate')",
     )  # fmt: skip
     group.add_argument("--no-plot", action="store_true", help="write no plot")
 
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             args.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OptionError(
-                f"The folder {args.output} cannot be made: {error.strerror}. Name another with -o."
+                f"The folder {args.output} cannot be created: {error.strerror}. Name another with -o."
             ) from error
     with interruptible(), Progress(len(dataset.clips), "clips") as progress:
         analysis = analyse(dataset, exact=args.exact, progress=progress.advance)
@@ -105,5 +106,5 @@ def _print(root: Path, report: dict[str, Any]) -> None:
         print_lines("", f"warning: {warning['text']}")
 
 
-def _first(items: list[str], limit: int = 4) -> str:
-    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")
+def _first(items: list[str]) -> str:
+    return ", ".join(items[:_SHOWN]) + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")

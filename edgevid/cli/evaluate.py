@@ -1,4 +1,4 @@
-"""``edgevid evaluate``: a bundle over labelled clips -> figures, confusion matrices and a report."""
+"""``edgevid evaluate``: accuracy figures, confusion matrices and a report of a bundle on labelled clips."""
 
 from __future__ import annotations
 
@@ -22,51 +22,51 @@ from ..loading import load
 from ..recognizer import Recognizer
 from ..support.extras import load_jinja2, load_matplotlib
 from .interrupts import interruptible
-from .options import add_bootstrap_options, add_ucf101_options, positive_int, repeatable_command
+from .options import add_bootstrap_options, add_ucf101_options, names, positive_int, repeatable_command
 from .output import Progress, print_error, print_json_line, print_lines, print_note, table, terminal_width
 
 _SHOWN = 3
 
 _EPILOG = """\
-What is evaluated is what ships: each file goes through the bundle's TFLite networks as in `edgevid classify`. Clips that
-cannot be read are named, counted and left out. Test clips are for one look, at the end.
+Each file goes through the bundle's TFLite networks, as in `edgevid classify`: the figures are those of what ships. Clips that
+cannot be read are listed, counted and left out. Use the test clips once, at the end.
 
 with -o, the folder holds:
-  report.md, report.html    the report; the HTML file has its plots inside
+  report.md, report.html    the report; the HTML file includes the plots
   metrics.json              all figures, for `edgevid compare` and other programs
   predictions.csv           each clip: label, group, answer, score, rank of the true class, all probabilities
   classes.csv               precision, recall and F1 of each class
-  confusion*.csv, *.png     confusion matrices: clips, and divided by rows; whole, and cut to --classes
+  confusion*.csv, *.png     confusion matrices: counts and row-normalised; of all classes, and of --classes
   streaming.csv             with --streaming: each prediction
 
 examples:
   edgevid evaluate my_actions test_clips -o report
-  edgevid evaluate my_actions my_clips             the clips that it was not taught
+  edgevid evaluate my_actions my_clips             the clips that it was not trained on
   edgevid evaluate exercises10 clips --outside other_clips
 
 exit code:
-  0 evaluated, 1 it failed, 2 wrong use
+  0 evaluated, 1 failure, 2 usage error
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
-    parser.add_argument("bundle", metavar="BUNDLE", help="name of a shipped bundle, or path of a bundle's folder")
+    parser.add_argument("bundle", metavar="BUNDLE", help="name of a shipped bundle, or path of a bundle folder")
     parser.add_argument(
         "data", type=Path, metavar="DATA",
-        help="labelled clips, as for `edgevid train`; or the run folder that it wrote beside a bundle, for the clips it held out",
+        help="labelled clips, as for `edgevid train`; or the run folder that it wrote beside a bundle, to use its held-out clips",
     )  # fmt: skip
     parser.add_argument(
         "--split", choices=(*SPLITS, "all"),
-        help="which clips, also if the bundle was made from some (default: the test clips; all, where the data are not divided; "
-        "but for those that it was made from, as far as its card says)",
+        help="clips to evaluate, whether or not the bundle was trained on them (default: the test clips, or all where the data "
+        "has no splits; without those that the bundle's card says it was made from)",
     )  # fmt: skip
     parser.add_argument(
         "--all", dest="split", action="store_const", const="all",
-        help="all clips, also those that the bundle was made from (the same as --split all)",
+        help="all clips, including those that the bundle was made from (same as --split all)",
     )  # fmt: skip
     add_ucf101_options(parser)
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="write report, figures and plots there")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="write the report, figures and plots there")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object (default: tables)")
     parser.add_argument(
         "--streaming", action="store_true",
@@ -74,26 +74,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--outside", type=Path, metavar="FOLDER",
-        help="clips of other actions: also measure how many of them, and of the known ones, the bundle's threshold rejects",
+        help="clips of other actions: also measure what share of them, and of the known ones, the bundle's threshold rejects",
     )  # fmt: skip
     parser.add_argument(
-        "--classes", type=_names, default=(), metavar="A,B,...", help="also cut the confusion matrix to these classes"
+        "--classes", type=_classes, default=(), metavar="A,B,...", help="also write a confusion matrix of these classes"
     )
     parser.add_argument(
         "-k", "--top", type=positive_int, metavar="K",
-        help="the k of the top-k accuracy (default: 5, or about a quarter of the classes where they are fewer than 17)",
+        help="k of the top-k accuracy (default: 5; below 17 classes about a quarter of them)",
     )  # fmt: skip
     group = parser.add_argument_group("intervals")
     add_bootstrap_options(group)
     group.add_argument(
         "--groups-span-classes", action="store_true",
-        help="a group's name means the same people in all classes (default: a group is of one class, as in UCF101)",
+        help="a group name means the same people in all classes (default: each group belongs to one class, as in UCF101)",
     )  # fmt: skip
     group = parser.add_argument_group("runtime")
     group.add_argument(
-        "--threads", type=positive_int, metavar="N", help="interpreter threads (default: CPUs, at most 4)"
+        "--threads", type=positive_int, metavar="N", help="interpreter threads (default: number of CPUs, at most 4)"
     )
-    group.add_argument("--runtime", metavar="NAME", help="litert or tflite-runtime (default: the best present)")
+    group.add_argument("--runtime", metavar="NAME", help="litert or tflite-runtime (default: the best one installed)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -123,13 +123,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _command(args: argparse.Namespace, data: dict[str, Any]) -> str:
     words = ["evaluate", Path(args.bundle).name, data["name"]]
-    if data["seen"] is None or data["seen"]["measured"]:  # to name a split is to measure all of it
+    if data["seen"] is None or data["seen"]["measured"]:  # a split that is named is measured whole
         words += ["--split", data["split"]]
     return repeatable_command(words, args, add_arguments, ("split", "splits", "output", "json", "threads", "runtime"))
 
 
 def _check(args: argparse.Namespace, recognizer: Recognizer) -> list[Clip]:
-    """Say what is wrong before the work starts, not after it; and the clips of other actions, if there are any."""
+    """Raise for wrong options before the work starts; return the clips of other actions, if any."""
     unknown = [name for name in args.classes if name not in recognizer.labels]
     if unknown:
         raise EvaluationError(
@@ -155,7 +155,7 @@ def _track(clips: Sequence[Clip], unit: str) -> Iterator[Clip]:
 
 
 def _say_seen(data: dict[str, Any]) -> None:
-    """Which clips the bundle was made from."""
+    """Say which clips the bundle was made from."""
     seen = data["seen"]
     if seen is None:
         print_note(
@@ -191,8 +191,8 @@ def _print_table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
     print_lines(*table(rows, right=right, width=terminal_width()), "")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if len(names) < 2:
-        raise argparse.ArgumentTypeError(f"expected two classes or more, parted by commas; got {text!r}")
-    return names
+def _classes(text: str) -> tuple[str, ...]:
+    classes = names(text)
+    if len(classes) < 2:
+        raise argparse.ArgumentTypeError(f"expected two or more classes, separated by commas; got {text!r}")
+    return classes

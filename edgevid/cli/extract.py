@@ -1,4 +1,4 @@
-"""``edgevid extract``: labelled clips -> files of embeddings, kept for ``edgevid train``."""
+"""``edgevid extract``: compute the embeddings of labelled clips and cache them for ``edgevid train``."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from .options import add_ucf101_options, positive_int
 from .output import Progress, duration, print_error, print_lines
 
 _EPILOG = """\
-The cache has a .npy file for each clip and embedder: float32 [25, D], which numpy.load reads. A file's name follows from
+The cache has one .npy file for each clip and embedder: float32 [25, D], readable with numpy.load. A file's name depends on
 the embedder, the runtime, the sampling and the clip's content: clips that moved are found, clips that changed are embedded
-again. It may be interrupted or killed at any time; the same command goes on.
+again. The command can be interrupted or killed at any time; run it again to continue.
 
-With --scheduler, the workers must see clips and cache under the paths given here (a shared folder), and have the same
-edgevid installed.
+With --scheduler, the workers must see the clips and the cache under the paths given here (a shared folder), and have the
+same version of edgevid installed.
 
 examples:
-  edgevid extract my_clips                 so that training begins at once
+  edgevid extract my_clips                 so that training starts at once
   edgevid extract my_clips -j 2 --cache embeddings
 
 exit code:
   0 all clips are in the cache, 1 at least one cannot be read (the others are in the cache) or the work failed,
-  2 wrong use, 130 interrupted
+  2 usage error, 130 interrupted
 """
 
 
@@ -44,30 +44,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument(
         "data", type=Path, metavar="DATA",
-        help="folder with a folder of clips for each class; or folder with clips.csv, or such a file",
+        help="folder with a folder of clips for each class; or a clips.csv, or a folder with one",
     )  # fmt: skip
     parser.add_argument(
         "-o", "--cache", type=Path, default=default_cache(), metavar="FOLDER",
-        help="where embeddings are kept (default: %(default)s, where `edgevid train` looks)",
+        help="folder to keep the embeddings in (default: %(default)s, where `edgevid train` looks)",
     )  # fmt: skip
     add_embedder_options(parser)
     parser.add_argument(
         "--split", type=_splits, default=SPLITS, metavar="NAME,...",
-        help=f"clips of these splits only (default: {','.join(SPLITS)})",
+        help=f"use only the clips of these splits (default: {','.join(SPLITS)})",
     )  # fmt: skip
     add_ucf101_options(parser)
     parser.add_argument(
         "--runtime", default=None, metavar="NAME",
-        help="litert or tflite-runtime (default: the variable EDGEVID_RUNTIME, else the best present)",
+        help="litert or tflite-runtime (default: the variable EDGEVID_RUNTIME, else the best one installed)",
     )  # fmt: skip
     workers = parser.add_mutually_exclusive_group()
     workers.add_argument(
         "-j", "--jobs", type=positive_int, default=None, metavar="N",
-        help="worker processes, of one thread each; each takes about 150 MB (default: CPUs)",
+        help="worker processes of one thread each, about 150 MB each (default: number of CPUs)",
     )  # fmt: skip
     workers.add_argument(
         "--scheduler", default=None, metavar="ADDRESS",
-        help="let a Dask cluster work: address of its scheduler, such as tcp://192.168.1.10:8786 (needs edgevid[dask])",
+        help="use a Dask cluster: the address of its scheduler, such as tcp://192.168.1.10:8786 (needs edgevid[dask])",
     )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         if clip.split in args.split
     ]
     if not clips:
-        raise DatasetError(f"{args.data} names no clips of the split {' or '.join(args.split)}; see --split.")
+        raise DatasetError(f"{args.data} has no clips of the split {' or '.join(args.split)}; see --split.")
     config = EmbeddingConfig.of(entries_for(args.embedders, args.extractor), runtime=args.runtime)
     started, counts = time.monotonic(), Counter[str]()
     try:
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
             _extract(clips, config, args.cache, executor, counts)
     except KeyboardInterrupt:
         done = counts["embedded"] + counts["cached"]
-        print_error("extract", f"interrupted; {done} of {len(clips)} clips are in the cache. The same command goes on.")
+        print_error("extract", f"interrupted; {done} of {len(clips)} clips are in the cache. Run it again to continue.")
         raise
     print_lines(_summary(counts, time.monotonic() - started), f"cache: {args.cache}")
     return 1 if counts["failed"] else 0
@@ -103,7 +103,7 @@ def _extract(clips: list[Clip], config: EmbeddingConfig, cache: Path, executor: 
             else:
                 counts["cached" if extracted.in_cache else "embedded"] += 1
             if extracted.in_cache:
-                progress.total -= 1  # takes no time to speak of: counted, it would spoil rate and time left
+                progress.total -= 1  # it takes almost no time; counting it would distort the rate and the time left
                 progress.advance(0)
             else:
                 progress.advance()
@@ -116,7 +116,7 @@ def _workers(args: argparse.Namespace, config: EmbeddingConfig, num_clips: int) 
 
 
 def _open_quietly(config: EmbeddingConfig) -> None:
-    """Open a worker's extractor as it starts. An error is kept for the first clip, whose caller hears of it."""
+    """Open a worker's extractor as it starts. An error is kept and reported with the first clip."""
     with suppress(EdgevidError):
         embedders_of_this_thread(config)
 
@@ -136,6 +136,6 @@ def _splits(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
     if not set(names) <= set(SPLITS):
         raise argparse.ArgumentTypeError(
-            f"{text!r} was given; expected names parted by commas, of: {', '.join(SPLITS)}"
+            f"{text!r} was given; expected names separated by commas, of: {', '.join(SPLITS)}"
         )
     return names

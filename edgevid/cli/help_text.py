@@ -1,4 +1,4 @@
-"""How the help of all commands is set: within 80 columns."""
+"""Layout of the help of all commands, within 80 columns."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from itertools import groupby
 
 from .output import terminal_width
 
-_COLUMNS = re.compile(r"(?<=\S) {2,}(?=\S)")  # parts the columns of a line
+_COLUMNS = re.compile(r"(?<=\S) {2,}(?=\S)")  # separates the columns of a line
 
 
 class HelpFormatter(argparse.HelpFormatter):
-    """Fills paragraphs; keeps what stands in columns, such as examples.
+    """Fills paragraphs and keeps text in columns, such as examples.
 
-    In a description or an epilog, consecutive lines that are indented alike are a paragraph. A line with two spaces or more
-    within it stands in columns, and so does a command: where it is too long, its last column goes below.
+    In a description or an epilog, consecutive lines with the same indent are a paragraph. A line with two or more spaces
+    inside it is in columns, and so is a command: if it is too long, its last column goes below.
     """
 
     def __init__(self, prog: str) -> None:

@@ -1,4 +1,4 @@
-"""``edgevid import-extractor``: make an extractor of a TFLite image classifier."""
+"""``edgevid import-extractor``: make an extractor from a TFLite image classifier."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MAX_SHOWN_NAME = 60
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Make an extractor of a TFLite image classifier: truncate it at the last feature map, that is, drop what lies behind "
-        "it, and write NAME.tflite and its card NAME.json. The weights before the feature map are not changed."
+        "Make an extractor from a TFLite image classifier: truncate it after its last feature map and write NAME.tflite "
+        "and its card NAME.json. The weights before the feature map are not changed."
     )
     parser.epilog = (
-        "Takes uint8, int8 and float32 classifiers with one input [1, height, width, 3]. An int8 input or feature map "
+        "Accepts uint8, int8 and float32 classifiers with one input [1, height, width, 3]. An int8 input or feature map "
         "becomes a uint8 one. Needs ai-edge-litert: for a 32-bit ARM device, run it on another machine and copy both files.\n\n"
         "examples:\n"
         "  edgevid import-extractor classifier.tflite --list\n"
@@ -30,30 +30,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="the classifier's .tflite file")
     parser.add_argument(
-        "--list", action="store_true", help="print the tensors where it can be truncated, and write nothing"
+        "--list", action="store_true", help="list the tensors where it can be truncated, and write nothing"
     )
     parser.add_argument(
         "--tensor", metavar="NAME_OR_INDEX", help="truncate at this tensor (default: the one that --list marks)"
     )
     parser.add_argument(
         "--size", metavar="PIXELS", type=positive_int,
-        help="side of the pictures that the network is to take, a multiple of 32: a smaller one is faster (default: its own)",
+        help="input size of the network in pixels, a multiple of 32; smaller is faster (default: the classifier's)",
     )  # fmt: skip
     group = parser.add_argument_group("result")
-    group.add_argument("--name", help="the extractor's name (default: the name of FILE without .tflite)")
+    group.add_argument("--name", help="name of the extractor (default: the name of FILE without .tflite)")
     group.add_argument(
         "-o", "--output", metavar="FOLDER", type=Path,
-        help=f"folder to write to (default: the folder of your models: the variable {MODELS_VARIABLE} if it is set, "
+        help=f"folder to write to (default: your models folder: the variable {MODELS_VARIABLE} if it is set, "
         "else edgevid/models in your data folder, such as ~/.local/share)",
     )  # fmt: skip
     group.add_argument("--overwrite", action="store_true", help="replace an extractor of this name in that folder")
-    group.add_argument("--force", dest="overwrite", action="store_true", help=argparse.SUPPRESS)  # as it was called
+    group.add_argument("--force", dest="overwrite", action="store_true", help=argparse.SUPPRESS)  # its former name
     group.add_argument(
         "--licence", metavar="TEXT", default=_UNKNOWN_LICENCE, help="licence of FILE, for the card (default: %(default)s)"
     )  # fmt: skip
     group.add_argument(
         "--input-range", nargs=2, type=float, metavar=("LOW", "HIGH"),
-        help="float32 input only: the numbers that it expects for black and for white (default: -1 1)",
+        help="float32 input only: the input values for black and for white (default: -1 1)",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``edgevid info``: what a bug report needs. Reports what is broken instead of failing on it."""
+"""``edgevid info``: facts for a bug report. It reports what is broken instead of failing on it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _LIBRARIES = {
 }
 
 _EPILOG = """\
-The runtime in use is run once on the shipped extractor, in a process of its own: "XNNPACK" says how many parts of the
-network the accelerated kernels took over. A broken or missing part is shown, and is no failure of this command.
+The runtime in use runs the shipped extractor once, in a process of its own. "XNNPACK" says how many parts of the network
+run on its accelerated kernels. A broken or missing part is reported and does not make this command fail.
 
 examples:
   edgevid info            for a bug report
@@ -94,7 +94,7 @@ def _library(module: str, distributions: tuple[str, ...]) -> dict[str, Optional[
     problem = None
     try:
         importlib.import_module(module)
-    except Exception as error:  # whatever a broken native library throws on import is what we are here to tell
+    except Exception as error:  # reporting whatever a broken native library raises on import is the point
         problem = f"{type(error).__name__}: {error}"
     for name in distributions:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -117,7 +117,7 @@ def _models() -> list[dict[str, Optional[str]]]:
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """The facts as (name, text); a line without a name goes on with the one before."""
+    """The facts as (name, text); a line without a name continues the one before."""
     lines = [
         ("edgevid", f"{facts['edgevid']} ({facts['location']})"),
         ("Python", facts["python"]),

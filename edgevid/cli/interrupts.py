@@ -12,10 +12,10 @@ from typing import Any, Optional
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the block SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt``; afterwards the old handlers are back.
+    """Within the block SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt``; afterwards the old handlers are restored.
 
     SIGINT is set as well because a shell starts background jobs with it ignored, and `kill -INT` must end those too. SIGHUP,
-    which comes when the terminal is closed, stays ignored where it is: that is what nohup is for.
+    which arrives when the terminal is closed, stays ignored if it was: nohup relies on that.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield

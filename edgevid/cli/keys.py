@@ -1,4 +1,4 @@
-"""What is typed while a command runs. Past ``sys.stdin``: a thread that waits there would hold its lock when the program ends."""
+"""Keyboard input while a command runs. Not through ``sys.stdin``: a thread waiting there would hold its lock at exit."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .output import is_terminal
 
 
 def read_line() -> str:
-    """The next line of stdin, without the spaces around it.
+    """The next line of stdin, stripped.
 
     Raises:
-        EOFError: there is none.
+        EOFError: there is no more.
     """
     line = bytearray()
     while (sign := _read_sign()) != b"\n":
@@ -32,7 +32,8 @@ def read_line() -> str:
 def told_keys(told: Callable[[str], object]) -> Iterator[None]:
     """Within the block ``told`` is called, in a thread, with each key that is pressed.
 
-    On a terminal at once; of a pipe, and on Windows, with the first sign of each line. Nothing is told once stdin has ended.
+    On a terminal it is called at once; from a pipe, and on Windows, with the first character of each line. When stdin has
+    ended, it is not called any more.
     """
     over = threading.Event()
     with _unbuffered() as single:
@@ -61,13 +62,13 @@ def _read_key() -> str:
 def _read_sign() -> bytes:
     try:
         return os.read(sys.stdin.fileno(), 1)
-    except (OSError, ValueError, AttributeError):  # it is closed, or was never open
+    except (OSError, ValueError, AttributeError):  # stdin is closed, or was never open
         return b""
 
 
 @contextmanager
 def _unbuffered() -> Iterator[bool]:
-    """The terminal gives each key at once within the block, and does not show it. False: it cannot, or stdin is none."""
+    """Within the block, the terminal delivers each key at once, without echo. Yields False if stdin is no such terminal."""
     try:
         import termios
         import tty
@@ -79,7 +80,7 @@ def _unbuffered() -> Iterator[bool]:
         return
     number = sys.stdin.fileno()
     before = termios.tcgetattr(number)
-    tty.setcbreak(number)  # Ctrl-C stays what it is
+    tty.setcbreak(number)  # Ctrl-C keeps its meaning
     try:
         yield True
     finally:

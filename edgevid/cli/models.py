@@ -1,9 +1,8 @@
-"""``edgevid models``: which bundles and extractors there are, and what their cards say."""
+"""``edgevid models``: lists the bundles and extractors, and shows their cards."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,27 +23,27 @@ from ..bundles import (
 )
 from ..datasets.taught import FIELD
 from ..errors import BundleError, OptionError
-from .output import is_terminal, print_error, print_json_line, print_lines, table, terminal_width
+from .output import line_width, print_error, print_json_line, print_lines, table
 
 Model = TypeVar("Model")
 
-_MAX_LIST = 100  # characters of a list that is shown in one line
+_MAX_LIST = 100  # characters of a list that is shown on one line
 
 _EPILOG = """\
 output:
-  Without NAME: a table of the bundles and one of the extractors that came with edgevid or lie in your models folder
-  (see `edgevid import-extractor --help`); all files are verified.
-  With NAME: what it knows, how right it is and what it takes; with --card also
-  all that its card says. With --json: one JSON object a line, each with kind,
+  Without NAME: a table of the bundles and one of the extractors, those that came with edgevid and those in your models
+  folder (see `edgevid import-extractor --help`). All files are verified.
+  With NAME: what the model knows, its accuracy and what it costs. --card adds
+  the rest of its card. With --json: one JSON object per line, each with kind,
   name, path and, for a model with NAME, card.
 
 examples:
-  edgevid models                      all that are here
-  edgevid models exercises10          one in short
-  edgevid models my_actions --card    all that is known of it
+  edgevid models                      list all models
+  edgevid models exercises10          one model in short
+  edgevid models my_actions --card    its whole card
 
 exit code:
-  0 good, 1 a model is missing or damaged, 2 wrong use
+  0 success, 1 a model is missing or damaged, 2 usage error
 """
 
 
@@ -52,16 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument(
         "name", nargs="?", metavar="NAME",
-        help="show this one: a bundle's name or folder, or an extractor's name (default: list all)",
+        help="show this model: name or folder of a bundle, or name of an extractor (default: list all)",
     )  # fmt: skip
-    parser.add_argument("--card", action="store_true", help="of NAME: print the whole card (default: in short)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line (default: text)")
+    parser.add_argument("--card", action="store_true", help="with NAME: print the whole card (default: a summary)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line (default: text)")
 
 
 def run(args: argparse.Namespace) -> int:
     if args.name is None:
         if args.card:
-            raise OptionError("--card is of one model; name it: edgevid models NAME --card")
+            raise OptionError("--card shows one model; name it: edgevid models NAME --card")
         return _list(args.json)
     return _show(args.name, args.json, args.card)
 
@@ -81,7 +80,7 @@ def _list(as_json: bool) -> int:
 
 
 def _print_tables(bundles: Sequence[Bundle], extractors: Sequence[ExtractorFile]) -> None:
-    width = terminal_width() if is_terminal(sys.stdout) else None
+    width = line_width()
     rows = [("BUNDLE", "CLASSES", "ACCURACY [95 % interval]", "WINDOW", "SIZE", "EMBEDDERS")]
     for bundle in bundles:
         size, embedders = size_text(bundle.classifier.size), ", ".join(map(_embedder_text, bundle.embedders))
@@ -96,7 +95,7 @@ def _print_tables(bundles: Sequence[Bundle], extractors: Sequence[ExtractorFile]
 
 
 def _verified(kind: str, models: Sequence[tuple[str, Callable[[], Model]]], as_json: bool) -> tuple[list[Model], bool]:
-    """The models that open, and whether one does not, which is then told. Given their names and what opens them."""
+    """Open models, given their names and functions that open them. Errors are reported; True: there was one."""
     found, failed = [], False
     for name, verified in models:
         try:
@@ -140,7 +139,7 @@ def _show(name: str, as_json: bool, whole: bool) -> int:
 
 
 def _in_short(record: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What most people ask of a model."""
+    """What most people ask about a model."""
     if record["kind"] == "extractor":
         shape = (card.get("feature_map") or {}).get("shape")
         yield "gives", f"a feature map {shape}" if shape else "a feature map"
@@ -170,7 +169,7 @@ def _bundle_record(bundle: Bundle) -> dict[str, Any]:
 
 
 def _embedder_text(entry: EmbedderEntry) -> str:
-    """Of the most common one, the frame through a network, the network's name."""
+    """A description of an embedder. Of the most common kind, the frame through a network, only the network's name."""
     if entry.network is None:
         return f"{entry.kind} ({entry.options['where']})" if "where" in entry.options else entry.kind
     return entry.network.name if entry.kind == "cnn" else f"{entry.kind} of {entry.network.name}"
@@ -187,9 +186,9 @@ def _extractor_record(extractor: ExtractorFile) -> dict[str, Any]:
 
 
 def headline_accuracy(card: Mapping[str, Any]) -> Optional[tuple[str, dict[str, Any]]]:
-    """What a card's accuracy was measured on, and the figure; None where the card has none.
+    """What a card's accuracy was measured on, and the figure; None if the card has none.
 
-    Test clips go before validation clips, and these before groups that were held out in turn.
+    Test clips are preferred to validation clips, and these to groups that were held out in turn.
     """
     measured = card.get("accuracy")
     for split in ("test", "validation", "cross-validation"):
@@ -222,12 +221,12 @@ def share_text(share: Mapping[str, Any]) -> str:
 
 
 def size_text(size: int) -> str:
-    """A size in bytes as people read it."""
+    """A file size for people."""
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
 def card_lines(card: Mapping[str, Any]) -> Iterator[str]:
-    """A card as indented text, whatever fields it has."""
+    """A card as indented text, whatever its fields are."""
     for key, value in card.items():
         if key == FIELD and isinstance(value, dict):  # for `edgevid evaluate`, not for people
             value = {"clips": value.get("clips")}
@@ -251,7 +250,7 @@ def card_lines(card: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _one_line(value: Any) -> Optional[str]:
-    """A field's value where it fits into one line."""
+    """A field's value if it fits on one line."""
     if _is_share(value):
         return f"{share_text(value)} (95 % interval)"
     if isinstance(value, dict):

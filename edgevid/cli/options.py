@@ -18,7 +18,7 @@ from ..recognizer import Recognizer
 from ..support.checks import shown
 
 DATA_HELP = (
-    "folder with a folder of clips for each class; or folder with clips.csv, or such a file: columns path, label, and "
+    "folder with a folder of clips for each class; or a clips.csv, or a folder with one: columns path, label, and "
     "optionally group (clips of the same people or place) and split (train, validation, test); or UCF101 as published"
 )
 _MOST_DIGITS = 18
@@ -30,16 +30,16 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("model")
     group.add_argument(
         "-b", "--bundle", default=DEFAULT_BUNDLE, metavar="BUNDLE",
-        help="name of a shipped bundle, or path of a bundle's folder (default: %(default)s)",
+        help="name of a shipped bundle, or path of a bundle folder (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
         "--threshold", type=part, default=None, metavar="P",
-        help="how sure, from 0 to 1, it must be that it is one of the actions; other predictions read 'nothing recognised' "
+        help="minimum confidence, 0 to 1, that the action is one of the bundle's; below it the answer is 'nothing recognised' "
         "(default: the bundle's, which 95 %% of its validation clips reach)",
     )  # fmt: skip
     group.add_argument(
         "--enter", type=positive_part, default=None, metavar="P",
-        help="score from which on an action counts as recognised; in a stream it can begin then "
+        help="minimum score for an action to count as recognised and, in a stream, to begin "
         f"(default: the bundle's, else {EventOptions.enter})",
     )  # fmt: skip
     group.add_argument(
@@ -47,23 +47,23 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         type=positive_int,
         default=None,
         metavar="N",
-        help="of the networks and of OpenCV (default: CPUs, at most 4)",
+        help="CPU threads for the networks and OpenCV (default: number of CPUs, at most 4)",
     )
     group.add_argument(
         "--runtime", default=None, metavar="NAME",
-        help="litert or tflite-runtime (default: the variable EDGEVID_RUNTIME, else the best present)",
+        help="litert or tflite-runtime (default: the variable EDGEVID_RUNTIME, else the best one installed)",
     )  # fmt: skip
 
 
 def add_ucf101_options(parser: Arguments) -> None:
-    """--split-list, --splits: how UCF101 is divided. Other data sets have no use for them."""
+    """--split-list, --splits: the split of UCF101. Other data sets do not use them."""
     parser.add_argument(
         "--split-list", type=int, choices=(1, 2, 3), default=1,
-        help="UCF101: which official division into training and test clips (default: %(default)s)",
+        help="UCF101: official train/test split to use (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--splits", type=Path, metavar="FOLDER",
-        help="UCF101: folder of the official lists (default: inside DATA or beside it, also in ucfTrainTestlist)",
+        help="UCF101: folder of the official split lists (default: in DATA or beside it, also in ucfTrainTestlist)",
     )  # fmt: skip
 
 
@@ -73,9 +73,9 @@ def add_bootstrap_options(parser: Arguments) -> None:
 
     parser.add_argument(
         "--bootstrap", type=positive_int, default=DEFAULT_RESAMPLES, metavar="N",
-        help="resamples of groups of clips (default: %(default)s)",
+        help="bootstrap resamples, of groups of clips (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the resamples (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="random seed (default: %(default)s)")
 
 
 def load_recognizer(args: argparse.Namespace) -> Recognizer:
@@ -89,11 +89,11 @@ def repeatable_command(
     add_arguments: Callable[[argparse.ArgumentParser], None],
     left_out: Sequence[str],
 ) -> str:
-    """The command that gives the same result again. Where files lie here is left out: it is of no use elsewhere.
+    """The command that reproduces the result. Paths of this machine are left out: they are of no use elsewhere.
 
     Args:
-        words: its beginning, positional arguments in it.
-        add_arguments: of the command, for the defaults of its options.
+        words: the beginning of the command, including positional arguments.
+        add_arguments: the command's function of that name, for the defaults of its options.
         left_out: names of options that do not change the result, or are in ``words``.
     """
     parser = argparse.ArgumentParser(add_help=False)
@@ -114,20 +114,20 @@ def repeatable_command(
 
 
 def without_place(path: Path) -> str:
-    """A path as it was given, but for what lies outside the working folder: that by its name."""
+    """A path as it was given; one outside the working folder is reduced to its name."""
     return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
 
 
 def prepare_keras() -> None:
-    """What Keras and TensorFlow read when they are imported. A command may set it; the library sets no variable."""
+    """Set what Keras and TensorFlow read when they are imported. A command may set it; the library sets no variable."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # oneDNN's kernels round in another order on each kind of CPU, and are no faster for these networks.
+    # The rounding of oneDNN's kernels differs between kinds of CPU, and they are no faster for these networks.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def positive_int(text: str) -> int:
-    """An option's value that counts something: 1 or more."""
+    """An option's value that counts something: a whole number, 1 or more."""
     value = int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more; got {shown(text)}")
@@ -135,7 +135,7 @@ def positive_int(text: str) -> int:
 
 
 def positive_seconds(text: str) -> float:
-    """An option's value that is a time span: seconds, above 0."""
+    """An option's value that is a duration in seconds, above 0."""
     value = _number(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number of seconds above 0; got {text!r}")
@@ -143,7 +143,7 @@ def positive_seconds(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """An option's value that is a time span: seconds, from 0."""
+    """An option's value that is a duration in seconds, 0 or more."""
     return 0.0 if _number(text) == 0 else positive_seconds(text)
 
 
@@ -161,6 +161,11 @@ def positive_part(text: str) -> float:
     if not 0.0 < value <= 1.0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, up to 1; got {text!r}")
     return value
+
+
+def names(text: str) -> tuple[str, ...]:
+    """An option's value that is a list: what stands between its commas, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def seed(text: str) -> int:

@@ -1,7 +1,7 @@
-"""What commands print: lines, JSON lines, a table as wide as the terminal, a progress bar.
+"""Printing by the commands: lines, JSON lines, a table as wide as the terminal, a progress bar.
 
-All text that reaches the terminal goes through here and is made printable: a file's name or a label may hold what a terminal
-obeys, or a line's end that forges another row.
+All text for the terminal goes through here and is made printable: a file name or a label may contain control sequences
+of the terminal, or a line break that forges another row.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..support.credentials import without_password
 from ..support.printable import printable
 from ..support.text import shorten as shorten
 
-# A bar redrawn more often than this costs time and shows nothing new.
+# Redrawing a bar more often than this costs time and shows nothing new.
 _REDRAW_SECONDS = 0.1
 _MIN_CELL = 12
 
@@ -30,47 +30,52 @@ def print_json_line(record: Any) -> None:
 
 
 def print_lines(*lines: str) -> None:
-    """Lines on stdout, flushed."""
+    """Print lines on stdout and flush."""
     print("\n".join(map(printable, lines)), flush=True)
 
 
 def print_fields(*fields: str) -> None:
-    """A line of fields, parted by tabs, on stdout, flushed."""
+    """Print one line of tab-separated fields on stdout and flush."""
     print("\t".join(map(printable, fields)), flush=True)
 
 
 def print_error(command: str, message: str) -> None:
-    """A message on stderr, in the form of all errors of the command line."""
+    """Print a message on stderr, in the format of all errors of the command line."""
     print_note(f"edgevid {command}: {message}")
 
 
 def print_note(*lines: str) -> None:
-    """Lines on stderr, without passwords.
+    """Print lines on stderr, without passwords.
 
-    Where they cannot be written (a full disk) they are lost: that must not stop what works.
+    If they cannot be written (a full disk) they are lost: that must not stop a command that works.
     """
     with contextlib.suppress(OSError):
         print("\n".join(printable(without_password(line)) for line in lines), file=sys.stderr, flush=True)
 
 
 def prompt(text: str) -> None:
-    """A question on stderr; the answer is typed behind it."""
+    """Print a question on stderr; the answer is typed after it."""
     print(printable(text), end="", file=sys.stderr, flush=True)
 
 
 def rewrite(text: str, stream: Optional[TextIO] = None, *, bell: str = "") -> None:
-    """Put ``text`` in place of the terminal's last line, which stays open; "" erases it."""
+    """Replace the terminal's last line, which stays open, by ``text``; "" erases it."""
     print(f"\r{printable(text)}\x1b[K{bell}", end="", file=sys.stderr if stream is None else stream, flush=True)
 
 
 def is_terminal(stream: Optional[TextIO]) -> bool:
-    """Whether a person reads ``stream`` on a terminal."""
+    """Whether ``stream`` is a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def terminal_width() -> int:
-    """Columns of the terminal; 80 where that is unknown."""
+    """Columns of the terminal; 80 if unknown."""
     return max(40, shutil.get_terminal_size((80, 24)).columns)
+
+
+def line_width() -> Optional[int]:
+    """Columns of a line of stdout; None if it is no terminal, where lines are whole."""
+    return terminal_width() if is_terminal(sys.stdout) else None
 
 
 def answer_width(labels: Sequence[str]) -> int:
@@ -78,14 +83,14 @@ def answer_width(labels: Sequence[str]) -> int:
     return max(len(printable(label)) for label in labels) + len(f"{NOTHING} ()")
 
 
-def fit_columns(widths: Sequence[int], total: int, *, gap: int = 2) -> list[int]:
-    """Column widths that fit ``total`` columns: the widest give way first, none below a readable minimum.
+def fit_columns(widths: Sequence[int], total: int) -> list[int]:
+    """Column widths that fit ``total`` columns with two between them: the widest shrink first, none below a readable minimum.
 
     >>> fit_columns([50, 10, 5], 40)
     [21, 10, 5]
     """
     fitted = list(widths)
-    while sum(fitted) + gap * (len(fitted) - 1) > total:
+    while sum(fitted) + 2 * (len(fitted) - 1) > total:
         widest = max(range(len(fitted)), key=lambda i: fitted[i])
         if fitted[widest] <= _MIN_CELL:
             break
@@ -97,11 +102,11 @@ def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), width: Op
     """Lines of an aligned table.
 
     Args:
-        rows: the cells, the heading first.
+        rows: the cells; the first row is the heading.
         right: indices of the columns to align on the right.
-        width: columns that the table may take; default: as many as it needs.
+        width: maximum width in columns; default: as wide as needed.
     """
-    rows = [[printable(cell) for cell in row] for row in rows]  # before they are measured
+    rows = [[printable(cell) for cell in row] for row in rows]  # before measuring them
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     if width is not None:
         widths = fit_columns(widths, width)
@@ -114,7 +119,7 @@ def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), width: Op
 
 
 def duration(seconds: float) -> str:
-    """A time span as people read it.
+    """A duration for people.
 
     >>> duration(7.25), duration(75), duration(3700)
     ('7.2 s', '1 min 15 s', '1 h 01 min')
@@ -128,11 +133,11 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """A progress bar on stderr: count, rate and time left. Shows nothing when stderr is not a terminal.
+    """A progress bar on stderr: count, rate and time left. Shows nothing if stderr is not a terminal.
 
     Args:
-        total: how many items there are; 0 where that is unknown.
-        unit: what is counted, plural.
+        total: number of items; 0 if unknown.
+        unit: plural name of the items.
     """
 
     def __init__(self, total: int, unit: str, *, stream: Optional[TextIO] = None) -> None:
@@ -145,7 +150,7 @@ class Progress:
         self._drawn_at: Optional[float] = None  # None: it is not on the screen
 
     def advance(self, n: int = 1) -> None:
-        """Count ``n`` more items and redraw when it is time to."""
+        """Count ``n`` more items and redraw if it is time to."""
         self.count += n
         due = self._drawn_at is None or time.monotonic() - self._drawn_at >= _REDRAW_SECONDS
         if due or self.count == self.total:
@@ -158,7 +163,7 @@ class Progress:
             self._drawn_at = time.monotonic()
 
     def clear(self) -> None:
-        """Take the bar off the screen, so that a line can be printed in its place."""
+        """Erase the bar, so that a line can be printed in its place."""
         if self._drawn_at is not None:
             rewrite("", self._stream)
             self._drawn_at = None

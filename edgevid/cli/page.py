@@ -1,4 +1,4 @@
-"""Options of the page, for all commands that serve one."""
+"""Options of the web page, for all commands that serve one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 PAGE_OPTIONS = ("serve", "token", "tls_cert", "tls_key", "proxy")
 _TOKEN_HELP = (
-    "what the page wants to be told, 8 characters or more, or @FILE that holds it, so that no list of processes shows it "
-    "(default: the variable EDGEVID_TOKEN, else one is made)"
+    "token that the page asks for, 8 characters or more, or @FILE to read it from a file and keep it out of process lists "
+    "(default: the variable EDGEVID_TOKEN, else a random one)"
 )
 
 
@@ -26,29 +26,29 @@ def add_page_options(group: Arguments, what: str) -> None:
     """--serve, with what it serves, and --token, --tls-cert, --tls-key, --proxy."""
     group.add_argument(
         "--serve", nargs="?", const="", metavar="HOST:PORT",
-        help=f"serve {what} (default address: 127.0.0.1:8080, for browsers on this machine; 0.0.0.0:8080 for those on your "
-        "network, with a token; needs the extra 'web')",
+        help=f"serve {what} (default: at 127.0.0.1:8080, for browsers on this machine; 0.0.0.0:8080 is for your network "
+        "and asks for a token; needs the extra 'web')",
     )  # fmt: skip
     group.add_argument("--token", metavar="TOKEN", help=_TOKEN_HELP)
     group.add_argument(
-        "--tls-cert", type=Path, metavar="FILE", help="PEM file of a certificate: the page is served by https"
+        "--tls-cert", type=Path, metavar="FILE", help="PEM file of a certificate; the page is then served over HTTPS"
     )
     group.add_argument(
         "--tls-key", type=Path, metavar="FILE",
-        help="PEM file of its private key, without a password (default: it is in the file of --tls-cert)",
+        help="PEM file of the private key, without a password (default: it is in the --tls-cert file)",
     )  # fmt: skip
     group.add_argument(
         "--proxy", action="append", metavar="ADDRESS",
-        help="address or network of a reverse proxy in front, whose X-Forwarded-For and X-Forwarded-Proto are believed; the page "
-        "wants a token then; may be given several times",
+        help="address or network of a reverse proxy whose X-Forwarded-For and X-Forwarded-Proto are trusted; the page "
+        "then asks for a token; may be repeated",
     )  # fmt: skip
 
 
 def check_page_options(args: argparse.Namespace) -> None:
-    """Refuse wrong ones before anything is loaded, and read the token.
+    """Check them before anything is loaded, and read the token.
 
     Raises:
-        EdgevidError: what is wrong.
+        EdgevidError: an option is wrong; the message says which.
     """
     if args.serve is None:
         given = next((name for name in PAGE_OPTIONS if getattr(args, name)), None)
@@ -64,7 +64,7 @@ def check_page_options(args: argparse.Namespace) -> None:
 
 
 def web_server(args: argparse.Namespace, labels: Sequence[str], **options: Any) -> WebServer:
-    """The page that was asked for, not started."""
+    """The page's server, not started."""
     from ..outputs.web import DEFAULT_ADDRESS, WebServer, parse_address
 
     host, port = parse_address(args.serve or DEFAULT_ADDRESS)
@@ -75,7 +75,7 @@ def web_server(args: argparse.Namespace, labels: Sequence[str], **options: Any) 
 
 
 def _token(given: Optional[str]) -> Optional[str]:
-    """What was given, what the file holds that was named, or the variable; None: one is to be made."""
+    """The token: as given, from the file named after @, or from the variable. None: a random one is to be made."""
     if given is None:
         return os.environ.get("EDGEVID_TOKEN") or None
     if not given.startswith("@"):

@@ -1,4 +1,4 @@
-"""``edgevid record``: clips of your own actions, from a camera or out of a film, into a folder to teach with."""
+"""``edgevid record``: records clips of your own actions with a camera, or cuts them from a film, into a folder to teach with."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from .output import is_terminal, print_error, print_lines, print_note, prompt, r
 from .page import add_page_options, check_page_options, web_server
 
 _EPILOG = """\
-The clips are Motion JPEG (.avi, at most 640 pixels wide or high and 30 frames a second), in a folder for each action;
-clips.csv beside the folders says what each one is. A clip that was kept is whole, whatever happens afterwards.
-A clip's frame rate is the mean of what the camera gave, so that it lasts as long as the action did.
+Clips are Motion JPEG (.avi, at most 640 pixels wide or high and 30 frames a second), in one folder per action. The file
+clips.csv beside the folders describes each clip. A clip that was kept is complete, whatever happens afterwards.
+A clip's frame rate is the mean rate of the camera, so that the clip lasts as long as the action did.
 
-After each clip, on a terminal: Enter keeps it, r records it again, d deletes the one that was kept before it, q ends
-without it. Without a terminal all clips are kept. A clip during which the camera is lost is recorded again.
+On a terminal, answer after each clip: Enter keeps it, r records it again, d deletes the previously kept clip, q drops it
+and quits. Without a terminal all clips are kept. A clip during which the camera is lost is recorded again.
 
-Record other movements and doing nothing as the action none. Clips of one session (of the same person and place, each
-less than half an hour after the one before) share a group, which teaching holds out to measure: record all actions in
-each of two sessions or more, with other people or in other places.
+Record other movements, and doing nothing, as the action none. Clips of one session (same person and place, each less
+than half an hour after the one before) share a group. Teaching holds out whole groups to measure accuracy, so record all
+actions in at least two sessions, with other people or in other places.
 
 examples:
-  edgevid record 0 -o my_clips/wave                       five clips from the first camera
-  edgevid record 0 -o my_clips/none --serve 0.0.0.0:8080  with a page that shows what the camera sees, to aim it
+  edgevid record 0 -o my_clips/wave                       five clips with the first camera
+  edgevid record 0 -o my_clips/none --serve 0.0.0.0:8080  with a page that shows the camera's picture, to aim it
   edgevid record --from film.mp4 --begin 1:05 --end 1:45 -o my_clips/clap
   edgevid record --from film.mp4 --intervals what.csv -o my_clips
 """
@@ -57,35 +57,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "-o", "--output", required=True, metavar="FOLDER/ACTION",
-        help="where the clips go: the folder of all clips, and the action as the folder in it (with --intervals: the folder of "
+        help="folder of the action, in the folder of all clips, to write to (with --intervals: the folder of "
         "all clips)",
     )  # fmt: skip
     parser.add_argument(
-        "--clips", type=positive_int, metavar="N", help=f"how many (default: {_CLIPS}; of a film: all that it gives)"
+        "--clips",
+        type=positive_int,
+        metavar="N",
+        help=f"number of clips (default: {_CLIPS}; from a film: all it holds)",
     )
     parser.add_argument(
         "--seconds", type=positive_seconds, default=DEFAULT_SECONDS, metavar="S",
-        help="length of a clip (default: %(default)g, the window that `edgevid teach` takes; for gestures 2 to 4)",
+        help="length of a clip (default: %(default)g; use 2 to 4 for gestures)",
     )  # fmt: skip
     parser.add_argument(
         "--countdown", type=seconds, default=DEFAULT_COUNTDOWN_SECONDS, metavar="S",
-        help="before each clip (default: %(default)g)",
+        help="countdown before each clip (default: %(default)g)",
     )  # fmt: skip
-    about = parser.add_argument_group("what is recorded, for clips.csv")
+    about = parser.add_argument_group("notes for clips.csv")
     about.add_argument(
-        "--group", metavar="NAME", help="of these clips (default: that of the session; of a film: its name)"
+        "--group", metavar="NAME", help="group of these clips (default: the session's; from a film: the film's name)"
     )
-    about.add_argument("--person", default="", metavar="NAME", help="who is seen")
-    about.add_argument("--place", default="", metavar="NAME", help="where")
+    about.add_argument("--person", default="", metavar="NAME", help="who is in the picture")
+    about.add_argument("--place", default="", metavar="NAME", help="where it is")
     about.add_argument(
-        "--device", metavar="NAME", help=f"what recorded it (default: {platform.node()}; of a film: unknown)"
+        "--device", metavar="NAME", help=f"recording device (default: {platform.node()}; from a film: unknown)"
     )
-    film = parser.add_argument_group("out of a film")
+    film = parser.add_argument_group("cutting from a film")
     film.add_argument("--from", dest="film", metavar="FILM", help="video file or folder of pictures")
-    film.add_argument("--begin", type=_time, metavar="T", help="seconds, or h:mm:ss (default: the film's beginning)")
-    film.add_argument("--end", type=_time, metavar="T", help="(default: the film's end)")
-    film.add_argument("--intervals", type=Path, metavar="FILE.csv", help="many at once: columns begin, end, label")
-    add_page_options(parser.add_argument_group("preview"), "a page with the picture, to aim the camera by")
+    film.add_argument("--begin", type=_time, metavar="T", help="in seconds or h:mm:ss (default: the film's beginning)")
+    film.add_argument("--end", type=_time, metavar="T", help="the same (default: the film's end)")
+    film.add_argument(
+        "--intervals", type=Path, metavar="FILE.csv", help="many clips at once: columns begin, end, label"
+    )
+    add_page_options(parser.add_argument_group("preview"), "a page with the camera's picture, to aim it")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -109,9 +114,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     if (args.source is None) == (args.film is None):
-        raise OptionError("Give a camera or film as SOURCE, or a film with --from: one of them.")
+        raise OptionError("Give one of them: a camera or film as SOURCE, or a film with --from.")
     if args.intervals is not None and (args.begin is not None or args.end is not None):
-        raise OptionError("--intervals names beginnings and ends itself; leave --begin and --end out.")
+        raise OptionError("--intervals gives the begin and end of each clip; leave --begin and --end out.")
     check_page_options(args)
     if args.source is None:
         args.source = args.film
@@ -136,16 +141,16 @@ def _place(args: argparse.Namespace) -> tuple[Path, str]:
             "for the folder that you are in."
         )
     if (output / CSV_NAME).is_file():
-        raise OptionError(f"-o {args.output} is a folder of clips itself; name the action too: {output / 'wave'}")
+        raise OptionError(f"-o {args.output} is itself a folder of clips; name the action too: {output / 'wave'}")
     if output.parent.resolve() in (Path.home(), Path(output.anchor or "/")):
         raise OptionError(
-            f"-o {args.output} was given; expected a folder for the clips alone, such as {output.parent / 'my_clips/wave'}"
+            f"-o {args.output} was given; expected a folder only for clips, such as {output.parent / 'my_clips/wave'}"
         )
     return output.parent, check_label(output.name)
 
 
 def _record(args: argparse.Namespace, source: Source, folder: ClipFolder, label: str) -> None:
-    """From a camera: until there are enough clips, or whoever sits at the terminal has enough."""
+    """Record with a camera until there are enough clips, or the user at the terminal quits."""
     wanted = args.clips or _CLIPS
     asks = is_terminal(sys.stdin)
     with _page(args, source) as preview:
@@ -169,7 +174,7 @@ def _record(args: argparse.Namespace, source: Source, folder: ClipFolder, label:
             on_progress=tell,
             on_frame=None if preview is None else preview.frame,
         )
-        print_note(f"group {recorder.group}; other people or places are another one: --group, --person, --place")
+        print_note(f"group {recorder.group}; start another for other people or places: --group, --person, --place")
         while len(recorder.kept) < wanted:
             print_note(f"{label}: clip {len(recorder.kept) + 1} of {wanted}")
             try:
@@ -185,16 +190,16 @@ def _record(args: argparse.Namespace, source: Source, folder: ClipFolder, label:
 
 
 def _ask(recorder: Recorder, watches: bool) -> str:
-    """What becomes of the clip: "" it is kept, "r" it is recorded again, "q" that is all."""
+    """What to do with the clip: "" keep it, "r" record it again, "q" quit."""
     while True:
         prompt(_PROMPT)
         if watches:
-            recorder.watch(_line_is_there)  # the page goes on
+            recorder.watch(_line_is_there)  # the page keeps updating
         line = sys.stdin.readline()
         answer = line.strip().lower()[:1] if line else "q"
         if answer == "d":
             deleted = recorder.delete()
-            print_note("there is none to delete" if deleted is None else f"deleted {deleted.path}")
+            print_note("there is no clip to delete" if deleted is None else f"deleted {deleted.path}")
         elif answer in ("", "r", "q"):
             return answer
 
@@ -202,12 +207,12 @@ def _ask(recorder: Recorder, watches: bool) -> str:
 def _line_is_there() -> bool:
     try:
         return bool(select.select([sys.stdin], [], [], 0)[0])
-    except (OSError, ValueError):  # Windows selects sockets only: there the picture stands while it is asked
+    except (OSError, ValueError):  # Windows selects sockets only: there the picture freezes during the question
         return True
 
 
 def _cut(args: argparse.Namespace, film: Source, folder: ClipFolder, label: str) -> None:
-    """Out of a film."""
+    """Cut clips from a film."""
     if args.intervals is not None:
         intervals = read_intervals(args.intervals)
     else:
@@ -228,7 +233,7 @@ def _print_kept(folder: ClipFolder, take: Take, clip: FolderClip) -> None:
 
 
 class Countdown:
-    """The countdown on stderr: in one line on a terminal, with its bell; else nothing."""
+    """The countdown on stderr: on one line with a bell on a terminal, else nothing."""
 
     def __init__(self) -> None:
         self._enabled = is_terminal(sys.stderr)
@@ -238,7 +243,7 @@ class Countdown:
         if not self._enabled:
             return
         begins = now.state != self._last.state
-        # a bell for each second of the countdown, two when it begins, and when it has ended
+        # one bell for each second of the countdown, two when recording begins and when it has ended
         bell = "\a" if now.state == "countdown" else "\a\a" if begins else ""
         words = {"countdown": f"{now.seconds_left} ...", "recording": f"RECORDING {now.seconds_left}"}.get(
             now.state, ""

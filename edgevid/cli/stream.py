@@ -1,8 +1,10 @@
-"""``edgevid stream``: cameras, files or URLs -> rolling predictions and events, one a line, on a page, over MQTT."""
+"""``edgevid stream``: rolling predictions and events of cameras, files or URLs, as lines, on a page, over MQTT."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ..errors import EdgevidError, OptionError
 from ..events import EventOptions, open_smoothing
+from ..events.words import knows, needs
 from ..recognizer import Recognizer
 from ..runner import RunnerGroup
 from ..runner.messages import Output
@@ -31,7 +34,7 @@ from .options import (
     positive_seconds,
     seconds,
 )
-from .output import print_error
+from .output import is_terminal, line_width, print_error, print_note, terminal_width
 from .page import add_page_options, check_page_options, web_server
 from .stream_output import JsonOutput, Lines, TextOutput
 from .stream_summary import Summary
@@ -41,88 +44,89 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 output:
-  One line a prediction: seconds since the first frame, label, score, then the
-  next classes. A label is the action that goes on, from when it began as an
-  event until it ended; "nothing recognised (LABEL)": none does, and LABEL is
-  the best guess. With --events also a line when an action begins, when it was
-  repeated once more, and when it ends. With several sources each line names its
-  own.
-  With --json: one JSON object a line. A prediction has at least source,
+  One line per prediction: seconds since the first frame, label, score, then the
+  next classes. The label is the action that is going on, from the beginning to
+  the end of its event. "nothing recognised (LABEL)" means that no action is
+  going on; LABEL is the best guess. --events adds a line when an action begins,
+  is repeated or ends. With several sources each line names its source.
+
+  With --json: one JSON object per line. A prediction has at least source,
   timestamp, label and score (of the best guess), accepted (whether an action
-  can begin with it), action (the one that goes on, or null), top (a list of
-  [label, score]), region (the part of the frame that was looked at: left, top,
-  right, bottom, 0 to 1; null: all of it) and latency_ms (from the newest
+  can begin with it), action (the one that is going on, or null), top (a list of
+  [label, score]), region (the part of the frame that the model looked at: left,
+  top, right, bottom, 0 to 1; null: all of it) and latency_ms (from the newest
   frame's arrival to the prediction). An event has source, event ("began",
   "counted" or "ended"), label, timestamp, and score, or count, or
   duration_seconds, peak_score and count. timestamp is in seconds: from the
   start of a file, and of the system's monotonic clock for a camera or URL.
-  A file is read as fast as it can be, with --serve or --loop in real time, and
-  each prediction is printed. Of a camera the newest frame is used; where the
-  output is slow, the newest prediction is printed, and every event.
-  A camera that is lost is opened again; this, the page's address and a summary at
-  the end are on stderr. Ctrl-C, SIGTERM or a closed terminal ends the stream; the
-  page of a file that has ended (--serve) stays until then, unless --max-seconds
-  or --max-predictions says when to end.
+
+  A file is read as fast as possible, or in real time with --serve or --loop, and
+  each prediction is printed. Of a camera the newest frame is used; if the
+  output is slow, only the newest prediction is printed, and every event.
+  A lost camera is reopened. This, the page's address and a final summary go to
+  stderr. Ctrl-C, SIGTERM or closing the terminal ends the stream. With --serve,
+  the page stays after the end of a file, unless --max-seconds or
+  --max-predictions is given.
 
 examples:
   edgevid stream 0                                     the first camera
-  edgevid stream 0 1 rtsp://yard/stream --events-only  three cameras on one model: what begins and ends in each
-  edgevid stream door=0 yard=rtsp://yard/stream        names of yours in lines, on the page, over MQTT
+  edgevid stream 0 1 rtsp://yard/stream --events-only  three cameras on one model; prints events only
+  edgevid stream door=0 yard=rtsp://yard/stream        with names for the cameras, in lines, on the page, over MQTT
   edgevid stream 0 --serve 0.0.0.0:8080                a page for every device on your network
-  edgevid stream clip.mp4 --serve --loop               a film in place of a camera, again and again
-  edgevid stream 0 --mqtt mqtt://user@broker           Home Assistant finds it by itself (password: EDGEVID_MQTT_PASSWORD)
+  edgevid stream clip.mp4 --serve --loop               a file as if it were a camera, again and again
+  edgevid stream 0 --mqtt mqtt://user@broker           found by Home Assistant (password: EDGEVID_MQTT_PASSWORD)
 
 exit code:
-  0 the streams ended or were ended, 1 one could not be opened or broke off, 2 wrong use
+  0 the streams ended or were ended, 1 one could not be opened or broke off, 2 usage error
 """
 
 
-# Options in groups. One with a value: how it is read, its default, its help; one that is switched on: its help.
+# Options by group. With a value: its type, its default, its help; a switch: its help.
 # fmt: off
 _OPTIONS: dict[str, dict[str, Any]] = {
     "window": {
         "--window-seconds S": (positive_seconds, None,
-            "seconds of video that one prediction is made of (default: what the bundle was trained for)"),
+            "length of the window behind each prediction, in seconds (default: what the bundle was trained for)"),
         "--hop N": (positive_int, 1,
-            "sampled frames from one prediction to the next (default: %(default)s, a prediction at each)"),
+            "predict at every Nth sampled frame (default: %(default)s)"),
         "--min-filled P": (part, None,
-            "part of the window, 0 to 1, that must hold frames before the first prediction (default: the bundle's)"),
+            "part of the window, 0 to 1, that must be filled before the first prediction (default: the bundle's)"),
         "--smoothing HOW": (str, None,
-            "exponential:S (time constant, seconds), mean:N (of so many predictions) or none (default: the bundle's, else none)"),
-        "--reset-on-cut": "start a new window where the scene is cut (default: as the bundle says)",
-        "--no-reset-on-cut": "do not",
-        "--skip-still": "run no network on a picture that looks as the one before (default: on each)",
+            "exponential:S (time constant in seconds), mean:N (over N predictions) or none (default: the bundle's, else none)"),
+        "--reset-on-cut": "start a new window at a scene cut (default: as the bundle says)",
+        "--no-reset-on-cut": "keep the window at a scene cut",
+        "--skip-still": "skip the networks when a frame looks like the one before (default: run them on each)",
     },
     "events": {
-        "--events": "print also when an action begins, is repeated and ends",
-        "--events-only": "print nothing but that",
-        "--exit P": (part, None, "score below which it ends (default: the bundle's, else 0.15 below --enter)"),
+        "--events": "also print when an action begins, is repeated and ends",
+        "--events-only": "print events and no predictions",
+        "--exit P": (part, None, "score below which an action ends (default: the bundle's, else 0.15 below --enter)"),
         "--min-seconds S": (seconds, None,
-            "for so long all predictions must reach --enter before it begins "
+            "an action begins when all predictions of S seconds reach --enter "
             f"(default: the bundle's, else {EventOptions.min_seconds})"),
         "--cooldown S": (seconds, None,
-            "for so long after its end the same action does not begin again "
+            "an action cannot begin again within S seconds after its end "
             f"(default: the bundle's, else {EventOptions.cooldown_seconds:g})"),
     },
     "watching": {
         "--mqtt URL": (str, None, "publish to an MQTT broker: mqtt://[user@]host[:1883] or mqtts://"),
         "--mqtt-name NAME": (str, None,
-            "of this device, for people and in topics; each program on a broker needs its own (default: the host's name and, in "
-            "topics, the sources')"),
-        "--mqtt-topic TOPIC": (str, "edgevid", "above all topics (default: %(default)s)"),
-        "--mqtt-ca FILE": (Path, None, "PEM file of the authorities that vouch for mqtts://"),
+            "name of this device, for people and in topics; each program on a broker needs its own (default: the host name and, "
+            "in topics, the names of the sources)"),
+        "--mqtt-topic TOPIC": (str, "edgevid", "prefix of all topics (default: %(default)s)"),
+        "--mqtt-ca FILE": (Path, None, "PEM file of the certificate authorities to trust for mqtts://"),
     },
     "files": {
-        "--loop": "begin a file again at its end, in real time; timestamps and the window go on",
-        "--realtime": "a file in real time, as a camera (default: with --serve and --loop)",
-        "--no-realtime": "a file as fast as it can be read",
+        "--loop": "restart a file at its end, in real time; timestamps and the window continue",
+        "--realtime": "play a file in real time, like a camera (default: with --serve and --loop)",
+        "--no-realtime": "read a file as fast as possible",
     },
     "end": {
         "--max-seconds S": (positive_seconds, None,
-            "stop each source after S seconds of video, all rounds of --loop together (default: at its end)"),
+            "stop each source after S seconds of video, including repetitions by --loop (default: at its end)"),
         "--max-predictions N": (positive_int, None, "stop each source after N predictions (default: no limit)"),
-        "--no-reconnect": "end when a camera is lost (default: open it again until it is back)",
-        "--wait": "wait for a camera, server or file that is not there yet (default: that is a failure)",
+        "--no-reconnect": "stop when a camera is lost (default: reopen it until it is back)",
+        "--wait": "wait for a camera, server or file that is not there yet (default: fail)",
     },
 }
 # fmt: on
@@ -133,17 +137,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sources", nargs="*", metavar="SOURCE",
         help="camera index (0), device path (/dev/video0), picamera2, video file, folder of pictures, or URL (rtsp://..., "
-        "http://...); several share the model. NAME=SOURCE gives it a name of yours",
+        "http://...); several share one model. NAME=SOURCE gives the source a name",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line (default: text)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line (default: text)")
     parser.add_argument(
         "-k", "--top", type=positive_int, default=3, metavar="K",
-        help="classes to print for each prediction, best first (default: %(default)s)",
+        help="number of classes to print per prediction, best first (default: %(default)s)",
     )  # fmt: skip
     for title, options in _OPTIONS.items():
         group = parser.add_argument_group(title)
         if title == "watching":
-            add_page_options(group, "a page to watch on")
+            add_page_options(group, "a live page")
         for option, what in options.items():
             name, _, metavar = option.partition(" ")
             if metavar:
@@ -176,7 +180,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Refuse wrong options before a model is loaded."""
+    """Raise for wrong options before a model is loaded."""
     if args.serve and _is_source(args.serve, bool(args.sources)):  # `--serve 0`
         args.sources.insert(0, args.serve)
         args.serve = ""
@@ -195,7 +199,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _is_source(text: str, has_others: bool) -> bool:
-    """Whether what stands after --serve is a source, not an address: a camera's index, a URL, a file, or the only one."""
+    """Whether the word after --serve is a source, not an address: a camera's index, a URL, a file, or the only one."""
     is_index = text.isdecimal() and int(text) < 1024
     return is_index or "://" in text or "=" in text or Path(text).exists() or not has_others
 
@@ -206,6 +210,7 @@ def _stream(args: argparse.Namespace, summary: Summary) -> None:
     with load_recognizer(args) as recognizer, _outputs(args, recognizer, list(sources)) as (page, outputs):
         lines, statuses = _lines(args, list(sources), recognizer), _Statuses(several=len(sources) > 1)
         how = {"reconnect": not args.no_reconnect, "realtime": args.realtime, "loop": args.loop}
+        _tell_rule(recognizer, event_options(args, recognizer.events.options))
         summary.begin(args.window_seconds or recognizer.window_seconds, prints_predictions=not args.events_only)
         with recognizer.start_many(
             {name: partial(open_for_stream, source, **how) for name, source in sources.items()},
@@ -233,8 +238,17 @@ def _stream(args: argparse.Namespace, summary: Summary) -> None:
                 wait_interruptibly(threading.Event())
 
 
+def _tell_rule(recognizer: Recognizer, options: EventOptions) -> None:
+    """To a person: what can be recognised at all, and what that takes."""
+    if is_terminal(sys.stderr):
+        others = recognizer.bundle is not None and recognizer.bundle.none
+        rule = f"recognised: what has {needs(options, recognizer.threshold if others else None)}"
+        for line in (knows(recognizer.name, recognizer.labels), rule):
+            print_note(*textwrap.wrap(line, terminal_width(), subsequent_indent="  "))
+
+
 def _stays(args: argparse.Namespace, group: RunnerGroup) -> bool:
-    """Whether the page is to stay after the end: of a file, which nobody had said when to end."""
+    """Whether the page stays after the end: it does for a file, if no option says when to end."""
     runners = list(group.runners.values())
     limited = args.max_seconds is not None or args.max_predictions is not None
     failed = any(runner.consumer_failed for runner in runners) or all(runner.error is not None for runner in runners)
@@ -245,17 +259,17 @@ def _lines(args: argparse.Namespace, names: list[str], recognizer: Recognizer) -
     write = Lines().write
     if args.json:
         return JsonOutput(write, args.top)
-    return TextOutput(write, names, recognizer.labels, args.top, predictions=not args.events_only)
+    return TextOutput(write, names, recognizer.labels, args.top, predictions=not args.events_only, width=line_width())
 
 
 def stream_options(args: argparse.Namespace) -> StreamOptions:
-    """How the options on the command line say that a stream is classified."""
+    """The stream options from the command line."""
     cuts = True if args.reset_on_cut else False if args.no_reset_on_cut else None
     return StreamOptions(args.window_seconds, args.hop, args.min_filled, reset_on_cut=cuts, skip_still=args.skip_still)
 
 
 def event_options(args: argparse.Namespace, defaults: EventOptions) -> EventOptions:
-    """What the options on the command line say of events, and ``defaults`` where they say nothing."""
+    """The event options from the command line, and ``defaults`` for those that were not given."""
     named = {"enter": args.enter, "exit": args.exit, "min_seconds": args.min_seconds, "cooldown_seconds": args.cooldown}
     given = {name: value for name, value in named.items() if value is not None}
     # the bundle's exit goes with its own enter
@@ -263,7 +277,7 @@ def event_options(args: argparse.Namespace, defaults: EventOptions) -> EventOpti
 
 
 class _Statuses:
-    """On stderr: a source is waited for or lost, and there; one of several failed (the only one is the command's own failure)."""
+    """Notes on stderr: a source is waited for, lost or back; one of several failed (a single one fails the command)."""
 
     def __init__(self, *, several: bool) -> None:
         self._several = several
@@ -302,7 +316,7 @@ def _outputs(
             )  # fmt: skip
         yield server, outputs
     finally:
-        # each may take a second or two to say goodbye: all at once
+        # closing each may take a second or two: all at once
         closing = [threading.Thread(target=output.close) for output in outputs]
         for thread in closing:
             thread.start()

@@ -1,4 +1,4 @@
-"""What ``edgevid stream`` prints: a line for each prediction and event, as text or JSON."""
+"""The output of ``edgevid stream``: a line for each prediction and event, as text or JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import select
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from ..errors import EdgevidError
 from ..events import Began, Counted, Ended, Event
@@ -23,11 +23,12 @@ class TextOutput:
     """Lines for people. Called from several threads, as is :class:`JsonOutput`.
 
     Args:
-        write: takes a line.
-        names: the sources' names; lines name them where there are several.
+        write: called with each line.
+        names: the sources' names; lines contain them if there are several.
         labels: the recogniser's.
-        top: how many classes a line shows.
-        predictions: whether they are printed; they say in any case when a source began, from which lines count.
+        top: number of classes on a line.
+        predictions: whether to print them; they always set a source's first timestamp, from which lines count.
+        width: columns that a prediction's line may take; the last classes go first. None: as many as it needs.
     """
 
     def __init__(
@@ -37,8 +38,9 @@ class TextOutput:
         labels: Sequence[str],
         top: int,
         predictions: bool = True,
+        width: Optional[int] = None,
     ) -> None:
-        self._write, self._top, self._predictions = write, top, predictions
+        self._write, self._top, self._predictions, self._width = write, top, predictions, width
         self._name_width = max(len(printable(name)) for name in names) if len(names) > 1 else 0
         self._label_width = answer_width(labels)
         self._first: dict[str, float] = {}
@@ -54,10 +56,12 @@ class TextOutput:
         answer = prediction.in_stream(sampled.action)
         label = f"{printable(answer.words()):<{self._label_width}}"
         following = [one for one in prediction.top(self._top) if one.label != answer.label][: self._top - 1]
-        others = "  ".join(f"{label} {score:.2f}" for label, score in following)
+        others = [f"  {printable(one.label)} {one.score:.2f}" for one in following]
         filling = f"  (window {prediction.window_filled:.0%} filled)" if prediction.window_filled < 1 else ""
-        line = f"{self._start(name, sampled.timestamp)}{label}  {answer.score:.2f}  {others}{filling}"
-        self._write(line.rstrip())
+        line = f"{self._start(name, sampled.timestamp)}{label}  {answer.score:.2f}"
+        while others and self._width is not None and len(line + "".join(others) + filling) > self._width:
+            others.pop()
+        self._write(line + "".join(others) + filling)
 
     def event(self, name: str, event: Event) -> None:
         if isinstance(event, Began):
@@ -106,7 +110,7 @@ def _rounded(event: Event) -> dict[str, Any]:
 class Lines:
     """Writes lines to stdout, each at once and whole, from any thread.
 
-    Past ``sys.stdout``: a thread that waits for a full pipe would hold the lock of its buffer, and the program could not end.
+    Not through ``sys.stdout``: a thread waiting for a full pipe would hold its buffer's lock, and the program could not end.
     """
 
     def __init__(self) -> None:
@@ -132,5 +136,5 @@ def _write_all(file: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(file, data) :]
-        except BlockingIOError:  # somebody set the pipe so
+        except BlockingIOError:  # somebody made the pipe non-blocking
             select.select([], [file], [])

@@ -1,4 +1,4 @@
-"""What ``edgevid stream`` says at its end."""
+"""The summary that ``edgevid stream`` prints at its end."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ class Summary:
         notes = {
             f"{state.events} events": state.events,
             f"lost and opened again {state.stats.restarts} times": state.stats.restarts,
-            f"{passed_over} predictions not printed, for the output was slow": passed_over and self._prints_predictions,
+            f"{passed_over} predictions not printed, because the output was slow": passed_over
+            and self._prints_predictions,
         }
         if any(notes.values()):
             lines.append(", ".join(note for note, is_said in notes.items() if is_said))
@@ -86,7 +87,7 @@ class Summary:
 
 
 def _slow(state: SourceState) -> str:
-    """What to know and do where not every sample has a frame of its own."""
+    """What to know and do if the frames are fewer than the samples."""
     sampled, captured, needed = (
         state.frames_per_second or 0.0,
         state.captured_per_second or 0.0,
@@ -94,11 +95,11 @@ def _slow(state: SourceState) -> str:
     )
     if state.too_slow == "camera":
         return (
-            f"the camera gives {captured:.1f} pictures a second, and the model looks at {needed:.1f}: each stands for several, "
-            "and answers may be worse. A camera in the dark is slower; a wired one is faster than one over the network."
+            f"the camera gives {captured:.1f} pictures a second, but the model needs {needed:.1f}: each is used several times, "
+            "and answers may be worse. Cameras are slower in the dark, and network cameras slower than wired ones."
         )
     return (
-        f"this machine manages {sampled:.1f} of the {needed:.1f} pictures a second that the model looks at: each stands for "
-        "several, and answers may be worse. Smaller pictures and the bundles exercises10-light and -motion cost less; "
+        f"this machine processes {sampled:.1f} of the {needed:.1f} pictures a second that the model needs: each is used "
+        "several times, and answers may be worse. Smaller pictures and the bundles exercises10-light and -motion cost less; "
         "'edgevid benchmark' shows what takes the time."
     )

@@ -16,10 +16,12 @@ from ..extraction import default_cache
 from ..support.shares import Share
 from ..teaching import Taught, TeachOptions, teach_clips
 from ..teaching.lesson import NetworkTrainer
+from .embedder_options import kinds
 from .interrupts import interruptible
 from .options import (
     DATA_HELP,
     add_ucf101_options,
+    names,
     part,
     positive_int,
     positive_seconds,
@@ -33,19 +35,18 @@ from .output import Progress, print_error, print_lines, print_note, table
 from .teach_live import EPILOG, add_live_arguments, check_live, run_live
 
 _EPILOG = """\
-Statistics of the last seconds (of the moving region through a convolutional network, and of optical flow) go into a linear
-classifier, which is fitted in seconds once the clips are embedded. It needs neither Keras nor TensorFlow. With --gru, a GRU
-stands beside them (it needs both). `edgevid train` trains the thesis's recurrent networks; it
-pays with thousands of clips.
+Fits a linear classifier on statistics of the last seconds: of the moving region's embeddings and of optical flow. Once the
+clips are embedded, this takes seconds. It needs neither Keras nor TensorFlow; --gru adds a GRU and needs both.
+`edgevid train` trains the thesis's recurrent networks, which is worth it with thousands of clips.
 
-The accuracy that is printed is of clips whose whole group (people, place) was held out in turn; the bundle is then fitted
-on all clips that are not test clips.
+The accuracy that is printed was measured on held-out groups of clips (people, places), each held out in turn. The bundle
+is then fitted on all clips that are not test clips.
 
 {LIVE}
 examples:
-  edgevid teach --live 0 -o my_actions                     # from a camera, in one go
+  edgevid teach --live 0 -o my_actions                     # with a camera: record, learn and stream
   edgevid teach my_clips/ -o my_actions --keep-embeddings
-  edgevid teach more_clips/ --add my_actions               # a new action, or more clips; the old ones are not needed
+  edgevid teach more_clips/ --add my_actions               # add an action or clips; the old clips are not needed
   edgevid teach gestures/ -o robot --actions stop,left --none random
 """
 _OF_THIS_PLACE = ("output", "cache", "jobs", "overwrite")
@@ -57,75 +58,84 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", nargs="?", type=Path, metavar="DATA", help=DATA_HELP)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="BUNDLE",
-        help="folder to write the bundle to; with --add it may be left out: the bundle itself is extended",
+        help="folder to write the bundle to; may be left out with --add, to extend the bundle in place",
     )  # fmt: skip
-    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
-    parser.add_argument("--actions", type=_names, metavar="A,B,...", help="classes of DATA to learn (default: all)")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
+    parser.add_argument("--actions", type=names, metavar="A,B,...", help="classes of DATA to learn (default: all)")
     parser.add_argument(
-        "--none", type=_names, default=(), metavar="A,B,...",
-        help="classes of DATA that show none of the actions, beside one called none: they teach what counts as none of these",
+        "--none", type=names, default=(), metavar="A,B,...",
+        help="classes of DATA that show none of the actions, in addition to a class named none",
     )  # fmt: skip
     parser.add_argument(
         "--outside", type=Path, metavar="FOLDER",
-        help="clips of other actions, which teach that too; of three classes or more, each is held out whole to measure",
+        help="clips of other actions, also learned as none of the actions; with three classes or more, each is held out in turn "
+        "to measure",
     )  # fmt: skip
     parser.add_argument(
         "--keep-embeddings", action="store_true",
-        help="let the bundle keep what it learns from (about 5 kB a window, of which a clip has five at most), so that --add and "
-        "edgevid.Recognizer.add_example can teach it more without the clips",
+        help="keep the embeddings of the clips in the bundle (about 5 kB a window, at most five windows a clip), so that --add "
+        "and edgevid.Recognizer.add_example can extend it without the clips",
     )  # fmt: skip
     parser.add_argument(
         "--add", type=Path, metavar="BUNDLE",
-        help="learn DATA and what this bundle learned, which --keep-embeddings kept; clips that it knows are passed over, or "
-        "learned anew where their label is another now",
+        help="learn DATA in addition to what this bundle learned (needs its --keep-embeddings); known clips are skipped, or "
+        "relearned if their label has changed",
     )  # fmt: skip
     parser.add_argument(
-        "--embedders", type=_kinds, default=default.embedders, metavar="KIND,...",
-        help=f"what is embedded, side by side, of: {', '.join(KINDS)} (default: {','.join(default.embedders)})",
+        "--embedders", type=kinds, default=default.embedders, metavar="KIND,...",
+        help=f"what to embed, concatenated, of: {', '.join(KINDS)} (default: {','.join(default.embedders)})",
     )  # fmt: skip
     parser.add_argument(
-        "--extractor", metavar="NAME", help="their network; see `edgevid models` (default: the one for each kind)"
+        "--extractor",
+        metavar="NAME",
+        help="extractor of the embedders; see `edgevid models` (default: the one for each kind)",
     )
     parser.add_argument(
         "--mirror", action="store_true",
-        help="learn from mirror images too: more to learn from, but left and right become one",
+        help="also learn mirror images: more training data, but left and right are no longer told apart",
     )  # fmt: skip
     parser.add_argument(
         "--gru", action="store_true",
-        help="train a recurrent network (a GRU) beside the statistics and mix both: minutes more, and needs the extra 'train'",
+        help="also train a GRU and mix its scores with those of the statistics; takes minutes more and needs the extra 'train'",
     )  # fmt: skip
     parser.add_argument(
         "--epochs",
         type=positive_int,
         metavar="N",
-        help="with --gru: at most so many epochs; held-out groups choose (default: 40)",
+        help="with --gru: maximum number of epochs; held-out groups decide how many (default: 40)",
     )
-    parser.add_argument("--seed", type=seed, metavar="N", help="with --gru: of all that is random (default: 0)")
+    parser.add_argument("--seed", type=seed, metavar="N", help="with --gru: random seed (default: 0)")
     parser.add_argument(
         "--window-seconds", type=positive_seconds, default=default.window_seconds, metavar="S",
-        help="what a window of a stream spans (default: %(default)g)",
+        help="length of a stream's window, in seconds (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument(
         "--evaluate-test", action="store_true",
-        help="measure the finished bundle on the test clips that the data names; do it once, at the end",
+        help="evaluate the finished bundle on the data's test clips; do this once, at the end",
     )  # fmt: skip
-    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
-    parser.add_argument("-j", "--jobs", type=positive_int, metavar="N", help="processes that embed (default: CPUs)")
+    parser.add_argument(
+        "--cache", type=Path, default=default_cache(), metavar="FOLDER", help="embedding cache (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-j", "--jobs", type=positive_int, metavar="N", help="embedding processes (default: number of CPUs)"
+    )
     add_live_arguments(parser)
     add_ucf101_options(parser)
     card = parser.add_argument_group("card")
-    card.add_argument("--name", metavar="NAME", help="of the bundle (default: the folder's)")
+    card.add_argument("--name", metavar="NAME", help="name of the bundle (default: the folder's)")
     card.add_argument(
-        "--description", default="", metavar="TEXT", help="what the data are (default: the folder's name)"
+        "--description", default="", metavar="TEXT", help="description of the data (default: the folder's name)"
     )
-    card.add_argument("--licence", default="not stated", metavar="TEXT", help="of the weights (default: %(default)s)")
+    card.add_argument(
+        "--licence", default="not stated", metavar="TEXT", help="licence of the weights (default: %(default)s)"
+    )
     card.add_argument(
         "--enter", type=part, default=default.events.enter, metavar="P",
-        help="score from which on an action can begin in a stream (default: %(default)g)",
+        help="minimum score for an action to begin in a stream (default: %(default)g)",
     )  # fmt: skip
     card.add_argument(
         "--min-seconds", type=seconds, default=default.events.min_seconds, metavar="S",
-        help="for so long all predictions must reach that before it begins (default: %(default)g)",
+        help="an action begins when all predictions of S seconds reach --enter (default: %(default)g)",
     )  # fmt: skip
 
 
@@ -134,15 +144,15 @@ def run(args: argparse.Namespace) -> int:
         return run_live(args, _options(args))
     dataset = open_dataset(args.data, list_number=args.split_list, lists_folder=args.splits)
     labels = {clip.label for clip in dataset.clips}
-    for option, names in (("--actions", args.actions or ()), ("--none", args.none)):
-        unknown = [name for name in names if name not in labels]
+    for option, given in (("--actions", args.actions or ()), ("--none", args.none)):
+        unknown = [name for name in given if name not in labels]
         if unknown:
             raise OptionError(
                 f"{option} names {', '.join(unknown)}; the classes of {args.data} are {', '.join(sorted(labels))}."
             )
     both = set(args.actions or ()) & set(args.none)
     if both:
-        raise OptionError(f"--actions and --none both name {', '.join(sorted(both))}; each class is one or the other.")
+        raise OptionError(f"--actions and --none both name {', '.join(sorted(both))}; name each class in one of them.")
     chosen = set(args.actions or labels) - set(args.none)
     clips = [clip for clip in dataset.clips if clip.split != "test" and clip.label in chosen]
     test = [clip for clip in dataset.clips if clip.split == "test" and clip.label in chosen]
@@ -177,7 +187,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _options(args: argparse.Namespace) -> TeachOptions:
-    """What is the same with and without --live."""
+    """The options that apply with and without --live."""
     return TeachOptions(
         embedders=args.embedders,
         extractor=args.extractor,
@@ -200,7 +210,7 @@ def _added(args: argparse.Namespace) -> Optional[Bundle]:
         if getattr(args, name) != getattr(defaults, name):
             option = f"--{name.replace('_', '-')}"
             raise OptionError(
-                f"{option} was given with --add; leave it out: it is what it was when {args.add} was taught."
+                f"{option} was given with --add; leave it out: it stays as it was when {args.add} was taught."
             )
     return open_bundle(args.add)
 
@@ -210,14 +220,14 @@ def _gru(args: argparse.Namespace) -> Optional[NetworkTrainer]:
     if not args.gru:
         if given:
             raise OptionError(
-                f"--{next(iter(given))} was given without --gru; give both: the statistics take no epochs."
+                f"--{next(iter(given))} was given without --gru; give both: only the GRU is trained in epochs."
             )
         return None
     return gru_trainer(**given)
 
 
 def gru_trainer(**options: int) -> NetworkTrainer:
-    """Trains a GRU as ``--gru`` does, and says on stderr how it goes. ``options``: of the training's ``StreamedOptions``.
+    """A trainer of the GRU of ``--gru``. It reports progress on stderr. ``options``: of the training's ``StreamedOptions``.
 
     Raises:
         ExtraNotInstalledError: Keras is absent. OptionError: an option is out of range.
@@ -263,14 +273,3 @@ def _print(taught: Taught) -> None:
 def _percent(share: Share) -> str:
     low, high = share.interval
     return f"{share.value:.1%} [{100 * low:.1f}, {100 * high:.1f}] of {share.n} clips"
-
-
-def _kinds(text: str) -> tuple[str, ...]:
-    kinds = _names(text)
-    if not set(kinds) <= set(KINDS):
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected some of {', '.join(KINDS)}")
-    return kinds
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

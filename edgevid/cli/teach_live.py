@@ -1,4 +1,4 @@
-"""``edgevid teach --live``: from a camera to its own actions, in one go."""
+"""``edgevid teach --live``: record actions with a camera, learn them and stream, in one go."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,42 +32,46 @@ from ..teaching.session_state import SessionState, check_action
 from .interrupts import interruptible
 from .keys import read_line, told_keys
 from .options import positive_int, positive_seconds, seconds
-from .output import is_terminal, print_error, print_note, prompt
+from .output import is_terminal, line_width, print_error, print_note, prompt
 from .page import PAGE_OPTIONS, add_page_options, check_page_options, web_server
 from .record import Countdown
 from .stream_output import Lines, TextOutput
 
 EPILOG = """\
-With --live: it asks for the names of the actions, then records some clips of doing nothing, and of each action; learns
-them; and prints what it sees, as `edgevid stream` does. When an answer is wrong, press the action's key: the last
-seconds become a clip of it, and the next answer has learnt that. d takes the last such clip back, q or Ctrl-C ends it.
-The clips stay (BUNDLE-clips): the same command goes on where it ended, and `edgevid teach BUNDLE-clips` learns from them.
+With --live, the command asks for the names of the actions, records some clips of doing nothing and of each action, learns
+them, and prints predictions as `edgevid stream` does. When one is wrong, press the key of the right action: the last
+seconds become a clip of it and are learned before the next prediction. d takes the last correction back, q or Ctrl-C quits.
+The clips stay in BUNDLE-clips: run the command again to continue, or learn from them with `edgevid teach BUNDLE-clips`.
 With --serve, a page does all of this: record, delete, teach, correct.
 """
 _CLIPS = 5
 _TOP = 3
-_KEYS = "0123456789abcefghijklmnoprstuvwxyz"  # without d and q, which mean something else
+_KEYS_EVERY = 20  # predictions: fewer than a terminal has lines
+_KEYS = "0123456789abcefghijklmnoprstuvwxyz"  # without d and q, which have meanings of their own
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:
     live = parser.add_argument_group("live")
     live.add_argument(
         "--live", metavar="SOURCE",
-        help="record from this camera (0, /dev/video0, picamera2, a URL) instead of reading DATA, then stream it",
+        help="instead of reading DATA, record with this camera (0, /dev/video0, picamera2, a URL), then stream it",
     )  # fmt: skip
-    live.add_argument("--clips", type=positive_int, metavar="N", help=f"of each action (default: {_CLIPS})")
+    live.add_argument("--clips", type=positive_int, metavar="N", help=f"number of clips per action (default: {_CLIPS})")
     live.add_argument(
         "--seconds", type=positive_seconds, metavar="S", help=f"length of a clip (default: {DEFAULT_SECONDS:g})"
     )
     live.add_argument(
-        "--countdown", type=seconds, metavar="S", help=f"before each clip (default: {DEFAULT_COUNTDOWN_SECONDS:g})"
+        "--countdown",
+        type=seconds,
+        metavar="S",
+        help=f"countdown before each clip (default: {DEFAULT_COUNTDOWN_SECONDS:g})",
     )
-    live.add_argument("--clips-folder", type=Path, metavar="FOLDER", help="for the clips (default: BUNDLE-clips)")
-    live.add_argument("--person", metavar="NAME", help="who is seen, for the folder's clips.csv")
-    live.add_argument("--place", metavar="NAME", help="where")
-    add_page_options(live, "a page to teach on, from a phone too")
+    live.add_argument("--clips-folder", type=Path, metavar="FOLDER", help="folder of the clips (default: BUNDLE-clips)")
+    live.add_argument("--person", metavar="NAME", help="who is in the picture, for clips.csv")
+    live.add_argument("--place", metavar="NAME", help="where it is")
+    add_page_options(live, "a page to teach on, also from a phone")
     live.add_argument(
-        "--max-seconds", type=positive_seconds, metavar="S", help="end after S seconds of stream (default: no limit)"
+        "--max-seconds", type=positive_seconds, metavar="S", help="end after S seconds of streaming (default: no limit)"
     )
 
 
@@ -76,17 +80,17 @@ _OTHERS = ("data", "add", "none", "outside", "gru", "epochs", "seed", "evaluate_
 
 
 def check_live(args: argparse.Namespace) -> bool:
-    """Whether it is from a camera.
+    """Whether to teach from a camera.
 
     Raises:
-        OptionError: options for clips that are there already and for a camera are mixed, or there is neither.
+        OptionError: options for existing clips and for a camera are mixed, or neither DATA nor --live was given.
     """
     if args.live is None:
         if args.data is None:
             raise OptionError("Neither DATA nor --live was given; name a folder of clips, or a camera: --live 0.")
         given, other = _given(args, _OWN), "is for a camera; give --live SOURCE in place of DATA."
     else:
-        given, other = _given(args, _OTHERS), "is for clips that are there already; leave it or --live out."
+        given, other = _given(args, _OTHERS), "is for existing clips; leave out either it or --live."
         if args.output is None:
             raise OptionError("-o was not given; name a folder for the bundle: -o my_actions.")
         check_page_options(args)
@@ -104,7 +108,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is to be recorded; ``guided``: one after the other, not as the page is told."""
+    """What to record. ``guided``: one clip after another; else as the page asks."""
 
     actions: tuple[str, ...]
     clips: int
@@ -112,7 +116,7 @@ class _Plan:
 
 
 def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
-    """Until the stream ends, or is ended."""
+    """Run until the stream ends or is stopped."""
     output: Path = args.output
     root = args.clips_folder or output.with_name(f"{output.name}-clips")
     keep_few_arenas()
@@ -127,28 +131,37 @@ def run_live(args: argparse.Namespace, options: TeachOptions) -> int:
         except KeyboardInterrupt:
             pass
         finally:
-            print_note(f"the clips are in {root}; the same command goes on with them")
+            print_note(f"the clips are in {root}; run the same command again to continue with them")
     return 0
 
 
 def _check_embedders(options: TeachOptions) -> None:
-    """What is wrong with them is told before anything is recorded."""
+    """Raise for wrong embedders before anything is recorded."""
     with EmbeddingConfig.of(entries_for(options.embedders, options.extractor)).opened():
         pass
 
 
 def _actions(args: argparse.Namespace, folder: ClipFolder) -> tuple[str, ...]:
-    """Those that were named, those that have clips, or those that are typed now; with a page none are needed."""
-    named = args.actions or folder.labels()
-    if not named and args.serve is None:
-        prompt("Names of the actions, with commas between them: ")
-        try:
-            named = [name.strip() for name in read_line().split(",") if name.strip()]
-        except EOFError:
-            named = []
+    """The actions named on the command line, those that have clips, or those typed now; none are needed with a page."""
+    there = [label for label in folder.labels() if label != NONE]
+    named = args.actions or there
+    if args.serve is None and not args.actions:
+        if not there:
+            named = _typed("Names of the actions, with commas between them: ")
+        elif is_terminal(sys.stdin):
+            named = there + _typed(
+                f"There are clips of {', '.join(there)}. Names of further actions, or Enter for none: "
+            )
         if not named:
             raise OptionError("No action was named; give --actions wave,point.")
     return tuple(dict.fromkeys(check_action(name) for name in named))
+
+
+def _typed(question: str) -> list[str]:
+    prompt(question)
+    with suppress(EOFError):
+        return [name.strip() for name in read_line().split(",") if name.strip()]
+    return []
 
 
 def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _Plan, options: TeachOptions) -> None:
@@ -170,7 +183,7 @@ def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _P
         overwrite=args.overwrite, outputs=[] if server is None else [server], run=run, on_state=told.state, on_labels=relabel,
     ) as session, ExitStack() as page:  # fmt: skip
         if server is not None:
-            server.panel = TeachPanel(session)
+            server.panel = TeachPanel(session, plan.clips)
             page.enter_context(server)
             print_error("teach", f"teach at {server.url}")
         if plan.guided:
@@ -182,7 +195,7 @@ def _live(args: argparse.Namespace, source: Source, folder: ClipFolder, plan: _P
 
 
 def _record_all(session: TeachingSession, folder: ClipFolder, plan: _Plan, seconds: float) -> None:
-    """Doing nothing first, then each action, until there are enough clips of each."""
+    """Record doing nothing first, then each action, until there are enough clips of each."""
     asks = is_terminal(sys.stdin)
     for label in dict.fromkeys((NONE, *plan.actions)):
         missing = plan.clips - folder.counts().get(label, 0)
@@ -190,12 +203,12 @@ def _record_all(session: TeachingSession, folder: ClipFolder, plan: _Plan, secon
             what = "none of the actions: stand there, move as people do" if label == NONE else label
             print_note(f"{missing} clips of {seconds:g} s: {what}")
             if asks:
-                prompt("Enter begins: ")
+                prompt("Press Enter to start: ")
                 _read_answer()
             made = [_recorded(session, label) for _ in range(missing)]
             missing = 0
             if asks:
-                prompt("Enter goes on, r records these again: ")
+                prompt("Enter continues, r records these again: ")
                 if _read_answer() == "r":
                     missing = len(made)
                     for clip in made:
@@ -221,7 +234,7 @@ def _recorded(session: TeachingSession, label: str) -> FolderClip:
 
 
 def _finish(future: Future[T]) -> T:
-    """Its result; Ctrl-C comes through on every system."""
+    """The future's result. Ctrl-C interrupts the wait on every system."""
     over = threading.Event()
     future.add_done_callback(lambda future: over.set())
     wait_interruptibly(over)
@@ -229,7 +242,7 @@ def _finish(future: Future[T]) -> T:
 
 
 def _pressed(session: TeachingSession, told: _Told, key: str) -> None:
-    """A key: that was this action."""
+    """Handle a key: the last seconds were this action."""
     if key == "q":
         session.close()
         return
@@ -245,20 +258,25 @@ def _pressed(session: TeachingSession, told: _Told, key: str) -> None:
 
 
 class _Told:
-    """Prints what goes on: the countdown and what was learnt on stderr, predictions on stdout."""
+    """Prints progress: the countdown and what was learnt on stderr, predictions on stdout."""
 
     def __init__(self, name: str) -> None:
         self._name, self._write, self._countdown = name, Lines().write, Countdown()
         self._lines: Optional[TextOutput] = None
         self._learnt: tuple[object, ...] = ((), None)
+        self._keys, self._since_keys = "", 0  # how many predictions ago the keys were said
         self._corrections: list[str] = []
 
     def labels(self, labels: tuple[str, ...]) -> None:
-        self._lines = TextOutput(self._write, [self._name], labels, _TOP)
+        self._lines = TextOutput(self._write, [self._name], labels, _TOP, width=line_width())
 
     def sampled(self, sampled: Sampled) -> None:
-        if self._lines is not None:
-            self._lines.prediction(self._name, sampled)
+        if self._lines is None or sampled.prediction is None:
+            return
+        self._lines.prediction(self._name, sampled)
+        self._since_keys += 1
+        if is_terminal(sys.stdout) and self._since_keys >= _KEYS_EVERY:  # they have scrolled away
+            self._say_keys()
 
     def state(self, state: SessionState) -> None:
         self._countdown.tell(state.recording)
@@ -266,7 +284,12 @@ class _Told:
         if state.labels and learnt != self._learnt:
             self._learnt = learnt
             print_note(*_summary(state))
-            print_note(_keys(state.actions))
+            self._say_keys(state.actions)
+
+    def _say_keys(self, actions: Sequence[str] = ()) -> None:
+        self._keys = _keys(actions) if actions else self._keys
+        self._since_keys = 0
+        print_note(self._keys)
 
     def corrected(self, future: Future[FolderClip]) -> None:
         if future.cancelled():
@@ -282,7 +305,7 @@ class _Told:
     def take_back(self, session: TeachingSession) -> None:
         """Forget the last correction."""
         if not self._corrections:
-            print_note("nothing was corrected that could be taken back")
+            print_note("there is no correction to take back")
             return
         path = self._corrections.pop()
         session.delete(path)

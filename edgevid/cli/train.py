@@ -1,4 +1,4 @@
-"""``edgevid train``: labelled clips -> a bundle."""
+"""``edgevid train``: trains a bundle on labelled clips."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .options import prepare_keras, repeatable_command, without_place
 from .output import is_terminal, print_error, print_lines, print_note, rewrite, shorten, table, terminal_width
 from .train_options import add_arguments
 
-# What another person needs other values of, or none, to train the same
+# Options that another person must change or drop to reproduce the training
 _OF_THIS_PLACE = ("output", "run", "restart", "cache", "jobs", "overwrite")
 
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             trained = train_bundle(request, console)
     except KeyboardInterrupt:
         console.clear()
-        print_error("train", f"interrupted; the same command goes on with {request.run_folder}.")
+        print_error("train", f"interrupted; run the same command again to continue with {request.run_folder}.")
         raise
     except EdgevidError:
         console.clear()

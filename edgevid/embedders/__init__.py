@@ -1,4 +1,4 @@
-"""Sample -> embedding: a network's view of the frame, of the difference of two, or whatever a class of yours makes of them."""
+"""Sample -> embedding: a network on the frame or on a frame difference, optical flow, or an embedder of your own."""
 
 from __future__ import annotations
 

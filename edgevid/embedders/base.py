@@ -1,4 +1,4 @@
-"""What every embedder offers."""
+"""The interface of every embedder."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Array = NDArray[np.float32]
 
 
 class Embedder(ABC):
-    """Turns samples into embeddings: float32 ``[dim]`` of one sample.
+    """Turns samples into embeddings: float32 ``[dim]`` for each sample.
 
     A class of your own needs ``dim``, ``identity`` and :meth:`embed`; the rest has defaults.
 
     Attributes:
-        dim: numbers in an embedding.
-        frame_offsets: which frames a sample has: seconds before its time, each 0 or below.
-        samples_per_second: a rate of its own; None: the bundle's samples.
-        scene_cut_threshold: how far its embeddings lie apart at a cut, see ``embedders/scene_cut.py``; None: it cannot tell.
-        enough_pixels: a frame with sides of so many pixels tells it enough: larger ones may be halved first, as often as the
-            sides stay at least so long. None: it looks at whole frames.
+        dim: size of an embedding.
+        frame_offsets: the frames of a sample: seconds before its time, each 0 or below.
+        samples_per_second: its own rate; None: the bundle's samples.
+        scene_cut_threshold: distance of its embeddings at a cut, see ``embedders/scene_cut.py``; None: it cannot detect cuts.
+        enough_pixels: frames with sides of this many pixels are enough for it: larger ones may be halved first, as long as the
+            sides stay at least that long. None: it needs whole frames.
     """
 
     dim: int
@@ -40,7 +40,7 @@ class Embedder(ABC):
     @property
     @abstractmethod
     def identity(self) -> Mapping[str, Any]:
-        """All that its embeddings depend on, for cards and caches: JSON. ``kind`` names the embedder."""
+        """Everything that its embeddings depend on, as JSON for cards and caches. ``kind`` names the embedder."""
 
     @abstractmethod
     def embed(self, sample: Sample) -> Array:
@@ -51,34 +51,34 @@ class Embedder(ABC):
 
     @property
     def region(self) -> Optional[Region]:
-        """The part of the newest frame that its last embedding is of; None: of an embedder that does not choose one."""
+        """The part of the newest frame that its last embedding is of; None if it does not choose one."""
         return None
 
     @property
     def cut(self) -> Optional[bool]:
-        """Whether the scene was cut just before its last sample, so that it began anew; None: it does not look for cuts itself.
+        """Whether a cut just before its last sample made it start anew; None: it does not detect cuts itself.
 
-        It looks for them where :func:`~edgevid.embedders.motion.fresh_embedders` made it so.
+        :func:`~edgevid.embedders.motion.fresh_embedders` decides whether it does.
         """
         return None
 
     @property
     def still(self) -> Optional[bool]:
-        """Whether nothing moves in the scene, as of its last sample; None: it does not tell."""
+        """Whether nothing moves in the scene, as of its last sample; None: unknown."""
         return None
 
     def motion(self, rows: Array) -> Optional[Array]:
-        """How things move, of embeddings ``[n, dim]``: float32 ``[n, any]`` that changes sign with the direction.
+        """The motion in embeddings ``[n, dim]``: float32 ``[n, any]`` whose sign changes with the direction.
 
-        None, the default: they show how things look. Repetitions are counted in either.
+        None, the default, for embeddings that show appearance. Repetitions can be counted in both.
         """
         return None
 
     def fresh(self) -> Embedder:
-        """An embedder that has seen nothing yet, for one stream or clip.
+        """A new embedder without history, for one stream or clip.
 
-        One that remembers what it saw (where things moved, for example) gives a new one that shares its networks. One that does
-        not is always fresh.
+        An embedder with a memory (of where things moved, for example) returns a new one that shares its networks. One without
+        may return itself.
         """
         return self
 
@@ -87,12 +87,12 @@ class Embedder(ABC):
 
     @property
     def track(self) -> Track:
-        """The samples that it needs."""
+        """The samples it needs."""
         return Track(tuple(self.frame_offsets), self.samples_per_second)
 
 
 def spec_for(embedders: Sequence[Embedder], num_samples: int, window_seconds: float) -> SampleSpec:
-    """The samples that embedders side by side need."""
+    """The samples that several embedders need."""
     return SampleSpec(num_samples, window_seconds, tuple(embedder.track for embedder in embedders))
 
 
@@ -100,7 +100,7 @@ def embed_checked(embedder: Embedder, sample: Sample) -> Array:
     """The embedding of a sample.
 
     Raises:
-        ModelError: the embedder gave something else than float32 ``[dim]``, or numbers that are not finite.
+        ModelError: the result is not float32 ``[dim]``, or not finite.
     """
     embedding = embedder.embed(sample)
     if not isinstance(embedding, np.ndarray) or embedding.dtype != np.float32 or embedding.shape != (embedder.dim,):
@@ -110,7 +110,7 @@ def embed_checked(embedder: Embedder, sample: Sample) -> Array:
         raise ModelError(
             f"The embedder {embedder.identity.get('kind')!r} gave {given}; expected float32 [{embedder.dim}]."
         )
-    # Numbers whose sum is finite are so themselves; the sum of finite ones may be too large for float32.
+    # If the sum is finite, so are its terms. But the sum of finite numbers may be too large for float32.
     if not np.isfinite(embedding.sum()) and not np.isfinite(embedding).all():
         raise ModelError(
             f"The embedder {embedder.identity.get('kind')!r} gave numbers that are not finite; its weights may be damaged."

@@ -1,4 +1,4 @@
-"""A finished clip -> its embeddings: what classifiers are trained on and asked about."""
+"""Embeds a finished clip, for training and classification."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def embed_clip(embedders: Sequence[Embedder], clip: Clip, spec: SampleSpec) -> W
     """The embeddings of samples uniformly distributed over a clip.
 
     Args:
-        embedders: side by side, one for each track of ``spec``.
+        embedders: one for each track of ``spec``.
         clip: path of a video file, or its frames: uint8 ``[N, H, W, 3]`` RGB or a sequence of frames.
 
     Returns:
-        A window of ``spec.num_samples`` samples, with their times where the clip is a file.
+        A window of ``spec.num_samples`` samples, with their times if the clip is a file.
 
     Raises:
-        SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
+        SourceError: the file cannot be read. FrameError: the frames are invalid, or there are none.
     """
     timestamps: Sequence[float] = ()
     known: dict[tuple[int, tuple[int, ...]], Array] = {}
@@ -45,7 +45,7 @@ class _Made:
     """The embeddings of each track so far, each with the index of its newest frame.
 
     Args:
-        known: track and frames -> embedding, from an earlier pass, of embedders that remember nothing between samples.
+        known: track and frames -> embedding, from an earlier pass, for embedders without memory.
     """
 
     def __init__(self, embedders: Sequence[Embedder], known: dict[tuple[int, tuple[int, ...]], Array]) -> None:
@@ -62,7 +62,7 @@ class _Made:
         self._made[one.track].append((one.frame_index, self._known[key]))
 
     def window(self, times: ClipTimes) -> Window:
-        """The samples' rows side by side; those of a denser track go to the sample before which they ended."""
+        """The rows by sample; rows of a denser track belong to the next sample after them."""
         columns = [
             _rows(rows) if embedder.samples_per_second is None else _by_sample(rows, times.frame_indices)
             for embedder, rows in zip(self._embedders, self._made)
@@ -76,6 +76,6 @@ def _rows(made: Sequence[tuple[int, Array]]) -> list[Array]:
 
 
 def _by_sample(made: Sequence[tuple[int, Array]], newest: Sequence[int]) -> list[Array]:
-    """A denser track's rows, float32 ``[n, dim]`` for each sample; what comes after the last sample belongs to it."""
+    """The rows of a denser track, float32 ``[n, dim]`` for each sample; rows after the last sample belong to it."""
     ends = np.searchsorted([index for index, _ in made], newest, side="right")
     return np.split(np.stack([row for _, row in made]), ends[:-1])

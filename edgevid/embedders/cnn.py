@@ -17,21 +17,21 @@ from .base import Array, Embedder
 
 
 class CnnEmbedder(Embedder):
-    """A sample's newest frame through a TFLite network.
+    """Embeds a sample's newest frame with a TFLite network.
 
     Input: one picture ``[1, height, width, 3]``, RGB, uint8, or float32 scaled to ``input_range``. Output: the last
     feature map, ``[1, h, w, dim]``. The embedding is that map averaged over its ``h * w`` positions in float; a uint8 map
     is then divided by 255, so that the embedding is in [0, 1]. A float32 output ``[1, dim]`` is the embedding itself.
 
-    Safe to use from several threads: they take turns.
+    Thread-safe: threads take turns.
 
     Args:
         path: the ``.tflite`` file.
-        sha256: of the file, for :attr:`identity`; it must be the file's.
-        input_range: what pixels 0 and 255 become for a float32 input.
+        sha256: SHA-256 of the file, for :attr:`identity`.
+        input_range: the values of pixels 0 and 255 for a float32 input.
         scene_cut_threshold: see :class:`~edgevid.embedders.base.Embedder`.
-        num_threads: threads of the interpreter; default: the CPUs available, at most 4.
-        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one present.
+        num_threads: threads of the interpreter; default: number of available CPUs, at most 4.
+        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one installed.
 
     Raises:
         ModelError: no such file, not a TFLite model, or not of this form.
@@ -84,7 +84,7 @@ class CnnEmbedder(Embedder):
 
         Args:
             bands: 1: the mean over all positions of the feature map; more: over each of so many horizontal bands, from the top,
-                so that what is above is told from what is below.
+                to tell what is above from what is below.
 
         Raises:
             FrameError: not a frame. OptionError: more bands than the map has rows.
@@ -107,7 +107,7 @@ class CnnEmbedder(Embedder):
 
     def _mean(self, feature_map: NDArray[Any]) -> Array:
         positions = feature_map.reshape(-1, self.dim)
-        # Of integers the sum is exact in any order; in 16 bits, where it fits, NumPy adds fastest.
+        # The sum of integers is exact in any order; NumPy adds fastest in 16 bits, if it fits.
         total = np.add.reduce(positions, axis=0, dtype=self._sum_dtype)
         mean: Array = np.divide(total, np.float32(len(positions)), dtype=np.float32)
         mean /= self._divisor

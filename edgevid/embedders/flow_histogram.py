@@ -1,4 +1,4 @@
-"""Histograms of optical flow: how much moves which way, where, and how the motion changes in space."""
+"""Histograms of optical flow: amount, direction and place of motion, and how it changes in space."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .base import Array
 from .motion import MotionEmbedder, OpticalFlow
 from .region import cropped, resized
 
-# Flow is looked at on a grid of so many points in each direction.
+# Flow is sampled on a grid with this many points in each direction.
 _GRID = 32
 _MOST_PIXELS, _COARSEST = 1024, 8
 _BINS = 8
-# Cells of the finest grid of histograms in each direction; the coarser ones are sums of it
+# Cells of the finest grid of histograms in each direction; coarser cells are sums of them
 _CELLS = 4
 _GRIDS = (1, 2, 4)
 _FIELDS = 3  # flow, gradient of its x component, gradient of its y component
@@ -30,16 +30,16 @@ DIM = 2 + _FIELDS * _BINS * sum(n * n for n in _GRIDS)
 class FlowHistogram(MotionEmbedder):
     """HOF and MBH of DIS optical flow between two frames.
 
-    The region where things move is resized to a grey square, so that a person far away counts as one who is near, and flow
-    is found there; the camera's own motion is subtracted. Histograms of direction weighted by magnitude, 8 bins, over 1x1, 2x2
+    The region where things move is resized to a grey square, so that distance does not matter, and flow is computed
+    there; the camera's own motion is subtracted. Histograms of direction weighted by magnitude, 8 bins, over 1x1, 2x2
     and 4x4 cells, of the flow (HOF, Laptev et al. 2008) and of the gradients of its two components (MBH, Dalal et al. 2006),
-    square roots; and the camera's motion itself. Magnitudes are in parts of the region, at the nominal time between frames.
+    as square roots; and the camera's motion itself. Magnitudes are relative to the region, at the nominal time between frames.
 
     Args:
-        where: "region": the moving region, see :class:`~edgevid.embedders.region.RegionTracker`; "whole": the picture.
-        seconds: between the two frames.
+        where: "region": the moving region, see :class:`~edgevid.embedders.region.RegionTracker`; "whole": the whole frame.
+        seconds: time between the two frames.
         samples_per_second: its rate.
-        pixels: of the square's side, 32 to 1024.
+        pixels: side of the square, 32 to 1024.
         finest_scale: see :class:`~edgevid.embedders.motion.OpticalFlow`.
     """
 
@@ -102,7 +102,7 @@ class FlowHistogram(MotionEmbedder):
         return flow_features(self._flow(before, now) * np.float32(moved.pace), shift)
 
     def motion(self, rows: Array) -> Array:
-        """The flow in each of the finest cells along each of the 4 axes: what goes one way less what goes the other."""
+        """The flow in each of the finest cells along each of the 4 axes: one direction less the opposite one."""
         cells = sum(n * n for n in _GRIDS)
         flow = np.square(rows[:, 2 : 2 + cells * _BINS].reshape(len(rows), cells, _BINS)[:, -_CELLS * _CELLS :])
         opposite = np.subtract(flow[..., : _BINS // 2], flow[..., _BINS // 2 :])
@@ -110,7 +110,7 @@ class FlowHistogram(MotionEmbedder):
 
 
 def flow_features(flow: NDArray[np.float32], shift: NDArray[np.float32]) -> Array:
-    """float32 ``[506]`` of a flow field, float32 ``[N, N, 2]`` in pixels, and of the camera's part of it, float32 ``[2]``."""
+    """float32 ``[506]`` from a flow field, float32 ``[N, N, 2]`` in pixels, and the camera's part of it, float32 ``[2]``."""
     import cv2
 
     coarse = cv2.resize(flow, (_GRID, _GRID), interpolation=cv2.INTER_AREA)
@@ -125,12 +125,12 @@ def flow_features(flow: NDArray[np.float32], shift: NDArray[np.float32]) -> Arra
 
 
 def _histograms(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[Any]:
-    """Histograms of direction of vector fields, whose components are float32 ``[fields, h, w]``, one after the other."""
+    """Concatenated histograms of direction of vector fields, whose components are float32 ``[fields, h, w]``."""
     import cv2
 
     fields, height, width = x.shape
     magnitude, angle = cv2.cartToPolar(x.reshape(-1, width), y.reshape(-1, width))
-    # Soft assignment to two neighbouring bins. Directions near a full turn fall into two bins more, which are the first two.
+    # Soft assignment to two neighbouring bins. Directions near a full turn fall into two extra bins, added to the first two.
     position = angle.ravel() * np.float32(_BINS / (2 * np.pi))
     lower = position.astype(np.intp)
     upper_share = magnitude.ravel() * (position - lower)
@@ -146,7 +146,7 @@ def _histograms(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[Any]:
 
 @functools.lru_cache(maxsize=64)
 def _bins_begin(fields: int, height: int, width: int) -> NDArray[np.intp]:
-    """Where the bins of each pixel's cell begin, of all fields, one pixel after the other."""
+    """The first bin of each pixel's cell, for all fields, pixel by pixel."""
     rows, columns = np.arange(height) * _CELLS // height, np.arange(width) * _CELLS // width
     cells = rows[:, np.newaxis] * _CELLS + columns
     begin = (np.arange(fields)[:, np.newaxis, np.newaxis] * _CELLS**2 + cells) * (_BINS + 2)
@@ -155,7 +155,7 @@ def _bins_begin(fields: int, height: int, width: int) -> NDArray[np.intp]:
 
 
 def _grid_means() -> NDArray[np.float64]:
-    """What makes the cells of all grids of those of the finest one, ``[cells of all, cells of the finest]``."""
+    """The matrix that computes the cells of all grids from the finest one, ``[cells of all, cells of the finest]``."""
     place = np.arange(_CELLS**2)
     rows, columns = place // _CELLS, place % _CELLS
     inside = [

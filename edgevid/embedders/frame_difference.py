@@ -1,4 +1,4 @@
-"""The difference of two frames through a convolutional network: what moved, and which way."""
+"""The difference of two frames through a convolutional network: shows motion and its direction."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _GREY = 128
 class FrameDifference(Embedder):
     """The picture 128 + gain * (frame at t - frame at t - seconds), clipped to uint8, through a network.
 
-    An image network that was never shown such pictures tells from them what moves: edges in the direction of motion, dark on
+    An image network never trained on such pictures still sees motion in them: edges in its direction, dark on
     one side and bright on the other. Simonyan and Zisserman's temporal stream (2014, arXiv:1406.2199) gets optical flow
     instead; the difference costs next to nothing.
 
     Args:
-        cnn: the network's embedder, which others may share; it is closed with this one.
-        seconds: between the two frames, above 0.
-        gain: what the difference is multiplied by.
+        cnn: the network's embedder; others may share it. It is closed with this one.
+        seconds: time between the two frames, above 0.
+        gain: factor of the difference.
     """
 
     kind = "frame-difference"
@@ -51,7 +51,7 @@ class FrameDifference(Embedder):
 
 
 def difference_picture(before: Frame, now: Frame, gain: float = 2.0) -> Frame:
-    """128 + gain * (now - before), rounded, clipped: uint8 ``[H, W, 3]``. Grey where the frames differ in size."""
+    """128 + gain * (now - before), rounded, clipped: uint8 ``[H, W, 3]``. Grey if the frames differ in size."""
     import cv2
 
     if before.shape != now.shape:

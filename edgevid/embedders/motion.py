@@ -1,4 +1,4 @@
-"""What moves in a stream: followed once for all embedders that look at it."""
+"""Motion in a stream: followed once for all embedders that use it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from .base import Embedder
 from .region import ENOUGH, HEIGHT, WIDTH, Grey, Picture, RegionTracker, shifted
 from .scene_cut import FlowCutDetector
 
-# The camera is taken to stand still unless more than this part of the pixels changed by more than so many grey levels, and
-# shifting the picture back leaves less than this part of the change. Flow alone cannot tell: it fills bare walls with the motion
-# of whoever moves before them.
+# The camera counts as still unless more than this fraction of the pixels changed by more than this many grey levels, and
+# shifting the picture back leaves less than this fraction of the change. Flow alone is not enough: it fills bare walls with the
+# motion of people in front of them.
 _MUCH, _CHANGED, _LEFT = 0.15, 8, 0.8
-# Two frames nearer than this, in seconds, are one.
+# Frames closer than this, in seconds, are the same.
 _TOGETHER = 1e-3
 _PICTURES = 4
 _NO_FRAME: Frame = np.zeros((0, 0, 3), np.uint8)
 
 
 class Moved(NamedTuple):
-    """What happened between the two frames of a sample.
+    """The motion between the two frames of a sample.
 
     Attributes:
         region: where things move.
-        shift: how far the camera's own motion moved the picture, right and down, in parts of its width and height.
-        pace: what a motion between the frames is multiplied by to be one of the nominal time between them; 0 where both are one,
-            or of different scenes: the newest counts as both.
-        cut: whether the scene was cut since the sample before.
+        shift: the camera's own motion: shift of the picture, right and down, as fractions of its width and height.
+        pace: factor that scales a motion between the frames to the nominal time between them; 0 if both are the same frame,
+            or of different scenes: then the newest is used for both.
+        cut: whether there was a cut since the previous sample.
     """
 
     region: Region
@@ -46,12 +46,12 @@ class Moved(NamedTuple):
 class OpticalFlow:
     """OpenCV's DIS optical flow (Kroeger et al. 2016, arXiv:1603.03590), float32 ``[H, W, 2]`` in pixels.
 
-    Between two grey pictures of one size, its fastest preset. One object keeps buffers of one size: a size that changes costs
-    several times the flow itself.
+    Between two grey pictures of the same size, with its fastest preset. Use one object per size, because it keeps buffers:
+    changing the size costs several times the flow itself.
 
     Args:
-        finest_scale: the finest level of the pyramid that flow is found at: 0 is the picture itself, each further one is half as
-            large. One less takes about four times as long.
+        finest_scale: the finest level of the pyramid at which flow is computed: 0 is the picture itself, each further one is
+            half as large. One less takes about four times as long.
     """
 
     def __init__(self, finest_scale: int = 2) -> None:
@@ -72,10 +72,10 @@ class Motion:
 
     Args:
         seconds: nominal time between the two frames of a sample.
-        cuts: look for cuts, and begin anew after each.
+        cuts: whether to detect cuts, and start anew after each.
 
     Attributes:
-        began: when the scene began: the time of the first sample after the last cut; before any, minus infinity.
+        began: time of the scene's first sample, after the last cut; minus infinity if there was none.
     """
 
     def __init__(self, seconds: float, cuts: bool = False) -> None:
@@ -85,7 +85,7 @@ class Motion:
         self._flow = OpticalFlow()
         self._cuts = FlowCutDetector() if cuts else None
         self._last: Optional[tuple[tuple[float, ...], Moved]] = None
-        self._pictures: dict[float, Picture] = {}  # of the last frames, by their time
+        self._pictures: dict[float, Picture] = {}  # the last frames, by time
         self._newest: Optional[Grey] = None
 
     @property
@@ -95,7 +95,7 @@ class Motion:
 
     @property
     def still(self) -> bool:
-        """Whether nothing has moved for three seconds, or yet."""
+        """Whether nothing has moved for three seconds, or so far."""
         return self._tracker.still
 
     @property
@@ -104,24 +104,24 @@ class Motion:
         return self._last is not None and self._last[1].cut
 
     def follow(self, sample: Sample) -> Moved:
-        """What happened between a sample's last two frames. Embedders that ask for the same two get the same answer."""
+        """The motion between a sample's last two frames. Embedders with the same two frames get the same result."""
         times = sample.timestamps[-2:]
         if self._last is None or self._last[0] != times:
             self._last = (times, self._followed(Sample(sample.timestamp, sample.frames[-2:], times)))
         return self._last[1]
 
     def pictures(self, sample: Sample) -> list[Picture]:
-        """The frames of a sample. Their colours are the caller's frames, as a rule: not to be kept."""
+        """The frames of a sample. Their colours are usually the caller's memory: do not keep them."""
         return [self._picture(frame, time) for frame, time in zip(sample.frames, sample.timestamps)]
 
     def _picture(self, frame: Frame, time: float) -> Picture:
-        # the newest frame of one sample is, as a rule, an older one of the next
+        # the newest frame of one sample is usually an older one of the next
         known = self._pictures.get(time)
         if known is None:
             known = Picture.of(frame)
             while len(self._pictures) >= _PICTURES:
                 del self._pictures[next(iter(self._pictures))]
-            # a caller may use its frame again for other pixels
+            # a caller may reuse the frame's memory
             self._pictures[time] = known if known.colour is not frame else known._replace(colour=_NO_FRAME)
         return known if known.colour is not _NO_FRAME else known._replace(colour=frame)
 
@@ -133,7 +133,7 @@ class Motion:
         aspect = sample.frames[-1].shape[1] / sample.frames[-1].shape[0]
         flow = self._flow_where_much_changed(old, new)
         if self._cuts is not None:
-            # what lies between the samples counts too, where they are further apart than their frames
+            # motion between the samples counts too, if they are further apart than their frames
             last = old if kept is None else kept
             since = flow if last is old else self._flow_where_much_changed(last, new)
             if self._cuts.update(last, new, since):
@@ -155,10 +155,10 @@ class Motion:
 
 
 def _camera_shift(before: Grey, now: Grey, flow: NDArray[np.float32]) -> tuple[float, float]:
-    """How far the camera's motion moved the picture, pixels right and down."""
+    """The shift of the picture by the camera's motion, pixels right and down."""
     import cv2
 
-    # the median over every fourth pixel, for neighbours move alike
+    # the median over every fourth pixel, because neighbours move alike
     parts = (np.sort(flow[::4, ::4, axis], axis=None) for axis in (0, 1))
     x, y = (float(part[len(part) // 2]) for part in parts)
     back, change = cv2.absdiff(shifted(before, (x, y)), now), cv2.absdiff(before, now)
@@ -166,10 +166,10 @@ def _camera_shift(before: Grey, now: Grey, flow: NDArray[np.float32]) -> tuple[f
 
 
 class MotionEmbedder(Embedder):
-    """An embedder that looks at what moves between two frames; those of one stream share what they see.
+    """An embedder that uses the motion between two frames; those of one stream share it.
 
     Args:
-        seconds: between the two frames, above 0.
+        seconds: time between the two frames, above 0.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -180,7 +180,7 @@ class MotionEmbedder(Embedder):
 
     @property
     def seen(self) -> Motion:
-        """What it sees of motion, with those that it shares it with."""
+        """The motion, shared with other embedders."""
         return self._seen
 
     @property
@@ -197,15 +197,15 @@ class MotionEmbedder(Embedder):
         return self._seen.still
 
     def share(self, motion: Motion) -> None:
-        """Look at this from now on."""
+        """Share this motion from now on."""
         self._seen = motion
 
 
 def fresh_embedders(embedders: Sequence[Embedder], cuts: bool = False) -> list[Embedder]:
-    """Embedders that have seen nothing yet, for one stream or clip; those that follow motion share what they see of it.
+    """New embedders without history, for one stream or clip; those that use motion share it.
 
     Args:
-        cuts: those that follow motion look for cuts, and begin anew after each.
+        cuts: whether those that use motion detect cuts, and start anew after each.
     """
     motions: dict[float, Motion] = {}
     fresh = [embedder.fresh() for embedder in embedders]

@@ -16,17 +16,17 @@ _MOST_BANDS = 256
 
 
 class MotionRegion(MotionEmbedder):
-    """The part of the newest frame where things move, through a network; or the difference of two frames there.
+    """Embeds the part of the newest frame where things move; or the difference of two frames there.
 
-    Where that is follows from the frames so far, see :class:`~edgevid.embedders.region.RegionTracker`. Of a difference the
-    camera's own motion is taken out: the older frame is looked at where the region was then.
+    The region follows from the frames so far, see :class:`~edgevid.embedders.region.RegionTracker`. In a difference, the
+    camera's own motion is compensated: the older frame is cropped where the region was then.
 
     Args:
         cnn: the network's embedder; it is shared.
-        seconds: between the two frames that motion is followed by, above 0.
-        difference: embed 128 + gain * (newest - older) of the region, as :class:`FrameDifference` does of the whole.
-        lag_seconds: between the two frames of a difference; default: ``seconds``.
-        gain: what a difference is multiplied by.
+        seconds: time between the two frames for following motion, above 0.
+        difference: embed 128 + gain * (newest - older) of the region, as :class:`FrameDifference` does for the whole frame.
+        lag_seconds: time between the two frames of a difference; default: ``seconds``.
+        gain: factor of a difference.
         bands: of the network's feature map, see :meth:`CnnEmbedder.embed_picture`.
     """
 
@@ -84,7 +84,7 @@ class MotionRegion(MotionEmbedder):
         if self.difference:
             same_scene = moved.pace and sample.timestamps[0] >= self._seen.began
             before = pictures[0].colour if same_scene else now
-            # the camera is taken to go on as it does now
+            # assume that the camera keeps moving as it does now
             back = -self.lag_seconds / self.seconds
             shift = (back * moved.shift[0], back * moved.shift[1])
             part = difference_picture(cropped(before, moved.region, shift), part, self.gain)

@@ -1,4 +1,4 @@
-"""A bundle's embedders, opened."""
+"""Opening a bundle's embedders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .flow_histogram import FlowHistogram
 from .frame_difference import FrameDifference
 from .motion_region import MotionRegion
 
-# What may be chosen by name; the options are those that were measured to be good.
+# The embedders with names, with the options that worked best in measurements.
 _REGION = {"seconds": 0.1, "difference": False, "bands": 3}
 _FLOW = {"where": "region", "seconds": 0.1, "samples_per_second": 10.0, "pixels": 96, "finest_scale": 1}
 _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -31,8 +31,8 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 KINDS = tuple(_OPTIONS)
 DEFAULT_KINDS = ("cnn",)
 _WITHOUT_NETWORK = (FlowHistogram.kind,)
-# Regions are looked at by the first part of the network: its feature map of 10x10 still tells where in the region something is.
-# A picture of 160 pixels a side takes half as long as one of 224.
+# Regions go through the first part of the network: its feature map of 10x10 still shows where in the region something is.
+# A picture with sides of 160 pixels takes half as long as one of 224.
 _REGION_EXTRACTOR = "mobilenet_v2_1.0_160_block13_uint8"
 
 
@@ -41,7 +41,7 @@ def entries_for(kinds: Sequence[str] = DEFAULT_KINDS, extractor: Optional[str] =
 
     Args:
         kinds: of :data:`KINDS`; none: no entries.
-        extractor: name of the network that they run; default: MobileNetV2, of a region the part up to its block 13.
+        extractor: name of their network; default: MobileNetV2, and for regions its part up to block 13.
 
     Raises:
         OptionError: an unknown kind. BundleError: no such extractor, or it is damaged.
@@ -64,15 +64,15 @@ def open_embedders(
     num_threads: Optional[int] = None,
     runtime: Optional[str] = None,
 ) -> list[Embedder]:
-    """The embedders that a card lists, in its order. Those that run the same network share one interpreter.
+    """Open the embedders that a card lists, in its order. Those with the same network share one interpreter.
 
     Args:
-        own: the caller's, for kinds that edgevid does not know; their identity must be the card's.
-        num_threads: threads of each interpreter; default: the CPUs available, at most 4.
-        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one present.
+        own: the caller's own, for kinds that edgevid does not know; their identity must match the card's.
+        num_threads: threads of each interpreter; default: number of available CPUs, at most 4.
+        runtime: ``"litert"`` or ``"tflite-runtime"``; default: the best one installed.
 
     Raises:
-        BundleError: an embedder is neither known nor given, or is not the one that the bundle was trained with.
+        BundleError: an embedder is unknown and not given, or is not the one that the bundle was trained with.
     """
     networks: dict[str, CnnEmbedder] = {}
     opened: list[Embedder] = []
@@ -115,7 +115,7 @@ def open_cnn(file: ExtractorFile, *, num_threads: Optional[int] = None, runtime:
 
 
 def card_identity(embedder: Embedder) -> dict[str, Any]:
-    """An embedder's identity as a card keeps it: the same whichever runtime is used."""
+    """An embedder's identity as stored in a card: independent of the runtime."""
     return {key: value for key, value in embedder.identity.items() if key not in ("runtime", "input_range")}
 
 
@@ -133,7 +133,7 @@ def _own(entry: EmbedderEntry, own: Sequence[Embedder]) -> Embedder:
     given = next((embedder for embedder in own if embedder.identity.get("kind") == entry.kind), None)
     if given is None:
         raise BundleError(
-            f"The bundle was trained with an embedder {entry.kind!r}, which is no part of edgevid; give it: "
+            f"The bundle was trained with an embedder {entry.kind!r}, which is not part of edgevid; give it: "
             "edgevid.load(bundle, embedders=[...])."
         )
     if json.loads(json.dumps(card_identity(given))) != entry.identity:

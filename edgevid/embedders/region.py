@@ -1,4 +1,4 @@
-"""Where things move: a square around the motion of the last seconds, found on small grey pictures."""
+"""Finds the moving region: a square around the motion of the last seconds, on small grey pictures."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from ..frames import WHOLE, Frame, Region
 
 Grey = NDArray[np.uint8]
 
-# Size of the grey pictures; their shape is not kept, like that of the networks' pictures.
+# Size of the grey pictures; the aspect ratio is not kept, as in the networks' pictures.
 WIDTH, HEIGHT = 160, 120
-# A picture of so many pixels a side tells enough: benchmarks/large_frames.py measures what halving to that changes.
+# Pictures with sides of this many pixels are enough: benchmarks/large_frames.py measures the effect of halving to that.
 ENOUGH = 256
-# Differences up to the first are noise; above the second they count as this much: a white shirt moves no more than a grey one.
+# Differences up to the first are noise; larger than the second count as the second: a white shirt moves no more than a grey one.
 _NOISE, _MOST = 12, 40
-# What an older difference still counts after a second
+# Weight of a difference after a second
 _KEPT_A_SECOND = 0.7
-# The box holds the middle part of the motion in each direction, and more around it
+# The box holds the middle part of the motion in each direction, plus a margin
 _MIDDLE = 0.94
 _MARGIN = 1.3
 _LEAST_HEIGHT = 0.25
-# Motion below this many grey levels a pixel is none
+# Less motion than this many grey levels per pixel is ignored
 _STILL = 0.02
-# A shift of the camera below this many pixels is none
+# A camera shift below this many pixels is ignored
 _LEAST_SHIFT = 0.25
-# A still picture keeps its region for so long
+# A still picture keeps its region for this long
 _HOLD_SECONDS = 3.0
 
 
 def _cv2() -> Any:
-    """OpenCV, whose annotations refuse numbers beside pictures."""
+    """OpenCV, whose annotations do not allow numbers beside pictures."""
     import cv2
 
     return cv2
 
 
 class Picture(NamedTuple):
-    """A frame as motion is looked for in it.
+    """A frame, in the forms used to find motion.
 
     Attributes:
         colour: uint8 ``[H, W, 3]`` RGB: the frame, halved while it is large.
-        grey: the same in grey, uint8 ``[H, W]``: flow is looked for in parts of it.
-        small: uint8 ``[120, 160]``: the region is looked for in it.
+        grey: the same in grey, uint8 ``[H, W]``: flow is computed in parts of it.
+        small: uint8 ``[120, 160]``: the region is found in it.
     """
 
     colour: Frame
@@ -62,9 +62,9 @@ class Picture(NamedTuple):
 class RegionTracker:
     """Follows the motion of one stream, causally: the region at t depends on frames up to t only, at constant cost.
 
-    Differences of successive grey pictures, the camera's own motion taken out and noise subtracted, are summed with older ones
-    that fade. The box of the middle 94 % of this energy in x and in y, 1.3 times as large, square in pixels, at least a quarter
-    of the height, is the region. Where nothing moves any more it stays for three seconds; then the whole picture counts.
+    Differences of successive grey pictures, with the camera's own motion and noise removed, are added to older ones, which
+    fade. The region is the box of the middle 94 % of this energy in x and in y, enlarged 1.3 times, square in pixels, at least
+    a quarter of the height. When nothing moves any more it stays for three seconds; then the whole picture counts.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class RegionTracker:
         self._last: Optional[float] = None
         self._moved = -np.inf
         self.region = WHOLE
-        self.still = True  # nothing has moved for three seconds, or yet
+        self.still = True  # nothing has moved for three seconds, or so far
 
     def update(
         self, before: Grey, now: Grey, timestamp: float, aspect: float, shift: tuple[float, float] = (0.0, 0.0)
@@ -83,13 +83,13 @@ class RegionTracker:
             before, now: see :attr:`Picture.small`.
             timestamp: seconds, of ``now``.
             aspect: the frame's width divided by its height.
-            shift: by how many pixels, right and down, the camera's own motion moved the picture.
+            shift: shift of the picture by the camera's own motion, in pixels, right and down.
         """
         cv2 = _cv2()
         if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:
             before = shifted(before, shift)
         difference = _difference(before, now)
-        if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:  # what came into the picture at its edges has not moved
+        if max(abs(shift[0]), abs(shift[1])) > _LEAST_SHIFT:  # new pixels at the edges are no motion
             x, y = (min(math.ceil(abs(part)) + 1, 40) for part in shift)
             difference[:y], difference[HEIGHT - y :], difference[:, :x], difference[:, WIDTH - x :] = 0, 0, 0, 0
         kept = 0.0 if self._last is None else _KEPT_A_SECOND ** max(timestamp - self._last, 0.0)
@@ -111,7 +111,7 @@ def is_motion(before: Grey, now: Grey) -> bool:
 
 
 def _difference(before: Grey, now: Grey) -> Grey:
-    """By how much pixels changed beyond noise."""
+    """How much pixels changed beyond noise."""
     cv2 = _cv2()
     return np.asarray(cv2.subtract(cv2.threshold(cv2.absdiff(before, now), _MOST, 0, cv2.THRESH_TRUNC)[1], _NOISE))
 
@@ -121,7 +121,7 @@ def _is_much(difference: Grey) -> bool:
 
 
 def shifted(picture: Grey, shift: tuple[float, float]) -> Grey:
-    """A grey picture moved by so many pixels, right and down; at the edges the outermost pixels are repeated."""
+    """A grey picture shifted by so many pixels, right and down; the edge pixels are repeated."""
     moved = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
     return np.asarray(_cv2().warpAffine(picture, moved, (WIDTH, HEIGHT), borderMode=_cv2().BORDER_REPLICATE))
 
@@ -129,7 +129,7 @@ def shifted(picture: Grey, shift: tuple[float, float]) -> Grey:
 def _box(energy: NDArray[np.float32], aspect: float) -> Region:
     columns, rows = (_cv2().reduce(energy, axis, _cv2().REDUCE_SUM).ravel() for axis in (0, 1))
     (left, right), (top, bottom) = _middle(columns), _middle(rows)
-    # in parts of the height, so that a square is one in pixels
+    # relative to the height, so that a square is square in pixels
     width, height = (right - left) * aspect, bottom - top
     side = min(max(_MARGIN * max(width, height), _LEAST_HEIGHT), max(1.0, aspect))
     (x0, x1), (y0, y1) = _span((left + right) / 2, min(side / aspect, 1.0)), _span((top + bottom) / 2, min(side, 1.0))
@@ -137,7 +137,7 @@ def _box(energy: NDArray[np.float32], aspect: float) -> Region:
 
 
 def _middle(profile: NDArray[np.float32]) -> tuple[float, float]:
-    """Where the middle part of a profile begins and ends, in parts of its length."""
+    """Start and end of the middle part of a profile, as fractions of its length."""
     sums = profile.cumsum(dtype=np.float64)
     sums /= sums[-1]
     rest = (1 - _MIDDLE) / 2
@@ -146,15 +146,15 @@ def _middle(profile: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _span(centre: float, length: float) -> tuple[float, float]:
-    """A span of this length about the centre, moved into 0 to 1."""
+    """A span of this length around the centre, moved into 0 to 1."""
     begin = min(max(centre - length / 2, 0.0), 1.0 - length)
     return begin, begin + length
 
 
 def resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """A picture, uint8 ``[H, W]`` or ``[H, W, 3]``, as large as this: halved while it is more than twice as large, then bilinear.
+    """Resize a picture, uint8 ``[H, W]`` or ``[H, W, 3]``: halve it while it is more than twice as large, then bilinear.
 
-    Averaging over areas of any size takes up to ten times as long; bilinear alone would pass over pixels.
+    Area averaging takes up to ten times as long; bilinear alone would skip pixels.
     """
     import cv2
 
@@ -166,9 +166,9 @@ def resized(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
 
 
 def reduced(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """A picture, halved as often as its sides stay at least so long, in pixels; itself where that is never.
+    """Halve a picture as long as its sides stay at least ``side`` pixels; the picture itself if that is never.
 
-    Of pictures that are to be quartered every other row is enough: half of the memory need not be read.
+    For quartering, every other row is enough: half of the memory need not be read.
     """
     while min(picture.shape[:2]) >= 4 * side:
         picture = _quartered(picture)
@@ -196,7 +196,7 @@ def cropped(frame: Frame, region: Region, shift: tuple[float, float] = (0.0, 0.0
     """The region's part of a frame, uint8 ``[h, w, 3]``, at least one pixel.
 
     Args:
-        shift: look so far from the region, in parts of the frame's width and height; no farther than its edges.
+        shift: offset from the region, as fractions of the frame's width and height; limited by the frame's edges.
     """
     height, width = frame.shape[:2]
     left, right = _pixels(region.left, region.right, shift[0], width)
@@ -205,7 +205,7 @@ def cropped(frame: Frame, region: Region, shift: tuple[float, float] = (0.0, 0.0
 
 
 def _pixels(begin: float, end: float, shift: float, size: int) -> tuple[int, int]:
-    """Where a span of pixels begins and ends; its length does not depend on the shift."""
+    """Start and end of a span in pixels; its length does not depend on the shift."""
     first = min(int(begin * size), size - 1)
     last = max(round(end * size), first + 1)
     moved = min(max(round(shift * size), -first), size - last)

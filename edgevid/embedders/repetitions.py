@@ -1,4 +1,4 @@
-"""How often a motion was repeated, from the embeddings of a stream."""
+"""Counts repetitions of a motion in the embeddings of a stream."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from numpy.typing import NDArray
 from .base import Array, Embedder
 
 # The constants were chosen on clips of the training part only; benchmarks/counting.py measures what they give.
-# What is looked back on
+# Length of the history
 _SECONDS = 5.0
-# A stroke is one when it rises above this part of the mean amplitude (root of the mean square).
+# A stroke counts if it rises above this fraction of the root mean square amplitude.
 _PART = 0.35
-# From so many strokes on a period can be checked: two whole cycles.
+# With this many strokes a period can be checked: two whole cycles.
 _STROKES_TO_CHECK = 5
-# Rows a period apart must be so alike (cosine) for a period to be found, and to last: motion without one stays below 0.2 mostly.
+# Minimum cosine of rows a period apart, for a period to be found and to last: motion without one mostly stays below 0.2.
 _ALIKE, _STILL_ALIKE = 0.25, 0.1
-# Where rows two periods apart are more alike by this, two periods are one: the bounces of a jumping jack. Once found, half of it.
+# If rows two periods apart are more alike by this, two periods count as one: the bounces of a jumping jack. Then half of it.
 _DOUBLE = 0.15
-# Steps of the power iteration that follows the principal direction, at the first row and at each further one
+# Power iterations that follow the principal direction, at the first row and at each further one
 _FIRST_STEPS, _STEPS = 8, 2
 
 
 class _Recent(NamedTuple):
-    """What a counter remembers. Never written to."""
+    """The memory of a counter. Immutable."""
 
     rows: Array  # [n, dim], oldest first
     direction: NDArray[Any]  # of the strokes, [dim]
     signs: list[int]  # of the rows' strokes, [n]: 1 and -1, 0 between two
-    sign: int  # of the last stroke that has left the rows; 0: none has
+    sign: int  # of the last stroke that has left the rows; 0: none
     before: float  # cycles that have left the rows
     cycles: float  # in all
     strokes_a_cycle: int  # 2, or 4; 0: the motion has no period
@@ -44,17 +44,17 @@ class RepetitionCounter:
     """Counts how often a motion went and came back, causally and at constant cost.
 
     The rows of the last 5 s are projected on the direction in which they vary most. There a repetition is two strokes, one each
-    way; a stroke that is small beside the others is none. Where the rows hold two cycles or more, they must be alike from one
-    period to the next: else nothing is counted. Where they are more alike two periods apart, two of them are one repetition.
+    way; strokes much smaller than the others do not count. If the rows hold two cycles or more, they must be alike from one
+    period to the next, or nothing is counted. If they are more alike two periods apart, two of them are one repetition.
 
     An update changes nothing that a copy (``copy.copy``) shares.
 
     Args:
-        samples_per_second: how many rows come in a second, above 0.
-        of_motion: whether rows are velocities, which change sign with the direction, rather than appearances.
+        samples_per_second: number of rows per second, above 0.
+        of_motion: whether rows are velocities, whose sign changes with the direction, rather than appearances.
 
     Attributes:
-        cycles: repetitions so far, in halves (a quarter where two periods are one). An estimate that may fall a little when more
+        cycles: repetitions so far, in halves (quarters if two periods are one). An estimate that may fall a little as more
             is seen.
     """
 
@@ -72,7 +72,7 @@ class RepetitionCounter:
         self._recent: Optional[_Recent] = None
 
     def update(self, rows: Array) -> float:
-        """:attr:`cycles` after the next rows, float32 ``[n, dim]``, fewer than come in 5 s."""
+        """:attr:`cycles` after the next rows, float32 ``[n, dim]``, fewer than in 5 s."""
         if self._recent is None:
             self._recent = _Recent(rows[:0], np.zeros_like(rows[0]), [], 0, 0.0, 0.0, 2, False)
         old = self._recent
@@ -85,7 +85,7 @@ class RepetitionCounter:
         least = _PART * math.sqrt(float(along @ along) / len(along))
         signs = ((along > least).astype(np.int8) - (along < -least)).tolist()
         begins = _beginnings(signs, old.sign)
-        # Appearances begin somewhere: there the first stroke is the first change.
+        # Appearances have a starting point: there the first stroke is the first change.
         strokes = len(begins) - (not self._of_motion and old.sign == 0 and len(begins) > 0)
         a_cycle, periodic = old.strokes_a_cycle or 2, old.periodic
         if len(begins) >= _STROKES_TO_CHECK:
@@ -96,7 +96,7 @@ class RepetitionCounter:
         return cycles
 
     def _leave(self, recent: _Recent) -> _Recent:
-        """Without the oldest row, whose stroke stays counted."""
+        """Drop the oldest row; its stroke stays counted."""
         sign, before = recent.signs[0], recent.before
         if sign and sign != recent.sign and recent.strokes_a_cycle and (self._of_motion or recent.sign):
             before += 1 / recent.strokes_a_cycle
@@ -104,11 +104,11 @@ class RepetitionCounter:
 
 
 class EmbedderCounter:
-    """Counts in what one of several embedders side by side gives: the densest, of several such the first.
+    """Counts in the rows of one of several embedders: the densest, or the first of these.
 
     Args:
-        embedders: side by side.
-        samples_per_second: of the embedders that have no rate of their own.
+        embedders: the embedders.
+        samples_per_second: rate of embedders without their own.
     """
 
     def __init__(self, embedders: Sequence[Embedder], samples_per_second: float) -> None:
@@ -142,7 +142,7 @@ class EmbedderCounter:
 
 
 def _principal(rows: Array, before: NDArray[Any]) -> NDArray[Any]:
-    """The direction in which rows vary most, of length 1; the same way round as ``before``. Zeros where nothing varies."""
+    """The direction in which rows vary most, of length 1, with the orientation of ``before``. Zeros if nothing varies."""
     direction, steps = before, _STEPS
     if not before.any():
         direction, steps = rows[int(np.argmax((rows * rows).sum(axis=1)))], _FIRST_STEPS
@@ -156,7 +156,7 @@ def _principal(rows: Array, before: NDArray[Any]) -> NDArray[Any]:
 
 
 def _beginnings(signs: Sequence[int], before: int) -> list[int]:
-    """Where strokes begin that the one ``before`` (0: none) is not."""
+    """Where strokes begin that are not the one ``before`` (0: none)."""
     begins = []
     for place, sign in enumerate(signs):
         if sign and sign != before:
@@ -166,7 +166,7 @@ def _beginnings(signs: Sequence[int], before: int) -> list[int]:
 
 
 def _strokes_a_cycle(rows: Array, begins: Sequence[int], before: int, least: float) -> int:
-    """How many strokes are a repetition, 2 or 4; 0: rows a period apart are less alike than ``least``."""
+    """Number of strokes in a repetition, 2 or 4; 0: the cosine of rows a period apart is below ``least``."""
     # the first stroke may be cut off
     period = 2 * (begins[-1] - begins[1]) / (len(begins) - 2)
     sums = [0.0, *np.cumsum(np.einsum("ij,ij->i", rows, rows), dtype=np.float64).tolist()]
@@ -180,10 +180,10 @@ def _strokes_a_cycle(rows: Array, begins: Sequence[int], before: int, least: flo
 
 
 def _likeness(rows: Array, sums: Sequence[float], apart: float) -> float:
-    """The cosine of the rows and those ``apart`` rows later, the best of the whole numbers about it.
+    """The cosine of the rows and those about ``apart`` rows later, the best of the nearest whole numbers.
 
     Args:
-        sums: of the squares of the first rows, of as many as the index says.
+        sums: cumulative sums of the rows' squares.
     """
     best = -1.0
     for k in range(max(int(apart) - 1, 1), min(int(apart) + 3, len(rows))):

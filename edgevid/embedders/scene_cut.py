@@ -1,4 +1,4 @@
-"""Whether a cut lies between two sampled frames, judged by what is there anyway: their embeddings, or the flow between them."""
+"""Detects cuts between two sampled frames from existing data: their embeddings, or the flow between them."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from ..support.checks import check_number
 _RECENT = 5
 _EXPLAINED = 0.5
 
-# Of pictures with the flow between them: so much of the picture, in parts of its contrast, that no motion explains, more than
-# of any of so many pictures before, is a cut. Chosen on three films of training clips of UCF101 and of other actions, ten
+# For pictures with flow between them: there is a cut if motion fails to explain this much more of the picture, relative to its
+# contrast, than for any of this many pictures before. Chosen on three films of training clips of UCF101 and of other actions, ten
 # pictures a second; in one of these, of 24 minutes, a stream finds 237 of the 248 cuts, and 0.29 false ones a minute.
 _UNEXPLAINED = 0.4
 _BEFORE = 3
-# Grey levels that are added to the contrast: little is seen in the dark
+# Grey levels added to the contrast, because little is visible in the dark
 _NOISE = 10.0
 
 
 class SceneCutDetector:
-    """Says of each sampled frame of a stream whether the scene was cut just before it.
+    """Detects for each sampled frame of a stream whether there was a cut just before it.
 
-    The cosine distance of successive embeddings is compared with those before it: where it exceeds half of their median
+    The cosine distance of successive embeddings is compared with earlier ones: if it exceeds half of their median
     (of the last five of the scene) by more than ``threshold``, there is a cut.
 
-    Which threshold suits depends on the network and on the time between samples: it stands on the network's card, with what was
-    measured with it (``benchmarks/scene_cut.py``).
+    The best threshold depends on the network and on the time between samples: it is stored on the network's card, with its
+    measured results (``benchmarks/scene_cut.py``).
 
     Args:
-        threshold: above 0, at most 2. Lower finds more cuts and takes more fast motion for one.
+        threshold: above 0, at most 2. A lower one finds more cuts and takes more fast motion for cuts.
 
     Raises:
         OptionError: ``threshold`` is not in that range.
@@ -47,7 +47,7 @@ class SceneCutDetector:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the frame before: the next one starts a scene that nothing cuts."""
+        """Forget the previous frame: the next one starts a new scene, without a cut."""
         self._last: Optional[NDArray[np.float64]] = None
         self._recent: deque[float] = deque(maxlen=_RECENT)
 
@@ -69,7 +69,7 @@ class SceneCutDetector:
                 f"An embedding of {direction.size} numbers was given after those of {self._last.size}; use one detector a "
                 "stream, or call reset()."
             )
-        # Of unit vectors: half the squared difference is 1 - cosine, and exactly 0 where nothing changed.
+        # For unit vectors: half the squared difference is 1 - cosine, and exactly 0 if nothing changed.
         distance = float(np.sum((direction - self._last) ** 2)) / 2
         self._last = direction
         cut = distance - _EXPLAINED * _median(self._recent) > self.threshold
@@ -81,10 +81,10 @@ class SceneCutDetector:
 
 
 class FlowCutDetector:
-    """Says of each grey picture of a stream whether the scene was cut just before it.
+    """Detects for each grey picture of a stream whether there was a cut just before it.
 
-    Where things or the camera move, the picture before can be made of the new one and the flow between them. What is left over,
-    in parts of the contrast, is compared with the most of the last three: fast motion leaves much again and again, a cut once.
+    If things or the camera move, the previous picture can be made from the new one and the flow between them. The remainder,
+    relative to the contrast, is compared with the largest of the last three: fast motion leaves much each time, a cut once.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class FlowCutDetector:
         """Whether a cut lies between two pictures, uint8 ``[H, W]``.
 
         Args:
-            flow: from the one to the other, float32 ``[H, W, 2]`` in pixels; None: too little changed to look for it.
+            flow: from one to the other, float32 ``[H, W, 2]`` in pixels; None: too little changed to compute it.
         """
         left = 0.0 if flow is None else _left_over(before, now, flow)
         cut = left - max(self._recent, default=0.0) > _UNEXPLAINED
@@ -136,5 +136,5 @@ def _direction(embedding: Any) -> NDArray[np.float64]:
 
 
 def _median(values: deque[float]) -> float:
-    """0 of nothing."""
+    """The median; 0 if there are none."""
     return float(np.median(values)) if values else 0.0

@@ -1,4 +1,4 @@
-"""Embeds no sample that looks as the one before: an empty room costs next to nothing."""
+"""Skips samples that look like the one before: an empty room costs next to nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .base import Array, Embedder, embed_checked
 from .motion import Motion, MotionEmbedder
 from .region import Grey, is_motion
 
-# An embedding is given again for so long: light changes too slowly to be noticed from one sample to the next.
+# An embedding is reused for this long: light changes too slowly to be noticed from one sample to the next.
 _MOST_SECONDS = 5.0
 
 
 class _Made(NamedTuple):
-    """An embedding, and what it was made of: ``still`` where all frames of the sample look alike."""
+    """An embedding, and its input: ``still`` if all frames of the sample look alike."""
 
     embedding: Array
     newest: Grey
@@ -25,16 +25,16 @@ class _Made(NamedTuple):
 
 
 class StillSkipper:
-    """Gives the last embedding again while nothing moves, by the measure of :class:`~edgevid.embedders.region.RegionTracker`.
+    """Reuses the last embedding while nothing moves, by the measure of :class:`~edgevid.embedders.region.RegionTracker`.
 
-    Nothing moves where all frames of a sample look alike, as did those of the sample that was embedded last, and as that. A new
-    one is made after five seconds at the latest.
+    Nothing moves if all frames of a sample look alike, and like those of the sample that was embedded last, which must also
+    look alike. A new embedding is made after five seconds at the latest.
 
     Args:
-        count: of the embedders, side by side.
+        count: number of embedders.
 
     Attributes:
-        skipped: how many embeddings were given again.
+        skipped: number of embeddings that were reused.
     """
 
     def __init__(self, count: int) -> None:
@@ -47,7 +47,7 @@ class StillSkipper:
         self._pictures = Motion(1.0)  # for embedders that do not follow motion
 
     def embed(self, number: int, embedder: Embedder, sample: Sample) -> Array:
-        """The embedding of a sample by an embedder and its number. Raises: ModelError, see :func:`embed_checked`."""
+        """Embed a sample with an embedder, given its number. Raises: ModelError, see :func:`embed_checked`."""
         motion = self._pictures
         if isinstance(embedder, MotionEmbedder):
             motion = embedder.seen

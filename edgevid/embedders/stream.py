@@ -1,4 +1,4 @@
-"""Frames that arrive one by one -> the embeddings of each sample: sampler -> embedders."""
+"""Embeds the samples of frames that arrive one by one: sampler -> embedders."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from .region import reduced
 from .still import StillSkipper
 from .window import Embedding, Window
 
+_FPS = 25.0  # of a clip that is given as frames
+
 
 class Made(NamedTuple):
-    """What a frame gives.
+    """The result of a frame.
 
     Attributes:
-        embeddings: of the samples that it completes: none as a rule between two of them, several where it stands for several.
-        between: for each embedder, what came since the last sample of the bundle, or since a cut.
-        cut: whether an embedder saw a cut since the last sample of the bundle: they belong to another scene.
-        frame: as the embedders look at it.
-        own: whether it is no longer the caller's memory.
+        embeddings: of the samples that it completes: usually none between two of them, several if it is used for several.
+        between: for each embedder, the rows since the last sample of the bundle, or since a cut.
+        cut: whether an embedder detected a cut since the last sample of the bundle: they belong to another scene.
+        frame: the frame, as the embedders see it.
+        own: whether it no longer uses the caller's memory.
     """
 
     embeddings: tuple[Embedding, ...]
@@ -38,16 +40,16 @@ class Made(NamedTuple):
 
 
 class StreamEmbedder:
-    """Samples the frames of one stream and embeds the samples. Belongs to one thread at a time.
+    """Samples the frames of one stream and embeds the samples. One thread uses it at a time.
 
-    :meth:`make` changes nothing but what embedders remember; :meth:`take` takes the frame. So what fails between them leaves the
+    :meth:`make` changes only the embedders' memory; :meth:`take` takes the frame. So a failure between them leaves the
     stream as it was before the frame.
 
     Args:
-        embedders: side by side; each is asked for a fresh one.
+        embedders: each is asked for a new one.
         spec: the samples.
-        cuts: let the embedders that can look for cuts, and begin anew after each.
-        skip_still: embed no sample that looks as the one before.
+        cuts: whether embedders that can detect cuts do so, and start anew after each.
+        skip_still: skip samples that look like the one before.
     """
 
     def __init__(
@@ -67,12 +69,12 @@ class StreamEmbedder:
 
     @property
     def skipped(self) -> int:
-        """How many embeddings were given again, where ``skip_still`` was asked for."""
+        """Number of embeddings that were reused by ``skip_still``."""
         return 0 if self._stills is None else self._stills.skipped
 
     @property
     def region(self) -> Optional[Region]:
-        """The part of the newest sample's frame that the first embedder that chooses one looked at; None: the whole frame."""
+        """The region of the newest sample's frame, by the first embedder that chooses one; None: the whole frame."""
         chosen = next((embedder.region for embedder in self._embedders if embedder.region is not None), WHOLE)
         return None if chosen == WHOLE else chosen
 
@@ -81,7 +83,7 @@ class StreamEmbedder:
         return self._sampler.wants(timestamp)
 
     def make(self, frame: Frame, timestamp: float) -> Made:
-        """What a frame gives.
+        """Embed the samples that a frame completes.
 
         Raises:
             FrameError: not a frame. TimestampError: not finite, or before the last one. ModelError: an embedder failed.
@@ -107,7 +109,7 @@ class StreamEmbedder:
         return Made(tuple(embeddings), [() for _ in between], cut, frame, frame is not given)
 
     def take(self, made: Made, timestamp: float) -> None:
-        """Take the frame of which ``made`` was made."""
+        """Take the frame of ``made``."""
         self._between = made.between
         self._cut = made.cut and not made.embeddings
         self._sampler.advance(made.frame, self._sampler.check(timestamp), own=made.own)
@@ -126,7 +128,7 @@ class StreamEmbedder:
         return embed_checked(embedder, sample) if self._stills is None else self._stills.embed(number, embedder, sample)
 
     def _by_sample(self, k: int, rows: tuple[Array, ...], ticks: int) -> list[Array]:
-        """What embedder ``k`` gave for each of so many samples, float32 ``[n, dim]``."""
+        """The rows of embedder ``k`` for each of so many samples, float32 ``[n, dim]``."""
         if self.spec.tracks[k].samples_per_second is None:
             return [rows[-1][np.newaxis]] * ticks
         stacked = np.stack(rows) if rows else np.zeros((0, self._embedders[k].dim), np.float32)
@@ -134,17 +136,17 @@ class StreamEmbedder:
 
 
 def embed_as_stream(
-    embedders: Sequence[Embedder], clip: Clip, spec: SampleSpec, *, fps: float = 25.0, mirrored: bool = False
+    embedders: Sequence[Embedder], clip: Clip, spec: SampleSpec, *, mirrored: bool = False
 ) -> list[Embedding]:
     """The embeddings that a stream over a finished clip gives, one for each sample.
 
     Args:
-        embedders: side by side, one for each track of ``spec``.
-        clip: path of a video file; or its frames, uint8 ``[N, H, W, 3]`` RGB or a sequence of frames, ``fps`` a second.
+        embedders: one for each track of ``spec``.
+        clip: path of a video file; or its frames, uint8 ``[N, H, W, 3]`` RGB or a sequence of frames, 25 a second.
         mirrored: embed the mirror image of each frame.
 
     Raises:
-        SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
+        SourceError: the file cannot be read. FrameError: the frames are invalid, or there are none.
     """
     stream = StreamEmbedder(embedders, spec)
     steps: list[Embedding] = []
@@ -161,13 +163,13 @@ def embed_as_stream(
                 push(frame, timestamp)
     else:
         for number in range(count_frames(clip)):
-            if stream.wants(number / fps):
-                push(clip[number], number / fps)
+            if stream.wants(number / _FPS):
+                push(clip[number], number / _FPS)
     return steps
 
 
 def cut_windows(steps: Sequence[Embedding], num_samples: int, hop: int = 1) -> list[Window]:
-    """Full windows of a stream's embeddings, one every ``hop`` samples, the newest among them; of fewer samples one of all."""
+    """Full windows of a stream's embeddings, one every ``hop`` samples, including the newest; with fewer samples one of all."""
     if len(steps) <= num_samples:
         return [Window(steps)]
     ends = range(len(steps), num_samples - 1, -hop)

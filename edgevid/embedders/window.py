@@ -1,4 +1,4 @@
-"""What the embedders made of a window's samples: what classifiers are asked about."""
+"""The embeddings of a window: the input of classifiers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .base import Array
 
 
 class Embedding(NamedTuple):
-    """What came of one sample.
+    """The embeddings of one sample.
 
     Attributes:
-        rows: for each embedder, float32 ``[n, dim]``: n is 1, or for an embedder with a rate of its own what came since the
-            sample before (0 or more).
-        timestamp: seconds, of the sample; None of a clip given as frames.
-        still: whether nothing moves there, as far as the embedders tell.
+        rows: for each embedder, float32 ``[n, dim]``: n is 1, or, for an embedder with a rate of its own, the number of rows
+            since the previous sample (0 or more).
+        timestamp: seconds, of the sample; None for a clip given as frames.
+        still: whether nothing moves there, as far as the embedders can tell.
     """
 
     rows: tuple[Array, ...]
@@ -32,7 +32,7 @@ class Window:
     """The embeddings of a window, or of a clip, oldest first.
 
     Args:
-        steps: what came of each sample.
+        steps: the embeddings of each sample.
     """
 
     def __init__(self, steps: Sequence[Embedding]) -> None:
@@ -47,7 +47,7 @@ class Window:
         return brief(self, f"{len(self)} samples")
 
     def __len__(self) -> int:
-        """Samples."""
+        """Number of samples."""
         return len(self.steps)
 
     @cached_property
@@ -57,15 +57,15 @@ class Window:
 
     @cached_property
     def aligned(self) -> Array:
-        """One row a sample, float32 ``[samples, sum of dims]``: all embedders side by side.
+        """One row per sample, float32 ``[samples, sum of dims]``: the embeddings of all embedders, concatenated.
 
-        Of one with a denser rate it is the mean of what came since the sample before; where nothing came, the last one's.
+        For an embedder with a denser rate it is the mean of the rows since the previous sample; without any, the last one's.
         """
         columns = [_means([step.rows[k] for step in self.steps]) for k in range(len(self.steps[0].rows))]
         return columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
 
     def stretched(self, num_samples: int) -> Window:
-        """A window of so many samples: of one that is not full, samples are repeated, as those of a short clip are."""
+        """A window of so many samples: if there are fewer, samples are repeated, as for a short clip."""
         if len(self) == num_samples:
             return self
         return Window([self.steps[i] for i in uniform_indices(len(self), num_samples)])
@@ -75,7 +75,7 @@ def aligned_row(embedding: Embedding, before: Optional[Array] = None) -> Array:
     """One sample's row of :attr:`Window.aligned`, float32 ``[sum of dims]``.
 
     Args:
-        before: the row before, for embedders that nothing came of; default: zeros.
+        before: the previous row, for embedders without a new one; default: zeros.
     """
     if len(embedding.rows) == 1 and len(embedding.rows[0]) == 1:
         row: Array = embedding.rows[0][0]

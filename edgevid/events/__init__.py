@@ -1,4 +1,4 @@
-"""Probabilities over time -> what began, how often it was repeated, and what ended."""
+"""Events from probabilities over time: actions begin, are repeated, and end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repetitions since a scene began -> repetitions of one action."""
+"""Repetitions since the scene began -> repetitions of one action."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 from ..prediction import Prediction
 
-# Cycles come in halves and quarters: this much less than a whole one counts as one.
+# Cycles come in halves and quarters: one that is short of a whole by this much counts.
 _NEARLY = 0.25
 
 
 class CycleHistory:
-    """The repetitions that the predictions of one scene told, as far back as their window goes."""
+    """The number of repetitions in the predictions of one scene, as far back as their window."""
 
     def __init__(self) -> None:
         self._past: deque[tuple[float, float]] = deque()  # seconds, cycles by then
         self._window_began = 0.0
 
     def add(self, prediction: Prediction, now: float) -> None:
-        """The next prediction, made ``now``, in seconds. One that does not say how often is none."""
+        """Add the next prediction, made at ``now`` seconds. Predictions without cycles are ignored."""
         if prediction.cycles is None:
             self._past.clear()
             return
@@ -36,12 +36,12 @@ class CycleHistory:
 
     @property
     def newest(self) -> float:
-        """Cycles by the newest prediction; 0 where none told."""
+        """Cycles of the newest prediction; 0 if none had any."""
         return self._past[-1][1] if self._past else 0.0
 
     @property
     def before_window(self) -> float:
-        """Cycles by the time when the newest prediction's window began; 0 where none told."""
+        """Cycles when the newest prediction's window began; 0 if unknown."""
         if not self._past:
             return 0.0
         return float(
@@ -49,5 +49,5 @@ class CycleHistory:
         )
 
     def count(self, begin: float) -> Optional[int]:
-        """How often an action was repeated that began at ``begin`` cycles; None where the predictions do not say."""
+        """Repetitions of an action that began at ``begin`` cycles; None if the predictions have no cycles."""
         return max(math.floor(self.newest - begin + _NEARLY), 0) if self._past else None

@@ -1,4 +1,4 @@
-"""What a bundle's card says of events: how they are told where the caller does not say."""
+"""Event defaults from a bundle's card."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .smoothing import open_smoothing
 
 @dataclass(frozen=True)
 class EventDefaults:
-    """How events are told unless the caller says otherwise.
+    """Event options and smoothing that apply unless the caller gives others.
 
     Attributes:
-        options: when an action counts as begun and as ended.
-        smoothing: of the predictions before, in words; see :func:`edgevid.events.open_smoothing`.
+        options: when an action begins and ends.
+        smoothing: smoothing of the predictions, as a string; see :func:`edgevid.events.open_smoothing`.
     """
 
     options: EventOptions = field(default_factory=EventOptions)
@@ -24,10 +24,10 @@ class EventDefaults:
 
     @classmethod
     def of_card(cls, card: dict[str, Any]) -> EventDefaults:
-        """Those of a bundle's card: its field ``events``, with any of the attributes of :class:`EventOptions`, and ``smoothing``.
+        """Read them from a bundle's card: its field ``events``, with any attribute of :class:`EventOptions`, and ``smoothing``.
 
         Raises:
-            BundleError: it is something else.
+            BundleError: the field is invalid.
         """
         entry = card.get("events", {})
         try:

@@ -1,4 +1,4 @@
-"""Probabilities over time -> "this action began", "it was repeated so often", "this action ended"."""
+"""Detects events from probabilities over time: an action began, was repeated, or ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..support.text import brief
 from .cycles import CycleHistory
 from .order import PredictionOrder
 
-# How far below the score that begins an action the score that ends it lies, unless told otherwise.
+# Default distance of the exit score below the enter score.
 _HYSTERESIS = 0.15
 # Differences of timestamps are not exact: 0.7 - 0.2 < 0.5.
 _SECONDS_TOLERANCE = 1e-6
@@ -22,14 +22,14 @@ _SECONDS_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a stream. Each kind is a class of its own, a frozen dataclass with a :attr:`kind`.
+    """An event in a stream. Each kind is a class of its own, a frozen dataclass with a :attr:`kind`.
 
-    Who is told of events may meet kinds that they do not know: all have these attributes.
+    Receivers of events should expect unknown kinds: all have these attributes.
 
     Attributes:
-        label: the class that it is about.
-        timestamp: seconds on the stream's clock, when it counted as happened.
-        kind: what happened, in a word: "began", "counted", "ended".
+        label: its class.
+        timestamp: seconds on the stream's clock, when it was detected.
+        kind: the kind in a word: "began", "counted", "ended".
     """
 
     label: str
@@ -47,7 +47,7 @@ class Began(Event):
 
     Attributes:
         label: its class.
-        timestamp: seconds on the stream's clock, when it counted as begun.
+        timestamp: seconds on the stream's clock, when its beginning was detected.
         score: its probability then, in [0, 1].
     """
 
@@ -57,12 +57,12 @@ class Began(Event):
 
 @dataclass(frozen=True)
 class Counted(Event):
-    """The action that goes on was repeated once more, or several times more.
+    """The action that goes on was repeated once or several times more.
 
     Attributes:
         label: its class.
-        timestamp: seconds on the stream's clock, when that was noticed.
-        count: how often in all, 1 or more.
+        timestamp: seconds on the stream's clock, when that was detected.
+        count: repetitions in all, 1 or more.
     """
 
     count: int
@@ -75,10 +75,10 @@ class Ended(Event):
 
     Attributes:
         label: its class.
-        timestamp: seconds on the stream's clock, when it counted as ended.
+        timestamp: seconds on the stream's clock, when its end was detected.
         duration_seconds: from its :class:`Began` to this.
         peak_score: its highest probability between, in [0, 1].
-        count: how often it was repeated; None where the predictions do not say.
+        count: number of repetitions; None if the predictions do not count them.
     """
 
     duration_seconds: float
@@ -89,18 +89,18 @@ class Ended(Event):
 
 @dataclass(frozen=True)
 class EventOptions:
-    """When an action counts as recognised: begun, and not yet ended.
+    """When an action counts as recognised: from its beginning to its end.
 
-    This is the one rule of what is said to people, on the page, in lines, over MQTT and in annotated videos: an action is
-    recognised from its beginning to its end; else nothing is. A clip has one prediction, which must reach ``enter`` and no
-    more: see :attr:`edgevid.Prediction.accepted`.
+    This is the one rule for everything shown to people, on the page, in lines, over MQTT and in annotated videos: an action is
+    recognised from its beginning to its end; otherwise nothing is. A clip has one prediction, which only has to reach
+    ``enter``: see :attr:`edgevid.Prediction.accepted`.
 
     Attributes:
-        enter: the score from which on an action can begin, above 0 and at most 1.
+        enter: minimum score for an action to begin, above 0 and at most 1.
         exit: the score below which it ends, 0 to ``enter``; default: ``enter`` - 0.15, not below 0. The gap keeps a score
-            that hovers about ``enter`` from beginning and ending an action at every other prediction.
-        min_seconds: the action begins once all predictions for so long gave it ``enter`` or more. 0: with the first one.
-        cooldown_seconds: after an action ended, the same one does not begin again for so long.
+            near ``enter`` from beginning and ending an action at every other prediction.
+        min_seconds: the action begins when all predictions of so many seconds gave it ``enter`` or more. 0: with the first one.
+        cooldown_seconds: an action cannot begin again within so many seconds after its end.
 
     Raises:
         OptionError: a value outside its range.
@@ -124,7 +124,7 @@ class EventOptions:
 
     @property
     def exit_score(self) -> float:
-        """``exit``, or what it is by default."""
+        """``exit``, or its default."""
         return max(self.enter - _HYSTERESIS, 0.0) if self.exit is None else self.exit
 
 
@@ -134,9 +134,9 @@ class ActiveAction:
 
     Attributes:
         label: its class.
-        since: seconds on the stream's clock, when it counted as begun.
+        since: seconds on the stream's clock, when its beginning was detected.
         peak_score: its highest probability since then, in [0, 1].
-        count: how often it was repeated so far; None where the predictions do not say.
+        count: number of repetitions so far; None if the predictions do not count them.
     """
 
     label: str
@@ -146,19 +146,19 @@ class ActiveAction:
 
 
 class EventDetector:
-    """Follows the predictions of one stream and says what began, was repeated or ended with each.
+    """Follows the predictions of one stream and detects when actions begin, are repeated or end.
 
-    The classes exclude one another, for their probabilities sum to 1 at most: one action at most goes on at a time. Only the most
+    Classes exclude one another, since their probabilities sum to 1 at most: at most one action goes on at a time. Only the most
     probable class can begin, and only with a prediction that is :attr:`~edgevid.Prediction.accepted`. An action ends when its
-    score falls below ``exit``; also when another one is due to begin and leads it by ``enter`` - ``exit`` or more,
-    which can only be where ``enter`` + ``exit`` is 1 or less. Then the one ends and the other begins with the same
+    score falls below ``exit``. It also ends when another action is due to begin and leads it by ``enter`` - ``exit`` or more,
+    which is possible only if ``enter`` + ``exit`` is 1 or less. Then one ends and the other begins with the same
     prediction.
 
-    Events carry the timestamp of the prediction that decided, so that they come in time order and none in hindsight. A
-    prediction is made of a whole window: an action counts as begun, and as ended, some time after it did. Its repetitions
-    count from where that window began, or from where another action ended in it.
+    Events have the timestamp of the prediction that caused them, so they come in time order and never in hindsight. A
+    prediction is made from a whole window, so beginnings and ends are detected with some delay. Repetitions of an action
+    count from the start of that window, or from the end of another action in it.
 
-    The same predictions give the same events, live or from a file. Takes the same memory however long the stream is.
+    The same predictions give the same events, live or from a file. Memory use is constant, however long the stream is.
 
     >>> detector = EventDetector(EventOptions(enter=0.7, min_seconds=1.0))
     >>> for prediction in recognizer.stream(0):                             # doctest: +SKIP
@@ -177,16 +177,16 @@ class EventDetector:
         return brief(self, repr(self.options), "nothing goes on" if self.active is None else repr(self.active.label))
 
     def reset(self) -> None:
-        """Forget everything, the clock too, for another stream. What goes on gets no :class:`Ended`: see :meth:`finish`."""
+        """Forget everything, including the clock, for another stream. No :class:`Ended` is given: see :meth:`finish`."""
         self._order = PredictionOrder()
         self._active: Optional[ActiveAction] = None
-        self._above_since: dict[str, float] = {}  # of the classes that are above ``enter`` now
+        self._above_since: dict[str, float] = {}  # for the classes that are above ``enter`` now
         self._ended_at: dict[str, float] = {}
         self._new_scene()
 
     def _new_scene(self) -> None:
         self._cycles = CycleHistory()
-        # At how many cycles the classes that are above ``enter`` rose above it, the action that goes on began, the last one ended
+        # Cycles when: each class now above ``enter`` rose above it, the action that goes on began, the last one ended
         self._risen: dict[str, float] = {}
         self._begun = self._ended = 0.0
 
@@ -196,7 +196,7 @@ class EventDetector:
         return self._active
 
     def update(self, prediction: Prediction) -> list[Event]:
-        """What ended, what began and what was counted with the next prediction, in this order; mostly nothing.
+        """The events of the next prediction: what ended, began and was counted, in this order; usually none.
 
         Raises:
             TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before. The detector
@@ -230,7 +230,7 @@ class EventDetector:
         return events + self._count(now)
 
     def finish(self, timestamp: Optional[float] = None) -> list[Event]:
-        """The stream ended, or its scene was cut: what goes on ends.
+        """End the action that goes on, because the stream ended or its scene was cut.
 
         Time and cooldowns run on, so that a new scene of the same stream can follow.
 
@@ -249,13 +249,13 @@ class EventDetector:
         return events
 
     def _is_due(self, label: str, now: float) -> bool:
-        """Whether an action has held for long enough, and cooled down since its last end."""
+        """Whether an action has lasted long enough, and cooled down since its last end."""
         held = now - self._above_since.get(label, math.inf)
         cooled = now - self._ended_at.get(label, -math.inf)
         return min(held - self.options.min_seconds, cooled - self.options.cooldown_seconds) >= -_SECONDS_TOLERANCE
 
     def _count(self, now: float) -> list[Event]:
-        """Whether the action that goes on was repeated more often than was told."""
+        """A count event, if the action has been repeated more often than reported."""
         active, count = self._active, self._cycles.count(self._begun)
         if active is None or count is None or (active.count is not None and count <= active.count):
             return []

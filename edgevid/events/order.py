@@ -1,4 +1,4 @@
-"""What whoever follows predictions over time checks of each: the same labels, with a time, not before the last one."""
+"""Checks that predictions over time have the same labels, and timestamps in order."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class PredictionOrder:
         return timestamp, probabilities
 
     def check_time(self, timestamp: Any) -> float:
-        """``timestamp`` if it may come next.
+        """Return ``timestamp`` if it may come next.
 
         Raises:
             TimestampError: it is None, not finite, or before the last one.
         """
         if timestamp is None:
             raise TimestampError(
-                "A prediction without a timestamp was given; events and smoothing need to know when each was made. Use those of "
+                "A prediction without a timestamp was given; events and smoothing need one. Use predictions of "
                 "a stream, or set it: dataclasses.replace(prediction, timestamp=seconds)."
             )
         value = float(timestamp) if isinstance(timestamp, (int, float, np.number)) else math.nan

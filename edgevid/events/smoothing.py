@@ -1,4 +1,4 @@
-"""Smoothed predictions: less flicker, a little later."""
+"""Smoothing of predictions: less flicker, a little more delay."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from .order import PredictionOrder
 
 
 class Smoothing(Protocol):
-    """Follows the predictions of one stream and gives a smoothed one for each."""
+    """Follows the predictions of one stream and returns a smoothed one for each."""
 
     def update(self, prediction: Prediction) -> Prediction:
-        """The next prediction, smoothed: a new one with other probabilities and ``none``, everything else kept.
+        """Smooth the next prediction: a new one with other probabilities and ``none``, everything else unchanged.
 
         Raises:
             TimestampError: it has no timestamp, or one before the last. OptionError: other labels than before.
         """
 
     def reset(self) -> None:
-        """Forget what came before: the next prediction belongs to another scene."""
+        """Forget earlier predictions: the next one belongs to another scene."""
 
 
 _MOST = 100_000  # predictions: hours of them
 
 
 class ExponentialSmoothing(Smoothing):
-    """Each prediction counts the less the longer ago it is: ``e`` times less after every ``seconds``.
+    """Exponential moving average: the weight of a prediction falls by a factor of ``e`` every ``seconds``.
 
-    It goes by the predictions' timestamps, so that the result is the same at any rate. The first prediction passes
+    It uses the predictions' timestamps, so the result does not depend on their rate. The first prediction is
     unchanged.
 
     Args:
-        seconds: time constant, above 0: after a change the smoothed probabilities have gone 63 % of the way.
+        seconds: time constant, above 0: the time after which the smoothed probabilities have made 63 % of a change.
 
     Raises:
         OptionError: not a number of seconds above 0.
@@ -71,10 +71,10 @@ class ExponentialSmoothing(Smoothing):
 
 
 class MeanSmoothing(Smoothing):
-    """The mean of the last ``count`` predictions' probabilities; of fewer at the start.
+    """Moving average: the mean of the last ``count`` predictions' probabilities; of fewer at the start.
 
     Args:
-        count: predictions, 1 or more; 1 changes nothing.
+        count: number of predictions, 1 or more; 1 changes nothing.
 
     Raises:
         OptionError: not an int of 1 or more.
@@ -94,12 +94,12 @@ class MeanSmoothing(Smoothing):
     def update(self, prediction: Prediction) -> Prediction:
         _, probabilities = self._order.advance(prediction)
         self._latest.append(np.append(probabilities, prediction.none))
-        # Summed anew each time: a running sum would gather rounding errors for as long as the stream lives.
+        # Summed anew each time: a running sum would accumulate rounding errors over the life of the stream.
         return _replaced(prediction, np.mean(self._latest, axis=0))
 
 
 def open_smoothing(text: str) -> Optional[Smoothing]:
-    """What a command line names: ``"none"``, ``"exponential:SECONDS"`` or ``"mean:COUNT"``.
+    """Parse ``"none"``, ``"exponential:SECONDS"`` or ``"mean:COUNT"``.
 
     >>> open_smoothing("exponential:1.5").seconds
     1.5
@@ -118,18 +118,18 @@ def open_smoothing(text: str) -> Optional[Smoothing]:
             return ExponentialSmoothing(float(value))
         if kind == "mean":
             return MeanSmoothing(int(value))
-    except ValueError:  # OptionError is one: what was typed tells more than what it was read as
+    except ValueError:  # OptionError is one: the original text is clearer than the parsed value
         pass
     if (kind, value) == ("none", ""):
         return None
     raise OptionError(
-        f"The smoothing {shown(text)} was asked for; expected none, exponential:SECONDS (above 0, such as exponential:1.5) "
+        f"The smoothing {shown(text)} was given; expected none, exponential:SECONDS (above 0, such as exponential:1.5) "
         "or mean:COUNT (1 or more predictions, such as mean:5)."
     )
 
 
 def fresh_smoothing(smoothing: Optional[Union[str, Smoothing]]) -> Optional[Smoothing]:
-    """What is meant, with nothing seen yet: of an object a copy, for several streams may be given the same one."""
+    """A new smoothing without history: an object is copied, because several streams may get the same one."""
     if smoothing is None or isinstance(smoothing, str):
         return open_smoothing("none" if smoothing is None else smoothing)
     if not callable(getattr(smoothing, "update", None)) or not callable(getattr(smoothing, "reset", None)):
@@ -140,5 +140,5 @@ def fresh_smoothing(smoothing: Optional[Union[str, Smoothing]]) -> Optional[Smoo
 
 
 def _replaced(prediction: Prediction, values: NDArray[np.float64]) -> Prediction:
-    """With other probabilities, float64 ``[K + 1]``: of the labels, and that it is none of them."""
+    """The prediction with other probabilities, float64 ``[K + 1]``: those of the labels, and of none of them."""
     return dataclasses.replace(prediction, probabilities=values[:-1].astype(np.float32), none=float(values[-1]))

@@ -1,1 +1,1 @@
-"""What listens to a running stream: the web page, MQTT, drawings."""
+"""Outputs of a running stream: the web page, MQTT, drawings."""

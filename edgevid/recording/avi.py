@@ -1,7 +1,7 @@
-"""Motion JPEG in an AVI file, written and read back here, with a note of what it shows.
+"""Writes and reads Motion JPEG in an AVI file, with a note of what it shows.
 
-Why not ``cv2.VideoWriter``: it tells nothing of a full disk, wants the frame rate before the first frame (a slow camera's is
-known only after the last one) and keeps no note; and the wheels of OpenCV come without an encoder of H.264.
+Reasons not to use ``cv2.VideoWriter``: it does not report a full disk, needs the frame rate before the first frame (a slow
+camera's is known only after the last one) and keeps no note; and OpenCV's wheels have no H.264 encoder.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Optional
 from ..errors import EdgevidError
 from ..sources import VideoFile
 
-_TICKS = 1_000_000  # a second, as the file counts time
-_NOTE_BYTES = 8192  # where a note is looked for
+_TICKS = 1_000_000  # per second, the file's unit of time
+_NOTE_BYTES = 8192  # a note is searched for in this part
 _KEY_FRAME = 0x10
 _HAS_INDEX = 0x10
 
@@ -25,12 +25,12 @@ def write_avi(path: Path, jpegs: Sequence[bytes], width: int, height: int, fps: 
     """Write pictures as a video.
 
     Args:
-        jpegs: JPEG files, all of ``width`` times ``height`` pixels.
-        fps: frames a second; kept to a microsecond of the time between two.
-        note: JSON, kept in the file as its comment; see :func:`read_note`.
+        jpegs: JPEG files, all ``width`` times ``height`` pixels.
+        fps: frames per second; stored as the interval in microseconds.
+        note: JSON, stored as the file's comment; see :func:`read_note`.
 
     Raises:
-        OSError: the file cannot be written, or only a part of it.
+        OSError: the file cannot be written completely.
     """
     period = round(_TICKS / fps)
     largest = max(map(len, jpegs))
@@ -64,8 +64,10 @@ def write_avi(path: Path, jpegs: Sequence[bytes], width: int, height: int, fps: 
 
 
 def read_note(path: Path) -> Optional[dict[str, Any]]:
-    """The note that :func:`write_avi` put into a file; None where there is none, or the file cannot be read."""
+    """The note that :func:`write_avi` stored in a file; None if there is none, or the file cannot be read."""
     try:
+        if not path.is_file():  # to open a pipe would wait
+            return None
         with path.open("rb") as file:
             head = file.read(_NOTE_BYTES)
         start = head.index(b"ICMT", head.index(b"INFO")) + 8 if head[:4] == b"RIFF" else len(head)
@@ -76,7 +78,7 @@ def read_note(path: Path) -> Optional[dict[str, Any]]:
 
 
 def count_frames(path: Path) -> int:
-    """The frames of a video that can be decoded; 0 where it cannot be read at all."""
+    """Number of frames of a video that can be decoded; 0 if it cannot be read at all."""
     try:
         with VideoFile(path) as video:
             frames = 0

@@ -1,4 +1,4 @@
-"""Clips cut out of a film: one action from a time to a time, or many by a CSV file of intervals."""
+"""Cuts clips from a film: one action between two times, or many by a CSV file of intervals."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import NamedTuple
 from ..datasets.clips import DatasetError
 from ..errors import OptionError
 from ..sources import Source
+from ..support.files import open_table
 from .folder import check_label
 from .take import Take, Taking
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)")
-# The last piece of an interval is kept where it is at least so long, in parts of the others' length.
+# The last piece of an interval is kept if it has at least this fraction of the others' length.
 _LEAST_PIECE = 0.5
 _ROUNDING = 1e-6
 
 
 class Interval(NamedTuple):
-    """Someone does ``label`` from ``begin`` to ``end``, in seconds of the film; ``end`` infinite: to its end."""
+    """An action ``label`` from ``begin`` to ``end``, in seconds of the film; ``end`` infinite: to its end."""
 
     begin: float
     end: float
@@ -34,7 +35,7 @@ class Interval(NamedTuple):
 
 
 def parse_time(text: str) -> float:
-    """``SECONDS``, ``M:SS`` or ``H:MM:SS`` in seconds, each with decimals if need be.
+    """Parse ``SECONDS``, ``M:SS`` or ``H:MM:SS``, each possibly with decimals, into seconds.
 
     >>> parse_time("75.5"), parse_time("1:15.5"), parse_time("1:01:15")
     (75.5, 75.5, 3675.0)
@@ -51,10 +52,10 @@ def parse_time(text: str) -> float:
 
 
 def interval(begin: float, end: float, label: str) -> Interval:
-    """An interval that is one.
+    """Make a valid interval.
 
     Raises:
-        OptionError: it ends before it begins, or no folder can be called as the label.
+        OptionError: it ends before it begins, or the label cannot be the name of a folder.
     """
     if not begin < end:
         raise OptionError(f"An interval from {begin:g} s to {end:g} s was given; expected an end after its beginning.")
@@ -62,14 +63,14 @@ def interval(begin: float, end: float, label: str) -> Interval:
 
 
 def read_intervals(path: Path) -> list[Interval]:
-    """A CSV file with the columns ``begin``, ``end`` and ``label``; times as :func:`parse_time` takes them.
+    """Read a CSV file with the columns ``begin``, ``end`` and ``label``; times as for :func:`parse_time`.
 
     Raises:
-        DatasetError: it cannot be read, lacks a column, has no line, or has a wrong one.
+        DatasetError: it cannot be read, lacks a column, has no line, or has an invalid line.
     """
     found = []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_table(path) as file:
             reader = csv.DictReader(file)
             if not {"begin", "end", "label"} <= set(reader.fieldnames or []):
                 raise DatasetError(
@@ -90,10 +91,10 @@ def read_intervals(path: Path) -> list[Interval]:
 
 
 def cut(film: Source, intervals: Sequence[Interval], seconds: float) -> Iterator[tuple[Interval, Take]]:
-    """Cut clips out of a film, in one pass. They come in the order of their ends.
+    """Cut clips from a film, in one pass. They come in the order of their ends.
 
-    An interval longer than ``seconds`` gives clips of that length, one after the other; what is left at its end is a clip where
-    it is half as long at least. A shorter interval gives one clip.
+    An interval longer than ``seconds`` gives consecutive clips of that length; the rest at its end is a clip if
+    it is at least half as long. A shorter interval gives one clip.
 
     Args:
         film: a source that is not live.
@@ -112,7 +113,7 @@ def cut(film: Source, intervals: Sequence[Interval], seconds: float) -> Iterator
 
 
 class _Cut:
-    """An interval, and the clip of it that is being taken."""
+    """An interval, and its clip that is being taken."""
 
     def __init__(self, one: Interval, seconds: float) -> None:
         self.interval, self.seconds = one, seconds
@@ -124,7 +125,7 @@ class _Cut:
         return inside and (self._number_at(timestamp) != self._number or self.taking.wants(timestamp))
 
     def finished(self, timestamp: float) -> Iterator[tuple[Interval, Take]]:
-        """The clip that has ended before this moment, if one has."""
+        """The clip that has ended before this time, if any."""
         number = self._number_at(timestamp)
         if timestamp < self.interval.end - _ROUNDING and number == self._number:
             return
@@ -136,6 +137,6 @@ class _Cut:
                 yield self.interval, take
 
     def _number_at(self, timestamp: float) -> float:
-        """The number of the clip that a moment belongs to."""
+        """The number of the clip that a time belongs to."""
         number = (timestamp - self.interval.begin + _ROUNDING) / self.seconds
         return number if math.isinf(number) else max(math.floor(number), 0)

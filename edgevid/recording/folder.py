@@ -1,4 +1,4 @@
-"""A folder of clips for each label, and ``clips.csv`` that says what each one shows.
+"""A folder of clips for each label, and a ``clips.csv`` that describes them.
 
 ::
 
@@ -7,8 +7,8 @@
         wave/20261126-101500-3fa9.avi     a clip; its row is in the file too
         none/20261126-101702-9c04.avi
 
-A clip is written under another name, reaches the disk and takes its place; then its row is written in the same way. So after a
-kill at any point each file is whole, and a clip whose row is missing gets it back when the folder is opened next.
+A clip is written under a temporary name, flushed to disk and renamed; then its row is written in the same way. So after a
+kill at any point each file is complete, and a clip without a row gets it back when the folder is next opened.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from ..datasets import ucf101
 from ..datasets.clips import CSV_NAME, DatasetError
 from ..errors import OptionError
 from ..sources.folder import videos_below
-from ..support.files import as_path, is_file, whole, write_whole
+from ..support.files import as_path, is_file, open_table, whole, write_whole
 from ..support.locks import locked
 from ..support.system import reason_of
 from .avi import count_frames, read_note, write_avi
 from .take import Take
 
 LOCK_NAME = ".clips.lock"
-# What other recorders do while they hold the lock takes a second or two on a slow card.
+# While they hold the lock, other recorders need a second or two on a slow card.
 LOCK_SECONDS = 10.0
-_UNFINISHED = ".partial-*"  # files that are being written are called so, see `support.files`
+_UNFINISHED = ".partial-*"  # names of files that are being written, see `support.files`
 _LONGEST_LABEL = 100
-# Clips of the same people and place that follow one another so soon are of one session, whatever program recorded them.
+# Clips of the same people and place that follow one another this soon are of one session, whatever program recorded them.
 SESSION_SECONDS = 1800.0
 _SESSION = "%Y-%m-%d_%H.%M.%S_"
 _SESSION_GROUP = re.compile(r"\d{4}-\d\d-\d\d_\d\d\.\d\d\.\d\d_[0-9a-f]{4}")
@@ -48,14 +48,14 @@ _NOT_IN_LABELS = '/\\:*?"<>|'
 
 
 class FolderClip(NamedTuple):
-    """A row of ``clips.csv``; of what is not known the text is empty.
+    """A row of ``clips.csv``; unknown values are empty strings.
 
     Attributes:
-        path: of the video, relative to the folder, with ``/``.
-        label: what it shows.
-        group: clips with the same group share people, place or session; whole groups are held out to measure.
-        person, place: who is seen, and where.
-        device: what recorded it.
+        path: path of the video, relative to the folder, with ``/``.
+        label: the action it shows.
+        group: clips of one group share people, place or session; whole groups are held out for measuring.
+        person, place: who is in the picture, and where.
+        device: the recording device.
     """
 
     path: str
@@ -67,7 +67,7 @@ class FolderClip(NamedTuple):
 
 
 def check_label(label: str) -> str:
-    """``label`` if a folder can be called so on every system.
+    """Return ``label`` if it can be the name of a folder on every system.
 
     Raises:
         OptionError: it cannot.
@@ -88,8 +88,8 @@ def check_label(label: str) -> str:
 class ClipFolder:
     """The clips in a folder. Several programs may change it at once; each waits for the other.
 
-    Opening it makes the folder if absent, removes what dead recorders left unfinished, and writes the rows that are missing: of
-    clips that were recorded by this class, and, where there was no ``clips.csv``, of all videos in the class folders.
+    Opening it makes the folder if absent, removes unfinished files of dead recorders, and writes missing rows: for
+    clips that this class recorded, and, if there was no ``clips.csv``, for all videos in the class folders.
 
     Args:
         root: the folder that holds the class folders.
@@ -109,7 +109,7 @@ class ClipFolder:
                 self._write(table)
 
     def clips(self) -> list[FolderClip]:
-        """The clips that are there, in the order of ``clips.csv``: the newest last."""
+        """The existing clips, in the order of ``clips.csv``: the newest last."""
         clips = (_clip_of(row) for row in self._read().rows)
         return [clip for clip in clips if is_file(self.root / clip.path)]
 
@@ -122,10 +122,10 @@ class ClipFolder:
         return dict(Counter(clip.label for clip in self.clips()))
 
     def session_group(self, *, person: str = "", place: str = "", device: str = "") -> str:
-        """The group of clips that are recorded now, in a session by themselves.
+        """The group of clips that are recorded now, as one session.
 
-        That of the newest clip, where it was recorded less than half an hour ago, of the same person and place and by the same
-        device. Else a new one: date, time and four signs more, for a board may have no clock.
+        The newest clip's, if it was recorded less than half an hour ago, of the same person and place and by the same
+        device. Else a new one: date, time and four random characters, because a board may have no clock.
         """
         newest = next(reversed(self.clips()), None)
         if newest is not None and newest[3:] == (person, place, device) and _SESSION_GROUP.fullmatch(newest.group):
@@ -135,10 +135,10 @@ class ClipFolder:
         return time.strftime(_SESSION) + secrets.token_hex(2)
 
     def add(self, take: Take, *, group: str, person: str = "", place: str = "", device: str = "") -> FolderClip:
-        """Write a clip. When this returns it is on the disk, whole, and named in ``clips.csv``.
+        """Write a clip. On return it is on the disk, complete, and listed in ``clips.csv``.
 
         Raises:
-            OptionError: no folder can be called as the label. DatasetError: it cannot be written, and nothing has changed.
+            OptionError: the label cannot be the name of a folder. DatasetError: it cannot be written; nothing has changed.
         """
         folder = self.root / check_label(take.label)
         path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}.avi"
@@ -153,7 +153,7 @@ class ClipFolder:
                     frames = count_frames(partial)
                     if frames != len(take.jpegs):
                         raise DatasetError(
-                            f"Of a clip's {len(take.jpegs)} frames {frames} can be read back from {folder}; it is not kept. "
+                            f"Only {frames} of a clip's {len(take.jpegs)} frames can be read back from {folder}; it is not kept. "
                             "Check the disk."
                         )
                 table.append(clip)
@@ -166,10 +166,10 @@ class ClipFolder:
         return clip
 
     def delete(self, clip: Union[FolderClip, str]) -> None:
-        """Delete a clip, or the one with this path, and its row.
+        """Delete a clip, given itself or its path, and its row.
 
         Raises:
-            DatasetError: ``clips.csv`` names no such clip, or it cannot be deleted.
+            DatasetError: ``clips.csv`` lists no such clip, or it cannot be deleted.
         """
         name = clip if isinstance(clip, str) else clip.path
         with self._changing("changed"):
@@ -177,7 +177,7 @@ class ClipFolder:
             inside = not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts
             if not inside or not table.remove(name):
                 raise DatasetError(
-                    f"{self.root / CSV_NAME} names no clip {name!r} in this folder; it may be deleted already."
+                    f"{self.root / CSV_NAME} lists no clip {name!r} in this folder; it may be deleted already."
                 )
             self._write(table)
             path = self.root / name
@@ -193,7 +193,7 @@ class ClipFolder:
 
     @contextmanager
     def _changing(self, what: str) -> Iterator[None]:
-        """Keep others out within the block; what the system refuses becomes an error in words."""
+        """Hold the lock within the block; turn errors of the system into edgevid's own."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with locked(self.root / LOCK_NAME, wait_seconds=LOCK_SECONDS):
@@ -216,7 +216,7 @@ class ClipFolder:
 
 @dataclass
 class _Table:
-    """The rows of ``clips.csv``, those of others too, with all their columns."""
+    """The rows of ``clips.csv``, with all columns, also rows of others."""
 
     path: Path
     fields: list[str]
@@ -228,22 +228,22 @@ class _Table:
         fields: list[str] = []
         rows: list[dict[str, str]] = []
         try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
+            with open_table(path) as file:
                 reader = csv.DictReader(file, restkey="", restval="")
                 rows, fields = list(reader), list(reader.fieldnames or [])
         except FileNotFoundError:
             pass
         except (OSError, ValueError, csv.Error) as error:
             raise DatasetError(
-                f"{path} cannot be read: {error}. Mend it, or move it away: a new one is made then."
+                f"{path} cannot be read: {error}. Repair it, or move it away; a new one is then made."
             ) from error
         if fields and not {"path", "label"} <= set(fields):
             raise DatasetError(
-                f"{path} has the columns {', '.join(fields)}; expected path and label among them. Move it away: a new "
-                "one is made then."
+                f"{path} has the columns {', '.join(fields)}; expected path and label among them. Move it away; a new "
+                "one is then made."
             )
         if any("" in row for row in rows):
-            raise DatasetError(f"{path} has a line with more values than its first line has names; mend it.")
+            raise DatasetError(f"{path} has a line with more values than its first line has names; repair it.")
         is_new = not fields
         fields += [name for name in FolderClip._fields if name not in fields]
         return cls(path, fields, rows, is_new)
@@ -259,13 +259,13 @@ class _Table:
         self.rows.append(clip._asdict())
 
     def remove(self, path: str) -> bool:
-        """Whether there was such a row."""
+        """Remove a row; returns whether there was one."""
         before = len(self.rows)
         self.rows = [row for row in self.rows if row["path"] != path]
         return len(self.rows) < before
 
     def adopt(self, root: Path) -> bool:
-        """Append rows of videos in class folders that have none; whether there were any."""
+        """Append rows for videos in class folders without one; returns whether there were any."""
         known = {PurePosixPath(row["path"]) for row in self.rows}
         found = []
         for path in videos_below(root):
@@ -279,7 +279,7 @@ class _Table:
                 }
                 label = name.parts[0]
                 group = ucf101.group_of(path, label) or ""
-                # the folder's name counts: whoever renames it renames the action
+                # the folder's name counts: renaming it renames the action
                 found.append(FolderClip(**{"group": group, **note, "path": str(name), "label": label}))
         moved = {PurePosixPath(clip.path).name for clip in found}
         self.rows = [

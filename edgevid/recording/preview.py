@@ -1,4 +1,4 @@
-"""What a recorder sees, for those who watch: the picture, with the countdown on it, and what goes on in words."""
+"""A preview of a recording: the picture with the countdown on it, and the state in words."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ class Preview:
     >>> Recorder(camera, "my_clips", on_progress=preview.progress, on_frame=preview.frame)  # doctest: +SKIP
 
     Args:
-        output: is told the frames, with no predictions; ``state.state`` is the recorder's: "ready", "countdown" or "recording".
-        source: the recorder's.
+        output: receives the frames, without predictions; ``state.state`` is the recorder's: "ready", "countdown" or "recording".
+        source: the recorder's source.
     """
 
     def __init__(self, output: Output, source: Source) -> None:
         self._output, self._source = output, source
         self._tracker = StateTracker(source.name, next_try_at=lambda: source.retry_at)
-        self._lock = threading.Lock()  # a source tells its states from a thread of its own
+        self._lock = threading.Lock()  # a source reports its states from its own thread
         self._recording = Recording()
         self._shown = -math.inf
 
     def progress(self, recording: Recording) -> None:
         """For a recorder's ``on_progress``."""
         self._recording = recording
-        self._shown = -math.inf  # the next picture shows it
+        self._shown = -math.inf  # show it with the next picture
 
     def frame(self, frame: TimedFrame) -> None:
-        """For a recorder's ``on_frame``: about ten of them a second are shown."""
+        """For a recorder's ``on_frame``: shows about ten frames a second."""
         now = time.monotonic()
         if now - self._shown < _SECONDS_APART:
             return
@@ -69,7 +69,7 @@ class Preview:
 
 
 def drawn(image: Frame, recording: Recording) -> Frame:
-    """The picture with a red frame around it while it is recorded, and before with the seconds that are left, at its top.
+    """The picture with a red border while recording; before that with the seconds left at its top.
 
     Args:
         image: uint8 ``[H, W, 3]`` RGB; not written to.

@@ -1,4 +1,4 @@
-"""The last seconds of what a source gave, so that a clip can be made of them afterwards."""
+"""Keeps the last seconds of a source, to make a clip of them afterwards."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .take import Take, Taking
 
 
 class RecentFrames(Source):
-    """A source that hands another one's frames on, and keeps those of the last seconds, as JPEGs.
+    """A source that passes on the frames of another one, and keeps those of the last seconds, as JPEGs.
 
-    What is kept is what was handed on: a stream takes the frames that its embedders look at, so a clip of them teaches the same.
-    :meth:`take` is for any thread.
+    It keeps the frames that it passed on: a stream takes those that its embedders look at, so a clip of them teaches the same.
+    :meth:`take` may be called from any thread.
 
     Args:
-        source: stays open when this is closed, and tells this one's ``on_status``.
-        seconds: how much is kept.
+        source: stays open when this is closed, and reports to this one's ``on_status``.
+        seconds: how much to keep.
     """
 
     def __init__(self, source: Source, seconds: float) -> None:
@@ -53,10 +53,10 @@ class RecentFrames(Source):
         return self._source.stats()
 
     def take(self, label: str, since: float) -> Take:
-        """The frames from ``since`` on (seconds on the source's clock), at most those that are kept.
+        """The frames since ``since`` (seconds on the source's clock), as far as they are kept.
 
         Raises:
-            SourceError: fewer than two.
+            SourceError: there are fewer than two.
         """
         with self._lock:
             self._taking.forget(since)

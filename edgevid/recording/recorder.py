@@ -1,4 +1,4 @@
-"""Takes clips from a camera."""
+"""Records clips with a camera."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ..support.checks import check_number
 from .folder import ClipFolder, FolderClip, check_label
 from .take import MAX_FPS, Take, Taking
 
-# What a window of a stream spans where nothing else is said: a clip of that length fills it.
+# The default length of a stream's window: a clip of that length fills it.
 DEFAULT_SECONDS = SampleSpec().window_seconds
 DEFAULT_COUNTDOWN_SECONDS = 3.0
 
 
 class Recording(NamedTuple):
-    """What a recorder does.
+    """The state of a recorder.
 
     Attributes:
         state: ``"countdown"``, ``"recording"``, or ``"ready"`` before and after.
-        label: of the clip.
+        label: label of the clip.
         seconds_left: until the recording begins, or ends; whole seconds, rounded up.
     """
 
@@ -36,29 +36,29 @@ class Recording(NamedTuple):
 
 
 class ClipLostError(SourceError):
-    """The camera was lost while a clip was recorded. It is opened again by itself: record the clip again."""
+    """The camera was lost during a recording. It is reopened automatically: record the clip again."""
 
 
 class Recorder:
-    """Takes clips from a source into a folder, one at a time: :meth:`record_clip`, then :meth:`keep` or :meth:`discard`.
+    """Records clips from a source into a folder, one at a time: :meth:`record_clip`, then :meth:`keep` or :meth:`discard`.
 
-    A clip that was kept is on the disk. One that was not yet is in memory only, and gone with the program. No thread is started:
+    A kept clip is on the disk. A pending one is only in memory, and lost when the program ends. No thread is started:
     frames are taken while :meth:`record_clip` and :meth:`watch` run, and a camera gives its newest one. :meth:`cancel`,
-    :attr:`state` and :attr:`pending` are for any thread; the rest for one.
+    :attr:`state` and :attr:`pending` may be used from any thread; the rest from one.
 
     Args:
-        source: what :func:`edgevid.open_source` takes. A :class:`~edgevid.Source` stays open after :meth:`close`.
-        folder: where clips are kept; or its path.
-        seconds: of a clip. Default: what a window of a stream spans, so that a clip fills it. For gestures 2 to 4 s.
+        source: as for :func:`edgevid.open_source`. A :class:`~edgevid.Source` stays open after :meth:`close`.
+        folder: folder for the clips; or its path.
+        seconds: length of a clip. Default: the length of a stream's window, so that a clip fills it. For gestures 2 to 4 s.
         countdown_seconds: before each clip of a camera; a file needs none.
-        group: of all its clips; default: that of the session, see :meth:`ClipFolder.session_group`.
+        group: group of all its clips; default: the session's, see :meth:`ClipFolder.session_group`.
         person, place, device: for ``clips.csv``.
-        on_progress: told each change of :attr:`state`, each second at least while it counts down or records.
-        on_frame: told each frame that was taken, for a preview; must return soon, and not write to it.
+        on_progress: called with each change of :attr:`state`, at least each second while it counts down or records.
+        on_frame: called with each frame that was taken, for a preview; must return soon, and not write to it.
 
     Attributes:
         source, folder, seconds, group: as given.
-        state: what it does now.
+        state: the current state.
         pending: the clip that was recorded last and is neither kept nor discarded.
         kept: the clips that were kept and not deleted since, the newest last.
 
@@ -96,16 +96,16 @@ class Recorder:
         self._last_timestamp = -math.inf
 
     def record_clip(self, label: str) -> Optional[Take]:
-        """Count down, then record a clip; it is :attr:`pending` until it is kept. One that was pending before is discarded.
+        """Count down, then record a clip; it is :attr:`pending` until it is kept. An earlier pending clip is discarded.
 
         Returns:
             The clip; None: :meth:`cancel` was called.
 
         Raises:
-            ClipLostError: the camera was lost before the clip was whole, so there is none. Call it again: it waits until the
+            ClipLostError: the camera was lost before the clip was complete, so there is none. Call it again: it waits until the
                 camera is back.
             SourceError: the camera was lost for good, or a file has ended.
-            OptionError: no folder can be called as the label.
+            OptionError: the label cannot be the name of a folder.
         """
         check_label(label)
         self.pending = None
@@ -119,13 +119,13 @@ class Recorder:
             self._progress(Recording())
 
     def keep(self) -> FolderClip:
-        """Write the pending clip into the folder. Where that fails it stays pending.
+        """Write the pending clip into the folder. If that fails, it stays pending.
 
         Raises:
             DatasetError: it cannot be written. SourceError: no clip is pending.
         """
         if self.pending is None:
-            raise SourceError("No clip is there to be kept; record one first.")
+            raise SourceError("There is no clip to keep; record one first.")
         clip = self.folder.add(self.pending, group=self.group, **self._about)
         self.pending = None
         self.kept.append(clip)
@@ -136,7 +136,7 @@ class Recorder:
         self.pending = None
 
     def delete(self) -> Optional[FolderClip]:
-        """Delete the clip that was kept last by this recorder, and say which; None: there is none."""
+        """Delete the clip that this recorder kept last, and return it; None: there is none."""
         if not self.kept:
             return None
         clip = self.kept[-1]
@@ -144,7 +144,7 @@ class Recorder:
         return self.kept.pop()
 
     def watch(self, until: Callable[[], bool]) -> bool:
-        """Show frames to ``on_frame``, until ``until``, which is asked after each frame, says so.
+        """Pass frames to ``on_frame`` until ``until``, which is called after each frame, returns True.
 
         Returns:
             False: the camera was lost first, or the file ended.
@@ -155,11 +155,11 @@ class Recorder:
         return True
 
     def cancel(self) -> None:
-        """End :meth:`record_clip` at its next frame, from any thread."""
+        """End :meth:`record_clip` at its next frame. Callable from any thread."""
         self._cancelled.set()
 
     def close(self) -> None:
-        """Free the source, unless it was given as one. Kept clips stay."""
+        """Free the source, unless it was given as a :class:`~edgevid.Source`. Kept clips stay."""
         if self._owned:
             self.source.close()
 
@@ -171,7 +171,7 @@ class Recorder:
 
     def _count_down(self, label: str) -> bool:
         """False: cancelled."""
-        if self._must_next(label) is None:  # a camera that has to come back must not use up the countdown
+        if self._must_next(label) is None:  # waiting for a lost camera must not use up the countdown
             return False
         until = time.monotonic() + self._countdown
         while True:
@@ -211,7 +211,7 @@ class Recorder:
     def _lost(self, label: str) -> SourceError:
         lost, kind = ("was lost", ClipLostError) if self.source.live else ("ended", SourceError)
         return kind(
-            f"The {self.source.name} {lost} while a clip of {label!r} was recorded: that one is not kept, the "
+            f"The {self.source.name} {lost} while a clip of {label!r} was recorded: that clip is not kept, the "
             f"{len(self.kept)} before it are."
         )
 

@@ -1,4 +1,4 @@
-"""A clip that was taken and is in no folder yet."""
+"""A recorded clip that is in no folder yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import SourceError
 from ..frames import Frame, check_frame
 from ..sources import TimedFrame
 
-# Wider or higher frames are made smaller: networks look at 224 pixels, and people at 6 m are still 100 high.
+# Larger frames are scaled down: networks look at 224 pixels, and people at 6 m are still 100 high.
 MAX_SIDE = 640
 # A camera of 60 frames a second is recorded at 30, one of 50 at 25.
 MAX_FPS = 30.0
@@ -20,13 +20,13 @@ _QUALITY = 90  # JPEG's; 44 dB and 45 kB for 640x480, measured on gestures indoo
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """Frames of one action, kept as JPEGs: 5 s of 640x480, 25 a second, are about 6 MB in memory.
+    """Frames of one action, as JPEGs: 5 s of 640x480, 25 a second, take about 6 MB of memory.
 
     Attributes:
-        label: what it shows.
+        label: the action.
         timestamps: of the frames, in seconds, ascending; two or more.
         jpegs: the frames, as JPEG files of one size.
-        width, height: of each, in pixels.
+        width, height: size of each, in pixels.
     """
 
     label: str
@@ -37,13 +37,13 @@ class Take:
 
     @classmethod
     def of(cls, frames: Iterable[tuple[float, Frame]], label: str) -> Take:
-        """Of frames that are there already, such as the last seconds of a stream.
+        """Make a take from existing frames, such as the last seconds of a stream.
 
         Args:
             frames: (timestamp in seconds, uint8 ``[H, W, 3]`` RGB), timestamps ascending.
 
         Raises:
-            SourceError: fewer than two. FrameError: one is none.
+            SourceError: there are fewer than two. FrameError: one is invalid.
         """
         taking = Taking(label)
         for timestamp, frame in frames:
@@ -53,12 +53,12 @@ class Take:
 
     @property
     def fps(self) -> float:
-        """The mean rate, frames a second. A file has one rate for all its frames; with this one it lasts as long as they did."""
+        """The mean rate in frames per second. A file has one rate for all frames; with this one it keeps their total duration."""
         return (len(self.timestamps) - 1) / (self.timestamps[-1] - self.timestamps[0])
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Duration in seconds."""
         return len(self.timestamps) / self.fps
 
     def frames(self) -> Iterator[TimedFrame]:
@@ -72,7 +72,7 @@ class Take:
 
 
 class Taking:
-    """Takes the frames of a :class:`Take`, one by one."""
+    """Collects the frames of a :class:`Take`, one by one."""
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -81,7 +81,7 @@ class Taking:
         self._size = (0, 0)
 
     def wants(self, timestamp: float) -> bool:
-        """Whether a frame of this time is one to be kept: the rate is limited."""
+        """Whether to keep a frame of this time: the rate is limited."""
         return not self.timestamps or timestamp - self.timestamps[-1] >= 0.75 / MAX_FPS
 
     def add(self, timestamp: float, frame: Frame) -> None:
@@ -101,15 +101,15 @@ class Taking:
             self._jpegs.append(jpeg.tobytes())
 
     def forget(self, before: float) -> None:
-        """Leave out the frames from before a time."""
+        """Drop the frames before a time."""
         number = bisect_left(self.timestamps, before)
         del self.timestamps[:number], self._jpegs[:number]
 
     def take(self) -> Take:
-        """What was taken.
+        """The collected frames.
 
         Raises:
-            SourceError: fewer than two frames.
+            SourceError: there are fewer than two frames.
         """
         if len(self.timestamps) < 2:
             raise SourceError(

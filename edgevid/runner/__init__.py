@@ -1,6 +1,6 @@
-"""Streams that run by themselves: a thread a source, one order of messages, and many sources on one recogniser.
+"""Streams that run by themselves: one thread per source, ordered messages, and several sources on one recogniser.
 
-Runners use a recogniser; it does not know of them until :meth:`edgevid.Recognizer.start` is called.
+Runners use a recogniser; it does not know them until :meth:`edgevid.Recognizer.start` is called.
 """
 
 from __future__ import annotations

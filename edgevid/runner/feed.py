@@ -1,4 +1,4 @@
-"""A thread that hands messages on, so that whoever takes them does not stop what tells them."""
+"""A thread that delivers messages, so that a slow receiver does not stop the sender."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import Callable, Generic, TypeVar
 
 from .messages import Message, Sampled
 
-# Of a file so many frames may wait for a slow function before the reading waits too.
+# Maximum number of a file's frames that wait for a slow function; then reading waits too.
 _MAX_WAITING = 8
-# So many events and statuses wait for a function that takes its time. More would fill the memory where it never returns.
+# Maximum number of events and statuses that wait. More would fill the memory if the function never returns.
 _MAX_EVENTS = 64
 
 _logger = logging.getLogger("edgevid")
 
-With = TypeVar("With")  # what is handed on with a message
+With = TypeVar("With")  # what is delivered with a message
 
 
 class Feed(Generic[With]):
     """Calls a function with one message after the other, in the order in which they were put.
 
-    Events and statuses wait as long as it takes; of more than 64 the oldest are dropped, which is logged. Frames wait too, of a
-    file only a few: see :meth:`wait_for_room`; and with ``newest_only``, for a camera, a newer frame takes the place of the one
-    that waits.
+    Events and statuses wait as long as it takes; beyond 64 the oldest are dropped, which is logged. Only a few frames of a file
+    wait: see :meth:`wait_for_room`. With ``newest_only``, for a camera, a newer frame replaces the one that
+    waits.
 
     Args:
-        take: what is called, in the thread of the feed.
-        name: of the thread.
-        failed: told what ``take`` raised, in the same thread; it is not called again.
+        take: the function; called in the feed's thread.
+        name: name of the thread.
+        failed: called in the same thread with an exception of ``take``, which is not called again.
 
     Attributes:
-        newest_only: see above; to be set before the first frame comes.
-        passed_over: frames whose place a newer one took.
+        newest_only: see above; set it before the first frame.
+        passed_over: number of frames replaced by newer ones.
         thread: not started yet.
     """
 
@@ -46,13 +46,13 @@ class Feed(Generic[With]):
         self._take, self._failed = take, failed
         self._changed = threading.Condition()
         self._waiting: deque[tuple[Message, With]] = deque()
-        self._frames = 0  # how many of them are frames
+        self._frames = 0  # number of frames among them
         self._takes_frames = True
-        self._ending = False  # nothing comes any more
+        self._ending = False  # no more messages will come
         self._lost = False
 
     def put(self, message: Message, more: With) -> None:
-        """Hand on a message, and what belongs to it; any thread. Never waits."""
+        """Queue a message and what belongs to it. Callable from any thread; never waits."""
         is_frame, is_first_loss = isinstance(message, Sampled), False
         with self._changed:
             if self._ending or (is_frame and not self._takes_frames):
@@ -69,25 +69,25 @@ class Feed(Generic[With]):
             self._changed.notify_all()
         if is_first_loss:
             _logger.error(
-                "%s: what is told has not returned while %d events and statuses came; the oldest are dropped.",
+                "%s: the called function has not returned while %d events and statuses arrived; the oldest are dropped.",
                 self.thread.name, _MAX_EVENTS,
             )  # fmt: skip
 
     def wait_for_room(self) -> None:
-        """Wait while too many frames wait. For the thread that puts frames: nobody else makes them more."""
+        """Wait while too many frames are queued. For the thread that puts frames; no other adds any."""
         if self._frames > _MAX_WAITING:
             with self._changed:
                 self._changed.wait_for(lambda: self._frames <= _MAX_WAITING)
 
     def drop_frames(self) -> None:
-        """Hand on no frame any more; events and statuses still."""
+        """Deliver no more frames, only events and statuses."""
         with self._changed:
             self._takes_frames = False
             self._remove_frames()
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Wait until everything was handed on, and end."""
+        """Wait until everything is delivered, and end."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()
@@ -109,7 +109,7 @@ class Feed(Generic[With]):
                         self._frames -= 1
                         self._changed.notify_all()
                 self._take(message, more)
-        except BaseException as error:  # whatever it is: it goes back to the caller
+        except BaseException as error:  # whatever it is, the caller gets it
             with self._changed:
                 self._ending = True
             self.drop_frames()

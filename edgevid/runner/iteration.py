@@ -1,4 +1,4 @@
-"""The predictions of a runner, one by one, for a loop of the caller's."""
+"""Iteration over a runner's predictions, for a loop of the caller."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ..prediction import Prediction
 if TYPE_CHECKING:
     from .running import Running
 
-# Of a file so many predictions wait for whoever iterates: a quarter of an hour of video at 5 a second, a few MB.
+# Maximum number of a file's predictions that wait for a loop: a quarter of an hour of video at 5 a second, a few MB.
 _MOST_WAITING = 4096
-# A wait without end cannot be interrupted by Ctrl-C on every system.
+# On some systems Ctrl-C cannot interrupt a wait without a timeout.
 _WAIT_SECONDS = 0.5
 
 
 class Next(NamedTuple):
-    """A prediction, and its number: what is asked for next."""
+    """A prediction, and the number with which to ask for the next."""
 
     number: int
     prediction: Prediction
 
 
 class PredictionLog:
-    """The newest predictions. One thread puts them, any may read them; nobody waits for who reads.
+    """The newest predictions. One thread puts them, any thread may read them; the writer never waits for readers.
 
     Attributes:
-        newest_only: of a camera, whose old predictions are of no use; to be set before the first is put.
-        ended: nothing comes any more. stopped: because the runner was told to stop.
+        newest_only: for a camera, whose old predictions are of no use; set it before the first is put.
+        ended: no more will come. stopped: the reason is that the runner was told to stop.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class PredictionLog:
         self._tell()
 
     def end(self, *, stopped: bool = False) -> None:
-        """Nothing comes any more. ``stopped``: nor is what waits of any use."""
+        """No more predictions will come. ``stopped``: drop those that wait, too."""
         with self._changed:
             self.stopped = self.stopped or (stopped and not self.ended)
             self.ended = True
@@ -63,7 +63,7 @@ class PredictionLog:
         self._tell()
 
     def after(self, number: int) -> Optional[Next]:
-        """The prediction that comes next after ``number`` of them, or the oldest that is kept; None: none is there (yet)."""
+        """The prediction after the first ``number`` ones, or the oldest that is kept; None: there is none (yet)."""
         with self._changed:
             if number >= self._count or not self._kept:
                 return None
@@ -71,9 +71,9 @@ class PredictionLog:
             return Next(self._count - len(self._kept) + place + 1, self._kept[place])
 
     def wait(self, number: int) -> Optional[Next]:
-        """As :meth:`after`, once there is one; None: there comes none."""
+        """As :meth:`after`, but waits for it; None: no more will come."""
         while True:
-            ended = self.ended  # before the look: what was put until then is seen
+            ended = self.ended  # read first, so that everything put until then is seen
             found = self.after(number)
             if found is not None or ended:
                 return found
@@ -83,7 +83,7 @@ class PredictionLog:
 
     @contextmanager
     def telling(self, function: Callable[[], object]) -> Iterator[None]:
-        """Within the block, ``function`` is called, by any thread, when something changes. It must not block."""
+        """Within the block, ``function`` is called, from any thread, when something changes. It must not block."""
         with self._changed:
             self._told.append(function)
         try:
@@ -100,7 +100,7 @@ class PredictionLog:
 
 
 class _Place:
-    """How far one iteration has come; says once where predictions were lost to it."""
+    """The position of one iteration; warns once if predictions were lost to it."""
 
     def __init__(self, log: PredictionLog) -> None:
         self.number = 0
@@ -111,7 +111,7 @@ class _Place:
             self._warned = True
             warn(
                 f"A loop over a runner's predictions is slower than the file is read: more than {_MOST_WAITING} waited, and the "
-                "oldest are passed over. recognizer.stream(source) waits for each."
+                "oldest are skipped. recognizer.stream(source) waits for each."
             )
         self.number = found.number
         return found.prediction
@@ -130,7 +130,7 @@ def each(log: PredictionLog, runner: Running) -> Iterator[Prediction]:
 
 
 async def each_async(log: PredictionLog, runner: Running) -> AsyncIterator[Prediction]:
-    """As :func:`each`, while the event loop goes on."""
+    """As :func:`each`, without blocking the event loop."""
     import asyncio
 
     loop, place, changed = asyncio.get_running_loop(), _Place(log), asyncio.Event()
@@ -154,7 +154,7 @@ async def each_async(log: PredictionLog, runner: Running) -> AsyncIterator[Predi
 
 
 def _finish(log: PredictionLog, runner: Running) -> None:
-    """Wait for the end, of one that was told to stop not for long; raises what stopped it."""
+    """Wait for the end, but not long for a runner that was told to stop; raises what stopped it."""
     if log.stopped:
         runner.stop()
     else:

@@ -1,4 +1,4 @@
-"""What a running stream tells: frames that were sampled, events, and changes of its source's state."""
+"""The messages of a running stream: sampled frames, events, and changes of its source's state."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sampled:
-    """One sampled frame of a source and the prediction that it gave.
+    """One sampled frame of a source, and its prediction.
 
     Attributes:
         source: the source's name; different for each source of a run.
         timestamp: seconds, when the frame was captured, on the source's clock (monotonic for a camera, from the start of a file).
-        frame: uint8 ``[H, W, 3]`` RGB; not to be written to.
-        prediction: the (smoothed) prediction that the frame gave; None while the window fills and between two hops.
-        latency_seconds: from the frame's capture (of a file: from when it was read) until the prediction was there.
+        frame: uint8 ``[H, W, 3]`` RGB; do not write to it.
+        prediction: the (smoothed) prediction at this frame; None while the window fills and between two hops.
+        latency_seconds: from the frame's capture (for a file: from reading it) to the prediction.
         stats: of the source, at that moment.
         live: whether the source is a camera; False for a file.
-        scene: the number of the frame's scene, from 1. A new one, with an empty window, begins where the source was lost
-            and at a cut that was noticed.
-        action: the one that goes on after this prediction; see :class:`~edgevid.EventOptions`.
+        scene: number of the frame's scene, from 1. A new one, with an empty window, begins when the source was lost
+            and at a detected cut.
+        action: the action that goes on after this prediction; see :class:`~edgevid.EventOptions`.
     """
 
     source: str
@@ -44,7 +44,7 @@ class Sampled:
 
     @property
     def answer(self) -> Optional[Answer]:
-        """What people read of it; None without a prediction."""
+        """The answer for people; None without a prediction."""
         return None if self.prediction is None else self.prediction.in_stream(self.action)
 
     def __repr__(self) -> str:
@@ -54,11 +54,11 @@ class Sampled:
 
 @dataclass(frozen=True)
 class SourceEvent:
-    """Something happened in a source. It follows the frame that decided; what ends with a scene follows its last frame.
+    """An event in a source. It follows the frame that caused it; an event at the end of a scene follows its last frame.
 
     Attributes:
         source: the source's name.
-        event: what happened.
+        event: the event.
         live: whether the source is a camera; False for a file.
     """
 
@@ -71,20 +71,20 @@ Message = Union[Sampled, SourceEvent, SourceStatus]
 
 
 class Output(Protocol):
-    """Who is told all that happens in running streams: the web page, MQTT, a program of yours.
+    """A receiver of all messages of running streams: the web page, MQTT, your own program.
 
-    Each runner has one thread that tells its outputs, so :meth:`take` is called from one thread for each source, possibly several
-    at once. It must return at once: an output that waits for a network keeps what it was told and sends it from a thread of
-    its own. One that raises is logged, and is told nothing more by that runner.
+    Each runner has one thread for its outputs, so :meth:`take` is called from one thread per source, possibly several
+    at once. It must return at once: an output that waits for a network should queue messages and send them from its own
+    thread. An output that raises is logged, and gets no more messages from that runner.
     """
 
     def take(self, message: Message, state: SourceState) -> None:
-        """Something happened.
+        """Receive a message.
 
         Args:
-            message: what; in the order in which it happened. A frame of a camera may be left out for a newer one where the
-                outputs are slow; an event or status only where more than 64 wait.
-            state: of the message's source, after it; frozen.
+            message: the message, in the order of events. A camera's frame may be skipped for a newer one if the
+                outputs are slow; an event or status only if more than 64 wait.
+            state: the source's state after the message; frozen.
         """
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What :meth:`edgevid.Recognizer.start` can be told."""
+"""Options of :meth:`edgevid.Recognizer.start`."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from .messages import Output
 
 
 class RunOptions(TypedDict, total=False):
-    """How a source is streamed. All are optional.
+    """How to stream a source. All options are optional.
 
-    The four functions are called one at a time, in the order in which things happened, in a thread of their own; those of
-    ``start_many`` are told the source's name first. One that takes its time does not stop recognition on a camera: it then gets
-    the newest prediction, and those between are passed over. Of a file it gets each, and the reading waits. Events and statuses
-    wait, and none is lost unless more than 64 do. What a function raises stops the runner.
+    The four functions are called one at a time, in the order of events, in a thread of their own. For ``start_many``, the
+    source's name is their first argument. A slow function does not stop recognition on a camera: it then gets
+    the newest prediction, and those between are skipped. For a file it gets each prediction, and reading waits. Events and
+    statuses wait, and none is lost unless more than 64 do. An exception in a function stops the runner.
 
     Attributes:
-        on_prediction: told each :class:`~edgevid.Prediction`.
-        on_event: told each :class:`~edgevid.events.Event`: an action that began, was repeated or ended.
-        on_status: told a :class:`~edgevid.SourceStatus` when the source is opened, lost, reopened, has ended or failed.
-        on_sampled: told, with ``on_prediction``, the :class:`~edgevid.Sampled` frame with its latency and the source's counts.
-        outputs: told everything, in a further thread; they stay open. See :class:`~edgevid.Output`.
-        smoothing: see :func:`edgevid.events.open_smoothing`; default: as the bundle's card says, else none. Several
-            sources need it in words.
-        events: when an action counts as begun and ended; default: as the bundle's card says, else ``EventOptions()``.
+        on_prediction: called with each :class:`~edgevid.Prediction`.
+        on_event: called with each :class:`~edgevid.events.Event`: an action began, was repeated or ended.
+        on_status: called with a :class:`~edgevid.SourceStatus` when the source is opened, lost, reopened, has ended or failed.
+        on_sampled: called, with ``on_prediction``, with the :class:`~edgevid.Sampled` frame, its latency and the source's counts.
+        outputs: receive everything, in another thread; they stay open. See :class:`~edgevid.Output`.
+        smoothing: see :func:`edgevid.events.open_smoothing`; default: as the bundle's card says, else none. With several
+            sources it must be a string.
+        events: when an action begins and ends; default: as the bundle's card says, else ``EventOptions()``.
         stream: how frames are sampled and classified; default: ``StreamOptions()``.
-        colour: the order of the channels of an iterable's frames, "rgb" or "bgr"; default: "rgb".
+        colour: channel order of an iterable's frames, "rgb" or "bgr"; default: "rgb".
         max_seconds: end after so many seconds of video; default: at the source's end.
         max_predictions: end after so many predictions.
-        wait: where the source does not open, try again until it does, after 0.5 s, then ever more seldom up to each 30 s;
-            ``on_status`` is told "waiting" once. Default: that is a failure.
+        wait: if the source does not open, retry until it does, after 0.5 s, then less and less often, at least every 30 s;
+            ``on_status`` is called with "waiting" once. Default: that is a failure.
     """
 
     on_prediction: Optional[Callable[..., object]]
@@ -53,7 +53,7 @@ class RunOptions(TypedDict, total=False):
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse what is no option, and limits that leave nothing.
+    """Check the names of options, and limits.
 
     Raises:
         OptionError: it names what is wrong.
@@ -74,6 +74,6 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def callbacks(options: Mapping[str, Any]) -> dict[str, Callable[..., object]]:
-    """The caller's functions that are given, by the names of their options."""
+    """The caller's functions, by the names of their options."""
     names = ("on_prediction", "on_event", "on_status", "on_sampled")
     return {name: options[name] for name in names if options.get(name) is not None}

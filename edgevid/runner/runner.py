@@ -1,4 +1,4 @@
-"""Runs a stream in a thread of its own, and hands on what it sees in others."""
+"""Runs a stream in its own thread, and delivers its results in others."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from .state import SourceState, StateTracker
 if TYPE_CHECKING:
     from ..recognizer import Recognizer
 
-# So long after an error somebody may still ask for it; then it is logged.
+# An error may still be asked for this long; then it is logged.
 _ASK_SECONDS = 1.0
-# A camera that gives frames ends by them; one that does not so long after its time.
+# A camera normally ends at a frame; without frames it is ended this long after its time.
 _LATE_SECONDS = 1.0
 
 _logger = logging.getLogger("edgevid")
@@ -44,28 +44,28 @@ _logger = logging.getLogger("edgevid")
 class Runner(Running):
     """A stream that runs by itself. Made by :meth:`edgevid.Recognizer.start`; a context manager.
 
-    One thread reads, embeds and classifies. What it and the source tell gets one order; in that order one further thread tells
-    the outputs, and another calls the caller's functions. The program's end stops it.
+    One thread reads, embeds and classifies. The messages of the stream and of the source are put into one order; in that order
+    one more thread calls the outputs, and another calls the caller's functions. The program's end stops the runner.
 
-    A loop over it gets its predictions until it ends: ``for prediction in runner``, or ``async for`` in an asyncio program, where
-    ``async with`` starts and ends it. Of a file it gets each, from the first one on (if it falls more than 4096 behind, the
-    oldest are passed over, with a warning); of a camera always the newest. Recognition never waits for it.
+    Iterate over it for its predictions until it ends: ``for prediction in runner``, or ``async for`` in an asyncio program, where
+    ``async with`` starts and ends it. For a file the loop gets each prediction, from the first on (if it falls more than 4096
+    behind, the oldest are skipped, with a warning); for a camera always the newest. Recognition never waits for the loop.
 
-    :meth:`wait`, :meth:`stop`, such a loop and the end of a ``with`` block raise the error that stopped it. One that nobody asks
-    for, and that ``on_status`` was not told, is logged by ``logging.getLogger("edgevid")``.
+    :meth:`wait`, :meth:`stop`, such a loop and the end of a ``with`` block raise the error that stopped the runner. If nobody
+    asks for it and ``on_status`` is not given, it is logged by ``logging.getLogger("edgevid")``.
 
     Attributes:
-        name: what messages call the source.
+        name: name of the source in messages.
         latest: the newest prediction, None before the first.
-        error: what stopped it; None while it runs, and where it ended well.
-        consumer_failed: whether the error is one that the caller's own function raised.
+        error: the error that stopped it; None while it runs, and if it ended normally.
+        consumer_failed: whether the error was raised by one of the caller's functions.
 
     Args:
-        source: as :meth:`edgevid.Recognizer.stream` takes it. It is opened in the runner's thread; one that the runner
-            opens, it closes.
+        source: as for :meth:`edgevid.Recognizer.stream`. It is opened in the runner's thread, and closed if the runner
+            opened it.
         options: see :class:`~edgevid.runner.RunOptions`.
-        name: what messages call the source; default: a name made of ``source``.
-        ended: told the runner when it is over.
+        name: name of the source in messages; default: made from ``source``.
+        ended: called with the runner when it is over.
 
     Raises:
         OptionError: an option is unknown, or outside its range.
@@ -90,7 +90,7 @@ class Runner(Running):
         self._smoothing = fresh_smoothing(recognizer.events.smoothing if smoothing is None else smoothing)
         self._events = EventDetector(recognizer.events.options if events is None else events)
         stream = given_options(options.get("stream"))
-        # what a prediction says of itself, and what is made of several, follow one rule
+        # single predictions and those combined into events follow the same threshold
         self._stream = recognizer.open_stream(dataclasses.replace(stream, enter=self._events.options.enter))
         self._max_seconds, self._max_predictions = options.get("max_seconds"), options.get("max_predictions")
         self._colour = options.get("colour", RGB)
@@ -100,7 +100,7 @@ class Runner(Running):
         self._retry_at: Optional[float] = None
         self._scene = 1
         self._final: Optional[SourceStatus] = None  # how the source ended
-        self._broke_off: Optional[BaseException] = None  # why the loop ended, where that was no good end
+        self._broke_off: Optional[BaseException] = None  # why the loop ended, if not normally
         self._stopping, self._loop_over = threading.Event(), threading.Event()
         self._asked = threading.Event()  # somebody was told how it ended
         self._closing = threading.Lock()
@@ -108,19 +108,19 @@ class Runner(Running):
             name, self._stream.window_seconds, self._stream.samples_per_second, self._next_try_at
         )
         self._log = PredictionLog()
-        self._order = threading.Lock()  # held by the thread whose message is the next
+        self._order = threading.Lock()  # held by the thread whose message is next
         self._to_functions: Feed[None] = Feed(self._call_functions, f"edgevid {name} callbacks", self._function_raised)
         self._to_outputs: Feed[SourceState] = Feed(self._tell_outputs, f"edgevid {name} outputs", self._function_raised)
         self._feeds: list[Feed[Any]] = [self._to_functions] if self._functions else []
         if self._outputs:
             self._feeds.append(self._to_outputs)
         loop = threading.Thread(target=self._run, name=f"edgevid {name}", daemon=True)
-        self._threads = [*(feed.thread for feed in self._feeds), loop]  # the loop last, for it joins the others
+        self._threads = [*(feed.thread for feed in self._feeds), loop]  # the loop last, because it joins the others
         _at_exit.add(self)
         start_threads(self._threads, self._end_feeds)
 
     def _end_feeds(self) -> None:
-        """End the threads that were started, where the loop's was not."""
+        """End the threads that were started, if the loop's was not."""
         for feed in self._feeds:
             if feed.thread.ident is not None:
                 feed.finish()
@@ -133,12 +133,12 @@ class Runner(Running):
 
     @property
     def window(self) -> Window:
-        """The embeddings that the stream's window holds now; see :attr:`edgevid.Stream.window`. May be asked from any thread."""
+        """The embeddings in the stream's window now; see :attr:`edgevid.Stream.window`. Callable from any thread."""
         return self._stream.window
 
     @property
     def state(self) -> SourceState:
-        """What is known of the source now; frozen. May be asked from any thread."""
+        """The current state of the source; frozen. Callable from any thread."""
         return self._tracker.state
 
     @property
@@ -147,7 +147,7 @@ class Runner(Running):
         return self.state.sampled
 
     def stats(self) -> RunnerStats:
-        """What it did so far. May be asked from any thread."""
+        """Counts so far. Callable from any thread."""
         state, source = self.state, self._source
         source_stats = SourceStats() if source is None else source.stats()
         return RunnerStats(state.predictions, state.events, self._to_functions.passed_over, source_stats)
@@ -166,14 +166,14 @@ class Runner(Running):
         for feed in self._feeds:
             feed.drop_frames()
         if self._source is not None and not self._loop_over.is_set():
-            # Closing frees a read that blocks, and may take its time. (At the program's end no thread starts any more.)
+            # Closing frees a blocked read, and may take a while. (At the program's end no thread starts any more.)
             try:
                 threading.Thread(target=self._close_source, name=f"edgevid {self.name} closing", daemon=True).start()
             except RuntimeError:
                 self._close_source()
 
     def _ask(self) -> bool:
-        """Whoever asks is told how it ended, so that no error needs to be logged. Whether nobody had asked before."""
+        """Note that the caller is told how it ended, so that no error must be logged. Returns whether it is the first to ask."""
         is_first = not self._asked.is_set()
         self._asked.set()
         if self._loop_over.is_set():  # else it blocks in a read
@@ -202,7 +202,7 @@ class Runner(Running):
         self._end(self._broke_off)
 
     def _open(self) -> Optional[Source]:
-        """The source, open; None: the runner was stopped while it waited for it."""
+        """The open source; None: the runner was stopped while it waited for it."""
         retry = Retry()
         while True:
             try:
@@ -220,7 +220,7 @@ class Runner(Running):
                 self._retry_at = None
 
     def _next_try_at(self) -> Optional[float]:
-        """``time.monotonic()`` when the source is opened again, where it is waited for or lost."""
+        """``time.monotonic()`` of the next attempt to open the source, if it is lost or waited for."""
         return self._retry_at if self._source is None else self._source.retry_at
 
     def _loop(self, source: Source) -> None:
@@ -261,7 +261,7 @@ class Runner(Running):
 
     def _close_source(self) -> None:
         """Close it, unless the caller opened it."""
-        # the second waits until the first is through: a camera's thread must not outlive the runner
+        # the second caller waits until the first is done: a camera's thread must not outlive the runner
         with self._closing:
             if self._source is not None and self._source is not self._given:
                 self._source.close()
@@ -277,7 +277,7 @@ class Runner(Running):
         )
 
     def _end_in_time(self, seconds: float) -> None:
-        """Stop a camera whose time is over, though it gives no frame that would tell."""
+        """Stop a camera whose time is over, in case it gives no more frames."""
         opened, left = time.monotonic(), seconds
         while left > 0 and not self._loop_over.wait(left):
             first = self.state.first_timestamp
@@ -304,17 +304,17 @@ class Runner(Running):
         self._tell(*(SourceEvent(self.name, event, source.live) for event in self._events.finish()))
 
     def _source_told(self, status: SourceStatus) -> None:
-        """What the source tells, from any thread. That it has ended is told after the last events."""
+        """Pass on the source's status, from any thread. Its end is passed on after the last events."""
         if status.state in ("ended", "failed"):
             self._final = self._final or status
-        elif status.state != "opened":  # which was told, also of a source that had been opened before
+        elif status.state != "opened":  # already passed on, also for a source that had been opened before
             self._tell(status)
 
     def _new_status(self, state: str, message: str) -> SourceStatus:
         return SourceStatus(self.name, state, message, time.monotonic())
 
     def _tell(self, *messages: Message) -> None:
-        """Give messages the next place in the order, and hand them on; any thread. Never waits for who is told."""
+        """Give messages the next place in the order, and queue them. Callable from any thread; never waits for receivers."""
         with self._order:
             for message in messages:
                 state = self._tracker.take(message)
@@ -324,7 +324,7 @@ class Runner(Running):
                     self._to_functions.put(message, None)
 
     def _calls(self, message: Message) -> list[tuple[Callable[..., object], Any]]:
-        """The functions that a message is for, and what each is told."""
+        """The functions to call for a message, and their arguments."""
         if isinstance(message, SourceEvent):
             told: dict[str, Any] = {"on_event": message.event}
         elif isinstance(message, SourceStatus):
@@ -343,37 +343,37 @@ class Runner(Running):
         for output in self._outputs.copy():
             try:
                 output.take(message, state)
-            except BaseException:  # its own mistake, whatever it is: recognition goes on without it
+            except BaseException:  # whatever it is, recognition goes on without this output
                 self._outputs.remove(output)
-                _logger.exception("%s: the output %r failed, and is told nothing more.", self.name, output)
+                _logger.exception("%s: the output %r failed, and gets no more messages.", self.name, output)
 
     def _note_failure(self, error: BaseException) -> None:
-        """The source, or what was made of its frames, failed. After a stop that is how a read that was freed ends."""
+        """The source, or the processing of its frames, failed. After a stop, this is how a freed read ends."""
         if not self._stopping.is_set():
             self._broke_off = self._broke_off or error
             self._final = self._final or self._new_status("failed", str(error) or type(error).__name__)
 
     def _function_raised(self, error: BaseException) -> None:
-        """A function of the caller's failed; in the thread that called it."""
+        """A function of the caller failed; called in the thread that ran it."""
         self.stop_soon()
-        self._loop_over.wait(STOP_SECONDS)  # not longer, for a read may block
+        self._loop_over.wait(STOP_SECONDS)  # not longer, because a read may block
         self._end(error, by_function=True)
 
     def _end(self, error: Optional[BaseException], *, by_function: bool = False) -> None:
-        if self._over.is_set():  # a function raised while a read blocked, which ends only now
+        if self._over.is_set():  # a function had raised while a read blocked, which ends only now
             return
         self._log.end()
         self.error, self.consumer_failed = error, by_function
         self._over.set()
         self._ended(self)
-        # that a source failed was told to on_status; what a function raised was told to no one yet
+        # on_status was called for a failed source; nobody knows yet of a function that raised
         is_told = error is None or ("on_status" in self._functions and not by_function)
         if not is_told and not self._asked.wait(_ASK_SECONDS):
             _logger.error("%s stopped: %s", self.name, error, exc_info=error)
 
 
 def _stop_all(runners: list[Runner]) -> None:
-    # Also those that were told to stop, or failed, and whose threads are on their way out.
+    # Also those that were told to stop, or failed, and whose threads are about to end.
     for runner in runners:
         runner.stop_soon()
     deadline = time.monotonic() + STOP_SECONDS

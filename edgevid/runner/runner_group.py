@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 class RunnerGroup(Running):
     """Runners that share a recogniser, one for each source. Made by :meth:`edgevid.Recognizer.start_many`.
 
-    Each has its own window, smoothing and events; they take turns on the networks. The functions are told the source's name
-    first, and are called in a thread for each source, so several at once. A source that fails does not stop the others; a
-    function of the caller's that raises stops them all. The group ends when all have. A context manager.
+    Each has its own window, smoothing and events; they take turns on the networks. The source's name is the first argument of
+    the functions, which are called in one thread per source, so several at once. A source that fails does not stop the others;
+    a caller's function that raises stops them all. The group ends when all have. A context manager.
 
     Attributes:
         runners: source's name -> its :class:`~edgevid.Runner`.
 
     Args:
-        sources: name -> source; or sources, which are then named after what they are.
+        sources: name -> source; or a list of sources, which are named after what they are.
         options: see :class:`~edgevid.runner.RunOptions`.
 
     Raises:
@@ -48,7 +48,9 @@ class RunnerGroup(Running):
         if not named:
             raise OptionError("start_many() was given no source; expected one or more.")
         if not (smoothing is None or isinstance(smoothing, str)):
-            raise OptionError(f"smoothing={smoothing!r} was given; several sources need it in words, such as 'mean:5'.")
+            raise OptionError(
+                f"smoothing={smoothing!r} was given; several sources need it as a string, such as 'mean:5'."
+            )
         self.runners: dict[str, Runner] = {}
         self._left = len(named)
         self._stopping = False
@@ -56,9 +58,9 @@ class RunnerGroup(Running):
         try:
             for name, source in named.items():
                 self.runners[name] = Runner(recognizer, source, _with_name(options, name), name, self._ended)
-                if self._stopping:  # a function of the caller's has already raised
+                if self._stopping:  # one of the caller's functions has already raised
                     self.runners[name].stop_soon()
-        except BaseException:  # an option that is wrong, Ctrl-C: what has been started must not go on
+        except BaseException:  # a wrong option or Ctrl-C: stop what has been started
             self.stop_soon()
             self.join(STOP_SECONDS)  # the caller frees what they use
             raise
@@ -69,11 +71,11 @@ class RunnerGroup(Running):
 
     @property
     def failed(self) -> dict[str, BaseException]:
-        """Name -> what stopped it, of the sources that failed."""
+        """Name -> error, for the sources that failed."""
         return {runner.name: runner.error for runner in self._members() if runner.error is not None}
 
     def stats(self) -> dict[str, RunnerStats]:
-        """Name -> what its runner did so far."""
+        """Name -> its runner's counts so far."""
         return {runner.name: runner.stats() for runner in self._members()}
 
     def stop_soon(self) -> None:
@@ -81,19 +83,19 @@ class RunnerGroup(Running):
         super().stop_soon()
 
     def _members(self) -> Sequence[Runner]:
-        return list(self.runners.values())  # a copy, for they begin while others run
+        return list(self.runners.values())  # a copy, because some begin while others run
 
     def _ended(self, runner: Runner) -> None:
         with self._lock:
             self._left -= 1
         if runner.consumer_failed:
             self.stop_soon()
-            self.join(STOP_SECONDS)  # no longer than that, for a read may block
+            self.join(STOP_SECONDS)  # not longer, because a read may block
         if runner.consumer_failed or self._left == 0:
             self._over.set()
 
 
 def _with_name(options: RunOptions, name: str) -> RunOptions:
-    """The same options, with functions that are told the source's name first."""
+    """The same options, with functions that get the source's name as their first argument."""
     functions = {option: partial(function, name) for option, function in callbacks(options).items()}
     return cast("RunOptions", {**options, **functions})

@@ -1,4 +1,4 @@
-"""What a runner and a group of them share: how they are waited for and ended."""
+"""The common part of a runner and a group of runners: waiting and stopping."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..sources.base import SourceStats
 if TYPE_CHECKING:
     from .runner import Runner
 
-# How long a stop waits for a read or a function of the caller's that blocks.
+# How long a stop waits for a blocked read or caller's function.
 STOP_SECONDS = 2.0
 _PIECE_SECONDS = 0.5
 
@@ -25,13 +25,13 @@ Self = TypeVar("Self", bound="Running")
 
 @dataclass(frozen=True)
 class RunnerStats:
-    """What a runner did so far.
+    """A runner's counts so far.
 
     Attributes:
-        predictions: predictions that were made.
-        events: events of all kinds.
-        passed_over: predictions of a camera that the caller's function was not told, because it was busy until a newer came.
-        source: what became of the source's frames.
+        predictions: number of predictions.
+        events: number of events of all kinds.
+        passed_over: predictions of a camera that were skipped because the caller's function was busy until a newer one came.
+        source: counts of the source's frames.
     """
 
     predictions: int = 0
@@ -51,20 +51,20 @@ class Running:
 
     @property
     def running(self) -> bool:
-        """Whether it still reads, or has something to tell."""
+        """Whether it still reads, or still has messages to deliver."""
         return not self._over.is_set()
 
     def wait(self, timeout: Optional[float] = None) -> bool:
-        """Wait until it has ended, or was stopped, and the caller's functions were told everything.
+        """Wait until it has ended or was stopped, and the caller's functions got everything.
 
         Args:
             timeout: seconds; default: no limit.
 
         Returns:
-            False when the time was over first.
+            False if the time ran out first.
 
         Raises:
-            The error that stopped it: what a function of the caller's raised, else that of the (first) source that failed.
+            The error that stopped it: that of a caller's function, else that of the (first) source that failed.
         """
         self.check_other_thread()
         if not wait_interruptibly(self._over, timeout):
@@ -73,14 +73,14 @@ class Running:
         return True
 
     def stop(self) -> None:
-        """End it: nothing more is read, events that are going on end. A second call does nothing.
+        """End it: read nothing more, and end the actions that go on. A second call does nothing.
 
-        Waits until everything is closed, but at most 2 s for a read or a function of the caller's that blocks: its thread
+        Waits until everything is closed, but at most 2 s for a blocked read or caller's function: its thread
         is left behind, and ends when that returns. From within a callback it returns at once. Predictions that wait for a
-        slow function are dropped, events are told. A source that the caller opened stays open.
+        slow function are dropped, events are delivered. A source that the caller opened stays open.
 
         Raises:
-            The error that had stopped it before, where :meth:`wait` or this has not raised it yet.
+            The error that had stopped it before, if :meth:`wait` or this has not raised it yet.
         """
         self.stop_soon()
         if not self._is_own_thread() and self.join(STOP_SECONDS):
@@ -92,7 +92,7 @@ class Running:
             runner.stop_soon()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the end of all, at most ``seconds``; whether it came. Raises nothing."""
+        """Wait at most ``seconds`` for the end of all; returns whether it came. Raises nothing."""
         deadline = time.monotonic() + seconds
         return all([wait_interruptibly(runner._over, deadline - time.monotonic()) for runner in self._members()])
 
@@ -100,7 +100,7 @@ class Running:
         """Raises: EdgevidError: the caller is a callback or an output, which would wait for itself."""
         if self._is_own_thread():
             raise EdgevidError(
-                "A callback called wait() of what called it, or looped over it, which waits for the callback in turn; use stop()."
+                "A callback called wait() on its own runner, or looped over it, which would wait for itself; use stop()."
             )
 
     def _is_own_thread(self) -> bool:
@@ -108,12 +108,12 @@ class Running:
         return any(threading.current_thread() in runner._threads for runner in self._members())
 
     def _raise_error(self, *, again: bool) -> None:
-        """Raise the error that a function of the caller's raised, else that of the first source; further ones are logged.
+        """Raise the error of a caller's function, else that of the first source that failed; further ones are logged.
 
         Args:
-            again: also one that was raised before.
+            again: raise also an error that was raised before.
         """
-        self.join(STOP_SECONDS)  # those that a function of the caller's has stopped
+        self.join(STOP_SECONDS)  # runners that a caller's function has stopped
         for runner in sorted(self._members(), key=lambda runner: not runner.consumer_failed):
             is_first = runner._ask()
             if runner.error is not None:
@@ -129,7 +129,7 @@ class Running:
     ) -> None:
         if error is None:
             self.stop()
-        else:  # which goes first
+        else:  # which comes first
             self.stop_soon()
             self.join(STOP_SECONDS)
 
@@ -145,7 +145,7 @@ class Running:
 
 
 def wait_interruptibly(event: threading.Event, timeout: Optional[float] = None) -> bool:
-    """``event.wait(timeout)``, in pieces: on Windows Ctrl-C comes only between two of them."""
+    """``event.wait(timeout)`` in pieces: on Windows Ctrl-C takes effect only between two of them."""
     deadline = math.inf if timeout is None else time.monotonic() + timeout
     while not event.wait(min(max(deadline - time.monotonic(), 0.0), _PIECE_SECONDS)):
         if time.monotonic() >= deadline:

@@ -1,4 +1,4 @@
-"""What sources are called before they are open."""
+"""Names of sources before they are open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMED = re.compile(r"(\s*[^\s=/\\:?&@][^=/\\:?&@]*)=(.*)", re.DOTALL)
 
 
 def source_name(source: StreamSource) -> str:
-    """What a source is called before it is open."""
+    """The name of a source before it is open."""
     if isinstance(source, Source):
         return source.name
     if isinstance(source, int) or (isinstance(source, str) and source.isdecimal()):
@@ -31,15 +31,15 @@ def source_name(source: StreamSource) -> str:
 
 
 def split_names(texts: Sequence[str]) -> tuple[list[str], list[Optional[str]]]:
-    """What a command line names as sources, SOURCE or NAME=SOURCE -> the sources, and the name of each or None.
+    """Parse SOURCE or NAME=SOURCE from a command line -> the sources, and the name of each or None.
 
-    A name holds none of the characters of paths and URLs, which may have "=" too; so may a file that is there.
+    A name has none of the characters of paths and URLs, which may contain "=" too; so may an existing file.
 
     >>> split_names(["door=0", "rtsp://yard/live?channel=1"])
     (['0', 'rtsp://yard/live?channel=1'], ['door', None])
 
     Raises:
-        OptionError: no source stands behind a name, or two have the same name.
+        OptionError: no source follows a name, or two have the same name.
     """
     sources: list[str] = []
     names: list[Optional[str]] = []
@@ -59,16 +59,16 @@ def split_names(texts: Sequence[str]) -> tuple[list[str], list[Optional[str]]]:
 def named_sources(
     sources: Union[Mapping[str, StreamSource], Iterable[StreamSource]], names: Sequence[Optional[str]] = ()
 ) -> dict[str, StreamSource]:
-    """Each source by a name of its own: the caller's, or :func:`source_name` with a number where two have the same.
+    """Give each source a unique name: the caller's, or :func:`source_name`, with a number if two are the same.
 
     Args:
-        sources: by their names, or not.
-        names: of each of the latter, or None.
+        sources: a dict with names, or a list.
+        names: the name of each source in a list, or None.
 
     >>> named_sources([0, "door.mp4", "door.mp4"])
     {'camera 0': 0, 'door.mp4': 'door.mp4', 'door.mp4 (2)': 'door.mp4'}
     """
-    if isinstance(sources, (str, Path, int, Source)):  # a source can be iterated too, but gives frames
+    if isinstance(sources, (str, Path, int, Source)):  # a source is iterable too, but yields frames
         raise OptionError(f"{sources!r} was given; expected several sources, a list or a dict of names: [{sources!r}].")
     if isinstance(sources, Mapping):
         for name in sources:

@@ -1,4 +1,4 @@
-"""What is known of a source: one state for the page, MQTT, printed lines and the summary."""
+"""The state of a source, shared by the page, MQTT, printed lines and the summary."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..support.text import brief
 from .messages import Message, Sampled, SourceEvent
 
 GONE = ("lost", "ended", "failed")
-RATE_SECONDS = 5.0  # what a rate is the mean over
+RATE_SECONDS = 5.0  # a rate is the mean over this time
 _SHORTEST_RATE_SECONDS = 0.1
 _MAX_ARRIVALS = 256
-# A stream is too slow where, over so many seconds or more, it has fewer than this part of its samples.
+# A stream is too slow if, over at least so many seconds, it has fewer than this fraction of its samples.
 _JUDGED_SECONDS, _ENOUGH = 4.0, 0.9
 
 
@@ -27,26 +27,26 @@ class SourceState:
     """A source at one moment. Frozen: each message makes a new one, so any thread may read it.
 
     Attributes:
-        source: the source's name, as messages give it.
-        name: the same without user and password: what others may read.
+        source: the source's name, as in messages.
+        name: the same without user and password, for others to read.
         state: ``"waiting"`` until it is opened, then that of the last :class:`~edgevid.SourceStatus`; ``"running"`` once frames
-            come.
-        message: that status for people, without user and password.
+            arrive.
+        message: that status in words, without user and password.
         live: whether it is a camera.
         sampled: the newest frame.
-        timestamp, latency_seconds, stats: its own. ``stats`` is what became of the source's frames until it was sampled.
-        prediction: the newest of the scene; None while its window fills, and where the source is lost.
-        actions: those that go on, the one that began last at the end.
-        quiet_since: while none goes on: when the last one ended, or the scene's first prediction came, in seconds on the
+        timestamp, latency_seconds, stats: those of the newest frame. ``stats`` counts the source's frames until it was sampled.
+        prediction: the newest of the scene; None while its window fills, and while the source is lost.
+        actions: those that go on; the last is the one that began last.
+        quiet_since: while no action goes on: when the last one ended, or the scene's first prediction, in seconds on the
             source's clock. None: not known yet.
-        window_filled: how much of the window holds frames, in [0, 1]; None: not known.
-        frames, predictions, events: how many there were.
+        window_filled: how much of the window is filled, in [0, 1]; None: not known.
+        frames, predictions, events: their numbers so far.
         first_timestamp: of the first frame, in seconds on the source's clock.
         mean_latency_seconds: over all frames.
-        received_at, predicted_at: ``time.monotonic()`` when the newest frame and the newest prediction were there.
-        needed_per_second: the samples a second that the stream's window is made of; None: not known.
-        too_slow: what keeps a camera's stream from these, over the last seconds: ``"machine"``, or ``"camera"`` where that gives
-            fewer frames. A frame then stands for several samples: the window spans its time, and tells less. None: nothing does.
+        received_at, predicted_at: ``time.monotonic()`` when the newest frame and the newest prediction were ready.
+        needed_per_second: samples per second of the stream's window; None: not known.
+        too_slow: the cause if a camera's stream lacks samples, over the last seconds: ``"machine"``, or ``"camera"`` if that
+            gives too few frames. A frame is then used for several samples: the window spans its time, but holds less. Else None.
     """
 
     source: str
@@ -80,50 +80,50 @@ class SourceState:
 
     @property
     def action(self) -> Optional[ActiveAction]:
-        """The action that goes on; of several the one that began last."""
+        """The action that goes on; of several, the one that began last."""
         return self.actions[-1] if self.actions else None
 
     @property
     def action_score(self) -> Optional[float]:
-        """The probability that the newest prediction gives :attr:`action`, in [0, 1]."""
+        """The probability of :attr:`action` in the newest prediction, in [0, 1]."""
         return (
             None if self.action is None or self.prediction is None else self.prediction.probability(self.action.label)
         )
 
     @property
     def answer(self) -> Optional[Answer]:
-        """What people read: the action that goes on, or that nothing is recognised; None: there is no prediction."""
+        """The answer for people: the action that goes on, or that nothing is recognised; None: there is no prediction."""
         return None if self.prediction is None else self.prediction.in_stream(self.action)
 
     @property
     def since(self) -> Optional[float]:
-        """Since when :attr:`action` goes on, or none does, in seconds on the source's clock."""
+        """When :attr:`action` began, or when the last one ended, in seconds on the source's clock."""
         return self.actions[-1].since if self.actions else self.quiet_since
 
     @property
     def age_seconds(self) -> Optional[float]:
-        """How old the newest frame is now: since its capture, or since it was read from a file."""
+        """Age of the newest frame now: since its capture, or since it was read from a file."""
         return None if self.latency_seconds is None else self.latency_seconds + time.monotonic() - self.received_at
 
     @property
     def prediction_age_seconds(self) -> Optional[float]:
-        """How long ago the newest prediction was made."""
+        """Time since the newest prediction was made."""
         return None if self.prediction is None else time.monotonic() - self.predicted_at
 
     @property
     def next_try_seconds(self) -> Optional[float]:
-        """How long until a source that is lost or waited for is opened again, from 0; None: it is not, or is being opened."""
+        """Time until a source that is lost or waited for is opened again, from 0; None: it is neither, or is being opened."""
         at = self._next_try_at() if self.state in ("lost", "waiting") else None
         return None if at is None else max(at - time.monotonic(), 0.0)
 
     @property
     def frames_per_second(self) -> Optional[float]:
-        """Frames sampled a second, over the last 5 s at most; None: not known yet."""
+        """Sampled frames per second, over the last 5 s at most; None: not known yet."""
         return self._rate(0)
 
     @property
     def captured_per_second(self) -> Optional[float]:
-        """Frames that the source had, a second, over the last 5 s at most; None: not known yet."""
+        """Captured frames per second, over the last 5 s at most; None: not known yet."""
         return self._rate(1)
 
     def _rate(self, which: int) -> Optional[float]:
@@ -133,16 +133,16 @@ class SourceState:
 
 
 class StateTracker:
-    """Follows the messages of one source. Belongs to one thread at a time; anyone may read :attr:`state`.
+    """Follows the messages of one source. One thread uses it at a time; any may read :attr:`state`.
 
     Args:
         source: the source's name.
-        window_seconds: what the stream's window spans; None: not known.
-        samples_per_second: that it is made of; None: not known.
-        next_try_at: says when the source is opened again, on ``time.monotonic()``; None: it is not, or not known.
+        window_seconds: length of the stream's window; None: not known.
+        samples_per_second: rate of its samples; None: not known.
+        next_try_at: function that returns when the source is opened again, on ``time.monotonic()``, or None.
 
     Attributes:
-        state: after the last message.
+        state: the state after the last message.
     """
 
     def __init__(
@@ -157,20 +157,20 @@ class StateTracker:
         )
         self._window_seconds = window_seconds
         self._total_latency_seconds = 0.0
-        # of the last frames: when each was there, and how many the source had captured by then
+        # for the last frames: when each was ready, and how many the source had captured by then
         self._arrivals: deque[tuple[float, int]] = deque(maxlen=_MAX_ARRIVALS)
         self._scene = 0
         self._scene_began = 0.0  # timestamp of the scene's first frame
 
     def take(self, message: Message) -> SourceState:
-        """The state after the next message. Costs microseconds."""
+        """The state after the next message. Takes microseconds."""
         if isinstance(message, Sampled):
             changes = self._sampled(message)
         elif isinstance(message, SourceEvent):
             changes = self._happened(message.event)
         else:
             changes = self._status(message)
-        # dataclasses.replace sets each field by itself, which takes several times as long
+        # dataclasses.replace sets each field separately, which takes several times as long
         state = object.__new__(SourceState)
         state.__dict__.update(self.state.__dict__, **changes)
         self.state = state
@@ -188,7 +188,7 @@ class StateTracker:
         if state.first_timestamp is None:
             changes["first_timestamp"] = sampled.timestamp
         if state.state in GONE:
-            return changes  # a frame that was under way when the camera was lost says nothing of now
+            return changes  # a frame that was under way when the camera was lost is outdated
         rates = self._rates(now, sampled.stats.captured)
         changes.update(state="running", _rates=rates, too_slow=self._too_slow(rates) if sampled.live else None)
         is_new_scene = sampled.scene != self._scene
@@ -230,7 +230,7 @@ class StateTracker:
         return changes
 
     def _rates(self, now: float, captured: int) -> tuple[Optional[float], Optional[float]]:
-        """Frames sampled and frames captured a second, over the last seconds."""
+        """Sampled and captured frames per second, over the last seconds."""
         arrivals = self._arrivals
         arrivals.append((now, captured))
         while arrivals[0][0] < now - RATE_SECONDS:
@@ -242,7 +242,7 @@ class StateTracker:
         return (len(arrivals) - 1) / seconds, max(captured - captured_first, 0) / seconds
 
     def _too_slow(self, rates: tuple[Optional[float], Optional[float]]) -> Optional[str]:
-        """See :attr:`SourceState.too_slow`. The first frames take longer, so it is told of some seconds only."""
+        """See :attr:`SourceState.too_slow`. The first frames take longer, so it needs some seconds."""
         needed, (sampled, captured) = self.state.needed_per_second, rates
         long_enough = self._arrivals[-1][0] - self._arrivals[0][0] >= _JUDGED_SECONDS
         if not (needed and sampled and captured is not None and long_enough) or sampled >= _ENOUGH * needed:

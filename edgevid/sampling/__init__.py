@@ -1,4 +1,4 @@
-"""Which moments of a video are sampled, and which frames make a sample: one way for clips, streams, training, benchmarks."""
+"""Sampling: which moments of a video, and which frames make a sample; the same for clips, streams, training and benchmarks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Samples of a finished clip: uniformly distributed over it.
 
-What a clip's frames are is known only when it has been read: a container's frame count is a guess, and its frames need not be
-equally far apart. So a clip is read once by a plan made from the guess; if what was read asks for another plan, once more.
+A clip's frames are known only after reading it: the container's frame count is a guess, and the frames may not be evenly
+spaced. So a clip is read once by a plan based on the guess, and once more if the plan turns out to be wrong.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from .spec import Sample, SampleSpec, Track
 # A path, or the clip's frames: uint8 [N, H, W, 3] or a sequence of N frames
 Clip = Union[str, Path, NDArray[np.uint8], Sequence[Frame]]
 
-# A header that declares more (a day of video) is not believed.
+# A header that declares more (a day of video) is not trusted.
 _MOST_FRAMES = 2_500_000
-# A moment this part of a frame's time before a frame counts as on it.
+# A moment less than this fraction of a frame's duration before a frame counts as on it.
 _TOLERANCE = 1e-3
-# Frames within this part of a frame's time of equal distances are equally far apart.
+# Frames whose spacing differs by less than this fraction of a frame's duration count as evenly spaced.
 _CONSTANT = 0.6
 
 
@@ -34,32 +34,30 @@ class ClipSample(NamedTuple):
     """A sample of a clip.
 
     Attributes:
-        track: number of its track in the spec.
-        number: of its samples in their order, from 0.
-        frame_indices: of its frames in the clip. In a clip of few frames several samples of a track have the same.
+        track: index of its track in the spec.
+        frame_indices: indices of its frames in the clip. In a clip of few frames several samples of a track have the same.
         sample: the frames.
     """
 
     track: int
-    number: int
     frame_indices: tuple[int, ...]
     sample: Sample
 
     @property
     def frame_index(self) -> int:
-        """Of the newest frame."""
+        """Index of the newest frame."""
         return max(self.frame_indices)
 
 
 class ClipTimes(NamedTuple):
-    """The bundle's samples of a clip: the index of each one's newest frame, and its time in seconds (none of frames)."""
+    """The bundle's samples of a clip: the index of each one's newest frame, and its time in seconds (None for frames)."""
 
     frame_indices: list[int]
     timestamps: list[float]
 
 
 class Misjudged(Exception):  # noqa: N818 - no error: it asks for another pass
-    """The plan that samples were made by was wrong; ``timestamps`` of all frames tell the right one."""
+    """The plan for the samples was wrong; ``timestamps`` of all frames give the right one."""
 
     def __init__(self, timestamps: Sequence[float]) -> None:
         super().__init__()
@@ -69,22 +67,22 @@ class Misjudged(Exception):  # noqa: N818 - no error: it asks for another pass
 def sample_clip(
     clip: Clip, spec: SampleSpec, timestamps: Sequence[float] = ()
 ) -> Generator[ClipSample, None, ClipTimes]:
-    """The samples of a clip in the order of their times, each track's ``num_samples`` or as many as its own rate gives.
+    """The samples of a clip in time order, ``num_samples`` for each track or as many as its own rate gives.
 
-    One sample's frames at a time are in memory, and those that later samples need, however long the clip. Frames that are not
+    Only one sample's frames are in memory, and those that later samples need, however long the clip. Frames that are not
     sampled are not converted.
 
     Args:
-        clip: path of a video file; or its frames, which count as lasting ``spec.window_seconds`` in all.
-        timestamps: of all frames of the file, in seconds, where known from an earlier pass.
+        clip: path of a video file; or its frames, which are taken to last ``spec.window_seconds`` in all.
+        timestamps: of all frames of the file, in seconds, if known from an earlier pass.
 
     Returns:
         The bundle's own samples, whether a track has them or not.
 
     Raises:
-        Misjudged: at the end: the file is not what its header says. What was made is of no use; read again with its
+        Misjudged: at the end: the file differs from its header. Discard the result; read again with its
             ``timestamps``.
-        SourceError: the file cannot be read. FrameError: the frames are not frames, or there is none.
+        SourceError: the file cannot be read. FrameError: the frames are invalid, or there are none.
     """
     if isinstance(clip, (str, Path)):
         with VideoFile(clip) as video:
@@ -98,17 +96,17 @@ def sample_clip(
 
 
 def clip_seconds(timestamps: Sequence[float]) -> float:
-    """How long a clip lasts whose frames were taken at these times: the last one lasts as long as they do on average."""
+    """Duration of a clip with these timestamps: the last frame lasts as long as the average one."""
     count = len(timestamps)
     span = timestamps[-1] - timestamps[0]
     return span * count / (count - 1) if count > 1 else 0.0
 
 
 def count_frames(clip: Any) -> int:
-    """How many frames a clip that is given as frames has.
+    """Number of frames of a clip given as frames.
 
     Raises:
-        FrameError: it is no clip, or has none.
+        FrameError: it is not a clip, or is empty.
     """
     if isinstance(clip, np.ndarray):
         if clip.ndim != 4:
@@ -146,13 +144,13 @@ def _of_file(video: VideoFile, spec: SampleSpec, known: Sequence[float]) -> Gene
 
 def _check_read(video: Source, seen: Sequence[float], known: Sequence[float]) -> None:
     if not seen:
-        raise SourceError(f"{video.name} holds no frame that can be decoded; convert it again with ffmpeg.")
+        raise SourceError(f"{video.name} has no frame that can be decoded; convert it again with ffmpeg.")
     if known and list(known) != list(seen):
         raise SourceError(f"{video.name} changed while it was read; try again once nothing writes to it.")
 
 
 class _Plan:
-    """Which frames each sample is made of: for each track int64 ``[samples, offsets]``, and the main track's frames."""
+    """The frames of each sample: for each track int64 ``[samples, offsets]``, and the main track's frames."""
 
     def __init__(self, timestamps: Sequence[float], spec: SampleSpec) -> None:
         self.timestamps = timestamps
@@ -165,13 +163,12 @@ class _Plan:
 
 
 class _Kept:
-    """Frames that samples still need, while a clip is read by a plan."""
+    """Frames that samples still need while a clip is read."""
 
     def __init__(self, plan: _Plan) -> None:
-        self._plan = plan
         self._frames: dict[int, tuple[Frame, float]] = {}
         rows = (
-            (int(row.max()), track, number, tuple(int(i) for i in row))
+            (int(row.max()), track, number, tuple(int(i) for i in row))  # the number keeps a track's samples in order
             for track, indices in enumerate(plan.indices)
             for number, row in enumerate(indices)
         )
@@ -185,9 +182,9 @@ class _Kept:
         """The samples that a frame completes."""
         self._frames[index] = (frame, timestamp)
         while self._waiting and self._waiting[-1][0] == index:
-            _, track, number, row = self._waiting.pop()
+            _, track, _, row = self._waiting.pop()
             frames, times = zip(*(self._frames[i] for i in row))
-            yield ClipSample(track, number, row, Sample(timestamp, frames, times))
+            yield ClipSample(track, row, Sample(timestamp, frames, times))
         for old in [i for i in self._frames if self._last_use[i] <= index]:
             del self._frames[old]
 
@@ -197,7 +194,7 @@ def _even(count: int, seconds_apart: float) -> list[float]:
 
 
 def _indices(timestamps: Sequence[float], track: Track, num_samples: int) -> NDArray[np.int64]:
-    """Frames of each sample of a track, ``[samples, offsets]``: those that are shown at the samples' moments."""
+    """Frames of each sample of a track, ``[samples, offsets]``: those shown at the samples' moments."""
     count = len(timestamps)
     if count == 0:
         return np.zeros((0, len(track.frame_offsets)), np.int64)

@@ -1,7 +1,7 @@
-"""Which moments are sampled: uniform over a clip, by a clock in a stream.
+"""Sampling times: uniform over a clip, and by a clock in a stream.
 
-Both divide a span of time into equal parts, one sample each: a clip's whole duration, or a stream's ``window_seconds``. So
-a window of a stream is to the classifier what a clip of that duration is.
+Both divide a time span into equal parts with one sample each: a clip's duration, or a stream's ``window_seconds``. So
+a window of a stream looks to the classifier like a clip of that duration.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from ..errors import OptionError, TimestampError
 from ..support.checks import shown
 from .spec import SAMPLES_PER_CLIP
 
-# A timestamp this small part of an interval before its tick counts as on it: k / fps is not exact in floating point, and
-# containers round to milliseconds. Else a camera at the clock's own rate would have every other frame taken twice.
+# A timestamp less than this fraction of an interval before its tick counts as on it: k / fps is not exact in floating point, and
+# containers round to milliseconds. Without it, a camera at the clock's own rate would have every other frame taken twice.
 TOLERANCE = 0.02
-# No clock shows more seconds, and of larger numbers a float tells no thousandths.
+# No clock shows more seconds, and a float of this size has no thousandths.
 _LATEST = 1e12
 
 
 def uniform_indices(num_frames: int, num_samples: int = SAMPLES_PER_CLIP) -> NDArray[np.int64]:
     """Indices of ``num_samples`` frames uniformly distributed over a clip of ``num_frames``.
 
-    The clip is divided into ``num_samples`` equal parts and the frame in the middle of each is taken. A clip with fewer
-    frames than that repeats frames.
+    The clip is divided into ``num_samples`` equal parts, and the middle frame of each is taken. If it has fewer
+    frames than that, frames repeat.
 
     Returns:
         int64 ``[num_samples]``, non-decreasing, each in ``[0, num_frames)``.
@@ -46,19 +46,19 @@ def uniform_indices(num_frames: int, num_samples: int = SAMPLES_PER_CLIP) -> NDA
 class SampleClock:
     """Ticks every ``interval_seconds`` from the first frame of a stream on.
 
-    The first frame at or after a tick is used. When frames come too slowly, so that several ticks passed since the last one,
-    the newest frame stands for all of them: nothing queues up and a window still spans its time.
+    The first frame at or after a tick is used. If frames come too slowly and several ticks have passed since the last one,
+    the newest frame is used for all of them: nothing queues up, and a window still spans its time.
 
     Timestamps are seconds on any clock that does not run backwards.
 
     Args:
-        interval_seconds: between two ticks.
-        most: so many ticks a frame stands for at most: more would fill the window with it several times.
+        interval_seconds: time between two ticks.
+        most: maximum number of ticks for one frame: more would fill the window with it several times.
     """
 
     def __init__(self, interval_seconds: float, most: int) -> None:
         if not interval_seconds >= 1e-9:
-            raise OptionError(f"Samples {interval_seconds!r} s apart were asked for; expected a longer window.")
+            raise OptionError(f"Samples {interval_seconds!r} s apart were requested; expected a longer window.")
         self.interval_seconds = interval_seconds
         self.tolerance = TOLERANCE * interval_seconds
         self._most = most
@@ -66,28 +66,28 @@ class SampleClock:
         self._done = 0
 
     def due(self, timestamp: float) -> int:
-        """How many ticks a frame taken at ``timestamp`` would stand for, 0 (not used) or more. Changes nothing."""
+        """Number of ticks that a frame taken at ``timestamp`` would be used for, 0 (not used) or more. Changes nothing."""
         return 1 if self.start is None else min(max(self.passed(timestamp) - self._done, 0), self._most)
 
     def advance(self, timestamp: float) -> None:
-        """Move to ``timestamp``, of a frame that was used or not."""
+        """Move to the ``timestamp`` of a frame, used or not."""
         if self.start is None:
             self.start, self._done = timestamp, 1
         else:
             self._done = max(self._done, self.passed(timestamp))
 
     def passed(self, timestamp: float) -> int:
-        """Ticks up to ``timestamp``; the first is at the start."""
+        """Number of ticks up to ``timestamp``; the first is at the start."""
         start = timestamp if self.start is None else self.start
         return math.floor((timestamp - start) / self.interval_seconds + TOLERANCE) + 1
 
     def reset(self) -> None:
-        """The next frame starts the clock anew."""
+        """Restart the clock at the next frame."""
         self.start, self._done = None, 0
 
 
-def check_timestamp(timestamp: Any, last: Optional[float], start: Optional[float]) -> float:
-    """``timestamp`` as a float, if it may follow the ``last`` one of a stream that began at ``start``.
+def check_timestamp(timestamp: Any, last: Optional[float]) -> float:
+    """Return ``timestamp`` as a float, if it may follow the ``last`` one of a stream.
 
     Raises:
         TimestampError: not a finite number, or before the last one.

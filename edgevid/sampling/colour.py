@@ -1,4 +1,4 @@
-"""Clips whose frames are in another order of channels."""
+"""Clips whose frames have another channel order."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .clip import Clip, count_frames
 
 
 def clip_in_rgb(clip: Clip, colour: str) -> Clip:
-    """A clip whose frames' channels are in the order ``colour``, as RGB; of a file, whose order is known, itself.
+    """A clip with the channel order ``colour``, as RGB; a file is returned unchanged, since its order is known.
 
     Frames are converted when they are sampled.
 
     Raises:
-        OptionError: another colour. FrameError: it is no clip.
+        OptionError: another colour. FrameError: it is not a clip.
     """
     if check_colour(colour) != BGR or isinstance(clip, (str, Path)):
         return clip

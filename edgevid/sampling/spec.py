@@ -1,4 +1,4 @@
-"""What a sample is, and how many of them a bundle wants, of which moments."""
+"""What a sample is, and which samples a bundle needs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from ..support.checks import (
 from ..support.text import brief
 
 SAMPLES_PER_CLIP = 25
-_MOST_KEPT = 100_000  # frames or samples of an embedder, in a window and behind it
+_MOST_KEPT = 100_000  # frames or samples of an embedder, in a window and before it
 
 
 def check_window_seconds(value: Any) -> float:
-    """What a window spans, as a float. Raises: OptionError: it is no number of seconds from 0.001 to a day."""
+    """Return the length of a window as a float. Raises: OptionError: it is not a number of seconds from 0.001 to a day."""
     return check_number("window_seconds", value, MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS, unit="seconds")
 
 
 class Sample(NamedTuple):
-    """What is embedded at one tick of the sampling clock.
+    """The input of the embedders at one tick of the sampling clock.
 
     Attributes:
         timestamp: seconds, of the newest frame: the sample's own time.
-        frames: one for each offset that was asked for, uint8 ``[H, W, 3]`` RGB; not to be written to.
-        timestamps: when each of them was taken. Near the asked moments, as far as the video has frames there.
+        frames: one for each requested offset, uint8 ``[H, W, 3]`` RGB; do not write to them.
+        timestamps: when each of them was taken: near the requested times, if the video has frames there.
     """
 
     timestamp: float
@@ -54,12 +54,12 @@ class Track:
     """The samples of one embedder.
 
     Attributes:
-        frame_offsets: seconds from the sample's time to each of its frames, 0 or below: ``(-0.1, 0.0)`` is the frame of 0.1 s
-            ago and the newest.
-        samples_per_second: a rate of its own; None: the bundle's samples.
+        frame_offsets: seconds from the sample's time to each of its frames, 0 or below: ``(-0.1, 0.0)`` is the frame
+            0.1 s earlier and the newest.
+        samples_per_second: its own rate; None: the bundle's samples.
 
     Raises:
-        OptionError: no offset, one above 0, or a rate that is none.
+        OptionError: there is no offset, one is above 0, or the rate is invalid.
     """
 
     frame_offsets: tuple[float, ...] = (0.0,)
@@ -72,7 +72,7 @@ class Track:
         ):
             raise OptionError(
                 f"frame_offsets={shown(offsets)} was given; expected one or more numbers of seconds, 0 or below: a sample "
-                "is made of frames that are there already."
+                "is made of frames that exist already."
             )
         if self.samples_per_second is not None:
             check_number("samples_per_second", self.samples_per_second, 0, 1000, above_low=True)
@@ -80,11 +80,11 @@ class Track:
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """Which samples a window is made of: a property of the bundle.
+    """The samples of a window: a property of the bundle.
 
     Attributes:
-        num_samples: of a window, and of a clip.
-        window_seconds: what a window of a stream spans.
+        num_samples: number of samples in a window, and in a clip.
+        window_seconds: length of a stream's window.
         tracks: one for each embedder.
     """
 
@@ -103,10 +103,10 @@ class SampleSpec:
             if kept > _MOST_KEPT or self.window_seconds * rate > _MOST_KEPT:
                 raise OptionError(
                     f"A window of {self.window_seconds:g} s with {rate:g} samples a second, of frames {kept / rate:g} s back, "
-                    f"was asked for; it would keep more than {_MOST_KEPT:,} of them. Expected a lower rate, or less time."
+                    f"was requested; it would keep more than {_MOST_KEPT:,} of them. Expected a lower rate, or less time."
                 )
 
     @property
     def interval_seconds(self) -> float:
-        """From one sample of a stream to the next."""
+        """Time between two samples of a stream."""
         return self.window_seconds / self.num_samples

@@ -1,4 +1,4 @@
-"""Samples of frames that arrive one by one."""
+"""Samples from frames that arrive one by one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ..frames import Frame
 from .clock import SampleClock, check_timestamp
 from .spec import Sample, SampleSpec, Track
 
-# Where no frame lies between an offset's moment and the sample, the one before stands in, if it is no older than so many
-# times the offset: a slow camera has no better one; after a stall the difference of two scenes would say nothing.
+# If no frame lies between an offset's time and the sample, the previous one is used, if it is not older than this many times
+# the offset. A slow camera has no better one; after a stall, the difference of two scenes would mean nothing.
 _MAX_STRETCH = 5.0
 
 
 class Due(NamedTuple):
-    """A sample, and the ticks of its track's clock for which it stands."""
+    """A sample, and the number of ticks of its track's clock that it is used for."""
 
     sample: Sample
     ticks: int
@@ -23,11 +23,11 @@ class Due(NamedTuple):
 class StreamSampler:
     """Decides by timestamps which frames of a stream are used, and makes samples of them.
 
-    Of each track the clock ticks; the first frame at or after a tick is the sample's newest. Of an offset it is the first
+    Each track has a clock; the first frame at or after a tick is the sample's newest. For an offset, it is the first
     frame at or after the tick's time plus the offset. A frame that is kept for a later sample is copied, so that the caller may
-    use its memory again.
+    reuse its memory.
 
-    :meth:`due` changes nothing; :meth:`advance` takes the frame. So what fails between them leaves the stream as it was.
+    :meth:`due` changes nothing; :meth:`advance` takes the frame. So a failure between them leaves the stream as it was.
     """
 
     def __init__(self, spec: SampleSpec) -> None:
@@ -46,20 +46,20 @@ class StreamSampler:
         return any(track.wants(timestamp) for track in self._tracks)
 
     def ticks_due(self, timestamp: float) -> int:
-        """How many samples of the bundle a frame taken at ``timestamp`` would complete. Changes nothing."""
+        """Number of the bundle's samples that a frame taken at ``timestamp`` would complete. Changes nothing."""
         return self._clock.due(self.check(timestamp))
 
     def due(self, frame: Frame, timestamp: float) -> list[Optional[Due]]:
-        """For each track, the sample that a frame completes; None: none now. Changes nothing.
+        """For each track, the sample that a frame completes, or None. Changes nothing.
 
         Raises:
-            TimestampError: as :meth:`wants`.
+            TimestampError: as for :meth:`wants`.
         """
         timestamp = self.check(timestamp)
         return [track.due(frame, timestamp) for track in self._tracks]
 
     def advance(self, frame: Frame, timestamp: float, *, own: bool = False) -> None:
-        """Take the frame: the clocks move to ``timestamp``, and it is kept where a later sample needs it.
+        """Take the frame: move the clocks to ``timestamp``, and keep the frame if a later sample needs it.
 
         Args:
             own: nobody else uses its memory, so it need not be copied.
@@ -79,7 +79,7 @@ class StreamSampler:
 
     def check(self, timestamp: float) -> float:
         """``timestamp`` as a float, if it may come next; see :meth:`wants`."""
-        return check_timestamp(timestamp, self._last, self._clock.start)
+        return check_timestamp(timestamp, self._last)
 
 
 class _Kept(NamedTuple):

@@ -1,4 +1,4 @@
-"""Where frames come from: files, pictures, cameras, network streams, or any iterable."""
+"""Sources of frames: files, pictures, cameras, network streams, or any iterable."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PICAMERA = re.compile(r"picamera2(?::([0-9]+))?")
 
 @system_errors(SourceError)
 def open_source(source: Union[int, str, Path, Source, VideoCapture, Iterable[Any]], *, colour: str = RGB) -> Source:
-    """The source that ``source`` means.
+    """Open the source that ``source`` names.
 
     ============================================  ==========================================================================
     ``0``, ``"0"``, ``"/dev/video0"``             :class:`Camera`: a camera's index or device
@@ -48,14 +48,14 @@ def open_source(source: Union[int, str, Path, Source, VideoCapture, Iterable[Any
     a :class:`Source`                             itself
     ============================================  ==========================================================================
 
-    For other options (a camera's size, the pictures' rate) make the source by its class.
+    For other options (a camera's size, the rate of pictures) call the source's class.
 
     Args:
-        colour: the order of the channels of an iterable's frames: "rgb", or "bgr" as OpenCV gives them. What edgevid opens
-            itself it converts as needed, whatever this says.
+        colour: channel order of an iterable's frames: "rgb", or "bgr" as OpenCV gives them. It has no effect on sources that
+            edgevid opens itself; those are converted as needed.
 
     Raises:
-        SourceError: it cannot be opened, or is nothing of these. ExtraNotInstalledError: picamera2 is not installed. OptionError:
+        SourceError: it cannot be opened, or is none of these. ExtraNotInstalledError: picamera2 is not installed. OptionError:
             another colour.
     """
     check_colour(colour)
@@ -76,7 +76,7 @@ def open_source(source: Union[int, str, Path, Source, VideoCapture, Iterable[Any
         elif source.startswith("/dev/") or _URL.match(source):
             return Camera(source)
     if isinstance(source, (str, Path)):
-        # "" would be the folder we are in, which nobody means by it
+        # "" would be the current folder, which nobody means by it
         return ImageFolder(source) if source != "" and Path(source).is_dir() else VideoFile(source)
     if isinstance(source, (list, tuple)) and source and _is_picture_path(source[0]):
         return ImageFolder(source)
@@ -96,7 +96,7 @@ def open_source(source: Union[int, str, Path, Source, VideoCapture, Iterable[Any
 
 
 def check_finished(clip: Any) -> None:
-    """Refuse what is no finished clip, in words, where a clip is asked for: a camera, a stream, several files.
+    """Raise if ``clip`` is not a finished clip but a camera, a stream or several files; the message says what to do.
 
     Raises:
         SourceError: a camera or a stream. FrameError: paths in place of frames.

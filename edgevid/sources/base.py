@@ -1,4 +1,4 @@
-"""What every source of frames offers."""
+"""The interface of every source of frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Callable, NamedTuple, Optional, TypeVar
 from ..frames import Frame, size_of
 from ..support.text import brief
 
-# Told a frame's timestamp, says whether its picture will be used.
+# Called with a frame's timestamp, returns whether its picture will be used.
 Wanted = Callable[[float], bool]
 
 S = TypeVar("S", bound="Source")
@@ -29,16 +29,16 @@ class TimedFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceStats:
-    """What became of a source's frames. ``captured = used + unwanted + dropped``.
+    """Counts of a source's frames. ``captured = used + unwanted + dropped``.
 
     Attributes:
         captured: frames that the source had.
         used: frames handed to the consumer.
-        unwanted: frames that the consumer's sampling had no use for; never decoded.
-        dropped: frames that came while the consumer was busy, and were passed over for newer ones. Always 0 of a file.
-        restarts: how many times a lost camera was opened again.
-        age_seconds: how old the frame in use is: seconds since it was captured; None for a file, and before the first one.
-        damaged: frames of a damaged file that cannot be decoded, and were left out; not part of ``captured``.
+        unwanted: frames that the consumer's sampling did not need; never decoded.
+        dropped: frames that arrived while the consumer was busy, and were skipped for newer ones. Always 0 for a file.
+        restarts: how many times a lost camera was reopened.
+        age_seconds: age of the frame in use: seconds since it was captured; None for a file, and before the first one.
+        damaged: frames of a damaged file that could not be decoded, and were left out; not part of ``captured``.
     """
 
     captured: int = 0
@@ -52,13 +52,13 @@ class SourceStats:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """A change of a source's state, told to its ``on_status``.
+    """A change of a source's state, passed to its ``on_status``.
 
     Attributes:
         source: the source's name.
-        state: ``"opened"``, ``"lost"``, ``"reopened"``, ``"ended"`` or ``"failed"``; before the first, of a source that a
-            runner waits for, ``"waiting"``.
-        message: the same for people.
+        state: ``"opened"``, ``"lost"``, ``"reopened"``, ``"ended"`` or ``"failed"``; ``"waiting"`` before the first, if a
+            runner waits for the source.
+        message: the change in words.
         timestamp: ``time.monotonic()`` of the change.
     """
 
@@ -69,17 +69,17 @@ class SourceStatus:
 
 
 class Source:
-    """Frames with timestamps, in time order, from somewhere.
+    """Frames with timestamps, in time order.
 
     A source is a context manager and an iterable of :class:`TimedFrame`.
 
     Attributes:
         name: for messages.
-        live: True for a camera, whose frames are lost when nobody takes them; False for a file, whose frames wait.
-        restarts: times that the source was lost and opened again before the frame that was handed out last. When it changes,
-            what was seen before belongs to another scene: reset the stream.
-        on_status: told of each change of state, from any thread; must not block. Set it before the frames are iterated:
-            ``"opened"`` is told then. Whoever was told that is told ``"ended"`` or ``"failed"`` once, too.
+        live: True for a camera, whose frames are lost if nobody takes them; False for a file, whose frames wait.
+        restarts: how often the source was lost and reopened before the frame that was handed out last. When it changes,
+            earlier frames belong to another scene: reset the stream.
+        on_status: called with each change of state, from any thread; must not block. Set it before iterating over the
+            frames, which sends ``"opened"``. After that, ``"ended"`` or ``"failed"`` is sent once.
     """
 
     name: str = "source"
@@ -87,27 +87,27 @@ class Source:
     restarts: int = 0
     on_status: Optional[Callable[[SourceStatus], None]] = None
 
-    # What was captured is their sum, so that a reader in another thread needs no lock.
+    # The number captured is their sum, so that a reader in another thread needs no lock.
     _used = 0
     _unwanted = 0
     _dropped = 0
     _last_told: Optional[str] = None
 
     def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
-        """The frames, one by one.
+        """Iterate over the frames.
 
         Args:
-            wanted: asked with each frame's timestamp before its picture is decoded; frames for which it says no are
-                left out and cost no conversion. Default: all frames.
+            wanted: called with each frame's timestamp before its picture is decoded; frames for which it returns False are
+                left out and not converted. Default: all frames.
         """
         raise NotImplementedError
 
     def frames_and_losses(self, wanted: Optional[Wanted] = None) -> Iterator[Optional[TimedFrame]]:
-        """As :meth:`frames`, and None where the source was lost: at once, not only when it is back."""
+        """As :meth:`frames`, but yields None as soon as the source is lost."""
         return self.frames(wanted)
 
     def stats(self) -> SourceStats:
-        """What became of the frames so far. May be asked from any thread."""
+        """Counts of the frames so far. Callable from any thread."""
         used, unwanted, dropped = self._used, self._unwanted, self._dropped
         return SourceStats(
             captured=used + unwanted + dropped, used=used, unwanted=unwanted, dropped=dropped, restarts=self.restarts
@@ -115,14 +115,14 @@ class Source:
 
     @property
     def retry_at(self) -> Optional[float]:
-        """``time.monotonic()`` when a lost source is opened again next; None: it is not lost, or is being opened. Any thread."""
+        """``time.monotonic()`` of the next attempt to reopen a lost source; else None. Callable from any thread."""
         return None
 
     def close(self) -> None:
-        """Free what the source holds and end its iteration, from any thread. A second call does nothing."""
+        """Free the source and end its iteration. Callable from any thread. A second call does nothing."""
 
     def _tell(self, state: str, message: str) -> None:
-        """Tell ``on_status``: "opened" first and once, "ended" or "failed" last and once, the rest between them."""
+        """Call ``on_status``: "opened" first and once, "ended" or "failed" last and once, the rest between them."""
         begins = state == "opened"
         if begins != (self._last_told is None) or self._last_told in ("ended", "failed", state):
             return
@@ -132,7 +132,7 @@ class Source:
             return
         try:
             on_status(SourceStatus(self.name, state, message, time.monotonic()))
-        except Exception:  # a watcher's mistake must not end the camera's thread
+        except Exception:  # a listener's mistake must not end the camera's thread
             logging.getLogger(__name__).exception("The on_status of the source %s failed.", self.name)
 
     def __repr__(self) -> str:

@@ -29,19 +29,19 @@ _CHECK_DEVICE = (
 class Camera(LiveSource):
     """A camera (index or device path) or a network stream (RTSP or HTTP URL): always its newest frame.
 
-    Timestamps are ``time.monotonic()`` at the moment a frame was grabbed. A camera or stream that is lost is opened again, after
-    0.5 s and then ever more seldom up to each 30 s, while the iteration waits. OpenCV cannot tell a stream that has
-    ended from one that was lost: both are opened again.
+    Timestamps are ``time.monotonic()`` at the moment a frame was grabbed. A lost camera or stream is reopened after 0.5 s, then
+    less and less often, at least every 30 s; the iteration waits meanwhile. OpenCV cannot tell a stream that has
+    ended from one that was lost: both are reopened.
 
     Args:
         device: index (0), device path ("/dev/video0") or URL ("rtsp://...").
-        width, height, fps: what to ask the camera for; it may give something else.
+        width, height, fps: requested from the camera, which may give something else.
         timeout_seconds: how long to wait for a frame before the camera counts as lost.
-        reconnect: whether a lost camera is opened again; else its loss is an error.
-        reconnect_seconds: give a lost camera up after so long; default: never.
+        reconnect: whether to reopen a lost camera; else its loss is an error.
+        reconnect_seconds: give up on a lost camera after so long; default: never.
 
     Raises:
-        SourceError: it does not open. Raised by the iteration: it is lost, and not to be opened (any longer).
+        SourceError: it does not open. Raised by the iteration: it was lost, and is not (or no longer) to be reopened.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Camera(LiveSource):
     ) -> None:
         if not isinstance(device, str) and not (isinstance(device, int) and is_number(device, 0, _INT_MAX)):
             raise OptionError(
-                f"The camera {shown(device)} was asked for; expected an index from 0, a device path or a URL."
+                f"The camera {shown(device)} was given; expected an index from 0, a device path or a URL."
             )
         if isinstance(device, str) and not is_text(device):
             raise SourceError(
                 f"The name of the camera {device!a} is not valid text, which OpenCV needs; give another one."
             )
         if isinstance(device, str) and _is_memory(device):
-            raise SourceError(f"{device} is no camera; expected a device such as /dev/video0.")
+            raise SourceError(f"{device} is not a camera; expected a device such as /dev/video0.")
         self.device = device
         super().__init__(
             f"camera {without_password(str(device))}",
@@ -74,12 +74,12 @@ class Camera(LiveSource):
             timeout_seconds=timeout_seconds,
             reconnect=reconnect,
             reconnect_seconds=reconnect_seconds,
-            turns=opencv_turns if isinstance(device, str) else None,  # FFmpeg is asked for a device's path too
+            turns=opencv_turns if isinstance(device, str) else None,  # FFmpeg opens device paths too
         )
 
 
 def _is_memory(device: str) -> bool:
-    """Whether it is one of the devices that end never, such as /dev/zero, which FFmpeg would read for ever."""
+    """Whether it is a device without an end, such as /dev/zero, which FFmpeg would read for ever."""
     try:
         about = os.stat(device)  # noqa: PTH116 - it may be a URL
     except (OSError, ValueError):
@@ -95,14 +95,14 @@ class _OpenCVCapture(LentCapture):
 
         is_url = isinstance(device, str) and "://" in device
         arguments: list[object] = [device]
-        # before OpenCV 4.5.2 there are no timeouts
+        # OpenCV has no timeouts before 4.5.2
         if is_url and hasattr(cv2, "CAP_PROP_READ_TIMEOUT_MSEC") and _has_ffmpeg():
-            # FFmpeg gives up by itself, a little before a thread that is stuck in it would count as lost.
+            # FFmpeg itself gives up a little before a thread stuck in it would count as lost.
             read_ms = min(max(int(0.8 * timeout_seconds * 1000), 1), _INT_MAX)
             open_ms = int(_URL_OPEN_SECONDS * 1000)
             options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, open_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_ms]
             arguments += [cv2.CAP_FFMPEG, options]
-        with silent_opencv():  # what is wrong is said below
+        with silent_opencv():  # the error is reported below
             self._capture: Any = cv2.VideoCapture(*arguments)
         if not self._capture.isOpened():
             self._capture.release()

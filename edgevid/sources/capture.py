@@ -1,4 +1,4 @@
-"""Open ``cv2.VideoCapture`` objects: what is read from one, and the caller's own as sources."""
+"""Open ``cv2.VideoCapture`` objects: their properties, and the caller's own as sources."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAME = "cv2.VideoCapture"
 
 
 class VideoCapture(Protocol):
-    """What is asked of a ``cv2.VideoCapture``, or of what stands in for one."""
+    """The methods used of a ``cv2.VideoCapture``, or of a substitute."""
 
     def isOpened(self) -> bool: ...  # noqa: N802 - OpenCV's name
 
@@ -41,14 +41,14 @@ def is_capture(source: Any) -> TypeGuard[VideoCapture]:
 
 
 def open_capture(capture: VideoCapture, *, live: Optional[bool] = None) -> Source:
-    """A source of a ``cv2.VideoCapture`` that the caller has opened. It is never released; nobody else may read it meanwhile.
+    """Make a source from a ``cv2.VideoCapture`` that the caller has opened. It is not released; nobody else may read it.
 
-    Frames come from where it stands. They are converted from BGR, which is how OpenCV gives them. Of a file each frame waits for
-    its use and has the file's own time; of a camera or network stream the newest is used, grabbed by a thread, and has the time
-    on ``time.monotonic()`` at which it was grabbed. A camera that stops giving frames is an error; it is not opened again.
+    Frames start at its current position. They are converted from OpenCV's BGR. A file's frames wait to be used and have the
+    file's own times. Of a camera or network stream, the newest frame is used; a thread grabs it, and its time is
+    ``time.monotonic()`` when it was grabbed. A camera that stops giving frames is an error; it is not reopened.
 
     Args:
-        live: whether it is a camera or a network stream. Default: it is one where OpenCV knows no number of frames.
+        live: whether it is a camera or a network stream. Default: it is if OpenCV gives no number of frames.
 
     Raises:
         SourceError: it is not open. Raised by the iteration: the camera is lost.
@@ -61,7 +61,7 @@ def open_capture(capture: VideoCapture, *, live: Optional[bool] = None) -> Sourc
 
 
 def frame_rate(capture: VideoCapture) -> float:
-    """Nominal frames a second; 25 where it is not known."""
+    """Nominal frames per second; 25 if unknown."""
     import cv2
 
     fps = capture.get(cv2.CAP_PROP_FPS)
@@ -69,7 +69,7 @@ def frame_rate(capture: VideoCapture) -> float:
 
 
 def frame_count(capture: VideoCapture) -> int:
-    """The number of frames that a file's container declares, which may be wrong; 0 where there is none."""
+    """The number of frames that a file's container declares, which may be wrong; 0 if it declares none."""
     import cv2
 
     count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -77,9 +77,9 @@ def frame_count(capture: VideoCapture) -> int:
 
 
 def grabbed_at(capture: VideoCapture, last: float, fps: float) -> float:
-    """When the frame of a file that was grabbed was taken, in seconds from the file's start: after ``last``, or at 0.
+    """The time of the frame just grabbed from a file, in seconds from its start: after ``last``, or 0.
 
-    Some containers give no times, or times that stand still: then it goes on at the nominal rate.
+    If a container gives no times, or the same time again, the nominal rate is used.
     """
     import cv2
 
@@ -103,7 +103,7 @@ class LentCapture:
         return to_rgb(image, BGR) if good and image is not None else None
 
     def release(self) -> None:
-        """It is whoever opened it that releases it."""
+        """Do nothing: the owner releases it."""
 
 
 class _LentCamera(LiveSource):

@@ -1,7 +1,7 @@
-"""Tells a video file that was cut short from one that is whole, by its container's own sizes; and a picture from a video.
+"""Detects truncated video files by the sizes in their containers, and tells pictures from videos.
 
-FFmpeg decodes what is left of a cut file without a word, and a container's frame count may be wrong in whole files too. The
-sizes of its outermost parts are not estimates: where one reaches past the end of the file, bytes are missing.
+FFmpeg decodes what is left of a truncated file without an error, and a container's frame count may be wrong in whole files
+too. The sizes of its outermost parts are exact: if one extends past the end of the file, bytes are missing.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def missing_bytes(path: Path) -> int:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a still picture, which FFmpeg reads as a film of one frame."""
+    """Whether a file is a still picture, which FFmpeg reads as a video of one frame."""
     with path.open("rb") as file:
         head = file.read(512)
     if head.startswith(_PNG):
-        return b"acTL" not in head  # an animated PNG says so at its start
+        return b"acTL" not in head  # marks an animated PNG
     if head[4:8] == b"ftyp":
         return head[8:12] in _PICTURE_BRANDS
     return head.startswith(_PICTURES) and path.suffix.lower() not in (".mjpeg", ".mjpg")
 
 
 def is_gif(path: Path) -> bool:
-    """Whether a file is a GIF, which may hold one picture or a film."""
+    """Whether a file is a GIF, which may hold one picture or an animation."""
     with path.open("rb") as file:
         return file.read(4) == b"GIF8"
 
@@ -60,7 +60,7 @@ def _iso_missing(file: BinaryIO, size: int) -> int:
         length = int.from_bytes(head[:4], "big")
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
-        # 0: this box reaches to the end of the file. No box: the rest belongs to the last one, or another program appended it.
+        # 0: this box extends to the end of the file. No box: the rest belongs to the last one, or another program appended it.
         if head[4:8] not in _ISO_BOXES or length < 8:
             return 0
         position += length
@@ -76,7 +76,7 @@ def _matroska_missing(file: BinaryIO, size: int) -> int:
 
 
 def _ebml_size(file: BinaryIO) -> Optional[int]:
-    """A number as EBML writes sizes: the leading zero bits of its first byte count the bytes that follow. None: unknown."""
+    """Read a size in EBML's format: the leading zero bits of its first byte count the bytes that follow. None: unknown."""
     first = file.read(1)
     if not first or first[0] == 0:
         return None

@@ -16,7 +16,7 @@ VIDEO_SUFFIXES = [
 
 
 def videos_below(folder: Path) -> list[Path]:
-    """The video files in a folder and all its subfolders, told by their suffixes, sorted. Hidden ones are left out.
+    """The video files in a folder and its subfolders, recognised by suffix, sorted. Hidden files are left out.
 
     Raises:
         SourceError: a folder cannot be read.

@@ -1,4 +1,4 @@
-"""How large a frame may be: a small file can hold one that fills the memory."""
+"""A limit on the size of frames: a small file can hold one that fills the memory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MAX_PIXELS_VARIABLE = "EDGEVID_MAX_PIXELS"
 
 
 def check_size(what: str, width: int, height: int) -> None:
-    """Refuse frames of more pixels than the variable EDGEVID_MAX_PIXELS allows, by default 40 million, before one is decoded.
+    """Refuse frames with more pixels than the variable EDGEVID_MAX_PIXELS allows (default: 40 million), before decoding one.
 
     Args:
-        what: whose frames they are, for the message.
+        what: the frames' source, for the message.
 
     Raises:
         SourceError: they are too large. OptionError: the variable is no number of pixels.
@@ -28,6 +28,6 @@ def check_size(what: str, width: int, height: int) -> None:
     most = int(text) if text else MAX_PIXELS
     if width * height > most:
         raise SourceError(
-            f"{what} has frames of {width}x{height} pixels; at most {most:,} pixels are decoded, for a frame takes 3 bytes each, "
+            f"{what} has frames of {width}x{height} pixels; at most {most:,} pixels are decoded, because each takes 3 bytes, "
             f"several times over. Make it smaller, or set the variable {MAX_PIXELS_VARIABLE} higher."
         )

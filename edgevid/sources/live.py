@@ -1,9 +1,9 @@
-"""What all cameras share: always the newest frame, never a stale buffer, and patience with a camera that goes away.
+"""The common part of all cameras: always the newest frame, and reopening a lost camera.
 
-Drivers buffer frames, so a consumer that is slower than the camera would see older and older pictures. A thread of its own
-therefore grabs every frame and decodes only the one that the consumer waits for. That thread also opens the camera, opens
-it again when it is lost, and frees it: no other thread touches the driver. A driver may block for ever; then the thread is
-left to itself, frees the camera when it wakes up, and another one takes its place.
+Drivers buffer frames, so a consumer slower than the camera would get older and older ones. Therefore a thread grabs every
+frame and decodes only the one that the consumer waits for. The thread also opens the camera, reopens it when it is lost,
+and frees it: no other thread touches the driver. A driver may block for ever; then the thread is abandoned, frees the
+camera when it wakes up, and another one takes its place.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from ..support.threads import start_threads
 from .base import Source, SourceStats, TimedFrame, Wanted
 from .turns import Turns
 
-# A camera may skip a frame now and then; so many in a row mean that it is gone.
+# A camera may skip a frame now and then; this many in a row mean that it is gone.
 _MAX_FAILED_GRABS = 5
 _FAILED_GRAB_SECONDS = 0.01
 # Opening takes longer than a frame: a network stream is probed, a sensor is started.
 _OPEN_SECONDS = 15.0
 _CLOSE_SECONDS = 2.0
-# Threads that may be stuck in the driver at a time. With so many, no other is risked until one of them comes back.
+# Maximum number of threads stuck in the driver. With so many, no other is started until one of them returns.
 _MAX_STUCK = 3
-# A wait without end cannot be interrupted by Ctrl-C on every system.
+# On some systems Ctrl-C cannot interrupt a wait without a timeout.
 _WAIT_SECONDS = 0.5
 
 
 class Capture(Protocol):
-    """An open camera. All its methods are called by one thread."""
+    """An open camera. One thread calls all its methods."""
 
     def grab(self) -> Optional[float]:
-        """Wait for the next frame; its time on ``time.monotonic()``, or None: there came none."""
+        """Wait for the next frame; its time on ``time.monotonic()``, or None if there was none."""
 
     def retrieve(self) -> Optional[Frame]:
         """The frame that was grabbed last, uint8 ``[H, W, 3]`` RGB; None: it cannot be decoded."""
@@ -54,13 +54,13 @@ class Capture(Protocol):
 class LiveSource(Source):
     """A camera, read by its own thread. Timestamps are on ``time.monotonic()`` and never run backwards.
 
-    A frame that cannot be decoded counts as dropped. One that is never closed is closed at the program's end. For the rest see
-    :class:`~edgevid.Camera`.
+    A frame that cannot be decoded counts as dropped. A camera that is never closed is closed at the program's end. For the
+    rest see :class:`~edgevid.Camera`.
 
     Args:
-        open_capture: opens the camera; called in the thread. Raises SourceError when it does not open.
-        turns: what the camera waits for before it is opened, by a driver that opens one at a time. The wait counts as no delay
-            of the camera's.
+        open_capture: opens the camera; called in the thread. Raises SourceError if it does not open.
+        turns: a queue for opening, for drivers that open one camera at a time. Waiting in it does not count towards the
+            camera's timeout.
     """
 
     live = True
@@ -86,9 +86,9 @@ class LiveSource(Source):
         self._wanted: Optional[Wanted] = None  # set while the consumer waits for a frame
         self._slot: Optional[tuple[TimedFrame, int]] = None  # with how often the camera was reopened before it
         self._error: Optional[SourceError] = None
-        self._wanted_error: Optional[Exception] = None  # what the consumer's ``wanted`` raised
+        self._wanted_error: Optional[Exception] = None  # raised by the consumer's ``wanted``
         self._closing = threading.Event()
-        self._close_by = math.inf  # how long a close may wait
+        self._close_by = math.inf  # the time by which a close must return
         self._opened = False
         self._reopened = 0
         self._lost_at: Optional[float] = None
@@ -117,7 +117,7 @@ class LiveSource(Source):
         self._tell("opened", f"The {self.name} is open.")
         if self._lost_at is not None:
             self._tell("lost", f"The {self.name} was lost. It is being opened again.")
-        noticed: Optional[float] = None  # the loss that the consumer was told
+        noticed: Optional[float] = None  # the loss that the consumer knows of
         while True:
             try:
                 frame = self._next(wanted or (lambda timestamp: True), noticed)
@@ -139,9 +139,9 @@ class LiveSource(Source):
         return self._retry_at
 
     def close(self) -> None:
-        """Stop the thread and free the camera; never waits for a driver that blocks longer than 2 s.
+        """Stop the thread and free the camera; waits at most 2 s for a driver that blocks.
 
-        A second call, also one that comes while the first waits, waits for no longer than that.
+        A second call, even during the first, waits no longer than that.
         """
         self._stop_soon()
         if self._reader is not threading.current_thread():
@@ -176,7 +176,7 @@ class LiveSource(Source):
         with self._condition:
             try:
                 while self._slot is None:
-                    self._wanted = wanted  # again, where another consumer of this camera was served first
+                    self._wanted = wanted  # again, in case another consumer of this camera was served first
                     if self._closing.is_set():
                         return None
                     if self._error is not None:
@@ -199,11 +199,11 @@ class LiveSource(Source):
                 self._wanted = None
 
     def _wait_for_reader(self) -> None:
-        """Wait for news of the thread, at most until it counts as stuck."""
+        """Wait for news from the thread, at most until it counts as stuck."""
         self._condition.wait(min(max(self._reader.deadline - time.monotonic(), 0.0), _WAIT_SECONDS))
 
     def _watch_reader(self) -> None:
-        """Replace a thread that is stuck in the driver; give up a camera that is away for too long."""
+        """Replace a thread that is stuck in the driver; give up on a camera that is away for too long."""
         now = time.monotonic()
         patience = math.inf if self.reconnect_seconds is None else self.reconnect_seconds
         if self._lost_at is not None and now - self._lost_at >= patience:
@@ -267,7 +267,7 @@ class LiveSource(Source):
                 self._take(reader, capture, timestamp)
                 continue
             failed += 1
-            # the second: a driver that fails only after so long would take as long again
+            # the second condition: a driver that fails only after so long would take as long again
             if failed >= _MAX_FAILED_GRABS or time.monotonic() - last >= 0.5 * self.timeout_seconds:
                 return (
                     f"The {self.name} stopped giving frames after {self._grabbed}; "
@@ -307,7 +307,7 @@ class LiveSource(Source):
                     self._condition.notify_all()
 
     def _end_loss(self, reader: _Reader) -> bool:
-        """A frame came. False: too late, the reader is stopped."""
+        """A frame arrived. False: too late, the reader is stopped."""
         with self._condition:
             if reader.stopped:
                 return False
@@ -320,7 +320,7 @@ class LiveSource(Source):
         return True
 
     def _wait_to_reopen(self, reader: _Reader, trouble: str) -> bool:
-        """Note the loss and wait until it is time to try. False: the reader is stopped, or nobody wants the camera back."""
+        """Record the loss and wait until it is time to retry. False: the reader is stopped, or nobody wants the camera back."""
         with self._condition:
             if reader.stopped:
                 return False
@@ -353,7 +353,7 @@ class _Reader(threading.Thread):
     def __init__(self, name: str, work: Callable[[_Reader], None]) -> None:
         super().__init__(target=lambda: work(self), name=f"edgevid {name}", daemon=True)
         self.stopped = False
-        self.deadline = math.inf  # without a sign of life until then it is stuck
+        self.deadline = math.inf  # it counts as stuck without a sign of life by then
 
     def expect_within(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds

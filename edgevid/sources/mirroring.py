@@ -1,6 +1,6 @@
-"""Videos that are to be mirrored when they are shown, as front cameras of phones note it.
+"""Videos with a mirroring transformation in their metadata, as front cameras of phones write it.
 
-OpenCV honours a note on how a phone was held, but knows turns only: it takes a mirrored picture for one that is upside down.
+OpenCV applies the rotation of the metadata, but no mirroring: it takes a mirrored picture for one that is upside down.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from ..frames import Frame
 
 _FIXED = 1 << 16  # the matrix holds 16.16 fixed-point numbers
 _MATRIX_AT = {0: 40, 1: 52}  # in a track's header, by its version
-# A file that a fault or an attacker made may have millions of parts: what is mirrored says so in its first.
+# A damaged or malicious file may have millions of boxes: look only at the first ones.
 _MOST_BOXES = 10_000
 
 
 class Mirroring(NamedTuple):
-    """What a mirrored video's frames need, in this order."""
+    """The operations on a mirrored video's frames, in this order."""
 
     transpose: bool
     flip: Optional[int]  # as of cv2.flip: 0 upside down, 1 left to right, -1 both
 
     def upright(self, frame: Frame) -> Frame:
-        """The frame as it is to be shown."""
+        """The frame as it should be displayed."""
         import cv2
 
         if self.transpose:
@@ -42,7 +42,7 @@ _MIRRORINGS: dict[tuple[int, ...], Mirroring] = {
 
 
 def mirroring_of(path: Path) -> Optional[Mirroring]:
-    """How a video's frames are mirrored by its container, MP4 or MOV; None: not at all.
+    """How the container, MP4 or MOV, mirrors a video's frames; None: not at all.
 
     Raises:
         OSError: it cannot be read.
@@ -61,13 +61,13 @@ def mirroring_of(path: Path) -> Optional[Mirroring]:
 
 def _matrix(boxes: _Boxes, header: int) -> tuple[int, ...]:
     start = header + _MATRIX_AT.get(boxes.read(header, 1)[0], 0)
-    # of each row of three the first two
+    # the first two of each row of three
     numbers = [int.from_bytes(boxes.read(start + 4 * k, 4), "big", signed=True) for k in (0, 1, 3, 4)]
     return tuple(number // _FIXED if number % _FIXED == 0 else 0 for number in numbers)
 
 
 class _Boxes:
-    """The nested parts of an MP4 file: each a length, a kind of four letters and a content."""
+    """The nested boxes of an MP4 file: each has a length, a type of four letters and a content."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -78,7 +78,7 @@ class _Boxes:
         return self._file.read(count).ljust(count, b"\0")
 
     def find(self, start: int, end: int, kind: bytes, *inner: bytes) -> Iterator[tuple[int, int]]:
-        """Where the contents of the boxes of a kind, within others, begin and end."""
+        """Start and end of the contents of the boxes of a type, inside others."""
         for found, first, last in self._within(start, end):
             if found == kind and inner:
                 yield from self.find(first, last, *inner)

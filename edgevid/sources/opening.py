@@ -1,4 +1,4 @@
-"""Opening sources for a stream, as whoever runs it wants them."""
+"""Opening sources for a stream."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .video_file import VideoFile
 
 
 def open_for_stream(source: str, *, reconnect: bool = True, realtime: bool = False, loop: bool = False) -> Source:
-    """The source, open; see :func:`edgevid.open_source`.
+    """Open a source; see :func:`edgevid.open_source`.
 
     Args:
-        reconnect: of a camera: whether it is opened again when it is lost.
-        realtime, loop: of a file: see :class:`~edgevid.sources.playback.Playback`.
+        reconnect: for a camera: whether to reopen it when it is lost.
+        realtime, loop: for a file: see :class:`~edgevid.sources.playback.Playback`.
 
     Raises:
         SourceError: it does not open.

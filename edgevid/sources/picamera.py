@@ -21,18 +21,18 @@ _MAX_AGE_SECONDS = 5.0
 class PiCamera(LiveSource):
     """A Raspberry Pi CSI camera, read with picamera2: always its newest frame.
 
-    Timestamps are those of the sensor, when the frame's first row was exposed, on ``time.monotonic()``. For a lost camera see
-    :class:`~edgevid.Camera`.
+    Timestamps are those of the sensor, when the frame's first row was exposed, on ``time.monotonic()``. A lost camera is
+    handled as by :class:`~edgevid.Camera`.
 
     Args:
-        index: the camera's number, as ``rpicam-hello --list-cameras`` counts them.
-        width, height: of the frames, even; the image processor of the Pi scales for nothing.
-        fps: frames a second; default: picamera2's, 30.
-        timeout_seconds, reconnect, reconnect_seconds: as of :class:`~edgevid.Camera`.
+        index: the camera's number in ``rpicam-hello --list-cameras``.
+        width, height: size of the frames, even numbers; the Pi's image processor scales at no cost.
+        fps: frames per second; default: picamera2's, 30.
+        timeout_seconds, reconnect, reconnect_seconds: as for :class:`~edgevid.Camera`.
 
     Raises:
-        ExtraNotInstalledError: picamera2 is not there. SourceError: it does not open. Raised by the iteration: it is
-            lost, and not to be opened (any longer).
+        ExtraNotInstalledError: picamera2 is not installed. SourceError: it does not open. Raised by the iteration: it was
+            lost, and is not (or no longer) to be reopened.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class PiCamera(LiveSource):
 
 
 class _PicameraCapture:
-    """A running ``Picamera2``. Holds at most one of its requests, for it has only a few buffers."""
+    """A running ``Picamera2``. Holds at most one of its requests, because it has only a few buffers."""
 
     def __init__(
         self, module: Any, index: int, size: tuple[int, int], fps: Optional[float], timeout_seconds: float
     ) -> None:
-        self._timeout_seconds = 0.8 * timeout_seconds  # gives up a little before a stuck thread would count as lost
+        self._timeout_seconds = 0.8 * timeout_seconds  # a little before a stuck thread would count as lost
         self._request: Any = None
         camera = None
         try:
@@ -90,7 +90,7 @@ class _PicameraCapture:
         try:
             self._request = self._camera.capture_request(wait=self._timeout_seconds)
         except (TimeoutError, concurrent.futures.TimeoutError):  # two classes before Python 3.11
-            # What was asked for would still be served one day, and nobody would give the buffer back: no second try.
+            # No second try: the pending request would still be served one day, and nobody would return the buffer.
             raise SourceError(
                 f"The Raspberry Pi camera gave no frame for {self._timeout_seconds:g} s; check its ribbon cable."
             ) from None
@@ -105,7 +105,7 @@ class _PicameraCapture:
         with contextlib.suppress(Exception):
             self._let_go()
         with contextlib.suppress(Exception):
-            # After a timeout the question still stands before the one to stop, which would wait for it for ever.
+            # After a timeout the request is still queued before the stop, which would wait for it for ever.
             self._camera.cancel_all_and_flush()  # older versions lack it
         self._camera.close()  # stops it first
 
@@ -116,10 +116,10 @@ class _PicameraCapture:
 
 
 def _monotonic(sensor_nanoseconds: Optional[int]) -> float:
-    """The sensor's time on the clock of ``time.monotonic()``.
+    """Convert the sensor's time to the clock of ``time.monotonic()``.
 
     libcamera documents CLOCK_BOOTTIME; the Pi's drivers use CLOCK_MONOTONIC. They differ by the time that the computer was
-    suspended, so that only one of them gives a time shortly before now.
+    suspended, so only one of them gives a time shortly before now.
     """
     now = time.monotonic()
     if sensor_nanoseconds is None:
@@ -139,9 +139,9 @@ def _import_picamera2() -> Any:
             "pip: sudo apt install python3-picamera2, and make the virtual environment with "
             "python3 -m venv --system-site-packages, with the system's own Python."
         ) from error
-    except Exception as error:  # libraries that do not fit together, such as NumPy 2 over the system's
+    except Exception as error:  # incompatible libraries, such as NumPy 2 over the system's
         raise ExtraNotInstalledError(
-            f"picamera2 is installed, but cannot be imported: {error}. It needs the packages of Raspberry Pi OS: keep to the "
+            f"picamera2 is installed, but cannot be imported: {error}. It needs the packages of Raspberry Pi OS: use the "
             "versions of NumPy and OpenCV that apt installs beside python3-picamera2."
         ) from error
     return picamera2

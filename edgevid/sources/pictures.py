@@ -24,11 +24,11 @@ PICTURE_SUFFIXES = [".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"]
 
 
 class ImageFolder(SequenceSource):
-    """Pictures, each of them a frame, never skipped. Their timestamps begin at 0 and are 1 / ``fps`` apart.
+    """Pictures as frames, none skipped. Timestamps begin at 0 and are 1 / ``fps`` apart.
 
-    Of a folder the pictures (JPEG, PNG, BMP, WebP, TIFF, told by their suffixes; no hidden ones, no subfolders) are read in
-    the order of the numbers in their names: ``frame_9.jpg`` comes before ``frame_10.jpg``. A list is read in its own order.
-    The orientation that a camera wrote into a picture is applied.
+    The pictures of a folder (JPEG, PNG, BMP, WebP, TIFF, by suffix; not hidden ones, not in subfolders) are read in the order
+    of the numbers in their names: ``frame_9.jpg`` comes before ``frame_10.jpg``. A list is read in its own order.
+    A picture's EXIF orientation is applied.
 
     Attributes:
         paths: the pictures, in order.
@@ -36,10 +36,10 @@ class ImageFolder(SequenceSource):
 
     Args:
         pictures: a folder, or picture files.
-        fps: how many pictures make a second of video. Default: 25, as ffmpeg counts numbered pictures.
+        fps: pictures per second of video. Default: 25, as in ffmpeg.
 
     Raises:
-        SourceError: the folder holds no picture. Raised by the iteration: a picture cannot be read.
+        SourceError: the folder has no pictures. Raised by the iteration: a picture cannot be read.
     """
 
     def __init__(self, pictures: Union[str, Path, Sequence[Union[str, Path]]], *, fps: float = 25.0) -> None:
@@ -88,7 +88,7 @@ def _read(path: Path) -> Frame:
         with Image.open(path) as opened:
             check_size(f"The picture {path}", *opened.size)
             image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip, not scale
+            if image.mode.startswith("I"):  # 16 bits per pixel, which Pillow would clip, not scale
                 grey = np.clip(np.asarray(image).astype(np.int32) >> 8, 0, 255).astype(np.uint8)
                 return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
             return np.asarray(image.convert("RGB"))
@@ -98,5 +98,5 @@ def _read(path: Path) -> Frame:
         raise SourceError(f"No such picture: {path}") from None
     except Exception as error:  # Pillow's decoders raise many kinds
         raise SourceError(
-            f"The picture {path} cannot be read: {error}. It may be cut short, or no picture; copy it again or leave it out."
+            f"The picture {path} cannot be read: {error}. It may be truncated, or not a picture; copy it again or leave it out."
         ) from error

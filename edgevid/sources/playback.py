@@ -1,4 +1,4 @@
-"""A file that is shown as a camera would show it: in real time, again and again."""
+"""Plays a file as a camera would show it: in real time, in a loop."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .base import Source, SourceStats, TimedFrame, Wanted
 from .pictures import ImageFolder
 from .video_file import VideoFile
 
-# Who is further behind goes on from there: after a pause nobody wants to see the film in fast motion.
+# A consumer further behind than this continues from there: nobody wants fast motion after a pause.
 _MAX_BEHIND_SECONDS = 1.0
 
 
 class Playback(Source):
-    """A file in real time, from its start again at its end, or both. No frame is left out: what is too slow sees it more slowly.
+    """A file in real time, in a loop, or both. No frame is left out: a slow consumer sees the film more slowly.
 
-    Timestamps are the file's own the first time, and go on rising after that. At the seam a stream goes on, as if a camera saw
-    it: so an action is recognised too in a clip that is little longer than the window. Where the picture changes there as at a
-    cut, the stream does what it does at any other.
+    Timestamps are the file's own in the first round, and keep rising after that. At the seam a stream continues, as with a
+    camera: so an action is recognised even in a clip little longer than the window. If the picture changes there as at a cut,
+    the stream treats it like any other cut.
 
     Args:
-        file: to be shown; closed with this.
-        realtime: give each frame when it is due, not as soon as it is asked for.
-        loop: begin again at the end. It ends by :meth:`close`.
+        file: the file to play; closed with this.
+        realtime: deliver each frame when it is due, not as soon as it is requested.
+        loop: restart at the end. Only :meth:`close` ends it.
     """
 
     def __init__(self, file: Union[VideoFile, ImageFolder], *, realtime: bool = True, loop: bool = False) -> None:
@@ -65,7 +65,7 @@ class Playback(Source):
         self._tell("ended", f"{self.name} is closed.")
 
     def _asking(self, wanted: Optional[Wanted], shift: float) -> Wanted:
-        """What the file asks with each of its timestamps: here each frame waits until it is due."""
+        """The function that the file calls with each timestamp: here each frame waits until it is due."""
 
         def ask(timestamp: float) -> bool:
             self._newest = timestamp + shift

@@ -15,7 +15,7 @@ from .base import Source, TimedFrame, Wanted
 
 
 class SequenceSource(Source):
-    """A source that drops nothing: each frame is used, or the consumer's sampling has no use for it."""
+    """A source that drops nothing: each frame is used, unless the consumer's sampling does not need it."""
 
     _closed = False
 
@@ -43,18 +43,18 @@ class SequenceSource(Source):
         self._tell("ended", f"{self.name} is closed.")
 
     def _items(self) -> Iterator[tuple[float, Callable[[], Frame]]]:
-        """The frames in order: a timestamp in seconds, and what decodes the picture. The latter is called at once or never."""
+        """The frames in order: a timestamp in seconds, and a function that decodes the frame, called at once or never."""
         raise NotImplementedError
 
 
 class FrameIterable(SequenceSource):
     """An iterable of frames, or of (timestamp, frame) pairs.
 
-    Frames without a timestamp get ``time.monotonic()`` as they come. An exception that the iterable raises reaches the
-    consumer as it is. Closing ends the iteration, and leaves the iterable to whoever made it.
+    Frames without a timestamp get ``time.monotonic()`` on arrival. An exception of the iterable reaches the consumer
+    unchanged. Closing ends the iteration; the iterable itself is not closed.
 
     Args:
-        colour: the order of the frames' channels, "rgb" or "bgr"; they are handed out as RGB.
+        colour: channel order of the frames, "rgb" or "bgr"; they are handed out as RGB.
 
     Raises:
         SourceError: it is a single frame. Raised by the iteration: a pair does not begin with its timestamp. OptionError: another
@@ -80,7 +80,7 @@ class FrameIterable(SequenceSource):
 
 
 def timed_frame(item: Any, clock: ArrivalClock) -> tuple[float, Any]:
-    """The timestamp and the frame of an item of an iterable: a pair of them, or a frame that gets the time at which it comes.
+    """The timestamp and the frame of an item: a pair (timestamp, frame), or a frame, which gets its arrival time.
 
     Raises:
         SourceError: a pair does not begin with its timestamp.

@@ -1,9 +1,9 @@
-"""One opening at a time, where OpenCV cannot do more: its FFmpeg backend holds one lock in the whole program while it opens.
+"""A queue for opening cameras and files: OpenCV's FFmpeg backend holds a lock for the whole program while it opens one.
 
-A network camera that never answers would hold up every other opening for ever, since nothing can free that lock. From 4.8 on
-OpenCV leaves it out where a variable of the environment says that FFmpeg needs none, as FFmpeg does since version 4. Before that,
-who wants to open waits here, first come, first served, where the wait can be ended and explained, and does not count as the delay
-of a camera that would have answered.
+A network camera that never answers would block every other opening for ever, because nothing can free that lock. From 4.8 on,
+OpenCV omits it if an environment variable says that FFmpeg needs no lock, which is so since FFmpeg 4. Before that, openings
+wait here, first come, first served. Unlike a wait for the lock, this one can be ended and explained, and does not count
+towards the camera's timeout.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from typing import Callable, Optional
 
 from ..errors import SourceError
 
-# FFmpeg gives up after 10 s to connect and 10 s to find a picture: who takes longer does not come back.
+# FFmpeg gives up after 10 s to connect and 10 s to find a picture: an opening that takes longer never returns.
 _STUCK_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
 _VARIABLE = "OPENCV_FFMPEG_IS_THREAD_SAFE"
 
 
 class Turns:
-    """Turns at opening, one after the other.
+    """A first-come, first-served queue for opening.
 
     Args:
-        needed: asked before each; False: all may open at once.
-        at_once: called before those that do.
+        needed: called before each opening; False: all may open at once.
+        at_once: called before openings that do not wait.
     """
 
     def __init__(self, needed: Callable[[], bool] = lambda: True, at_once: Callable[[], object] = lambda: None) -> None:
         self._needed, self._at_once = needed, at_once
-        self._queue: deque[object] = deque()  # whose is the first has the turn
-        self._holder: Optional[tuple[str, float]] = None  # who opens, and since when
+        self._queue: deque[object] = deque()  # the first has the turn
+        self._holder: Optional[tuple[str, float]] = None  # the one that is opening, and since when
 
     @contextmanager
     def take(self, name: str, stopped: Callable[[], bool]) -> Iterator[None]:
-        """Hold the turn within the block, after those before have had theirs.
+        """Wait for the turn and hold it within the block.
 
         Args:
-            name: what is to be opened, for the messages of others.
+            name: what is being opened, for other openings' messages.
             stopped: ends the wait.
 
         Raises:
-            SourceError: the one before does not end its own, or the wait was stopped.
+            SourceError: the previous opening does not end, or the wait was stopped.
         """
         if not self._needed():
             self._at_once()
             yield
             return
         ticket = object()
-        try:  # at once, for Ctrl-C may strike anywhere
+        try:  # at once, because Ctrl-C may strike anywhere
             self._queue.append(ticket)
             while self._queue[0] is not ticket:
                 if stopped():
@@ -68,10 +68,10 @@ class Turns:
                 self._queue.remove(ticket)
 
     def wait(self, name: str) -> None:
-        """Wait for the turn, without taking it: for a file, which opens at once.
+        """Wait for the turn without taking it: for a file, which opens at once.
 
         Raises:
-            SourceError: as :meth:`take`.
+            SourceError: as for :meth:`take`.
         """
         if self._needed():
             with self.take(name, lambda: False):
@@ -88,7 +88,7 @@ class Turns:
 
 
 def opencv_locks() -> bool:
-    """Whether OpenCV opens one file or stream at a time, whatever it is asked. Who has set the variable decides."""
+    """Whether OpenCV opens one file or stream at a time. The user's setting of the variable decides."""
     import cv2
 
     version = tuple(int(number) for number in cv2.__version__.split(".")[:2])
@@ -96,7 +96,7 @@ def opencv_locks() -> bool:
 
 
 def _ask_for_no_lock() -> None:
-    """In the environment of this process, which OpenCV reads at each opening, of the program's own too, where it mentions it."""
+    """Set the variable in this process's environment, which OpenCV reads at each opening, also at the program's own ones."""
     os.environ.setdefault(_VARIABLE, "1")
 
 

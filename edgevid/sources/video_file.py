@@ -29,7 +29,7 @@ from .turns import opencv_turns
 # means that.
 _TEXT_CODEC = b"ansi"
 _TEXT_ART_SUFFIXES = {".adf", ".bin", ".cdg", ".idf", ".xb"}
-# Frames in a row that cannot be decoded: of a container that declares too many, the end must not look like damage for ever.
+# Maximum consecutive frames that cannot be decoded: the end of a container that declares too many must not look like damage.
 _MAX_FAILED_GRABS = 1000
 _CLOSE_SECONDS = 2.0
 _PICTURE = "To classify a picture, pass it as an array [1, height, width, 3]."
@@ -38,23 +38,23 @@ _logger = logging.getLogger("edgevid")
 
 
 class VideoFile(SequenceSource):
-    """A video file, never skipped. Timestamps are the file's own, from 0. Each iteration begins at the file's start.
+    """A video file; no frame is skipped. Timestamps are the file's own, from 0. Each iteration begins at the file's start.
 
-    A phone's note on how it was held is honoured: frames are upright, and mirrored where it says so. Frames of a damaged part
-    that cannot be decoded are left out, counted in :meth:`stats` and logged once; a part at the file's end cannot be told from
-    the end.
+    The orientation in a phone's metadata is applied: frames are upright, and mirrored if it says so. Frames of a damaged part
+    that cannot be decoded are left out, counted in :meth:`stats` and logged once; a damaged part at the end looks like the
+    end of the file.
 
     Attributes:
         path: the file.
-        width, height: of a frame as it is handed out, in pixels.
-        fps: nominal frames a second (25 where the file does not say).
-        declared_frames: the container's frame count, which may be wrong; 0 where it gives none.
+        width, height: size of the frames that are handed out, in pixels.
+        fps: nominal frames per second (25 if the file does not say).
+        declared_frames: the container's frame count, which may be wrong; 0 if it gives none.
 
     Args:
         path: the file.
 
     Raises:
-        SourceError: no such file, not a video, cut short, no frame can be decoded, or frames are larger than
+        SourceError: no such file, not a video, truncated, no frame can be decoded, or frames are larger than
             :func:`edgevid.sources.limits.check_size` allows.
     """
 
@@ -83,7 +83,7 @@ class VideoFile(SequenceSource):
                 if failed > _MAX_FAILED_GRABS or self._index + 1 + self._failed + failed >= self.declared_frames:
                     if self._index < 0:
                         raise SourceError(
-                            f"{self.path} holds no frame that can be decoded; convert it again with ffmpeg."
+                            f"{self.path} has no frame that can be decoded; convert it again with ffmpeg."
                         )
                     return None
             timestamp = grabbed_at(capture, self._timestamp, self.fps)
@@ -117,7 +117,7 @@ class VideoFile(SequenceSource):
 
     @system_errors(SourceError)
     def _open(self) -> None:
-        """Open the file, or open it anew: not every container finds its first frame again."""
+        """Open the file, or reopen it: seeking to the first frame does not work in every container."""
         self._mirroring = _check_file(self.path)
         import cv2
 
@@ -155,15 +155,15 @@ class VideoFile(SequenceSource):
         self._timestamp = -1.0 / self.fps
 
     def _new_capture(self) -> Any:
-        # absolute, for FFmpeg takes what stands before a colon in a relative name for a protocol
-        with silent_opencv():  # what is wrong is said by whoever asked for it
+        # absolute, because FFmpeg takes the part before a colon in a relative name for a protocol
+        with silent_opencv():  # the caller reports errors
             capture = self._cv2.VideoCapture(str(self.path.absolute()), self._cv2.CAP_FFMPEG)
-        # what it is by itself differs between versions of OpenCV
+        # the default differs between versions of OpenCV
         capture.set(self._cv2.CAP_PROP_ORIENTATION_AUTO, int(self._mirroring is None))
         return capture
 
     def _may_be_still(self, capture: Any) -> bool:
-        """Whether it is worth a look: FFmpeg gives still pictures no number of frames, or 90,000 of them a second."""
+        """Whether it may be a still picture: FFmpeg gives these no number of frames, or 90,000 frames a second."""
         return self.declared_frames == 0 or capture.get(self._cv2.CAP_PROP_FPS) > self.fps or is_gif(self.path)
 
     def _is_text(self, fourcc: float) -> bool:
@@ -182,7 +182,7 @@ class VideoFile(SequenceSource):
 
     @contextmanager
     def _using(self) -> Iterator[Any]:
-        """The capture, or None once closed. A thread that comes back too late for :meth:`close` frees it."""
+        """The capture, or None once closed. A thread that returns too late for :meth:`close` frees it."""
         with self._lock:
             try:
                 yield None if self._closed else self._capture
@@ -211,7 +211,7 @@ class VideoFile(SequenceSource):
 
 
 def _check_file(path: Path) -> Optional[Mirroring]:
-    """How its frames are mirrored. Raises: SourceError: it is no video file that is whole."""
+    """How its frames are mirrored. Raises: SourceError: it is not a complete video file."""
     try:
         if not path.exists():
             raise SourceError(f"No such file: {path}")

@@ -1,8 +1,8 @@
 """Learning a bundle in closed form: NumPy only, in seconds once clips are embedded; no Keras, on the device itself.
 
-- ``teaching``: clips -> a bundle; ``learner``: what a recogniser learns by and by
-- ``examples``: windows of clips as features, and a file of them; ``learning``: these -> a classifier
-- ``held_out``: how good it is, in figures and sentences; ``card``: what the bundle's card says of it
+- ``teaching``: clips -> a bundle; ``learner``: a recogniser that learns incrementally
+- ``examples``: windows of clips as features, and a file of them; ``learning``: fits a classifier on them
+- ``held_out``: its accuracy, in figures and sentences; ``card``: the entries of the bundle's card
 - ``lesson``, ``mixing``: a network beside it
 """
 

@@ -1,4 +1,4 @@
-"""Work that is done one piece after the other, in a thread of its own."""
+"""A thread that does pieces of work one after the other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Background:
     """Any thread may give it work.
 
     Args:
-        told: what is done now, in a word; "" for nothing.
+        told: called with a word for the current work; "" for none.
     """
 
     def __init__(self, told: Callable[[str], object]) -> None:
@@ -26,14 +26,16 @@ class Background:
         self._executor = ThreadPoolExecutor(1, "edgevid teaching")
 
     def later(self, what: str, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Call a function when what came before is done.
+        """Call a function when the earlier work is done.
 
         Raises:
-            OptionError: too much waits, or it is closed.
+            OptionError: too much work is waiting, or it is closed.
         """
         with self._lock:
             if self._waiting >= _MAX_WAITING:
-                raise OptionError(f"{_MAX_WAITING} things wait to be learnt already; try again in a few seconds.")
+                raise OptionError(
+                    f"{_MAX_WAITING} things are waiting to be learnt already; try again in a few seconds."
+                )
             self._waiting += 1
 
         def run() -> T:
@@ -51,5 +53,5 @@ class Background:
             raise OptionError("The session has ended.") from error
 
     def close(self) -> None:
-        """Finish what is being done; the rest is cancelled."""
+        """Finish the current work and cancel the rest."""
         self._executor.shutdown(wait=True, cancel_futures=True)

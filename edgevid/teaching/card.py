@@ -1,4 +1,4 @@
-"""The card of a bundle that was taught, and what is measured for it."""
+"""The card of a taught bundle, and the measurements for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLASSIFIER_FILE, EXAMPLES_FILE = "classifier.npz", "examples.npz"
 
 
 def new_card(options: TeachOptions, output: Path, config: EmbeddingConfig) -> dict[str, Any]:
-    """What a card says before anything was learned."""
+    """A card before anything is learned."""
     return {
         "format": BUNDLE_FORMAT,
         "kind": "bundle",
@@ -56,7 +56,7 @@ def new_card(options: TeachOptions, output: Path, config: EmbeddingConfig) -> di
 
 
 def extended_card(card: dict[str, Any], options: TeachOptions) -> dict[str, Any]:
-    """The card of a bundle that more is added to."""
+    """The card of a bundle that is extended."""
     parts = [card.get("training", {}).get("data", ""), options.description]
     described = "; ".join(dict.fromkeys(part for part in parts if part))
     new = {**card, "training": {**card.get("training", {}), "data": described}}
@@ -68,7 +68,7 @@ def extended_card(card: dict[str, Any], options: TeachOptions) -> dict[str, Any]
 
 
 def put_learnt(card: dict[str, Any], learnt: Learnt, folder: Path) -> None:
-    """Put what was learned into a card: labels, files in the bundle's folder, figures."""
+    """Put the results of learning into a card: labels, files in the bundle's folder, figures."""
     examples, head, held_out = learnt.examples, learnt.fitted.head, learnt.held_out
     clips = [clip for clip in examples.clips if not clip.mirrored]
     card["edgevid_version"] = __version__
@@ -89,7 +89,7 @@ def put_learnt(card: dict[str, Any], learnt: Learnt, folder: Path) -> None:
             "method": "ridge regression in closed form on statistics of windows; final fit on all clips",
         }
     )
-    card["accuracy"] = {}  # of what was learned before, if anything
+    card["accuracy"] = {}  # drop earlier results, if any
     for key in ("none", "unknown", "examples"):
         card.pop(key, None)
     if NONE in examples.outputs:
@@ -114,7 +114,7 @@ def put_learnt(card: dict[str, Any], learnt: Learnt, folder: Path) -> None:
 
 
 def file_entry(path: Path) -> dict[str, Any]:
-    """What a card says of a file beside it."""
+    """The card's entry for a file beside it."""
     return {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size}
 
 
@@ -124,7 +124,7 @@ def _tells_cuts(config: EmbeddingConfig) -> bool:
 
 
 def accuracy_entry(labels: Sequence[str], confusion: NDArray[np.int64]) -> dict[str, Any]:
-    """What a card says of clips that were measured: ``confusion[i][j]`` of class i were called class j."""
+    """The card's entry for measured clips: ``confusion[i][j]`` of class i were classified as class j."""
     recall = {
         label: Share(int(row[k]), int(row.sum())).as_dict() for k, (label, row) in enumerate(zip(labels, confusion))
     }
@@ -133,7 +133,7 @@ def accuracy_entry(labels: Sequence[str], confusion: NDArray[np.int64]) -> dict[
 
 
 def measure_clips(recognizer: Recognizer, clips: Sequence[Clip], progress: Callable[[], None]) -> NDArray[np.int64]:
-    """Classify clips as a caller would: their confusion matrix. Clips that cannot be read are left out."""
+    """The confusion matrix of clips, classified as by a user. Clips that cannot be read are left out."""
     labels = recognizer.labels
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     for clip in clips:
@@ -144,7 +144,7 @@ def measure_clips(recognizer: Recognizer, clips: Sequence[Clip], progress: Calla
 
 
 def _outside_entry(held_out: HeldOut) -> dict[str, Any]:
-    """What a card says of clips of other actions: how many of them, and of the known ones, the threshold rejects; the AUROC."""
+    """The card's entry for clips of other actions: how many of them, and of the known ones, the threshold rejects; the AUROC."""
     return {
         "threshold": held_out.threshold,
         "known": {"accepted": Share.of(held_out.known >= held_out.threshold).as_dict()},

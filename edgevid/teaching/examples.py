@@ -1,4 +1,4 @@
-"""Examples of actions: windows of labelled clips as features, for the classifier of statistics; and a file of them."""
+"""Examples of actions: windows of labelled clips as features for the statistics classifier; and a file of them."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from ..embedders.stream import cut_windows
 from ..errors import BundleError, OptionError
 from ..support.arrays import read_arrays
 
-# How clips are labelled that show none of the actions, and what the classifier's last output means where there are some
+# The label of clips that show none of the actions, and the meaning of the classifier's last output if there are any
 NONE = "none"
 FORMAT = 1
-# A stream answers before its window is full: the classifier is fitted on the beginnings of clips too.
+# A stream answers before its window is full, so the classifier is also fitted on the beginnings of clips.
 _EARLY = 12
-_HOPS = 5  # windows that are cut out of the time of one
-# More of a long clip are too alike: held-out people and groups are told no better with three times as many.
+_HOPS = 5  # windows cut from each window length of a clip
+# More windows of a long clip are too alike: three times as many do not improve results on held-out people and groups.
 _MOST_WINDOWS = 4
-# Of a feature in a file, on each side of 0: six bits. Held-out accuracy is the same as with eight, and as unrounded.
+# Quantisation of a feature in a file, on each side of 0: six bits. Held-out accuracy is the same as with eight, and unrounded.
 _STEPS = 31
 
 
 @dataclass(frozen=True)
 class Example:
-    """A labelled clip that was learned from.
+    """A labelled clip to learn from.
 
     Attributes:
         label: its action, or NONE.
-        group: examples with the same one resemble each other (a person, a place), and are held out together.
-        source: SHA-256 of its file, or a name that it was given; "": none.
-        mirrored: whether it is the mirror image of a clip: learned from, not measured on.
+        group: examples of one group resemble each other (a person, a place), and are held out together.
+        source: SHA-256 of its file, or a name that it was given; "": neither.
+        mirrored: whether it is the mirror image of a clip: used to learn, not to measure.
     """
 
     label: str
@@ -51,13 +51,13 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Labelled clips as features of the windows that were cut out of them.
+    """Labelled clips, as features of windows cut from them.
 
     Attributes:
         clips: one or more.
-        owners: of each window, its clip's number, ascending.
-        early: of each window, whether it is one that is not full, of a clip that has full ones: learned from, not measured on.
-        features: float32 ``[windows, F]``. sizes: of its blocks.
+        owners: for each window, the number of its clip, ascending.
+        early: for each window, whether it is not full though its clip has full ones: used to learn, not to measure.
+        features: float32 ``[windows, F]``. sizes: sizes of its blocks.
     """
 
     clips: tuple[Example, ...]
@@ -70,7 +70,7 @@ class Examples:
     def of(
         cls, clips: Sequence[Example], windows: Sequence[Sequence[Window]], statistics: Sequence[Statistics]
     ) -> Examples:
-        """Of the windows of each clip."""
+        """Number of windows of each clip."""
         blocks = [features_of(window, statistics) for of_clip in windows for window in of_clip]
         owners = np.repeat(np.arange(len(clips)), [len(of_clip) for of_clip in windows])
         early = np.array([len(window) < len(of_clip[0]) for of_clip in windows for window in of_clip])
@@ -78,10 +78,10 @@ class Examples:
         return cls(tuple(clips), owners, early, rows, tuple(len(block) for block in blocks[0]))
 
     def joined(self, others: Iterable[Examples]) -> Examples:
-        """These, and then others of the same embedders.
+        """These, followed by others of the same embedders.
 
         Raises:
-            OptionError: they have other features.
+            OptionError: their features differ.
         """
         parts = [self, *others]
         if any(part.sizes != self.sizes for part in parts):
@@ -100,33 +100,33 @@ class Examples:
         )
 
     def without(self, sources: Collection[str]) -> Examples:
-        """These, but for some clips."""
+        """These, without some clips."""
         return self.of_clips(np.array([clip.source not in sources for clip in self.clips]))
 
     def of_clips(self, kept: NDArray[np.bool_]) -> Examples:
-        """Those of these clips, ``[clips]``."""
+        """The examples of the selected clips, ``[clips]``."""
         of_kept = kept[self.owners]
         owners = (np.cumsum(kept) - 1)[self.owners[of_kept]]
         clips = tuple(clip for clip, keep in zip(self.clips, kept) if keep)
         return Examples(clips, owners, self.early[of_kept], self.features[of_kept], self.sizes)
 
     def check(self) -> None:
-        """Raises: DatasetError: a classifier cannot be made of them."""
+        """Raises: DatasetError: a classifier cannot be fitted on them."""
         if len(self.outputs) < 2:
             raise DatasetError(
-                f"Examples of {', '.join(self.outputs) or 'nothing'} alone were given; expected two actions or more, or one and "
+                f"Only examples of {', '.join(self.outputs) or 'nothing'} were given; expected two actions or more, or one and "
                 f"clips labelled {NONE!r} that show anything else."
             )
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
-        """What a classifier's outputs mean: the labels, sorted, and NONE last where there are examples of it."""
+        """The classifier's outputs: the labels, sorted, and NONE last if there are examples of it."""
         labels = {clip.label for clip in self.clips}
         return (*sorted(labels - {NONE}), *(labels & {NONE}))
 
     @property
     def classes(self) -> NDArray[np.int64]:
-        """Of each window, a number in :attr:`outputs`."""
+        """For each window, its index in :attr:`outputs`."""
         return np.array([self.outputs.index(clip.label) for clip in self.clips])[self.owners]
 
     @property
@@ -137,28 +137,28 @@ class Examples:
 
     @property
     def groups(self) -> list[tuple[str, int]]:
-        """Of each window, a name of those that are held out together: its clip's group; of an action that has but one, the clip.
+        """For each window, a name shared by those held out together: its clip's group; or the clip, if its action has one group.
 
-        Where all actions have but one, all windows have the same name.
+        If all actions have only one, all windows have the same name.
         """
         single = set(self.of_one_group)
         if single == set(self.outputs) - {NONE}:
             return [("", 0)] * len(self.owners)
         seen: Counter[tuple[str, bool]] = Counter()
         names = []
-        for clip in self.clips:  # a mirror image is held out with its clip: both are the same one of their kind
+        for clip in self.clips:  # a mirror image is held out with its clip: both are the n-th of their kind
             seen[clip.label, clip.mirrored] += 1
             names.append((clip.group, seen[clip.label, clip.mirrored] if clip.label in single else 0))
         return [names[owner] for owner in self.owners]
 
     @property
     def weights(self) -> Array:
-        """Of each window, so that clips count alike."""
+        """Weights of the windows that make clips count alike."""
         weights: Array = (1.0 / np.bincount(self.owners)[self.owners]).astype(np.float32)
         return weights
 
     def save(self, path: Path) -> None:
-        """Write an ``.npz`` file: a byte a feature, signed square roots in parts of the largest in its block and window."""
+        """Write an ``.npz`` file: a byte per feature, its signed square root relative to the largest in its block and window."""
         codes, peaks = (
             np.empty(self.features.shape, np.int8),
             np.empty((len(self.features), len(self.sizes)), np.float32),
@@ -174,7 +174,7 @@ class Examples:
 
     @classmethod
     def load(cls, path: Path) -> Examples:
-        """Read what :meth:`save` wrote. What is written and read again stays the same.
+        """Read a file of :meth:`save`. Writing and reading it again changes nothing more.
 
         Raises:
             BundleError: damaged, or of another format.

@@ -1,4 +1,4 @@
-"""What a classifier says of clips that it was not fitted on, as figures and as sentences."""
+"""Results on held-out clips, as figures and as sentences."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ..embedders import Array
 from ..support.shares import Share, confusion_matrix
 from .examples import NONE, Examples, mean_by
 
-# A gain of so much between half of the clips and all of them is more than chance, and worth more recording
+# A gain of this much from half of the clips to all of them is more than chance, so more recording should help
 _WORTH_MORE = 0.02
-# Pairs of actions are named if so many of their clips are taken for each other, and the two worst only
+# Pairs of actions are reported if this many of their clips are confused, and only the two worst
 _WORTH_NAMING = 0.1
 _MOST_PAIRS = 2
-# Whoever is surer than this is believed.
+# A higher confidence than this always passes.
 _MOST_THRESHOLD = 0.9
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What classifiers said of clips of which they knew neither the group nor, of clips that show none, the action.
+    """Results of classifiers on clips whose group they had not seen, and, for clips of other actions, not their action either.
 
     Attributes:
-        labels: of the K actions.
+        labels: labels of the K actions.
         confusion: ``[K, K]`` of their clips: row = true class, column = best action.
-        right: of each of these clips, whether its best action is its own.
-        known, others: how sure they are that it is an action (:func:`edgevid.calibration.known_scores`), of each clip of the
-            actions and of each that shows none of them.
-        threshold: of that score, which 95 % of the known clips reach; 0.9 at most.
-        with_half: the accuracy of classifiers that were fitted on half of the groups; None: there were too few.
+        right: for each of these clips, whether its best action is right.
+        known, others: confidence that it is an action (:func:`edgevid.calibration.known_scores`), for each clip of the
+            actions and each of other actions.
+        threshold: the value of that confidence which 95 % of the known clips reach; 0.9 at most.
+        with_half: accuracy of classifiers fitted on half of the groups; None: there were too few.
         of_one_group: actions whose clips are all of one group, and were held out one by one.
     """
 
@@ -49,7 +49,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, examples: Examples, probabilities: Array, by_halves: Optional[Array] = None) -> HeldOut:
-        """Of probabilities of the (first) windows, ``[N, K]`` or, with none, ``[N, K + 1]``; and by halves, ``[2, N, ...]``."""
+        """From probabilities of the (first) windows, ``[N, K]`` or, with none, ``[N, K + 1]``; and by halves, ``[2, N, ...]``."""
         labels = tuple(label for label in examples.outputs if label != NONE)
         full = ~examples.early[: len(probabilities)]  # as a clip is classified
         owners = examples.owners[: len(probabilities)]
@@ -69,28 +69,28 @@ class HeldOut:
         if by_halves is not None:
             half = float(np.mean([actions(one)[known].argmax(axis=1) == truth for one in by_halves]))
         confusion = confusion_matrix(truth, best, len(labels))
-        # few clips of one afternoon are all alike: what they reach, nobody reaches the day after
+        # few clips of one afternoon are too alike: later ones would not reach their scores
         threshold = min(acceptance_threshold(sure[known]), _MOST_THRESHOLD)
         single = examples.of_one_group
         return cls(labels, confusion, best == truth, sure[known], sure[~known], threshold, half, single)
 
     @property
     def accuracy(self) -> Share:
-        """Of the actions' clips, those whose best action is theirs."""
+        """Fraction of the actions' clips whose best action is right."""
         return Share.of(self.right)
 
     @property
     def auroc(self) -> Optional[float]:
-        """How often a clip of an action has a larger score than one that shows none of them; None: there are none of these."""
+        """How often a clip of an action has a higher confidence than one of other actions; None: there are none of these."""
         if not len(self.others):
             return None
-        # the part of pairs in the right order, and half of those with equal scores
+        # the fraction of pairs in the right order, plus half of those with equal scores
         ordered = np.sort(self.others)
         below = np.searchsorted(ordered, self.known, "left") + np.searchsorted(ordered, self.known, "right")
         return float(below.mean() / 2 / len(ordered))
 
     def advice(self) -> list[str]:
-        """What would help, a sentence each."""
+        """Advice on what to record, one sentence each."""
         sentences = []
         if self.with_half is not None:
             helps = self.accuracy.value - self.with_half >= _WORTH_MORE
@@ -106,7 +106,7 @@ class HeldOut:
 
 
 def confusions(labels: Sequence[str], confusion: NDArray[np.int64]) -> list[str]:
-    """The pairs of actions that are worth recording more differently, a sentence each, the worst first."""
+    """The pairs of actions that should be recorded more differently, one sentence each, the worst first."""
     pairs = []
     for i in range(len(labels)):
         for j in range(i):

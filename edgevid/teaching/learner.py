@@ -1,4 +1,4 @@
-"""A recogniser that learns by and by: examples that are added while it runs, and what is learned of them."""
+"""A recogniser that learns incrementally: examples added while it runs, and the classifier fitted on them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .examples import NONE, Example, Examples, windows_of
 from .learning import Learnt, learn
 from .teaching import embedded_window, is_none, kept_examples, write_learnt
 
-# With so many windows cross-validation takes about a tenth of a second.
+# Up to this many windows, cross-validation takes about a tenth of a second.
 _CHEAP = 600
 
 
 class Learner:
-    """The examples that a recogniser was taught, and those that it is shown now. Any thread may use it.
+    """The examples that a recogniser was taught, and those that are added now. Any thread may use it.
 
     Args:
-        recognizer: of a bundle that keeps its examples.
+        recognizer: one whose bundle keeps its examples.
 
     Raises:
         BundleError: it does not.
@@ -41,7 +41,7 @@ class Learner:
         bundle, classifier = recognizer.bundle, recognizer.classifier
         if bundle is None or not isinstance(classifier, StatisticsClassifier):
             raise BundleError(
-                f"{recognizer.name} cannot be taught more: it is no bundle of statistics alone, as `edgevid teach` makes them "
+                f"{recognizer.name} cannot learn more: it is not a bundle of statistics alone, as `edgevid teach` makes them "
                 "without --gru. Teach one with --keep-embeddings, and load that."
             )
         self._examples = kept_examples(bundle)
@@ -50,7 +50,7 @@ class Learner:
         self._threshold = bundle.calibration.unknown_threshold
         self._keeps_threshold = recognizer.threshold != self._threshold  # the caller's own
         self._group = f"session {uuid.uuid4().hex[:8]}"
-        # What is to come with the next fit
+        # Changes to apply with the next fit
         self._added: list[Examples] = []
         self._removed: set[str] = set()
         self._changing, self._fitting = threading.Lock(), threading.Lock()
@@ -93,7 +93,7 @@ class Learner:
             if measure is None:
                 measure = len(examples.owners) <= _CHEAP
             learnt = learn(examples) if measure else self._fit(examples, kernel)
-            with self._changing:  # what came meanwhile is for the next one
+            with self._changing:  # examples that came meanwhile are for the next one
                 self._added = [one for one in self._added if one not in added]
                 self._removed -= removed
                 self._examples = examples
@@ -124,7 +124,7 @@ class Learner:
         return open_bundle(folder)
 
     def _fit(self, examples: Examples, kernel: Optional[Kernel]) -> Learnt:
-        """With the penalty, the sharpness and the threshold as they are."""
+        """Fit with the penalty, the temperature and the threshold unchanged."""
         if kernel is None:
             kernel = Kernel.of(examples.features, examples.sizes)
         elif len(kernel.rows) < len(examples.owners):

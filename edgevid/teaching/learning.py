@@ -1,4 +1,4 @@
-"""Examples -> a classifier, and what is known of how good it is."""
+"""Fits a classifier on examples, and measures it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .held_out import HeldOut
 
 
 class Learnt(NamedTuple):
-    """What was learned of examples.
+    """The result of learning from examples.
 
     Attributes:
-        held_out: what was measured on clips whose group was held out; None: there were too few groups, or nothing was measured.
+        held_out: results on held-out groups; None: there were too few groups, or nothing was measured.
         threshold: the score below which an action counts as none of these.
     """
 
@@ -29,13 +29,13 @@ class Learnt(NamedTuple):
 
 
 def learn(examples: Examples) -> Learnt:
-    """Fit a head; choose the penalty, make scores likely and measure on groups that are held out in turn.
+    """Fit a classifier; choose the penalty, calibrate scores and measure on groups that are held out in turn.
 
-    The clips of an action that has one group only are held out one by one, or nobody could know it. Where that is so of all of
-    them nothing is held out.
+    The clips of an action with only one group are held out one by one, or no classifier would know it. If that is so for all
+    actions, nothing is held out.
 
     Raises:
-        DatasetError: of fewer than two classes, ``none`` among them.
+        DatasetError: there are fewer than two classes, including ``none``.
     """
     examples.check()
     fitted = fit_head(

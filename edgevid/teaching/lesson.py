@@ -1,34 +1,23 @@
-"""What a network that is to be mixed with the statistics is trained on, and what it gives back."""
+"""The training data of a network that is mixed with the statistics, and the result of its training."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Optional, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
 from ..embedders import Array, Window
 
 
-class Teacher(Protocol):
-    """The closed-form head, which gives soft labels."""
-
-    def __call__(self, clips: Optional[NDArray[Any]] = None) -> Array:
-        """Class probabilities of clips, float32 ``[len(clips), K]``, each by a head that was fitted on clips of other groups.
-
-        Args:
-            clips: the numbers of those that it may know; default: all.
-        """
-
-
 class Lesson(NamedTuple):
-    """Embedded clips, and windows of the stream's length that were cut out of them.
+    """Embedded clips, and windows of the stream's length cut from them.
 
     Attributes:
-        streams: of each clip, then of mirror images in the same order (or none), what a stream over it gives.
-        classes: of each clip, from 0. groups: of each clip. num_classes: in all.
-        windows: to predict with the clip's group held out. owners: their clips' numbers.
-        num_samples, min_samples: of a full window, and of the shortest that is predicted.
+        streams: for each clip, then for mirror images in the same order (or none), the embeddings of a stream over it.
+        classes: for each clip, from 0. groups: for each clip. num_classes: in all.
+        windows: windows to predict with the clip's group held out. owners: their clips' numbers.
+        num_samples, min_samples: number of samples in a full window, and in the shortest that is predicted.
     """
 
     streams: Sequence[Window]
@@ -39,7 +28,6 @@ class Lesson(NamedTuple):
     owners: NDArray[Any]
     num_samples: int
     min_samples: int
-    teacher: Teacher
 
 
 class TrainedNetwork(NamedTuple):
@@ -47,9 +35,9 @@ class TrainedNetwork(NamedTuple):
 
     Attributes:
         content: its ``.tflite`` file.
-        entry: what the card says of it: its kind, and what :func:`edgevid.bundles.open_bundle` reads.
-        training: what the card says of its training.
-        probabilities: of each window of the lesson by a network that was not trained on its group, float32 ``[N, K]``.
+        entry: the card's entry for it: its kind, and what :func:`edgevid.bundles.open_bundle` reads.
+        training: the card's entry for its training.
+        probabilities: for each window of the lesson, by a network not trained on its group, float32 ``[N, K]``.
     """
 
     content: bytes

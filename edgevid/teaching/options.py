@@ -1,4 +1,4 @@
-"""How to teach."""
+"""Options of teaching."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from .lesson import NetworkTrainer
 
 @dataclass(frozen=True, repr=False)
 class TeachOptions:
-    """How to teach.
+    """Options of teaching.
 
     Attributes:
-        embedders: names of embedders side by side, see :func:`edgevid.embedders.opening.entries_for`.
-        extractor: name of their network; default: that of each kind.
-        own_embedders: embedders of the caller's own, after those.
-        window_seconds: what a stream's window spans.
-        samples_per_second: of its samples, which are the embedders'. Those with a rate of their own keep it.
-        min_filled: the part of the window that must hold samples before the first prediction of a stream.
-        reset_on_cut: streams start a new scene at a cut unless the caller says otherwise, where an embedder can tell one.
-        events: when an action counts as begun and as ended unless the caller says otherwise.
-        mirror: learn from the mirror image of each clip too; not where left and right mean something.
+        embedders: names of embedders to concatenate, see :func:`edgevid.embedders.opening.entries_for`.
+        extractor: name of their network; default: the one for each kind.
+        own_embedders: the caller's own embedders, after those.
+        window_seconds: length of a stream's window.
+        samples_per_second: rate of its samples. Embedders with a rate of their own keep it.
+        min_filled: the part of the window that must be filled before the first prediction of a stream.
+        reset_on_cut: whether streams start a new scene at a cut by default, if an embedder can detect one.
+        events: default event options: when an action begins and ends.
+        mirror: learn from the mirror image of each clip too; not if left and right have a meaning.
         cache: folder for embeddings.
-        jobs: processes that make them; default: CPUs.
+        jobs: processes that make them; default: number of CPUs.
         keep_embeddings: put the features of the examples into the bundle, so that it can be extended without the clips.
-        add: a bundle that keeps them, to be extended: its embedders and sampling hold, and its examples are learned from too.
+        add: a bundle with such features, to extend: its embedders and sampling are kept, and its examples are learned too.
         network: trains a network that is mixed with the statistics; None: statistics alone.
-        none: clips of other actions, whatever their labels, from which "none of these" is learned, beside the clips that are
-            labelled ``none``. Of three labels or more, those of one are held out together.
-        test: clips to measure the finished bundle on, once, for the card; those labelled ``none`` are passed over.
+        none: clips of other actions, whatever their labels, from which "none of these" is learned, in addition to clips
+            labelled ``none``. With three labels or more, those of one are held out together.
+        test: clips to measure the finished bundle on, once, for the card; those labelled ``none`` are skipped.
         name, description, licence, command: for the card.
     """
 
@@ -91,5 +91,5 @@ class TeachOptions:
 
     @property
     def num_samples(self) -> int:
-        """Of a window; 2 at least."""
+        """Number of samples in a window; 2 at least."""
         return max(2, round(self.window_seconds * self.samples_per_second))

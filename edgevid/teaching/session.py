@@ -1,4 +1,4 @@
-"""Teaching from a camera in one go: record, learn, recognise, correct. Knows neither the terminal nor the page that drive it."""
+"""Teaching with a camera: record, learn, recognise, correct. Independent of the terminal and the page that drive it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .options import TeachOptions
 from .session_state import CancelledError, SessionState, check_action
 from .teaching import embed_ahead, teach_clips
 
-# What a page may fill a disk with.
+# Limits how much a page can write to the disk.
 MAX_CLIPS = 1000
 _JOIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.2
@@ -40,31 +40,32 @@ T = TypeVar("T")
 
 
 class TeachingSession:
-    """Clips of a camera go into a folder; what was learnt of them goes into a bundle, and answers in the stream.
+    """Records a camera's clips into a folder, learns a bundle from them, and streams with it.
 
-    Commands are for any thread, return at once, and give a future: :meth:`record`, :meth:`delete`, :meth:`refit`,
-    :meth:`correct`. One thread takes from the camera: a preview, clips, or a stream; another one embeds and learns. A clip whose
-    future has ended is on the disk; the bundle is replaced as a whole.
+    Commands may be called from any thread, return at once, and give a future: :meth:`record`, :meth:`delete`, :meth:`refit`,
+    :meth:`correct`. One thread reads the camera: a preview, clips, or a stream; another one embeds and learns. A clip whose
+    future is done is on the disk; the bundle is replaced as a whole.
 
     Args:
-        source: a live one; closed by :meth:`close`.
-        folder: of the clips. Those that are there count.
-        output: the bundle's folder. One that is there is replaced, where the folder has clips, or with ``overwrite``.
-        actions: that are to be recorded, for :attr:`SessionState.actions`.
-        options: how to teach; examples are always kept.
-        seconds: of a clip.
+        source: a camera; closed by :meth:`close`.
+        folder: folder of the clips. Existing clips count.
+        output: the bundle's folder. An existing bundle is replaced if the folder has clips, or with ``overwrite``.
+        actions: actions to record, for :attr:`SessionState.actions`.
+        options: options of teaching; examples are always kept.
+        seconds: length of a clip.
         countdown_seconds: before each clip.
         about: ``person``, ``place``, ``device`` for ``clips.csv``.
-        outputs: are told of the preview and of the stream.
+        outputs: receive the preview and the stream.
         run: further options of the stream: functions, limits.
-        on_state: told each change; in the order of the changes, must return soon.
-        on_labels: told which actions the predictions to come have, before they come.
+        on_state: called with each change, in order; must return soon.
+        on_labels: called with the actions of the predictions to come, before they come.
+
 
     Attributes:
-        state: now.
+        state: the current state.
 
     Raises:
-        OptionError: the source is no camera, or a value is outside its range. BundleError: ``output`` cannot be written.
+        OptionError: the source is not a camera, or a value is outside its range. BundleError: ``output`` cannot be written.
         DatasetError: the folder cannot be used.
     """
 
@@ -86,7 +87,7 @@ class TeachingSession:
         on_labels: Callable[[tuple[str, ...]], object] = lambda labels: None,
     ) -> None:
         if not source.live:
-            raise OptionError(f"{source.name} is no camera; cut clips out of a film with `edgevid record --from`.")
+            raise OptionError(f"{source.name} is not a camera; cut clips from a film with `edgevid record --from`.")
         self._options = replace(TeachOptions() if options is None else options, keep_embeddings=True, jobs=1)
         check_output(output, overwrite or bool(folder.clips()))
         self._folder, self._output = folder, output
@@ -114,7 +115,7 @@ class TeachingSession:
         self._wanted: Optional[tuple[str, Future[FolderClip]]] = None
         self._recognizer: Optional[Recognizer] = None
         self._runner: Optional[Runner] = None
-        self._answers: Optional[Recognizer] = None  # whom the runner asks
+        self._answers: Optional[Recognizer] = None  # the runner's recogniser
         self._restart = False
         self._closing = False
         self._error: Optional[BaseException] = None
@@ -127,13 +128,13 @@ class TeachingSession:
     # Commands, for any thread.
 
     def record(self, label: str) -> Future[FolderClip]:
-        """Count down, record a clip, keep it; the stream rests meanwhile.
+        """Count down, record a clip and keep it; the stream pauses meanwhile.
 
         Returns:
-            Its end: the clip; ``cancelled()``; or ClipLostError: record again.
+            A future: the clip; ``cancelled()``; or ClipLostError: record it again.
 
         Raises:
-            OptionError: no action can be called so, another clip is being recorded, or there are 1000.
+            OptionError: the label is invalid for an action, another clip is being recorded, or there are 1000.
         """
         label = check_action(label)
         future: Future[FolderClip] = Future()
@@ -147,41 +148,41 @@ class TeachingSession:
         return self._watched(future)
 
     def cancel(self) -> None:
-        """Do not record the clip that :meth:`record` asked for last."""
+        """Cancel the clip of the last :meth:`record`."""
         wanted = self._wanted
         if wanted is not None:
             wanted[1].cancel()
         self._recorder.cancel()
 
     def delete(self, path: str) -> Future[None]:
-        """Delete a clip, by its path in the folder. It is unlearnt by the next :meth:`refit`."""
+        """Delete a clip, by its path in the folder. The next :meth:`refit` forgets it."""
         return self._later("", self._delete, path)
 
     def refit(self) -> Future[None]:
-        """Learn from all clips, and stream with that."""
+        """Learn from all clips, and stream with the result."""
         return self._later("learning", self._refit)
 
     def correct(self, label: str) -> Future[FolderClip]:
-        """The last seconds, as many as a window spans, showed this action: keep them as a clip, and learn it.
+        """Keep the last seconds, as many as a window spans, as a clip of this action, and learn it.
 
         Raises:
-            OptionError: no action can be called so, nothing is streamed, or no frames are there yet. SourceError: the same.
+            OptionError: the label is invalid, nothing is streamed, or there are no frames yet. SourceError: the same.
         """
         label = check_action(label)
         runner = self._runner
         window = None if runner is None else runner.window
         since = None if window is None or not window.steps else window.steps[0].timestamp
         if since is None:
-            raise OptionError("No window of a stream is there to be corrected; teach first, and wait for an answer.")
+            raise OptionError("There is no prediction to correct yet; teach first, and wait for an answer.")
         self._check_room()
         take = self._source.take(label, since)
         return self._later("learning", self._correct, take, window)
 
     def wait(self, timeout: Optional[float] = None) -> bool:
-        """Wait for the end: the stream's, where it has a limit, or the camera's. False when ``timeout`` seconds were over first.
+        """Wait for the end of the stream, if it has a limit, or of the camera. False if ``timeout`` seconds ran out first.
 
         Raises:
-            What ended it.
+            The error that ended it.
         """
         if not wait_interruptibly(self._over, timeout):
             return False
@@ -190,7 +191,7 @@ class TeachingSession:
         return True
 
     def close(self) -> None:
-        """End the recording or the stream, finish what is being learnt, free the source. A second call does nothing."""
+        """End the recording or the stream, finish current learning, free the source. A second call does nothing."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -198,7 +199,7 @@ class TeachingSession:
         runner = self._runner
         if runner is not None:
             runner.stop_soon()
-        self._camera.close()  # frees a read that blocks
+        self._camera.close()  # frees a blocked read
         if self._thread is not threading.current_thread():
             self._thread.join(_JOIN_SECONDS)
         self._background.close()
@@ -211,7 +212,7 @@ class TeachingSession:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # The thread that takes from the camera.
+    # The thread that reads the camera.
 
     def _work(self) -> None:
         try:
@@ -220,7 +221,7 @@ class TeachingSession:
         except BaseException as error:
             self._error = None if self._closing else error
         finally:
-            with suppress(Exception):  # it was told above
+            with suppress(Exception):  # it was reported above
                 self._stop_stream()
             wanted, self._wanted = self._wanted, None
             if wanted is not None:
@@ -252,7 +253,7 @@ class TeachingSession:
             clip = self._recorder.keep()
         except BaseException as error:
             self._recorder.discard()
-            self._wanted = None  # before whoever waits asks for the next one
+            self._wanted = None  # before the waiting caller asks for the next one
             future.set_exception(error)
             if not isinstance(error, EdgevidError):
                 raise
@@ -260,11 +261,11 @@ class TeachingSession:
         self._set_clips()
         self._wanted = None
         future.set_result(clip)
-        with suppress(OptionError):  # so much waits that it is embedded when it is learnt
+        with suppress(OptionError):  # the queue is full: it is embedded when it is learnt
             self._later("embedding", self._embed, clip)
 
     def _stream(self) -> None:
-        """Begin, or go on until something else is wanted."""
+        """Begin, or continue until something else is requested."""
         if self._restart:
             self._stop_stream()
         if self._runner is None:
@@ -300,7 +301,7 @@ class TeachingSession:
         return self._watched(self._background.later(work, function, *arguments))
 
     def _embed(self, clip: FolderClip) -> None:
-        with suppress(EdgevidError):  # learning will say what is wrong
+        with suppress(EdgevidError):  # learning reports it
             embed_ahead([Clip(self._folder.root / clip.path, clip.label, clip.group)], self._options)
 
     def _delete(self, path: str) -> None:
@@ -380,7 +381,7 @@ class TeachingSession:
             self._told_before(status)
 
     def _watched(self, future: Future[T]) -> Future[T]:
-        """Its failure is told in the state."""
+        """Report its failure in the state."""
 
         def ended(future: Future[T]) -> None:
             error = None if future.cancelled() else future.exception()

@@ -1,4 +1,4 @@
-"""What is known of a session of teaching."""
+"""The state of a teaching session."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class SessionState:
 
     Attributes:
         version: grows with each change.
-        recording: what the recorder does.
-        streaming: whether the source is streamed with what was learnt.
-        work: what is done meanwhile: ``"embedding"``, ``"learning"``, or "" for nothing.
-        actions: what may be recorded: NONE first, those that were named, then as their clips came.
-        clips: that are kept, the newest last.
+        recording: the recorder's state.
+        streaming: whether the source is streamed with the learned bundle.
+        work: the work in the background: ``"embedding"``, ``"learning"``, or "" for none.
+        actions: actions to record: NONE first, then those named, then others in the order of their clips.
+        clips: the clips that are kept, the newest last.
         labels: the actions that were learnt.
-        unlearnt: how many clips were added or deleted since.
-        held_out: what was measured when that was learnt; None: an action has
+        unlearnt: number of clips added or deleted since.
+        held_out: the results measured when learning; None: an action has
             clips of one session only.
         error: why the last command failed; "": it did not.
     """
@@ -50,5 +50,5 @@ class CancelledError(EdgevidError):
 
 
 def check_action(label: str) -> str:
-    """``label`` if an action, or NONE, can be called so. Raises: OptionError: it cannot."""
+    """Return ``label`` if it is valid for an action, or is NONE. Raises: OptionError: it is not."""
     return NONE if is_none(label) else check_label(label)

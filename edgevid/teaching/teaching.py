@@ -1,4 +1,4 @@
-"""Labelled clips -> a bundle with a classifier of statistics."""
+"""Labelled clips -> a bundle with a statistics classifier."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from .options import TeachOptions
 
 # Starting worker processes takes a second or two.
 _WORTH_WORKERS = 20
-# Of so many kinds of other actions each is held out whole, for what is none of the actions is of any kind. With fewer, what is
-# left would say next to nothing of it: then their groups are held out.
+# With this many kinds of other actions or more, each kind is held out whole, because an unknown action may be of any kind. With
+# fewer, the rest would say little about it: then their groups are held out.
 _KINDS_OF_NONE = 3
 _LOGGER = logging.getLogger(__name__)
 
@@ -49,11 +49,11 @@ class Taught:
 
     Attributes:
         labels: its classes.
-        clips, groups: how many were learned from.
-        held_out: what was measured on clips whose group was held out; None: there were too few groups.
+        clips, groups: numbers of those learned from.
+        held_out: results on held-out groups; None: there were too few groups.
         skipped: clips that could not be read, and why.
-        known: how many clips the bundle that was extended had learned from already.
-        kept_bytes: of the file of examples; 0: none are kept.
+        known: number of clips that the extended bundle had learned from already.
+        kept_bytes: size of the file of examples; 0: none are kept.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class Taught:
 
 
 class _Given(NamedTuple):
-    """A clip that is to be learned from, embedded."""
+    """An embedded clip to learn from."""
 
     example: Example
     stream: Window
@@ -88,21 +88,21 @@ def teach_clips(
 ) -> Taught:
     """Embed clips, fit a classifier of statistics in closed form, and write a bundle; all of it or nothing.
 
-    Clips are embedded as a stream over them would be, and windows of the stream's length are cut out of them. The penalty is
-    chosen, the scores are calibrated and the threshold below which an action counts as none of these is fitted on groups that
-    were held out in turn; the classifier that is written is fitted on all clips. From clips that show none of the actions one
-    class more is learned; of three labels of these or more, each is held out whole.
+    Clips are embedded as a stream over them would be, and windows of the stream's length are cut from them. On groups held out
+    in turn, the penalty is chosen, the scores are calibrated, and the threshold is fitted below which an action counts as none
+    of these. The final classifier is fitted on all clips. Clips that show none of the actions add one more class; with three
+    labels of these or more, each is held out whole.
 
     Args:
-        clips: those to learn from; their ``split`` is passed over. Those labelled ``none``, in any letters, show none of the
+        clips: clips to learn from; their ``split`` is ignored. Those labelled ``none``, in any case, show none of the
             actions.
         output: the bundle's folder.
-        overwrite: replace a bundle that is there. The one that ``options.add`` names may be replaced without.
-        progress: told how many clips are embedded, of how many.
+        overwrite: replace an existing bundle. The one in ``options.add`` may always be replaced.
+        progress: called with the number of embedded clips, and their total.
 
     Raises:
-        DatasetError: fewer than two classes, or no clip can be read. BundleError: ``output`` is there, or the bundle to be
-        extended keeps no examples.
+        DatasetError: fewer than two classes, or no clip can be read. BundleError: ``output`` exists, or the bundle to
+        extend keeps no examples.
     """
     options = _settled(TeachOptions() if options is None else options)
     check_output(output, overwrite or _is_extended(output, options))
@@ -117,11 +117,11 @@ def teach_clips(
     there = {(clip.source, clip.label) for clip in before.clips} if before is not None else set()
     of_path = {clip.path: source for clip, source in zip(labelled, sources)}
     new = [clip for clip in labelled if (of_path[clip.path], clip.label) not in there]
-    if before is not None:  # what is labelled otherwise now
+    if before is not None:  # replace clips whose label has changed
         before = before.without({of_path[clip.path] for clip in new} - {""})
     if not new:
         raise DatasetError(
-            f"All {len(labelled)} clips that were given are among those that the bundle was taught; record new ones."
+            f"The bundle has learned all {len(labelled)} clips already; record new ones."
             if labelled
             else "No clip was given; expected some of each action."
         )
@@ -166,18 +166,18 @@ def teach(
     Args:
         clips: paths of video files; or their frames, uint8 ``[N, H, W, 3]`` RGB, 25 a second; or windows of embeddings, as
             :attr:`edgevid.Stream.window` gives them, made by the embedders of ``options``.
-        labels: of each, its action; ``none``: it shows none of the actions.
+        labels: the action of each clip; ``none``: it shows none of the actions.
         output: the bundle's folder.
-        groups: of each, a name that it shares with those that resemble it (a person, a place, a recording): they are held out
-            together to choose settings, and to measure. Default: each by itself, which makes figures too good where clips
+        groups: for each clip, a name shared with those that resemble it (a person, a place, a recording): they are held out
+            together to choose settings, and to measure. Default: each clip by itself, which overestimates accuracy if clips
             are alike.
         options: default: ``TeachOptions()``.
-        overwrite: replace a bundle that is there.
-        progress: told how many clips are embedded, of how many.
+        overwrite: replace an existing bundle.
+        progress: called with the number of embedded clips, and their total.
 
     Raises:
         DatasetError: fewer than two actions, and not one and ``none``. OptionError: lists of different lengths, or windows of
-        other embedders. SourceError, FrameError: a clip cannot be read. BundleError: ``output`` is there.
+        other embedders. SourceError, FrameError: a clip cannot be read. BundleError: ``output`` exists.
     """
     if isinstance(clips, (str, Path)) or not all(isinstance(given, Sequence) for given in (clips, labels)):
         raise OptionError(f"clips={shown(clips)}, labels={shown(labels)} were given; expected a list of each.")
@@ -220,7 +220,7 @@ def embed_ahead(clips: Sequence[Clip], options: TeachOptions) -> None:
 
 
 def embedded_window(embedders: Sequence[Embedder], clip: Union[ClipOrFrames, Window], spec: SampleSpec) -> Window:
-    """A clip as a stream over it embeds it; or a window of embeddings, checked.
+    """Embed a clip as a stream over it would; or check a window of embeddings.
 
     Raises:
         OptionError: the window has no samples, or is of other embedders. SourceError, FrameError: the clip cannot be read.
@@ -243,7 +243,7 @@ def is_none(label: str) -> bool:
 
 
 def statistics_for(config: EmbeddingConfig) -> list[Statistics]:
-    """Which statistics of each embedder are learned from: those that validation preferred on exercises and gestures."""
+    """The statistics of each embedder to learn from: those that worked best in validation on exercises and gestures."""
     with config.opened() as embedders:
         return [
             Statistics(("mean", "change", "std"))
@@ -256,7 +256,7 @@ def statistics_for(config: EmbeddingConfig) -> list[Statistics]:
 def write_learnt(
     card: dict[str, Any], learnt: Learnt, statistics: Sequence[Statistics], folder: Path, *, keep: bool
 ) -> None:
-    """Put what was learned into a bundle's folder and its card, which is not written yet. ``keep``: the examples too."""
+    """Put the result of learning into a bundle's folder and card, which is not written yet. ``keep``: the examples too."""
     classifier = StatisticsClassifier(learnt.fitted.head, statistics, card["sampling"]["samples"])
     classifier.save(folder / CLASSIFIER_FILE)
     if keep:
@@ -268,19 +268,19 @@ def kept_examples(bundle: Bundle) -> Examples:
     """The examples that a bundle keeps. Raises: BundleError: it keeps none, or they are damaged."""
     if bundle.examples is None or bundle.classifier.kind != STATISTICS:
         raise BundleError(
-            f"The bundle {bundle.folder} does not keep what it was taught, so nothing can be added to it; teach it again with "
+            f"The bundle {bundle.folder} does not keep its examples, so it cannot be extended; teach it again with "
             "--keep-embeddings (TeachOptions(keep_embeddings=True)), from the same clips."
         )
     return Examples.load(bundle.examples)
 
 
 def _settled(options: TeachOptions) -> TeachOptions:
-    """With the sampling of the bundle that is extended, which keeps examples again."""
+    """The options, with the sampling of the bundle to extend, and its examples kept again."""
     bundle = options.add
     if options.network is not None and (bundle is not None or options.keep_embeddings):
         raise OptionError(
-            "A network was asked for, and examples that are kept: it cannot learn from these. Teach from all clips, without "
-            "keeping their embeddings, or without the network."
+            "A network and kept examples were both requested, but a network cannot learn from these. Teach from all clips "
+            "without keeping their embeddings, or without the network."
         )
     if bundle is None:
         return options
@@ -302,7 +302,7 @@ def _examples_of(bundle: Optional[Bundle]) -> Optional[Examples]:
 
 
 def _config(options: TeachOptions) -> EmbeddingConfig:
-    # rounded, so that windows of any length share what is in the cache
+    # rounded, so that windows of any length share the cache
     interval = round(options.window_seconds / options.num_samples, 9)
     if options.add is not None:
         runtime, own = select_runtime(None).name, options.own_embedders
@@ -330,7 +330,7 @@ def _write(
     *,
     skipped: int = 0,
 ) -> tuple[Learnt, int]:
-    """Learn from embedded clips, mirror images last, and write the bundle; also, how many bytes the kept examples are."""
+    """Learn from embedded clips, mirror images last, and write the bundle; also returns the kept examples' size in bytes."""
     statistics = statistics_for(config)
     windows = [windows_of(one.stream.steps, options.num_samples) for one in given]
     examples = Examples.of([one.example for one in given], windows, statistics)
@@ -369,7 +369,7 @@ def _embed(clips: Sequence[Clip], config: EmbeddingConfig, options: TeachOptions
 
 
 def _measure(card: dict[str, Any], folder: Path, options: TeachOptions, progress: Progress) -> None:
-    """Measure the bundle as it ships, and put that into its card."""
+    """Measure the finished bundle, and put the result into its card."""
     clips = [clip for clip in options.test if not is_none(clip.label)]
     done = iter(range(1, len(clips) + 1))
     with load(folder, embedders=options.own_embedders) as recognizer:

@@ -1,1 +1,1 @@
-"""The one door to the TensorFlow Lite interpreter, and what is done to its files."""
+"""The only access to the TensorFlow Lite interpreter, and tools for its files."""

@@ -1,7 +1,7 @@
-"""Tells a whole TFLite file from a damaged one, before an interpreter that trusts every offset in it crashes.
+"""Tells intact TFLite files from damaged ones, before an interpreter that trusts every offset in them crashes.
 
 A TFLite file is a FlatBuffer: tables and vectors that refer to one another by offsets. LiteRT verifies them; tflite-runtime
-does not, and ends the process where one points outside the file. What the interpreter reads on opening is followed here.
+does not, and crashes the process if one points outside the file. The check follows what the interpreter reads on opening.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import Optional, Union
 
 from ..errors import ModelError
 from ..support.files import read_content
+from .flatbuffer import Table, root
 from .graph_check import GraphError, check_graphs
 
 _IDENTIFIER = b"TFL3"
 
-# What a field refers to: a vector of scalars, by the bytes of one (a string: 1); a table; a list: a vector of tables
+# Targets of fields: a vector of scalars, by the size of one in bytes (a string: 1); a table; a list: a vector of tables
 _Kind = Union[int, str, list[str]]
 
-# table -> number of a field in the TFLite schema -> its kind; fields that hold plain numbers are left out
+# table -> number of a field in the TFLite schema -> its kind; fields with plain numbers are left out
 _TABLES: dict[str, dict[int, _Kind]] = {
     "Model": {1: ["OperatorCode"], 2: ["SubGraph"], 3: 1, 4: ["Buffer"], 5: 4, 6: ["Metadata"], 7: ["Signature"]},
     "OperatorCode": {1: 1},
@@ -39,13 +40,13 @@ _TABLES: dict[str, dict[int, _Kind]] = {
 def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
     """The content of a TFLite file, all of whose parts lie inside it.
 
-    It is run from memory: a file that is mapped, and cut short by others, ends the process.
+    It is run from memory: if a mapped file is truncated by another process, this one crashes.
 
     Args:
-        sha256: what the file must have; default: anything.
+        sha256: the expected SHA-256; default: any.
 
     Raises:
-        ModelError: it cannot be read, is not a TFLite file, is cut short or damaged, or is another than it should be.
+        ModelError: it cannot be read, is not a TFLite file, is truncated or damaged, or has another SHA-256.
     """
     try:
         content = read_content(path)
@@ -54,9 +55,11 @@ def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
     if content[4:8] != _IDENTIFIER:
         raise ModelError(f"{path} is not a TFLite model; expected a file that a TensorFlow Lite converter wrote.")
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelError(f"{path} was changed while it was opened, or is another than its card says. Copy both again.")
+        raise ModelError(
+            f"{path} was changed while it was opened, or is another file than its card describes. Copy both again."
+        )
     try:
-        _Checker(content).table("Model", _unsigned(content, 0))
+        _follow(root(content), "Model", set())
     except (struct.error, IndexError) as error:
         raise ModelError(
             f"{path} is cut short or damaged: parts of the TFLite model lie outside the file. Copy it again."
@@ -71,41 +74,18 @@ def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
     return content
 
 
-class _Checker:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._seen: set[tuple[str, int]] = set()
-
-    def table(self, name: str, start: int) -> None:
-        if (name, start) in self._seen:
-            return
-        self._seen.add((name, start))
-        data = self._data
-        fields = start - struct.unpack_from("<i", data, start)[0]
-        self._inside(fields, 4)
-        fields_size, table_size = struct.unpack_from("<HH", data, fields)
-        self._inside(fields, fields_size)
-        self._inside(start, table_size)
-        for field, kind in _TABLES[name].items():
-            slot = 4 + 2 * field
-            offset = struct.unpack_from("<H", data, fields + slot)[0] if slot + 2 <= fields_size else 0
-            if offset == 0:  # absent: the schema's default
-                continue
-            target = start + offset + _unsigned(data, start + offset)
-            if isinstance(kind, str):
-                self.table(kind, target)
-                continue
-            count = _unsigned(data, target)
-            self._inside(target + 4, count * (kind if isinstance(kind, int) else 4))
-            if isinstance(kind, list):
-                for position in range(target + 4, target + 4 + 4 * count, 4):
-                    self.table(kind[0], position + _unsigned(data, position))
-
-    def _inside(self, start: int, size: int) -> None:
-        if start < 0 or start + size > len(self._data):
-            raise IndexError(f"bytes {start} to {start + size} of {len(self._data)}")
-
-
-def _unsigned(data: bytes, position: int) -> int:
-    value: int = struct.unpack_from("<I", data, position)[0]
-    return value
+def _follow(table: Table, name: str, seen: set[tuple[str, int]]) -> None:
+    """Reads all that a table refers to, once. Raises: IndexError, struct.error: a part of it lies outside the file."""
+    if (name, table.start) in seen:
+        return
+    seen.add((name, table.start))
+    for field, kind in _TABLES[name].items():
+        if isinstance(kind, int):
+            table.vector(field, kind)
+        elif isinstance(kind, list):
+            for item in table.tables(field):
+                _follow(item, kind[0], seen)
+        else:
+            inner = table.table(field)
+            if inner is not None:
+                _follow(inner, kind, seen)

@@ -1,19 +1,19 @@
-"""Reads the graph of a TFLite file, with nothing but the format's numbers: a damaged one raises, it does not crash.
+"""Reads the graph of a TFLite file, using only the numbers of the format: a damaged file raises and does not crash.
 
-The flatbuffers library is not needed, which comes with LiteRT only; and its generated readers check nothing.
+It does not need the flatbuffers library, which comes only with LiteRT, and whose generated readers check nothing.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 
 class Table:
     """A table of a FlatBuffer: fields by their numbers in the schema.
 
     Raises:
-        IndexError, struct.error: a part of it lies outside the data. So do all methods.
+        IndexError, struct.error: a part of it lies outside the data. The same holds for all methods.
     """
 
     def __init__(self, data: bytes, start: int) -> None:
@@ -24,7 +24,7 @@ class Table:
         _within(data, start, self._size)
 
     def number(self, field: int, form: str = "<i", default: int = 0) -> int:
-        """A number; a field that is not there has its default."""
+        """A number; the default if the field is absent."""
         offset = self._offset(field)
         if not offset:
             return default
@@ -32,13 +32,13 @@ class Table:
             raise IndexError("a field reaches out of its table")
         return _read(self.data, self.start + offset, form)
 
-    def numbers(self, field: int, form: str = "i") -> Optional[tuple[int, ...]]:
-        """A vector of numbers; None: not there."""
+    def numbers(self, field: int, form: str = "i") -> Optional[tuple[Any, ...]]:
+        """A vector of numbers; None: absent."""
         place = self.vector(field, struct.calcsize(form))
         return None if place is None else struct.unpack_from(f"<{place[1]}{form}", self.data, place[0])
 
     def text(self, field: int) -> str:
-        """A string. Raises: UnicodeDecodeError: it is none."""
+        """A string. Raises: UnicodeDecodeError: it is not text."""
         place = self.vector(field, 1)
         return "" if place is None else self.data[place[0] : place[0] + place[1]].decode()
 
@@ -53,7 +53,7 @@ class Table:
         return [Table(self.data, place + _read(self.data, place, "<I")) for place in places]
 
     def vector(self, field: int, size: int) -> Optional[tuple[int, int]]:
-        """Where a vector of items of so many bytes begins, and how many they are; None: not there."""
+        """Start and length of a vector with items of ``size`` bytes; None: absent."""
         place = self._target(field)
         if place is None:
             return None
@@ -70,14 +70,20 @@ class Table:
         return _read(self.data, self._fields + slot, "<H") if slot + 2 <= self._fields_size else 0
 
 
-# Bits of a number, by the format's number of its type; others (strings, resources) are of no use here
+def root(data: bytes) -> Table:
+    """The table from which all others are found. Raises: IndexError, struct.error: it lies outside the data."""
+    return Table(data, _read(data, 0, "<I"))
+
+
+# Bits of a number, by the format's type number; other types (strings, resources) are not used here
 _BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 15: 32, 16: 16, 17: 4}
 
 _INTEGERS = {2: "i", 4: "q"}
+_MOST_SCALE = 1e9
 
 
 class Tensor(NamedTuple):
-    """A tensor. ``shape``: None: not known; ``kind``: of its numbers, as the format has it; ``data``: of a constant."""
+    """A tensor. ``shape``: None: unknown; ``kind``: the format's type number; ``data``: the value of a constant."""
 
     name: str
     shape: Optional[tuple[int, ...]]
@@ -85,11 +91,12 @@ class Tensor(NamedTuple):
     data: Optional[bytes]
     is_fixed: bool  # whether its shape is the same in each run
     is_variable: bool
-    channels: Optional[tuple[int, int, int]]  # of its quantisation: scales, zero points, the dimension that they are of
+    channels: Optional[tuple[int, int, int]]  # of its quantisation: scales, zero points, their dimension
+    scale: float  # the first of them; 0: none
 
     @property
     def bytes(self) -> int:
-        """What its numbers take; a length that is not known counts as 1."""
+        """Size of its data; an unknown length counts as 1."""
         total = _BITS[self.kind]
         for length in self.shape or ():
             total *= abs(length)
@@ -97,12 +104,12 @@ class Tensor(NamedTuple):
 
 
 def has_shape(*tensors: Tensor) -> bool:
-    """Whether they have shapes, in which a length that varies counts as 1. (Of no dimension may be one that is not known.)"""
+    """Whether all have shapes, with varying lengths as 1. (A tensor with no dimensions may have an unknown shape.)"""
     return all(tensor.shape and -1 not in tensor.shape for tensor in tensors)
 
 
 def integers(tensor: Optional[Tensor]) -> Optional[tuple[int, ...]]:
-    """The numbers of a constant of int32 or int64; None: it is none."""
+    """The numbers of an int32 or int64 constant; None: it is not one."""
     form = None if tensor is None else _INTEGERS.get(tensor.kind)
     if tensor is None or tensor.data is None or form is None:
         return None
@@ -110,7 +117,7 @@ def integers(tensor: Optional[Tensor]) -> Optional[tuple[int, ...]]:
 
 
 class Node(NamedTuple):
-    """An operator of a graph, by the number of its kind; its operands by the numbers of their tensors."""
+    """An operator of a graph, by the number of its kind; its operands by their tensors' numbers."""
 
     code: int
     inputs: tuple[int, ...]
@@ -130,10 +137,10 @@ def read_graphs(data: bytes) -> list[Subgraph]:
     """The graphs of a TFLite file, the main one first.
 
     Raises:
-        IndexError, struct.error: a part of it lies outside the file. UnicodeDecodeError: a name is no text.
-        ValueError: it holds something that no network needs.
+        IndexError, struct.error: a part of it lies outside the file. UnicodeDecodeError: a name is not text.
+        ValueError: it contains something that no supported network needs.
     """
-    model = Table(data, _read(data, 0, "<I"))
+    model = root(data)
     # version 3a has one byte for the kind of an operator; larger ones are in a field of their own
     codes = [max(code.number(0, "<b"), code.number(3)) for code in model.tables(1)]
     buffers = model.tables(4)
@@ -165,10 +172,14 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
     signature = table.numbers(7)
     place = contents[table.number(2, "<I")]
     quantization = table.table(4)
-    channels = None
+    channels: Optional[tuple[int, int, int]] = None
+    scales: tuple[float, ...] = ()
     if quantization is not None:
-        scales, zeros = quantization.vector(2, 4), quantization.vector(3, 8)
-        channels = (scales[1] if scales else 0, zeros[1] if zeros else 0, quantization.number(6))
+        scales, zeros = quantization.numbers(2, "f") or (), quantization.numbers(3, "q") or ()
+        channels = (len(scales), len(zeros), quantization.number(6))
+        low, high = {3: (0, 255), 9: (-128, 127)}.get(kind, (0, 0))
+        if not all(0 <= scale < _MOST_SCALE for scale in scales) or not all(low <= zero <= high for zero in zeros):
+            raise ValueError("the quantisation of a tensor is out of range")
     return Tensor(
         table.text(3),
         table.numbers(0),
@@ -177,6 +188,7 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
         signature is None or -1 not in signature,
         bool(table.number(5, "<B")),
         channels,
+        scales[0] if scales else 0.0,
     )
 
 

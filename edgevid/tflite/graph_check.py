@@ -1,8 +1,8 @@
-"""Tells a sound graph from one that a runtime would crash on, run for ever in, or take all memory for.
+"""Tells sound graphs from those that would crash a runtime, run for ever, or use up the memory.
 
-The runtimes trust a graph in much: that its operators have the operands and options that they need, that tensors are written
-before they are read, that loops end. A file that was damaged, or made to do harm, is refused here before it reaches them. Not
-checked is whether a network's numbers make sense.
+The runtimes trust that operators have the operands and options that they need, that tensors are written before they are
+read, that loops end. A damaged or malicious file is refused here before it reaches them. Whether a network's numbers make
+sense is not checked.
 """
 
 from __future__ import annotations
@@ -15,29 +15,44 @@ from typing import Optional
 from .flatbuffer import Node, Subgraph, Table, Tensor, has_shape, integers, read_graphs
 from .loop_check import GraphError as GraphError
 from .loop_check import check_calls
-from .operators import ACTIVATION, BROADCAST, GROWING, KEEP_KIND, OPERATORS, OPTIONAL, SAME_SHAPE, Operator
+from .operators import (
+    ACTIVATION,
+    BROADCAST,
+    COMPARING,
+    DIVIDING,
+    GROWING,
+    HAVE_WEIGHTS,
+    KEEP_KIND,
+    OPERATORS,
+    OPTIONAL,
+    SAME_SHAPE,
+    SCALED,
+    Operator,
+)
 
-# Of a tensor, and of all tensors of a graph that are computed, in bytes
+# Maximum size in bytes of a tensor, and of all computed tensors of a graph
 MOST_BYTES, MOST_BYTES_IN_ALL = 1 << 28, 1 << 30
 _MOST_RANK = 8
-_MOST_STEP = 4096  # of strides, dilations and the sides of windows
-_MOST_LENGTH = 1 << 16  # of a side that operands ask for
+_MOST_STEP = 4096  # maximum stride, dilation and window side
+_MOST_LENGTH = 1 << 16  # maximum side given by operands
 _ACTIVATIONS = 4  # none, three kinds of ReLU, tanh
-_UINT8, _INT8 = 3, 9
+_FLOAT32, _FLOAT16, _UINT8, _INT16, _INT8 = 0, 1, 3, 7, 9
+_MOST_BROADCAST = 4  # dimensions
+_MOST_SCALES = 1 << 18  # of operands, in parts of their result's
 
 
 def check_graphs(data: bytes) -> None:
     """Check the graphs of a TFLite file, all of whose parts lie inside it.
 
     Raises:
-        GraphError: it would not run.
+        GraphError: it cannot be run safely.
     """
     try:
         graphs = read_graphs(data)
         if not graphs:
             raise GraphError("it holds no graph")
         for graph in graphs:
-            _Check(graph, graphs).run()
+            _Check(graph).run()
         check_calls(graphs)
     except (IndexError, struct.error) as error:
         raise GraphError(f"a part of it refers to one that is not there ({error})") from error
@@ -48,9 +63,8 @@ def check_graphs(data: bytes) -> None:
 
 
 class _Check:
-    def __init__(self, graph: Subgraph, graphs: Sequence[Subgraph]) -> None:
-        self._graph, self._graphs = graph, graphs
-        self._tensors = graph.tensors
+    def __init__(self, graph: Subgraph) -> None:
+        self._graph, self._tensors = graph, graph.tensors
 
     def run(self) -> None:
         for tensor in self._tensors:
@@ -112,7 +126,7 @@ class _Check:
             name
         )
         self._need(counted is None or options.number(0) == len(counted), f"{name} is of another number of parts")
-        if name in ("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"):
+        if name in ("SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "LOCAL_RESPONSE_NORMALIZATION"):
             self._need(1 <= options.number(0) <= _MOST_STEP, f"{name} has blocks out of range")
         if name in ("CONCATENATION", "GATHER"):
             self._need(abs(options.number(0)) <= _MOST_RANK, f"{name} is along no dimension")
@@ -122,9 +136,9 @@ class _Check:
         outputs = [self._at(number) for number in node.outputs]
         if name in KEEP_KIND and tensors[0] is not None:
             self._need(tensors[0].kind == outputs[0].kind, f"{name} gives numbers of another type")
-            for one in (tensors[0], outputs[0]):
-                scaled = one.channels is not None and one.channels[0] > 0
-                self._need(scaled or one.kind not in (_UINT8, _INT8), f"{name} computes with numbers without a scale")
+        _check_kinds(name, tensors, outputs)
+        if name == "BATCH_MATMUL":
+            _check_product(node.options, tensors)
         if name in ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D", "TRANSPOSE_CONV"):
             _check_windows(name, node.options, tensors, outputs[0])
         elif name == "FULLY_CONNECTED":
@@ -140,6 +154,8 @@ class _Check:
             _check_slice(tensors, node.options)
         elif name == "SLICE":
             _check_part(tensors, outputs[0])
+        elif name in ("SPLIT", "SPLIT_V"):
+            _check_split(name, tensors, len(outputs))
         elif name in ("GATHER", "TOPK_V2", "TRANSPOSE", "MEAN", "SUM", "EXPAND_DIMS"):
             _check_lengths(name, tensors[1])
 
@@ -157,6 +173,8 @@ def _check_tensor(tensor: Tensor) -> None:
     if tensor.shape is None and tensor.data is None:
         raise GraphError("a tensor has no shape")
     shape = tensor.shape or ()
+    if tensor.data is None and (0 in shape or (not shape and tensor.kind in (_UINT8, _INT8))):
+        raise GraphError(f"a tensor of the shape {list(shape)} holds nothing")
     if len(shape) > _MOST_RANK or any(length < -1 for length in shape) or tensor.bytes > MOST_BYTES:
         raise GraphError(f"a tensor has the shape {list(shape)}; {MOST_BYTES >> 20} MB are the most")
     if tensor.data is not None and len(tensor.data) < tensor.bytes:
@@ -170,8 +188,50 @@ def _check_tensor(tensor: Tensor) -> None:
             raise GraphError("the quantisation of a tensor does not fit its shape")
 
 
+def _check_kinds(name: str, tensors: Sequence[Optional[Tensor]], outputs: Sequence[Tensor]) -> None:
+    """Of what computes: small integers have a scale, one for all but weights, and two operands are of one type."""
+    kinds = [None if tensor is None else tensor.kind for tensor in tensors]
+    if name in BROADCAST and kinds[0] != kinds[1]:
+        raise GraphError(f"{name} is of numbers of two types")
+    if name in DIVIDING and kinds[0] not in (_FLOAT16, _FLOAT32) and min(integers(tensors[1]) or (0,)) < 1:
+        raise GraphError(f"{name} divides integers by what may be 0")
+    if name not in SCALED:
+        return
+    small = [
+        tensor
+        for tensor in [*tensors[: 1 if name in HAVE_WEIGHTS else None], *outputs]
+        if tensor is not None and tensor.kind in (_UINT8, _INT8, _INT16)
+    ]
+    for tensor in small:
+        if tensor.channels is None or tensor.channels[0] != 1 or not tensor.scale:
+            raise GraphError(f"{name} computes with numbers without a scale, or with several")
+    # tflite ends the process where a factor between scales is none that it computes with.
+    if name in COMPARING and any(tensor.scale >= 1 for tensor in small):
+        raise GraphError(f"{name} compares numbers with a scale of 1 or more")
+    if name in BROADCAST and small and max(tensor.scale for tensor in small) > _MOST_SCALES * outputs[0].scale > 0:
+        raise GraphError(f"{name} has operands whose scale is too large for its result's")
+
+
+def _check_product(options: Optional[Table], tensors: Sequence[Optional[Tensor]]) -> None:
+    """Of BATCH_MATMUL: matrices that can be multiplied, of one type, or float32 and int8."""
+    first, second = tensors
+    assert options is not None
+    if first is None or second is None or not first.shape or not second.shape:
+        raise GraphError("BATCH_MATMUL lacks an operand")
+    if first.kind == _UINT8 or (first.kind != second.kind and (first.kind, second.kind) != (_FLOAT32, _INT8)):
+        raise GraphError("BATCH_MATMUL is of numbers that it does not multiply")
+    shapes = [first.shape, second.shape]
+    if not all(2 <= len(shape) <= _MOST_BROADCAST for shape in shapes):
+        raise GraphError(f"BATCH_MATMUL of {list(shapes[0])} and {list(shapes[1])}")
+    if _known(first, second):
+        inner = shapes[0][-2 if options.number(0, "<b") else -1], shapes[1][-1 if options.number(1, "<b") else -2]
+        batches = zip(shapes[0][-3::-1], shapes[1][-3::-1])
+        if inner[0] != inner[1] or any(a != b and 1 not in (a, b) for a, b in batches):
+            raise GraphError(f"BATCH_MATMUL of {list(shapes[0])} and {list(shapes[1])}")
+
+
 def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
-    """Of convolutions and pooling: strides, dilations and sizes, and that the output is as large as they make it."""
+    """Check strides, dilations and sizes of convolutions and pooling, and that the output has the size that follows."""
     assert options is not None
     is_pool = "POOL" in name
     stride_w, stride_h = options.number(1), options.number(2)
@@ -242,6 +302,8 @@ def _check_shape(name: str, output: Tensor, source: Optional[Tensor]) -> None:
 
 def _check_broadcast(name: str, tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
     first, second = tensors[0], tensors[1]
+    if any(len(tensor.shape or ()) > _MOST_BROADCAST for tensor in (first, second) if tensor is not None):
+        raise GraphError(f"{name} is of more than {_MOST_BROADCAST} dimensions")
     if first is None or second is None or not _known(first, second, output):
         return
     shapes = [first.shape or (), second.shape or ()]
@@ -255,7 +317,7 @@ def _check_broadcast(name: str, tensors: Sequence[Optional[Tensor]], output: Ten
 
 
 def _check_lengths(name: str, tensor: Optional[Tensor]) -> None:
-    """Numbers that say how large something is, or where."""
+    """Check numbers that give a size or a position."""
     values = integers(tensor)
     if values is not None and (any(abs(value) > _MOST_LENGTH for value in values) or _product(values) > MOST_BYTES):
         raise GraphError(f"{name} is told {list(values[:8])}")
@@ -271,7 +333,7 @@ def _check_slice(tensors: Sequence[Optional[Tensor]], options: Optional[Table]) 
         raise GraphError("STRIDED_SLICE has operands of several lengths")
     if options is None or source is None or values[0] is None or not _known(source):
         return
-    # A dimension that is dropped is read at one place, which must be there.
+    # A dropped dimension is read at one position, which must exist.
     dropped, shape = options.number(4), source.shape or ()
     if not options.number(2) and not options.number(3):
         for axis, place in enumerate(values[0]):
@@ -280,13 +342,13 @@ def _check_slice(tensors: Sequence[Optional[Tensor]], options: Optional[Table]) 
 
 
 def _check_part(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
-    """Of SLICE: the part lies inside. tflite-runtime writes beyond its output where it does not."""
+    """Check that the part of a SLICE lies inside. tflite-runtime writes beyond its output if it does not."""
     source, begin, size = tensors[:3]
     starts, lengths = integers(begin), integers(size)
     if source is None or source.shape is None or lengths is None:
         return
     whole = source.shape
-    if -1 in lengths and output.is_fixed and not source.is_fixed:  # the rest of what nobody knows has no fixed length
+    if -1 in lengths and output.is_fixed and not source.is_fixed:  # the rest of an unknown length has no fixed length
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}, whose length is not fixed")
     starts = (0,) * len(lengths) if starts is None else starts
     if len(starts) != len(whole) or len(lengths) != len(whole):
@@ -295,8 +357,18 @@ def _check_part(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
 
 
+def _check_split(name: str, tensors: Sequence[Optional[Tensor]], parts: int) -> None:
+    """Along one dimension that is there, in parts as long as they say."""
+    source, axis = (tensors[1], tensors[0]) if name == "SPLIT" else (tensors[0], tensors[2])
+    axes = integers(axis)
+    if source is None or axes is None or len(axes) != 1 or not source.shape:
+        raise GraphError(f"{name} is along no dimension")
+    if not -len(source.shape) <= axes[0] < len(source.shape) or (_known(source) and source.shape[axes[0]] < parts):
+        raise GraphError(f"{name} of {list(source.shape)} in {parts} along dimension {axes[0]}")
+
+
 def _known(*tensors: Tensor) -> bool:
-    """Whether their shapes are those of each run."""
+    """Whether their shapes are the same in each run."""
     return has_shape(*tensors) and all(tensor.is_fixed for tensor in tensors)
 
 

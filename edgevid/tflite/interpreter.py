@@ -1,6 +1,6 @@
-"""The one door to the TensorFlow Lite interpreter.
+"""The only access to the TensorFlow Lite interpreter.
 
-Two packages hold the same ``Interpreter`` class: ``ai-edge-litert`` (LiteRT, the maintained one) and
+Two packages contain the same ``Interpreter`` class: ``ai-edge-litert`` (LiteRT, the maintained one) and
 ``tflite-runtime`` (the last for 32-bit ARM). Nothing else in edgevid imports either. Both are imported on first use only.
 """
 
@@ -41,20 +41,20 @@ _RUNTIMES = {
     "tflite-runtime": ("tflite-runtime", "tflite_runtime.interpreter"),
 }
 _ALIASES = {"ai-edge-litert": "litert", "tflite": "tflite-runtime"}
-# More threads than this make a 3 ms network slower, not faster, on the boards that edgevid is for.
+# On the boards that edgevid is for, more threads make a 3 ms network slower.
 _MAX_DEFAULT_THREADS = 4
-# Interpreters of one model, each for other sizes of its inputs, where the runtime cannot change them.
+# Maximum number of interpreters of one model, for different input sizes, if the runtime cannot resize inputs.
 _MAX_INTERPRETERS = 4
 _RUNTIME_ERRORS = (ValueError, RuntimeError, TypeError, SystemError, MemoryError, OverflowError)
-# More threads are no use on any board; so many that the system refuses them end the process.
+# More threads are of no use on any board; if the system refuses to start them, the process crashes.
 MOST_THREADS = 256
-# Long enough for a thread that waits to wake up and take the lock.
+# Long enough for a waiting thread to wake up and take the lock.
 _STEP_ASIDE_SECONDS = 0.0003
 
 
 @dataclass(frozen=True)
 class RuntimeInfo:
-    """What is known of one runtime: ``problem`` is None when it can be used."""
+    """State of one runtime: ``problem`` is None if it can be used."""
 
     name: str
     distribution: str
@@ -71,7 +71,7 @@ class TensorSpec:
     """Shape, dtype and quantisation (real = (value - zero_point) * scale; scale 0 means none) of a tensor.
 
     Attributes:
-        shape: as the interpreter opens it. shape_signature: the same, with -1 for a size that the model takes as it is given.
+        shape: as the interpreter opens it. shape_signature: the same, with -1 for sizes that may vary.
     """
 
     index: int
@@ -100,14 +100,14 @@ def runtimes() -> list[RuntimeInfo]:
 
 
 def select_runtime(name: Optional[str] = None) -> RuntimeInfo:
-    """The runtime to use: ``name``, else the variable ``EDGEVID_RUNTIME``, else the best one that works.
+    """The runtime to use: ``name``, else the variable ``EDGEVID_RUNTIME``, else the best working one.
 
     Args:
         name: ``"litert"`` or ``"tflite-runtime"``.
 
     Raises:
         OptionError: the name is not one of the two.
-        RuntimeNotAvailableError: the one asked for, or every one, is absent or broken.
+        RuntimeNotAvailableError: the requested runtime, or every one, is absent or broken.
     """
     wanted, said_by = name, "runtime="
     if wanted is None:
@@ -122,7 +122,7 @@ def select_runtime(name: Optional[str] = None) -> RuntimeInfo:
         if info.usable:
             return info
         raise RuntimeNotAvailableError(
-            f"The runtime {key}, asked for by {said_by}{wanted!r}, cannot be used: {info.problem}"
+            f"The runtime {key}, requested by {said_by}{wanted!r}, cannot be used: {info.problem}"
         )
     found = runtimes()
     usable = next((info for info in found if info.usable), None)
@@ -133,9 +133,9 @@ def select_runtime(name: Optional[str] = None) -> RuntimeInfo:
 
 
 def default_num_threads(runtime: str = "litert") -> int:
-    """Threads an interpreter uses unless told otherwise: the CPUs this process may use, at most 4.
+    """Default number of threads of an interpreter: the CPUs this process may use, at most 4.
 
-    On x86 tflite-runtime gets one: with two its quantised networks took 2 to 6 times as long (measured on two cores).
+    For tflite-runtime on x86 it is 1: with two, its quantised networks took 2 to 6 times as long (measured on two cores).
     """
     if runtime == "tflite-runtime" and platform.machine().lower() in ("x86_64", "amd64", "i686", "x86"):
         return 1
@@ -145,19 +145,19 @@ def default_num_threads(runtime: str = "litert") -> int:
 class TfliteModel:
     """One TFLite model, ready to run.
 
-    An interpreter is not thread-safe, so :meth:`run` takes a lock: calls from several threads follow one another, and each
-    thread gets its turn.
+    An interpreter is not thread-safe, so :meth:`run` takes a lock: calls from several threads run one after the other, and
+    each thread gets its turn.
 
     Args:
-        path: the ``.tflite`` file. It is read once; what becomes of it later does not matter.
-        sha256: what the file must have; default: anything.
+        path: the ``.tflite`` file. It is read once; later changes have no effect.
+        sha256: the expected SHA-256; default: any.
         num_threads: threads of the interpreter, an int from 1 to 256; default :func:`default_num_threads`.
         runtime: ``"litert"`` or ``"tflite-runtime"``; default see :func:`select_runtime`.
 
     Raises:
         ModelError: the file is missing or is not a TFLite model that this runtime can run.
         RuntimeNotAvailableError: no runtime.
-        OptionError: ``num_threads`` is no such int.
+        OptionError: ``num_threads`` is not such an int.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class TfliteModel:
             self.num_threads = check_int("num_threads", num_threads, 1, MOST_THREADS)
         self._lock = threading.Lock()
         self._last_thread = 0  # the thread that ran the model last
-        self._waiting: set[int] = set()  # threads that want to
+        self._waiting: set[int] = set()  # threads that wait for their turn
         self._closed = False
         with system_errors(ModelError):
             there = self.path.is_file()
@@ -200,7 +200,7 @@ class TfliteModel:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """What the runtime raises while it opens the file, as a ModelError."""
+        """Turn exceptions of the runtime while it opens the file into a ModelError."""
         try:
             yield
         except _RUNTIME_ERRORS as error:
@@ -223,8 +223,8 @@ class TfliteModel:
         Raises:
             ModelError: the arrays do not fit, the runtime fails, or the model is closed.
         """
-        # A thread that frees a threading.Lock and asks again at once mostly gets it again: of four threads, three waited 4 s
-        # for a network of 34 ms. So who had it last lets the others go first. Only "with lock" is safe against Ctrl-C, which
+        # A thread that releases a threading.Lock and asks again at once mostly gets it again: of four threads, three waited 4 s
+        # for a network of 34 ms. So the last holder lets the others go first. Only "with lock" is safe against Ctrl-C, which
         # can strike between any two steps of Python code; what it leaves in the set costs a short sleep at most.
         thread = threading.get_ident()
         if self._waiting and self._last_thread == thread:
@@ -257,18 +257,18 @@ class TfliteModel:
             ) from error
 
     def _sized(self, sizes: _Sizes, arrays: tuple[NDArray[Any], ...]) -> Any:
-        """An interpreter whose inputs have these sizes, which none of those at hand has."""
+        """An interpreter with these input sizes, which no existing one has."""
         if len(arrays) != len(self.inputs):
             raise ValueError("The number of arrays is wrong.")
         if not all(spec.takes(array) for spec, array in zip(self.inputs, arrays)):
             raise ValueError("The arrays do not fit.")
         interpreter = None
         if self._resizable and self._interpreters:
-            # Out of the dict first: one that an error or Ctrl-C leaves halfway is not kept.
+            # Out of the dict first: an interpreter that an error or Ctrl-C leaves halfway is not kept.
             _, interpreter = self._interpreters.popitem()
             try:
-                self._resize(interpreter, sizes)  # 0.01 ms with LiteRT; to open another one takes 1.5 ms
-            except RuntimeError:  # tflite-runtime 2.14 changes no sizes after the first run
+                self._resize(interpreter, sizes)  # 0.01 ms with LiteRT; opening another one takes 1.5 ms
+            except RuntimeError:  # tflite-runtime 2.14 cannot resize after the first run
                 interpreter, self._resizable = None, False
         if interpreter is None:
             interpreter = self._open()
@@ -291,13 +291,13 @@ class TfliteModel:
             self._content = b""
 
     def delegates(self) -> int:
-        """How many parts of the graph a delegate (XNNPACK, as a rule) took over; 0: plain kernels run everything."""
+        """Number of parts of the graph that a delegate (usually XNNPACK) runs; 0: plain kernels run everything."""
         with self._lock:
             return sum(op["op_name"] == "DELEGATE" for op in self._interpreter._get_ops_details())
 
     @property
     def _interpreter(self) -> Any:
-        """One of the interpreters: what benchmarks measure :meth:`run` against."""
+        """One of the interpreters, for benchmarks to compare :meth:`run` with."""
         self._check_open()
         return next(iter(self._interpreters.values()), None) or self._open()
 
@@ -316,17 +316,17 @@ def tflite_schema() -> Any:
         return importlib.import_module("ai_edge_litert.schema_py_generated")
     except (ImportError, OSError) as error:
         raise RuntimeNotAvailableError(
-            f"Reading the structure of a TFLite file needs ai-edge-litert, which is not here ({error}). "
-            "To mend it: pip install ai-edge-litert. On a 32-bit ARM machine, which it is not made for: do this on a "
+            f"Reading the structure of a TFLite file needs ai-edge-litert, which is not installed ({error}). "
+            "To fix this: pip install ai-edge-litert. On a 32-bit ARM machine, for which it does not exist: do this on a "
             "64-bit machine and copy the two files that it writes, NAME.tflite and NAME.json, to this one."
         ) from error
 
 
 def plain_interpreter(content: bytes) -> Any:
-    """LiteRT's interpreter of a ``.tflite`` file's content, which no delegate takes a part of: its tensors are the file's own.
+    """LiteRT's interpreter for the content of a ``.tflite`` file, without delegates: its tensors are the file's own.
 
     Raises:
-        ValueError, RuntimeError: as LiteRT says what is wrong with the file.
+        ValueError, RuntimeError: LiteRT's error about the file.
     """
     module = importlib.import_module("ai_edge_litert.interpreter")
     plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
@@ -339,13 +339,13 @@ def _inspect(name: str) -> RuntimeInfo:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         version = importlib.metadata.version(distribution)
     if version is None and importlib.util.find_spec(module.split(".")[0]) is None:
-        return RuntimeInfo(name, distribution, None, f"it is not installed. To mend it: pip install {distribution}")
+        return RuntimeInfo(name, distribution, None, f"it is not installed. To fix this: pip install {distribution}")
     problem = None
     if name == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
         # It imports under NumPy 2, prints a warning, and dies on construction: do not even import it.
         problem = (
             f"tflite-runtime {version} needs NumPy 1, but NumPy {np.__version__} is installed. "
-            f"To mend it: {install_command('tflite-runtime')} (it pins NumPy and OpenCV), or pip install ai-edge-litert"
+            f"To fix this: {install_command('tflite-runtime')} (it pins NumPy and OpenCV), or pip install ai-edge-litert"
         )
     return RuntimeInfo(name, distribution, version or "unknown", problem)
 
@@ -356,7 +356,7 @@ def _load_interpreter_class(info: RuntimeInfo) -> Any:
     except (ImportError, AttributeError, OSError) as error:
         raise RuntimeNotAvailableError(
             f"{info.distribution} {info.version} is installed but cannot be imported: {error}. "
-            f"To mend it: pip install --force-reinstall {info.distribution}"
+            f"To fix this: pip install --force-reinstall {info.distribution}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Graphs that call others: each is there and fits, none calls itself, and loops end."""
+"""Checks graphs that call others: each exists and fits, none calls itself, and loops end."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from .flatbuffer import Node, Subgraph, has_shape, integers
 
 _MOST_TURNS = 100_000
-# Operators, as the format numbers them
+# Operators, by their numbers in the format
 _ADD, _LESS, _AND, _IF, _WHILE = 0, 58, 86, 118, 119
 
 
 class GraphError(Exception):
-    """What is wrong with a graph, in words."""
+    """A problem in a graph; the message describes it."""
 
 
 def check_calls(graphs: Sequence[Subgraph]) -> None:
-    """Graphs that others call: each is there, fits, and calls none that calls it; and loops end."""
+    """Check called graphs: each exists, fits, and does not call its callers; and loops end."""
     calls: dict[int, set[int]] = {number: set() for number in range(len(graphs))}
     for number, graph in enumerate(graphs):
         for node in graph.nodes:
@@ -45,7 +45,7 @@ def check_calls(graphs: Sequence[Subgraph]) -> None:
 
 
 def _check_loop(graph: Subgraph, node: Node, condition: Subgraph, body: Subgraph) -> None:
-    """A loop whose end can be seen: it counts up to a limit, by 1 or more, and neither is changed otherwise."""
+    """Check that a loop ends: it counts up to a limit, by 1 or more, and neither is changed otherwise."""
     carried = len(node.inputs)
     if not len(condition.inputs) == len(body.inputs) == len(body.outputs) == len(node.outputs) == carried:
         raise GraphError("a loop has other operands than its body")
@@ -89,5 +89,5 @@ def _ends(graph: Subgraph, node: Node, condition: Subgraph, body: Subgraph, less
         if body.outputs[other] != body.inputs[other]:
             return False
         most = integers(graph.tensors[node.inputs[other]])
-    # A limit that is computed is, as a rule, the length of an input.
+    # A computed limit is usually the length of an input.
     return most is None or max(most, default=0) <= _MOST_TURNS

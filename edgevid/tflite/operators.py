@@ -1,4 +1,4 @@
-"""The operators of TFLite that networks of pictures and of windows are made of, and what each of them takes."""
+"""The TFLite operators that networks on pictures and on windows use, and their operands."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 
 class Operator(NamedTuple):
-    """What an operator takes and gives.
+    """The inputs and outputs of an operator.
 
     Attributes:
-        inputs: how many, the least and the most.
-        outputs: how many, at most.
-        options: the kind of its table of options, as the format numbers them; 0: none, or that of OPTIONAL.
-        optional: the places of the inputs that may be left out, by -1.
+        inputs: minimum and maximum number.
+        outputs: maximum number.
+        options: kind of its table of options, by its number in the format; 0: none, or that of OPTIONAL.
+        optional: positions of the inputs that may be left out, as -1.
     """
 
     name: str
@@ -23,8 +23,8 @@ class Operator(NamedTuple):
 
 
 _MANY = 4096
-# Number in the format -> name, inputs, and where they are other than the defaults above outputs, options, optional. Left out are
-# those that run code of others (CUSTOM, DELEGATE, CALL), take strings, sparse tensors or tables, or make random numbers.
+# Number in the format -> name, inputs, and outputs, options, optional if they differ from the defaults above. Left out are
+# operators that run foreign code (CUSTOM, DELEGATE, CALL), take strings, sparse tensors or tables, or make random numbers.
 OPERATORS = {
     number: Operator(name, *rest)
     for number, name, *rest in (
@@ -59,13 +59,13 @@ OPERATORS = {
         (114, "QUANTIZE", (1, 1)), (116, "ROUND", (1, 1)), (117, "HARD_SWISH", (1, 1)),
         (118, "IF", (1, _MANY), _MANY, 92), (119, "WHILE", (1, _MANY), _MANY, 93), (123, "SELECT_V2", (3, 3)),
         (126, "BATCH_MATMUL", (2, 2), 1, 101), (128, "CUMSUM", (2, 2)), (130, "BROADCAST_TO", (2, 2)),
-        (145, "BROADCAST_ARGS", (2, 2)), (150, "GELU", (1, 1)), (151, "DYNAMIC_UPDATE_SLICE", (3, 3)),
+        (150, "GELU", (1, 1)), (151, "DYNAMIC_UPDATE_SLICE", (3, 3)),
         (158, "SIGN", (1, 1)),
     )
 }  # fmt: skip
 
 # fmt: off
-# Kinds of options that those have which can do without
+# Kinds of options of operators that can do without
 OPTIONAL = {
     "ADD": 11, "DEQUANTIZE": 38, "MUL": 21, "RESHAPE": 17, "PAD": 22, "BATCH_TO_SPACE_ND": 24, "SPACE_TO_BATCH_ND":
     25, "TRANSPOSE": 26, "SUB": 28, "DIV": 29, "EXP": 33, "TOPK_V2": 34, "LOG_SOFTMAX": 36, "CAST": 37, "MAXIMUM":
@@ -76,7 +76,7 @@ OPTIONAL = {
     "RANK": 86, "QUANTIZE": 89, "HARD_SWISH": 91, "SELECT_V2": 98, "CUMSUM": 102, "BROADCAST_TO": 104, "GELU": 116,
     "DYNAMIC_UPDATE_SLICE": 117, "SIGN": 123,
 }
-# Where an operator's options say which activation follows it
+# The field of an operator's options that gives its activation
 ACTIVATION = {
     "ADD": 0, "MUL": 0, "SUB": 0, "DIV": 0, "FULLY_CONNECTED": 0, "UNIDIRECTIONAL_SEQUENCE_LSTM": 0, "CONCATENATION": 1,
     "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "AVERAGE_POOL_2D": 5, "MAX_POOL_2D": 5, "L2_POOL_2D": 5,
@@ -87,21 +87,27 @@ SAME_SHAPE = frozenset({
     "QUANTIZE", "RELU", "RELU6", "RELU_N1_TO_1", "ROUND", "RSQRT", "SIGN", "SIN", "SOFTMAX", "SQRT", "SQUARE",
     "TANH", "ZEROS_LIKE",
 })
-# Of two operands, each of whose lengths is that of the other or 1
+# With two operands, whose lengths must be equal or 1
 BROADCAST = frozenset({
     "ADD", "DIV", "EQUAL", "FLOOR_DIV", "FLOOR_MOD", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL",
     "LOGICAL_AND", "LOGICAL_OR", "MAXIMUM", "MINIMUM", "MUL", "NOT_EQUAL", "POW", "PRELU", "SQUARED_DIFFERENCE",
     "SUB",
 })
-# Their outputs are as large as the numbers in their operands say.
+# The size of their outputs depends on the values of their operands.
 GROWING = frozenset({
     "BATCH_TO_SPACE_ND", "BROADCAST_TO", "FILL", "MIRROR_PAD", "PAD", "PADV2", "RANGE", "RESIZE_BILINEAR",
     "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_BATCH_ND", "TILE", "TRANSPOSE_CONV",
 })
-# Their results are of their first operand's type; where that is quantised, both have a scale.
+# Their results have the type of the first operand.
 KEEP_KIND = frozenset({
     "ADD", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "DIV",
     "FULLY_CONNECTED", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PRELU", "RELU",
     "RELU6", "SOFTMAX", "SUB", "TANH",
 })
+COMPARING = frozenset({"EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"})
+DIVIDING = frozenset({"DIV", "FLOOR_DIV", "FLOOR_MOD"})
+# Their second operand may have a scale for each channel.
+HAVE_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
 # fmt: on
+# They compute with integers of 8 and 16 bits by their scale.
+SCALED = (KEEP_KIND | BROADCAST | SAME_SHAPE) - {"CAST", "DEQUANTIZE", "QUANTIZE", "SIGN", "ZEROS_LIKE"}

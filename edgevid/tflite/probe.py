@@ -1,4 +1,4 @@
-"""Tries the runtime in a process of its own: a native crash there must not end the program that asks."""
+"""Tests the runtime in a process of its own, so that a native crash does not end the program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def probe_runtime(model_path: Path) -> dict[str, Any]:
     """Run a model with the runtime in use.
 
     Returns:
-        ``problem`` (None when it runs) and, when it runs, ``delegated_parts`` of the network and ``invoke_ms``, the
+        ``problem`` (None if it runs) and, if it runs, ``delegated_parts`` of the network and ``invoke_ms``, the
         shortest of a few runs with the default number of threads.
     """
     try:
@@ -43,4 +43,4 @@ def _probe(model_path: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_probe(sys.argv[1])))  # noqa: T201 - what the parent reads
+    print(json.dumps(_probe(sys.argv[1])))  # noqa: T201 - the parent reads it

@@ -1,4 +1,4 @@
-"""The shapes of a network's tensors for a picture of another size."""
+"""Shapes of a network's tensors for another picture size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST = 4096
 
 
 def shapes_at(content: bytes, size: int, origin: str) -> dict[int, list[int]]:
-    """The shape of each tensor, by its index, where the picture is ``size`` x ``size`` pixels.
+    """The shape of each tensor, by its index, for a picture of ``size`` x ``size`` pixels.
 
     Args:
         content: a ``.tflite`` file with one input ``[1, height, width, 3]``.
@@ -20,7 +20,7 @@ def shapes_at(content: bytes, size: int, origin: str) -> dict[int, list[int]]:
         origin: how errors name the file.
 
     Raises:
-        OptionError: another size. ModelError: the network is made for pictures of its own size only.
+        OptionError: an invalid size. ModelError: the network only works with its own picture size.
     """
     if check_int("size", size, MULTIPLE) % MULTIPLE or size > _MOST:
         raise OptionError(f"size={size} was given; expected a multiple of {MULTIPLE}, at most {_MOST}.")

@@ -1,7 +1,7 @@
-"""Truncates a TFLite image classifier at a feature map, so that it becomes an extractor.
+"""Truncates a TFLite image classifier after a feature map, which makes it an extractor.
 
 Only the operators that the feature map depends on are kept, with their tensors and weights, unchanged: the truncated network
-computes what the whole one computes inside. Labels, signatures, metadata and appended files are left out.
+computes the same values as the whole one. Labels, signatures, metadata and appended files are left out.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .interpreter import tflite_schema
 from .sizes import shapes_at
 
 _IDENTIFIER = b"TFL3"
-# What reading offsets and lengths that point nowhere raises: the generated reader does no checks of its own.
+# Exceptions from reading invalid offsets and lengths: the generated reader does no checks of its own.
 _UNREADABLE = (struct.error, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, MemoryError)
-# The only metadata that says how the network is to be run. The rest describes the classifier.
+# The only metadata that affects how the network is run. The rest describes the classifier.
 _KEPT_METADATA = (b"min_runtime_version", b"reduced_precision_support")
 _TYPES = ("uint8", "int8", "float32")  # of the picture and of the feature map
 
@@ -44,12 +44,12 @@ class Graph:
 
     Args:
         content: the ``.tflite`` file.
-        origin: how errors name it.
-        size: of the picture's sides, in pixels, a multiple of 32; default: the file's own.
+        origin: its name in errors.
+        size: side of the picture in pixels, a multiple of 32; default: the file's own.
 
     Raises:
         ModelError: not a TFLite file, damaged, its input is not one picture, or the network takes no other size.
-        OptionError: ``size`` is no such number.
+        OptionError: ``size`` is not such a number.
         RuntimeNotAvailableError: LiteRT, whose description of the format reads the file, is not installed.
     """
 
@@ -81,7 +81,7 @@ class Graph:
     def spatial_tensors(self) -> list[GraphTensor]:
         """The feature maps ``[1, h, w, D]``, h and w above 1, between the picture and the outputs, in order.
 
-        Constants, and copies of the picture itself (a QUANTIZE of it), are none.
+        Constants, and copies of the picture itself (a QUANTIZE of it), do not count.
         """
         computed = (self._tensors[i] for n in self._path for i in _indices(self._graph.operators[n].outputs))
         maps = [t for t in computed if len(t.shape) == 4 and t.shape[0] == 1 and min(t.shape[1:3]) > 1]
@@ -90,11 +90,11 @@ class Graph:
     def find(self, name_or_index: Union[str, int, None] = None) -> GraphTensor:
         """One of :meth:`spatial_tensors`, by index, by name, or by one of the names that a converter joined with ";".
 
-        The default is the last one through which all paths lead: what global pooling, a mean or a flatten reads, never
+        The default is the last one through which all paths lead: the input of global pooling, a mean or a flatten, never
         one of several branches.
 
         Raises:
-            ModelError: none, or more than one, is meant.
+            ModelError: none, or more than one, matches.
         """
         found = self.spatial_tensors()
         if not found:
@@ -118,8 +118,8 @@ class Graph:
     def truncate(self, tensor: GraphTensor) -> bytes:
         """A new file's content: the network from the picture to ``tensor``, one of :meth:`spatial_tensors`.
 
-        An int8 picture or feature map becomes a uint8 one: a QUANTIZE that adds or takes away 128, and changes nothing
-        else, is put before or after the network, so that it takes pictures as they are.
+        For an int8 picture or feature map, a QUANTIZE that only adds or subtracts 128 is put before or after the network, so
+        that it becomes uint8 and pictures can be used directly.
 
         Raises:
             ModelError: the tensor's type is not uint8, int8 or float32, or the network has control flow.
@@ -158,7 +158,7 @@ class Graph:
         return bytes(builder.Output())
 
     def _add_uint8(self, model: Any, *, before: bool) -> None:
-        """Put a uint8 tensor ``before`` the int8 input, or after the int8 output, and a QUANTIZE between the two."""
+        """Insert a uint8 tensor ``before`` the int8 input, or after the int8 output, and a QUANTIZE between the two."""
         graph = model.subgraphs[0]
         ends = graph.inputs if before else graph.outputs
         int8, uint8 = ends[0], len(graph.tensors)
@@ -182,14 +182,14 @@ class Graph:
         ends[0] = uint8
 
     def _read(self) -> Any:
-        """The whole model, as objects that may be changed."""
+        """The whole model, as modifiable objects."""
         model = self._schema.ModelT.InitFromObj(self._schema.Model.GetRootAs(self._content, 0))
         for number, tensor in enumerate(model.subgraphs[0].tensors if self._shapes else ()):
             tensor.shape = self._shapes[number]
         return model
 
     def _check_references(self) -> None:
-        """Every index points at something that can be there: a runtime may crash on what does not."""
+        """Check that every index is valid: a runtime may crash on one that is not."""
         graph, tensors, buffers = self._graph, range(len(self._graph.tensors)), range(len(self._model.buffers))
         used = [*graph.inputs, *graph.outputs]
         for operator in graph.operators:
@@ -230,7 +230,7 @@ class Graph:
         return path, activations
 
     def _is_neck(self, index: int) -> bool:
-        """Whether all operators behind the tensor depend on the picture through it alone."""
+        """Whether all operators after the tensor depend on the picture through it alone."""
         operators, front = self._graph.operators, self._needed([index])
         behind = [number for number in self._path if number not in front]
         own = {i for number in behind for i in _indices(operators[number].outputs)} | {index}

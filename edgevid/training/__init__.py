@@ -1,10 +1,10 @@
-"""Training of bundles, in Keras. Needs the extra ``train``: ``pip install 'edgevid[train]'``. The core never imports it.
+"""Training of bundles with Keras. Needs the extra ``train``: ``pip install 'edgevid[train]'``. The core never imports it.
 
 Data flows through it in this order:
 
-- ``features`` (with ``extraction``, ``executors``) embeds labelled clips, of :mod:`edgevid.datasets`
-- ``networks`` and ``fit`` make and train a network, ``tuning`` chooses its hyper-parameters, ``run_folder`` keeps what was done
-- ``inference`` and ``export`` turn it into TFLite, ``calibration`` calibrates its scores
-- ``packaging`` writes the bundle and measures it, ``card`` says what it is; ``build`` runs it all, ``advice`` tells of it
-- ``agreement`` compares a bundle with the network it was made from
+- ``data`` embeds labelled clips (:mod:`edgevid.datasets`, :mod:`edgevid.extraction`) and splits them
+- ``networks`` and ``fit`` make and train a network, ``tuning`` chooses its hyper-parameters, ``run_folder`` saves progress
+- ``inference`` and ``export`` convert it to TFLite, ``calibration`` calibrates its scores
+- ``packaging`` writes and measures the bundle, ``card`` describes it; ``build`` runs it all, ``advice`` comments on it
+- ``streamed`` trains the GRU that :mod:`edgevid.teaching` mixes with its statistics
 """

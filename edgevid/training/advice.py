@@ -1,4 +1,4 @@
-"""What speaks against trusting a training, in words."""
+"""Warnings about the results of a training, in words."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from .data import TrainingData, count_clips
 from .packaging import Measured
 from .tuning import SMALL
 
-# Below these a class is called small. A rule of thumb: UCF101 has about 130 clips of 25 groups a class.
+# Classes below these sizes are called small. A rule of thumb: UCF101 has about 130 clips of 25 groups per class.
 _FEW_CLIPS, _FEW_GROUPS = 20, 5
 _WIDE = 0.2
 
 
 def warnings(data: TrainingData, accuracy: Mapping[str, Measured]) -> list[str]:
-    """Why the figures, or the model, are not to be relied on; a sentence each.
+    """Reasons not to rely on the figures, or on the model; one sentence each.
 
     Args:
-        accuracy: on the "validation" clips, and on the "test" clips where there are some.
+        accuracy: on the "validation" clips, and on the "test" clips if there are any.
     """
     found, small = [], []
     for label in data.labels:

@@ -1,4 +1,4 @@
-"""The whole way from labelled clips to a bundle on disk."""
+"""All steps from labelled clips to a bundle on disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .tuning import AUTO, HyperParameters, candidates, choose, hyper_parameters,
 
 
 class TrainedBundle(NamedTuple):
-    """A bundle that was written, and what speaks against relying on it."""
+    """A bundle that was written, and warnings about it."""
 
     folder: Path
     run_folder: Path
@@ -36,12 +36,12 @@ class TrainedBundle(NamedTuple):
 
 
 def train_bundle(request: TrainingRequest, reporter: Reporter) -> TrainedBundle:
-    """Embed the clips, divide them, choose settings, train, export, measure, and write the bundle; all of it or nothing.
+    """Embed the clips, split them, choose settings, train, export, measure, and write the bundle; all of it or nothing.
 
-    What is trained is kept in the run folder as it goes; the same request goes on from there.
+    Progress is saved in the run folder; the same request continues from there.
 
     Raises:
-        EdgevidError: anything that went wrong; nothing is then left at ``output`` that was not there before.
+        EdgevidError: anything went wrong; ``output`` is then as it was before.
     """
     check_output(request.output, request.overwrite)
     check_run_folder(request.run_folder)
@@ -95,7 +95,7 @@ def _fit(data: TrainingData, chosen: HyperParameters, run: RunFolder, reporter: 
 def _config(
     request: TrainingRequest, data: TrainingData, preset: str, tried: Sequence[HyperParameters]
 ) -> dict[str, Any]:
-    """What the run folder says of a training before its settings are chosen."""
+    """The configuration that the run folder records before settings are chosen."""
     digest = "\n".join(f"{clip.label}\t{clip.group}\t{clip.split}\t{clip.path.name}" for clip in data.clips)
     return {
         "format": RUN_FORMAT,
@@ -132,4 +132,4 @@ def _say_where(run: RunFolder, reporter: Reporter) -> None:
     elif run.resumed:
         reporter.say(f"resuming the training in {run.path} after epoch {run.epochs_done()}")
     else:
-        reporter.say(f"training in {run.path}; if it is interrupted, the same command goes on")
+        reporter.say(f"training in {run.path}; if it is interrupted, run the same command again to continue")

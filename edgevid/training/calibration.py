@@ -1,6 +1,6 @@
 """The temperature and the threshold of a bundle's scores, fitted on the clips held out for validation.
 
-Both are of few clips, and of those that chose the epoch too: the card says so.
+Both use few clips, which also chose the epoch: the card says so.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ..calibration import (
 )
 from ..support.shares import Share
 
-# Of fewer clips the threshold of 95 % is that of the worst clip, and one clip decides the temperature.
+# With fewer clips, the threshold of 95 % is the score of the worst clip, and one clip decides the temperature.
 MIN_CLIPS = 20
 BINS = 15
 
 
 class Quality(NamedTuple):
-    """How well probabilities say how often they are right.
+    """How well probabilities predict how often they are right.
 
     Attributes:
         nll: mean negative log-likelihood of the true classes, in nats.
@@ -39,7 +39,7 @@ class Quality(NamedTuple):
 
 
 class FittedCalibration(NamedTuple):
-    """A calibration; what the card says of it, as JSON; and that in a sentence."""
+    """A calibration; its entry in the card, as JSON; and a sentence about it."""
 
     calibration: Calibration
     entry: dict[str, Any]
@@ -52,9 +52,9 @@ def fit_calibration(
     """Fit temperature and threshold on held-out clips; neither, below 20 clips.
 
     Args:
-        probabilities: of the network, float32 ``[N, K]``.
+        probabilities: the network's, float32 ``[N, K]``.
         classes: the true ones, ``[N]``.
-        groups: a group for each clip, which are counted only.
+        groups: the group of each clip; only counted.
     """
     clips = len(classes)
     if clips < MIN_CLIPS:
@@ -91,7 +91,7 @@ def fit_calibration(
 
 
 def quality(probabilities: NDArray[np.float32], classes: NDArray[np.int64]) -> Quality:
-    """How well probabilities ``[N, K]`` say how often they are right, N of 1 or more."""
+    """How well probabilities ``[N, K]`` predict how often they are right, N of 1 or more."""
     of_truth = log_probabilities(probabilities)[np.arange(len(classes)), classes]
     return Quality(float(-of_truth.mean()), expected_calibration_error(probabilities, classes))
 
@@ -99,7 +99,7 @@ def quality(probabilities: NDArray[np.float32], classes: NDArray[np.int64]) -> Q
 def expected_calibration_error(
     probabilities: NDArray[np.float32], classes: NDArray[np.int64], bins: int = BINS
 ) -> float:
-    """The mean gap between score and accuracy, over bins of the score of equal width, by their clips (Guo et al. 2017)."""
+    """The mean gap between score and accuracy, over score bins of equal width, weighted by their clips (Guo et al. 2017)."""
     scores, right = probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == classes
     of_bin = np.clip(np.ceil(scores * bins).astype(np.intp) - 1, 0, bins - 1)
     gaps = np.bincount(of_bin, weights=scores - right, minlength=bins)

@@ -1,4 +1,4 @@
-"""The card of a trained bundle: what it is and what it was trained on. What is measured is added in ``packaging.py``."""
+"""The card of a trained bundle: what it is and what it was trained on. ``packaging.py`` adds the measurements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .networks import SINGLE_FRAME, architecture_of, units_of
 from .request import TrainingRequest
 from .tuning import HyperParameters
 
-# What decides a trained network's weights, by the names of their distributions
+# The packages that affect a trained network's weights, by the names of their distributions
 _VERSIONS_OF = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "opencv-python-headless", "opencv-python", "Pillow")
 
 
@@ -51,10 +51,10 @@ def make_card(
             "data": request.data_description,
             "training": count_clips(data.of("train")),
             "validation": {**_held_out(data.of("validation")), "share": data.share},
-            # held out here; those that the data set names are counted with their accuracy
+            # clips held out here; those that the data set names are counted with their accuracy
             **({"test": _held_out(data.of("test"))} if data.division.test else {}),
             "clips_skipped": data.skipped,
-            # validation clips too, for they chose the epoch
+            # validation clips too, because they chose the epoch
             FIELD: seen_entry(sha256s(clip for clip in data.clips if clip.split != "test")),
             "recipe": recipe,
             "options": {**options, **_units(fitted)},
@@ -72,7 +72,7 @@ def make_card(
 
 
 def classifier_entry(request: TrainingRequest, data: TrainingData, fitted: Fitted, folder: Path) -> dict[str, Any]:
-    """What a card says of the classifier whose file lies in ``folder``. Its speed is measured here."""
+    """The card's entry for the classifier whose file lies in ``folder``. Its speed is measured here."""
     path, architecture = folder / CLASSIFIER_NAME, architecture_of(fitted.network)
     return {
         "file": path.name,
@@ -92,7 +92,7 @@ def _units(fitted: Fitted) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the weights, of those that are installed."""
+    """Versions of Python and of the installed packages that affect the weights."""
     found = {"python": platform.python_version()}
     for name in _VERSIONS_OF:
         try:

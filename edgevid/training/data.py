@@ -1,4 +1,4 @@
-"""What a training is made of: embedded clips, divided into those that train, validate and test."""
+"""The training data: embedded clips, split into training, validation and test."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _WORTH_WORKERS = 20
 
 
 class TrainingData(NamedTuple):
-    """Embedded clips by use, and the test clips that the data set names.
+    """Embedded clips by split, and the test clips that the data set names.
 
     Attributes:
-        clips: the embedded ones, their ``split`` as they are used; ``labelled`` are their embeddings.
-        share: the part of the training clips that was to be held out for validation.
-        config: what they were embedded with.
-        skipped: how many clips could not be read.
+        clips: the embedded ones, with the ``split`` that is used; ``labelled`` are their embeddings.
+        share: the fraction of the training clips to hold out for validation.
+        config: how they were embedded.
+        skipped: number of clips that could not be read.
     """
 
     dataset: Dataset
@@ -48,10 +48,10 @@ class TrainingData(NamedTuple):
 
 
 def prepare(request: TrainingRequest, reporter: Reporter) -> tuple[TrainingData, Preset]:
-    """Read, embed and divide the clips, and decide where hyper-parameters come from.
+    """Read, embed and split the clips, and decide the source of hyper-parameters.
 
     Raises:
-        DatasetError: the data cannot be trained, or tested, with.
+        DatasetError: the data are not sufficient for training or testing.
     """
     config = EmbeddingConfig.of(entries_for(request.embedders, request.extractor), request.own_embedders)
     dataset = open_dataset(request.data, list_number=request.list_number, lists_folder=request.lists_folder)
@@ -93,7 +93,7 @@ def prepare(request: TrainingRequest, reporter: Reporter) -> tuple[TrainingData,
 def embed(
     clips: Sequence[Clip], config: EmbeddingConfig, request: TrainingRequest, reporter: Reporter
 ) -> EmbeddedClips:
-    """The embeddings of clips. Those that cannot be read are said and left out.
+    """The embeddings of clips. Those that cannot be read are reported and left out.
 
     Raises:
         DatasetError: none can be read.
@@ -115,7 +115,7 @@ def embed(
 
 
 def count_clips(clips: Sequence[Clip]) -> dict[str, Any]:
-    """Clips, groups (of a class each) and clips of each class."""
+    """Numbers of clips, groups (per class) and clips of each class."""
     return {
         "clips": len(clips),
         "groups": len({(clip.label, clip.group) for clip in clips}),
@@ -124,7 +124,7 @@ def count_clips(clips: Sequence[Clip]) -> dict[str, Any]:
 
 
 def group_names(clips: Sequence[Clip]) -> list[str]:
-    """The names of groups, numbers in the order of numbers; none where each clip is its own group (names are paths then)."""
+    """The names of groups, in natural order; none if each clip is its own group (names are paths then)."""
     names = {clip.group for clip in clips}
     if len(names) == len(clips):
         return []
@@ -146,7 +146,7 @@ def _say_division(data: TrainingData, reporter: Reporter) -> None:
         [
             ("classes", str(len(data.labels)), ""),
             ("training clips", sizes["train"], "what is left after whole groups were held out"),
-            ("validation clips", sizes["validation"], "they stop the training and choose: no fair measure of it"),
+            ("validation clips", sizes["validation"], "used to stop and to choose: their accuracy is too high"),
             ("test clips", *test),
         ]
     )

@@ -1,4 +1,4 @@
-"""A trained Keras network -> a TFLite file that gives the same probabilities."""
+"""Converts a trained Keras network to a TFLite file with the same probabilities."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .networks import SINGLE_FRAME, architecture_of
 
 CLASSIFIER_NAME = "classifier.tflite"
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
-# How the weights are stored, and by how much a probability may differ from Keras's. Float32 rounding, summed in another order,
-# moves it by about 1e-6; of the others this is a guard against a wrong conversion: what they cost is measured, as accuracy.
+# Storage types of the weights, and the maximum difference of a probability from Keras's. Float32 rounding in another order
+# changes it by about 1e-6. For the others this only detects a wrong conversion: their cost is measured as accuracy.
 PARITY_LIMITS = {FLOAT32: 1e-5, FLOAT16: 0.02, INT8: 0.25}
 _BATCH = 64
 
 
 class Parity(NamedTuple):
-    """What a TFLite file gives for clips, float32 ``[N, classes]``, and how far that is from the Keras network at most."""
+    """A TFLite file's probabilities of clips, float32 ``[N, classes]``, and their largest difference from the Keras network."""
 
     probabilities: NDArray[np.float32]
     difference: float
@@ -41,12 +41,12 @@ def to_tflite(network: Any, num_frames: int = SAMPLES_PER_CLIP, dtype: str = FLO
     Args:
         network: made by :func:`edgevid.training.networks.make_network`.
         num_frames: embeddings in a window.
-        dtype: of the weights. ``"float16"`` halves the file and computes in float32; ``"int8"`` quarters it and multiplies in
-            int8, with scales for the activations found as it runs (dynamic range). One scale a matrix: with one a row,
+        dtype: type of the weights. ``"float16"`` halves the file and computes in float32; ``"int8"`` quarters it and multiplies
+            in int8, with activation scales found at run time (dynamic range). One scale per matrix: with one per row,
             tflite-runtime 2.14 refuses the file.
 
     Returns:
-        The file's bytes, of a form that :func:`edgevid.classifiers.open_network` opens.
+        The file's bytes, in a form that :func:`edgevid.classifiers.open_network` opens.
 
     Raises:
         ModelError: an operator has no built-in counterpart.
@@ -84,8 +84,8 @@ def check_parity(
     Args:
         embeddings: real ones, float32 ``[N, frames, dim]``.
         expected: what :func:`predict` gives for them, float32 ``[N, classes]``.
-        dtype: of the file's weights.
-        limit: what the largest difference of a probability must stay below; default: that of the dtype.
+        dtype: type of the file's weights.
+        limit: the largest difference of a probability must stay below this; default: by dtype.
 
     Raises:
         ModelError: the largest difference reaches the limit, or is not a number.
@@ -117,7 +117,7 @@ def _rolled(classifier: RecurrentClassifier, clip: NDArray[np.float32]) -> NDArr
 
 
 def measure_speed(path: Path, num_samples: int) -> dict[str, Any]:
-    """How long a classifier's file takes on this machine, on one thread of the runtime that is in use.
+    """Time a classifier's file on this machine, on one thread of the runtime in use.
 
     Returns:
         Medians in ms: ``clip_ms`` of one run over a window; ``rolling_ms`` for one more sample of a stream (recurrent networks
@@ -144,7 +144,7 @@ def _median_ms(call: Callable[[], Any], times: int) -> float:
 
 
 def predict(network: Any, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities of clips, float32 ``[N, classes]``, of ``[N, frames, dim]``, by the Keras network.
+    """Probabilities of clips, float32 ``[N, classes]``, from embeddings ``[N, frames, dim]``, by the Keras network.
 
     A single-frame network gives each frame its own; a clip's are their mean, as in the exported file.
     """

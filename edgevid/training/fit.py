@@ -1,12 +1,12 @@
-"""Training a network on embeddings, with early stopping; it can be interrupted at any point and go on.
+"""Training a network on embeddings, with early stopping; it can be interrupted at any point and resumed.
 
-What is random in an epoch (the order of the clips, dropout) is drawn from the seed and the epoch's number alone. So weights,
-optimizer and epoch are the whole state, and a training that was interrupted ends as one that was not.
+All randomness of an epoch (the order of the clips, dropout) depends only on the seed and the epoch's number. So weights,
+optimizer and epoch are the whole state, and an interrupted training ends like an uninterrupted one.
 
 Why not ``Model.fit`` with ``BackupAndRestore`` and ``EarlyStopping`` (Keras 3.15): seeded by epoch, the weights are the same;
-but a kill while the backup is written leaves half a file, which stops every later attempt, and early stopping begins
-to count anew. And an epoch of 60 clips takes 96 ms against 14 here, one of 450 with 1280 numbers 2.2 s against 1.3
-(2 CPU cores): with few clips, what ``fit`` does around each step takes most of the time.
+but a kill while the backup is written leaves half a file, which stops every later attempt, and early stopping starts
+counting anew. And an epoch of 60 clips takes 96 ms against 14 here, one of 450 with 1280 numbers 2.2 s against 1.3
+(2 CPU cores): with few clips, most of the time is overhead of ``fit`` around each step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .networks import NetworkOptions, load_keras, make_network
 if TYPE_CHECKING:
     from .run_folder import RunFolder
 
-# clips, or frames of them for a single-frame network, that are validated at once
+# number of clips, or of frames for a single-frame network, that are validated at once
 _VALIDATION_BATCH = 256
 
 
@@ -37,15 +37,15 @@ class TrainingError(EdgevidError):
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to train. The defaults of learning rate and decay are the thesis's, for the 9,537 training clips of UCF101.
+    """Options of training. The default learning rate and decay are the thesis's, for the 9,537 training clips of UCF101.
 
     Attributes:
-        learning_rate: of Adam (Kingma and Ba 2015, arXiv:1412.6980).
+        learning_rate: learning rate of Adam (Kingma and Ba 2015, arXiv:1412.6980).
         decay: the learning rate at step t is ``learning_rate / (1 + decay * t)``.
-        epochs: at most so many.
-        patience: epochs without a lower validation loss after which training stops.
-        batch_size: clips in a step (frames, for a single-frame network), or a few less: batches are of nearly equal size.
-        seed: of the initial weights, the order of clips and dropout.
+        epochs: maximum number of epochs.
+        patience: number of epochs without a lower validation loss after which training stops.
+        batch_size: clips in a step (frames, for a single-frame network), or a few less: batches have nearly equal sizes.
+        seed: seed of the initial weights, the order of clips and dropout.
     """
 
     learning_rate: float = 1e-5
@@ -74,7 +74,7 @@ class LabelledEmbeddings:
         return len(self.classes)
 
     def at(self, indices: Sequence[int]) -> LabelledEmbeddings:
-        """Those of the clips."""
+        """The embeddings of the clips with these indices."""
         return LabelledEmbeddings(self.embeddings[indices], self.classes[indices])
 
 
@@ -84,7 +84,7 @@ class Epoch:
 
     Attributes:
         learning_rate: after the epoch's last step.
-        seconds: that the epoch took.
+        seconds: duration of the epoch.
     """
 
     epoch: int
@@ -96,12 +96,12 @@ class Epoch:
     seconds: float
 
 
-# Told the epochs so far, each time one is done.
+# Called with the epochs so far after each one.
 EpochProgress = Callable[[Sequence[Epoch]], None]
 
 
 class State(NamedTuple):
-    """Where a training stands after ``len(epochs)`` epochs: all that it needs to go on. ``best``: the best epoch's weights."""
+    """The state of a training after ``len(epochs)`` epochs, to resume it. ``best``: the best epoch's weights."""
 
     epochs: list[Epoch]
     weights: list[NDArray[Any]]
@@ -127,12 +127,12 @@ class Fitted:
 
     @property
     def best_epoch(self) -> int:
-        """The one with the lowest validation loss, from 1."""
+        """The epoch with the lowest validation loss, from 1."""
         return best_epoch(self.history)
 
 
 def best_epoch(epochs: Sequence[Epoch]) -> int:
-    """The first epoch of the lowest validation loss, from 1; 0 of none."""
+    """The first epoch with the lowest validation loss, from 1; 0 if there are none."""
     return min(epochs, key=lambda epoch: epoch.val_loss).epoch if epochs else 0
 
 
@@ -153,7 +153,7 @@ def fit(
     generators and makes TensorFlow's operators deterministic, for the whole process.
 
     Args:
-        store: where the training is kept as it goes; what is there is gone on with. None: nothing is kept.
+        store: where progress is saved, and from where it is resumed. None: nothing is saved.
 
     Raises:
         TrainingError: the loss became NaN or infinite. ExtraNotInstalledError: Keras or TensorFlow is absent.
@@ -188,10 +188,10 @@ def fit_all(
     epochs: int,
     progress: Optional[EpochProgress] = None,
 ) -> Fitted:
-    """Train on all clips, for so many epochs: nothing is held out, and nothing says when to stop.
+    """Train on all clips for a given number of epochs: nothing is held out, and nothing stops it early.
 
     Raises:
-        TrainingError, ExtraNotInstalledError: as :func:`fit`.
+        TrainingError, ExtraNotInstalledError: as for :func:`fit`.
     """
     if not network_options.recurrent:
         clips = _frames(clips)
@@ -298,7 +298,7 @@ class _Trainer:
     ) -> tuple[float, float]:
         """Mean loss and accuracy of the samples, in batches.
 
-        The batches are equal: a last one of a single clip would put a variance of 0 into the batch normalisation.
+        The batches have equal sizes: a last one of a single clip would have a variance of 0 in the batch normalisation.
         """
         total, hits = 0.0, 0
         for batch in np.array_split(order, math.ceil(len(order) / batch_size)):

@@ -1,8 +1,8 @@
-"""The classifiers as they are deployed: the trained networks' arithmetic, arranged for a small computer.
+"""The classifiers as deployed: the trained networks' arithmetic, arranged for a small computer.
 
-Keras's own graph of a recurrent network multiplies each embedding by the input weights inside the time loop and keeps a random
-seed for dropout, which TFLite cannot hold. Here the input product of all embeddings is one matrix product before the loop, and
-the batch normalisations are folded into the dense layers beside them. The results are the same, to float rounding.
+Keras's own graph of a recurrent network multiplies each embedding by the input weights inside the time loop, and keeps a random
+seed for dropout, which TFLite cannot store. Here the input product of all embeddings is one matrix product before the loop, and
+batch normalisations are folded into the neighbouring dense layers. The results are the same, to float rounding.
 
 A single-frame network is deployed over a window too: the mean of the probabilities of its frames.
 """
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from ..sampling import SAMPLES_PER_CLIP
 from .networks import GRU, SINGLE_FRAME, architecture_of
 
-# (what the input product gives for one embedding [1, gates * U], state) -> state; a state is a tuple of [R, U]
+# (input product of one embedding [1, gates * U], state) -> state; a state is a tuple of [R, U]
 Step = Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]
 
 
 def deployed_function(network: Any, num_frames: int = SAMPLES_PER_CLIP) -> Any:
-    """A trained network as a TensorFlow function: of windows if it is single-frame, of steps if it is recurrent.
+    """A trained network as a TensorFlow function: on windows if it is single-frame, on steps if it is recurrent.
 
     Single-frame: float32 ``[1, num_frames, D]`` -> probabilities ``[1, K]``.
 
@@ -122,14 +122,14 @@ def _head(network: Any) -> Callable[[Any], Any]:
 def _gates(array: Any, count: int) -> list[Any]:
     """The columns ``[n, count * U]`` of each gate.
 
-    A matrix product for each gate: of 25 rows, all gates at once would be the largest array that the graph holds.
+    One matrix product per gate: for 25 rows, all gates at once would be the largest array in the graph.
     """
     units = array.shape[-1] // count
     return [array[:, gate * units : (gate + 1) * units] for gate in range(count)]
 
 
 def _scale_and_shift(layer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A trained batch normalisation is ``x * scale + shift``; float64 ``[n]`` each."""
+    """Scale and shift, float64 ``[n]`` each, of a trained batch normalisation: ``x * scale + shift``."""
     gamma, beta, mean, variance = (array.astype(np.float64) for array in layer.get_weights())
     scale = gamma / np.sqrt(variance + layer.epsilon)
     return scale, beta - mean * scale

@@ -17,10 +17,10 @@ ARCHITECTURES = (GRU, LSTM, SINGLE_FRAME)
 
 
 def load_keras() -> Any:
-    """The module ``keras``, once it is known to run on TensorFlow. Imported here, for edgevid works without it.
+    """Import ``keras`` and check that it runs on TensorFlow. Imported here, because edgevid works without it.
 
     Raises:
-        ExtraNotInstalledError: Keras or TensorFlow is absent. OptionError: Keras was told to use another backend.
+        ExtraNotInstalledError: Keras or TensorFlow is absent. OptionError: Keras is set to another backend.
     """
     keras = load_extra("keras", "Training needs", "train")
     load_extra("tensorflow", "Training needs", "train")
@@ -41,11 +41,11 @@ class NetworkOptions:
 
     Attributes:
         architecture: ``"gru"``, ``"lstm"`` or ``"single-frame"``.
-        units: size of the recurrent state; None: as many as an embedding has numbers. Not used by "single-frame".
-        hidden_units: of the dense layer before the last.
-        dropout: the part of the numbers of an embedding that training hides from a recurrent layer.
-        hidden_dropout: the same for the last dense layer.
-        slope: of the LeakyReLU below 0.
+        units: size of the recurrent state; None: the size of an embedding. Not used by "single-frame".
+        hidden_units: size of the dense layer before the last.
+        dropout: dropout rate before the recurrent layer.
+        hidden_dropout: dropout rate before the last dense layer.
+        slope: negative slope of the LeakyReLU.
     """
 
     architecture: str = GRU
@@ -86,13 +86,13 @@ def make_network(dim: int, num_classes: int, options: NetworkOptions, num_frames
     Head: dense, linear -> batch normalisation -> LeakyReLU -> dropout -> dense, softmax.
 
     Args:
-        dim: numbers in an embedding.
+        dim: size of an embedding.
         num_classes: outputs.
         num_frames: embeddings in a window, for a recurrent network.
 
     Returns:
-        A Keras model that gives probabilities, float32 ``[batch, num_classes]``, of float32 ``[batch, num_frames, dim]``;
-        a single-frame network of ``[batch, dim]``.
+        A Keras model from float32 ``[batch, num_frames, dim]`` to probabilities, float32 ``[batch, num_classes]``;
+        a single-frame network from ``[batch, dim]``.
     """
     keras = load_keras()
     layers = keras.layers
@@ -119,12 +119,12 @@ def make_network(dim: int, num_classes: int, options: NetworkOptions, num_frames
 
 
 def architecture_of(network: Any) -> str:
-    """Which of :data:`ARCHITECTURES` a network made by :func:`make_network` has."""
+    """The architecture, one of :data:`ARCHITECTURES`, of a network made by :func:`make_network`."""
     names = {layer.name for layer in network.layers}
     return next((name for name in (GRU, LSTM) if name in names), SINGLE_FRAME)
 
 
 def units_of(network: Any) -> Optional[int]:
-    """Size of the recurrent state; None of a single-frame network."""
+    """Size of the recurrent state; None for a single-frame network."""
     architecture = architecture_of(network)
     return None if architecture == SINGLE_FRAME else int(network.get_layer(architecture).units)

@@ -1,4 +1,4 @@
-"""A trained network -> a bundle on disk that is measured as it ships."""
+"""Writes a trained network as a bundle, and measures it as it ships."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .tuning import HyperParameters
 
 
 class Measured(NamedTuple):
-    """What was measured on clips. ``frames``: on their frames one by one, as the thesis measures single-frame networks."""
+    """Results on clips. ``frames``: on their single frames, as the thesis measures single-frame networks."""
 
     clips: Metrics
     frames: Optional[Metrics] = None
@@ -49,11 +49,11 @@ class Measured(NamedTuple):
 
 
 class WrittenBundle(NamedTuple):
-    """A bundle that was written, and what was measured.
+    """A bundle that was written, and its results.
 
     Attributes:
-        size: of its classifier in bytes. parameters: of its network.
-        accuracy: on the "validation" clips, and on the "test" clips where there are some.
+        size: size of its classifier in bytes. parameters: number of its network's parameters.
+        accuracy: on the "validation" clips, and on the "test" clips if there are any.
     """
 
     size: int
@@ -73,7 +73,7 @@ def write_bundle(
     """Export a network, check it, measure it, and write the bundle.
 
     Args:
-        settings, recipe: what it was trained with, and where that comes from, for the card.
+        settings, recipe: how it was trained, and the source of these settings, for the card.
     """
     labels, held_out = data.labels, data.labelled.at(data.division.validation)
     expected = predict(fitted.network, held_out.embeddings)
@@ -99,7 +99,7 @@ def write_bundle(
                 f"These clips chose {chose}, so this figure is too high.",
             )
         }
-        write_card(folder, card)  # a bundle from here on: it measures itself
+        write_card(folder, card)  # a bundle from here on: it can be measured
         known, outside = None, None
         test = (data.named_test if request.evaluate_test else []) or data.of("test")
         if test:
@@ -130,12 +130,14 @@ def _refit(
     epochs: int,
     reporter: Reporter,
 ) -> None:
-    """Put a network in the measured one's place that was trained for as many epochs, on the clips that were held out too."""
+    """Replace the measured network by one trained for as many epochs, also on the held-out clips."""
     labelled = data.labelled
     fitted = fit_all(
         labelled, len(data.labels), settings.network, settings.fit, epochs, lambda done: reporter.step(epoch_line(done, epochs))
     )  # fmt: skip
-    reporter.say(f"trained again on all {len(labelled)} clips, for {epochs} epochs; the figures are of the one before")
+    reporter.say(
+        f"trained again on all {len(labelled)} clips, for {epochs} epochs; the figures are of the model before"
+    )
     (folder / CLASSIFIER_NAME).write_bytes(to_tflite(fitted.network, data.config.num_samples, request.classifier_dtype))
     some = labelled.at(data.division.validation)
     expected = predict(fitted.network, some.embeddings)
@@ -152,10 +154,10 @@ def _refit(
 def measure_bundle(
     folder: Path, clips: Sequence[Clip], reporter: Reporter, own: Sequence[Embedder] = ()
 ) -> tuple[Metrics, ScoredClips]:
-    """Measure a bundle as it ships, clip by clip, as a caller would use it. Clips that cannot be read are said and left out.
+    """Measure a bundle as it ships, clip by clip, as a user would. Clips that cannot be read are reported and left out.
 
     Returns:
-        What was measured, and the scores of the clips that can be read.
+        The results, and the scores of the readable clips.
 
     Raises:
         EvaluationError: none can be read.
@@ -175,7 +177,7 @@ def measure_bundle(
 
 
 def median_seconds(clips: Sequence[Clip]) -> float:
-    """Median duration of clips, in seconds, as their files declare it.
+    """Median duration of clips, in seconds, as declared by their files.
 
     Raises:
         DatasetError: no file declares one.
@@ -189,14 +191,14 @@ def median_seconds(clips: Sequence[Clip]) -> float:
         except SourceError:
             continue
     if not durations:
-        raise DatasetError("No clip declares its duration; say what a window of a stream spans with --window-seconds.")
+        raise DatasetError("No clip declares its duration; give the length of a stream's window with --window-seconds.")
     return round(statistics.median(durations), 3)
 
 
 def _embed_outside(
     folder: Path, request: TrainingRequest, data: TrainingData, reporter: Reporter
 ) -> tuple[str, list[Clip], NDArray[np.float32]]:
-    """The clips of other actions, embedded as the known ones were: name, clips, embeddings."""
+    """The clips of other actions, embedded like the known ones: name, clips, embeddings."""
     clips, left_out = open_outside(folder, data.labels)
     if left_out:
         reporter.say(f"note: clips of actions that the bundle knows are not outside clips: {', '.join(left_out)}")
@@ -205,13 +207,13 @@ def _embed_outside(
 
 
 def _score(folder: Path, name: str, clips: Sequence[Clip], embeddings: NDArray[np.float32]) -> ScoredClips:
-    """The scores that a bundle gives to embedded clips."""
+    """The bundle's scores of embedded clips."""
     with closing(open_classifier(open_bundle(folder))) as classifier:
         return ScoredClips.of(name, clips, np.stack([classifier.predict(Window.of(rows)) for rows in embeddings]))
 
 
 def _measure_frames(fitted: Fitted, clips: LabelledEmbeddings, labels: list[str]) -> Optional[Metrics]:
-    """A single-frame network's accuracy frame by frame, as the thesis gives it; None of a recurrent one."""
+    """A single-frame network's accuracy frame by frame, as in the thesis; None for a recurrent one."""
     if len(fitted.network.input_shape) == 3:
         return None
     probabilities = predict_frames(fitted.network, clips.embeddings)

@@ -1,4 +1,4 @@
-"""What a training tells the one who waits for it."""
+"""Progress reports of a training."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from .fit import Epoch, best_epoch
 
 
 class Reporter(Protocol):
-    """Where progress goes."""
+    """Receives progress reports."""
 
     def say(self, text: str) -> None:
-        """A thing worth a line that stays."""
+        """Report something that is worth a permanent line."""
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Several of them, in columns."""
+        """Report several such things, in columns."""
 
     def tick(self, text: str) -> None:
-        """What is going on at the moment: shown in one place, or not at all."""
+        """Report the current activity: shown in one place, or not at all."""
 
     def step(self, text: str) -> None:
-        """A step of something long: shown in one place, or as a line where there is no such place."""
+        """Report a step of something long: shown in one place, or as a line if there is no such place."""
 
 
 def epoch_line(epochs: Sequence[Epoch], of: Optional[int] = None) -> str:
-    """The newest epoch in one line; ``of`` so many, where nothing is held out to validate with."""
+    """The newest epoch in one line; ``of``: total number of epochs, if nothing is held out to validate with."""
     last = epochs[-1]
     if of is not None:
         return f"epoch {last.epoch} of {of}: loss {last.loss:.4f}, accuracy {100 * last.accuracy:.1f} %"

@@ -27,25 +27,25 @@ class TrainingRequest:
         data: see :func:`edgevid.datasets.reading.open_dataset`; so are ``list_number`` and ``lists_folder``.
         output: the bundle's folder.
         run: the run folder; default: beside the bundle.
-        restart: whether to begin anew where a training is there already.
-        name: of the bundle; default: the folder's.
-        extractor: name of the network of the embedders; default: the shipped bundle's.
-        embedders: kinds of embedders side by side, see :func:`edgevid.embedders.opening.entries_for`.
-        own_embedders: embedders of the caller's own, after those.
-        hyper_parameters: those of :data:`edgevid.training.tuning.NAMES` that are not the preset's.
+        restart: whether to start anew if the run folder holds a training.
+        name: name of the bundle; default: the folder's.
+        extractor: name of the embedders' network; default: the shipped bundle's.
+        embedders: kinds of embedders to concatenate, see :func:`edgevid.embedders.opening.entries_for`.
+        own_embedders: the caller's own embedders, after those.
+        hyper_parameters: those of :data:`edgevid.training.tuning.NAMES` that differ from the preset's.
         preset: "thesis" or "auto"; None: see :func:`edgevid.training.tuning.preset_for`.
-        validation_share: the part of the training clips to hold out; None: as in the thesis.
-        test_share: the part of the clips to hold out for a test where the data names no test clips; 0: none.
-        window_seconds: what a window of a stream spans; default: the median duration of the training clips.
+        validation_share: fraction of the training clips to hold out; None: as in the thesis.
+        test_share: fraction of the clips to hold out for a test if the data names no test clips; 0: none.
+        window_seconds: length of a stream's window; default: the median duration of the training clips.
         cache: folder for embeddings.
         jobs: processes that make them.
-        evaluate_test: whether to look at test clips that the data names.
-        classifier_dtype: how the classifier's weights are stored: "float32", "float16" or "int8".
+        evaluate_test: whether to evaluate on the test clips that the data names.
+        classifier_dtype: storage type of the classifier's weights: "float32", "float16" or "int8".
         outside: clips of other actions, to measure how many the bundle rejects; see
-            :func:`edgevid.evaluation.outside.open_outside`. They decide nothing of the bundle.
-        refit: whether what was chosen and measured is trained anew at the end, on all clips but the test clips that the data
+            :func:`edgevid.evaluation.outside.open_outside`. They do not affect the bundle.
+        refit: whether to train the measured model anew at the end, on all clips except the test clips that the data
             names.
-        overwrite: whether a bundle that is there may be replaced.
+        overwrite: whether an existing bundle may be replaced.
         description, notes, licence, command: for the card.
     """
 
@@ -77,7 +77,7 @@ class TrainingRequest:
     command: str = ""
 
     def __post_init__(self) -> None:
-        """Say what is wrong before the work starts, not after it."""
+        """Raise for wrong values before the work starts."""
         hyper_parameters(self.hyper_parameters)
         if self.validation_share is not None:
             check_share(self.validation_share)

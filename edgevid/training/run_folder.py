@@ -1,16 +1,16 @@
-"""A training on disk: what was asked for, the clips it used, its curves, its best weights, and all that it needs to go on.
+"""A training on disk: its configuration, the clips it used, its curves, its best weights, and its state for resuming.
 
     config.json       the whole configuration, versions, data, embedders
-    clips.csv         path, label, group, split of each clip: the division that was used
+    clips.csv         path, label, group, split of each clip, as used
     curves.csv, .png  figures of each epoch
     last/state.npz    weights, the best ones, optimizer and epochs so far
     best.weights.h5   weights of the epoch with the lowest validation loss (Keras), once the training has ended
-    trials.json       what trainings on the side gave: candidates
-    result.json       what came of it; there once the training has ended
+    trials.json       results of side trainings: candidates
+    result.json       the final result; present once the training has ended
 
-Each file is written under another name and then takes its place: after a kill at any point each is whole, old or new.
-``curves.csv`` may be an epoch ahead of ``last/state.npz``; that epoch is then trained again, and gives the same, for it draws its
-random numbers from the seed and its own number alone.
+Each file is written under a temporary name and then renamed: after a kill at any point each is complete, old or new.
+``curves.csv`` may be an epoch ahead of ``last/state.npz``; that epoch is then trained again with the same result, because its
+random numbers depend only on the seed and its own number.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ BEST_NAME, PLOT_NAME, TRIALS_NAME, LOCK_NAME = "best.weights.h5", "curves.png", 
 STATE_NAME = Path("last") / "state.npz"
 RUN_FORMAT = 2
 _ARRAYS = ("weights", "best", "optimizer")
-# What another value of makes another training; the rest follows from it, or is only told.
+# Settings that define a training; the others follow from them, or are informative.
 _DECISIVE = ("request", "data", "embedders", "versions")
-# In this order: what is left after a kill is a training that has not begun.
+# In this order: the remains after a kill then look like a training that has not begun.
 _REMOVED = (STATE_NAME, BEST_NAME, RESULT_NAME, TRIALS_NAME, CURVES_NAME, PLOT_NAME, CLIPS_NAME, CONFIG_NAME)
-# Files that are being written are called so, see `support.files`.
+# Names of files that are being written, see `support.files`.
 _UNFINISHED = ".partial-*"
 
 
@@ -53,7 +53,7 @@ class RunError(EdgevidError):
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other processes out of a run folder, which is made if absent.
+    """Lock a run folder against other processes; it is made if absent.
 
     Raises:
         RunError: another process trains there.
@@ -75,7 +75,7 @@ class RunFolder:
     """The folder of one training, see :meth:`open`.
 
     Attributes:
-        resumed: whether an earlier training is gone on with.
+        resumed: whether an earlier training is resumed.
         finished: whether that one had ended.
     """
 
@@ -85,15 +85,15 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path, config: dict[str, Any], clips: Sequence[Clip], *, restart: bool = False) -> RunFolder:
-        """Begin a training in ``path``, or go on with the one that is there if it has the same configuration.
+        """Begin a training in ``path``, or resume the one there if it has the same configuration.
 
         Args:
             config: JSON; its parts "request", "data", "embedders" and "versions" decide whether it is the same.
-            clips: those used, their ``split`` as they were used.
-            restart: begin anew, whatever is there.
+            clips: the clips with the ``split`` that is used.
+            restart: start anew, whatever is there.
 
         Raises:
-            RunError: another training is there, or something that is no training.
+            RunError: another training is there, or something that is not a training.
         """
         check_run_folder(path)
         run = cls(path)
@@ -121,7 +121,7 @@ class RunFolder:
         _write(self.path / RESULT_NAME, _json_text(result))
 
     def trial(self, name: str, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What the training on the side called ``name`` gave, JSON: kept from before, or by ``run()`` now."""
+        """The result (JSON) of the side training called ``name``: saved before, or from ``run()`` now."""
         path = self.path / TRIALS_NAME
         trials: dict[str, dict[str, Any]] = _read_json(path) if path.is_file() else {}
         if name not in trials:
@@ -130,12 +130,12 @@ class RunFolder:
         return trials[name]
 
     def epochs_done(self) -> int:
-        """How many epochs are trained already."""
+        """Number of epochs trained already."""
         state = self.load()
         return 0 if state is None else len(state.epochs)
 
     def load(self) -> Optional[State]:
-        """The state to go on from, None at the beginning. The curves are cut to it."""
+        """The state to resume from, None at the beginning. The curves are cut to it."""
         path = self.path / STATE_NAME
         if not path.is_file():
             return None
@@ -161,24 +161,24 @@ class RunFolder:
     def save_best(self, network: Any) -> None:
         """Write the weights of the best epoch."""
         with whole(self.path / BEST_NAME) as partial:
-            named = partial.with_suffix(".weights.h5")  # as Keras wants it
+            named = partial.with_suffix(".weights.h5")  # Keras requires this ending
             network.save_weights(named)
             named.replace(partial)
 
 
 def default_run_folder(bundle: Path) -> Path:
-    """Where a training is kept unless the caller says otherwise: beside the bundle."""
+    """The default folder of a training: beside the bundle."""
     return bundle.with_name(f"{bundle.name}-run")
 
 
 def check_run_folder(path: Path) -> None:
-    """Say before the work starts that a training cannot be kept there.
+    """Check before the work starts that a training can be saved there.
 
     Raises:
-        RunError: something is there that is no run folder.
+        RunError: something else is there.
     """
     if path.exists() and not (path / CONFIG_NAME).is_file() and not _is_unused(path):
-        raise RunError(f"{path} exists and is no run folder of `edgevid train`; name another one with --run.")
+        raise RunError(f"{path} exists and is not a run folder of `edgevid train`; name another one with --run.")
     if (path / CONFIG_NAME).is_file() and _read_json(path / CONFIG_NAME).get("kind") != "run":
         raise RunError(f"{path / CONFIG_NAME} is not of a training; name another folder with --run.")
 
@@ -187,10 +187,12 @@ def read_config(path: Path) -> dict[str, Any]:
     """``config.json`` of a run folder.
 
     Raises:
-        RunError: not there, damaged, or of another version of edgevid.
+        RunError: it is missing, damaged, or of another version of edgevid.
     """
     if not (path / CONFIG_NAME).is_file():
-        raise RunError(f"{path} is no run folder; expected one that `edgevid train` wrote, with {CONFIG_NAME} in it.")
+        raise RunError(
+            f"{path} is not a run folder; expected one that `edgevid train` wrote, with {CONFIG_NAME} in it."
+        )
     config = _read_json(path / CONFIG_NAME)
     if (config.get("kind"), config.get("format")) != ("run", RUN_FORMAT):
         raise RunError(
@@ -206,7 +208,7 @@ def curves_text(epochs: Sequence[Epoch]) -> str:
 
 
 def _is_unused(path: Path) -> bool:
-    """Whether the folder is empty, but for what a training that was killed at its very start may leave."""
+    """Whether the folder is empty, except for remains of a training killed at its very start."""
     return path.is_dir() and all(item.name == LOCK_NAME or item.match(_UNFINISHED) for item in path.iterdir())
 
 
@@ -219,7 +221,7 @@ def _check_same(path: Path, held: dict[str, Any], wanted: dict[str, Any], parts:
         )
         raise RunError(
             f"The run folder {path} holds a training that differs from this one: {told}{'; and more' if other[5:] else ''}. "
-            "Give the same options and data to go on with it, --restart to begin anew, or name another folder with --run."
+            "Give the same options and data to continue it, --restart to start anew, or name another folder with --run."
         )
 
 
@@ -232,7 +234,7 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _write(path: Path, content: Union[str, bytes]) -> None:
-    """Whole or not at all, also after a power cut."""
+    """Write completely or not at all, also in case of a power cut."""
     write_whole(path, content, sync=True)
 
 

@@ -1,12 +1,10 @@
-"""A GRU trained on windows as they are streamed, to stand beside the closed-form head, which can teach it.
+"""A GRU trained on windows as in a stream, to complement the closed-form head.
 
-- A window of random length and place is drawn from each clip, or from its mirror image, anew for each epoch.
-- Inputs are standardised at full size; a large part of them is hidden from the GRU in each window (dropout), for there are more
-  of them than clips. When it has been trained, the standardisation is folded into its input weights.
-- Targets may be softened by the probabilities of a head that was fitted without the clip's group (Hinton et al. 2015,
-  arXiv:1503.02531, "Distilling the Knowledge in a Neural Network"). Where a fold is held out, the head does not know it either.
-- What is kept is a moving average of the weights (Polyak and Juditsky 1992).
-- Whole groups held out choose the number of epochs; the network is then trained for so long on all clips.
+- In each epoch, a window of random length and position is drawn from each clip, or from its mirror image.
+- Inputs are standardised at full size. In each window a large part of them is dropped (dropout), because there are more
+  inputs than clips. After training, the standardisation is folded into the GRU's input weights.
+- The result is a moving average of the weights (Polyak and Juditsky 1992).
+- Held-out groups choose the number of epochs; the network is then trained for that long on all clips.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,30 +30,29 @@ from .export import CLASSIFIER_NAME, check_parity, measure_speed, predict, to_tf
 from .fit import TrainingError
 from .networks import GRU, NetworkOptions, load_keras, make_network
 
-_BATCH = 128  # windows that are predicted at once
-_CHECKED = 16  # windows that the exported file is compared on
+_BATCH = 128  # windows predicted at once
+_CHECKED = 16  # windows used to check the exported file
 # Embeddings as they are times weights that hold their standardisation: differences of large sums, in float32
 _PARITY = 1e-4
-_LEAST_SPREAD = 0.2  # of an embedder's median: what hardly ever changes is not blown up
+_LEAST_SPREAD = 0.2  # relative to an embedder's median: near-constant inputs are not amplified
 
 
 @dataclass(frozen=True)
 class StreamedOptions:
-    """How to train. The defaults are those that whole groups held out preferred among a few, on 528 clips.
+    """Options of training. The defaults are the best of a few on held-out groups, on 528 clips.
 
     Attributes:
-        units: of the GRU. dropout: the part of a sample's numbers that a window's training hides.
-        soft: weight of the head's probabilities in the targets, 0 to 1: on those clips no gain. smoothing: of the targets.
+        units: units of the GRU. dropout: fraction of a sample's numbers that is dropped in a window's training.
+        smoothing: of the targets. (Softening them by the closed-form head's probabilities was no gain on those clips.)
         learning_rate, weight_decay: of AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101).
-        averaging: decay of the moving average of the weights, a step.
-        epochs: at most. every: after so many epochs the held-out groups are looked at.
-        folds: to choose the number of epochs on.
-        seed: of all that is random.
+        averaging: decay of the moving average of the weights, per step.
+        epochs: maximum number. every: interval in epochs at which the held-out groups are evaluated.
+        folds: number of folds for choosing the number of epochs.
+        seed: random seed.
     """
 
     units: int = 128
     dropout: float = 0.8
-    soft: float = 0.0
     smoothing: float = 0.1
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
@@ -77,7 +74,7 @@ def train_streamed(lesson: Lesson, options: StreamedOptions, say: Callable[[str]
     """Choose the number of epochs on folds of whole groups, train on all clips, export.
 
     Args:
-        say: told what is done, a line each.
+        say: called with progress, one line each.
 
     Raises:
         TrainingError: the loss became NaN or infinite. ExtraNotInstalledError: Keras or TensorFlow is absent.
@@ -91,7 +88,7 @@ def train_streamed(lesson: Lesson, options: StreamedOptions, say: Callable[[str]
     folds = folds_of(lesson.groups, lesson.classes, options.folds)
     for number, fold in enumerate(folds, start=1):
         known, of_fold = np.setdiff1d(everyone, fold), np.flatnonzero(np.isin(lesson.owners, fold))
-        fitting = _Fitting(rows, known, lesson.teacher(known) if options.soft else None, lesson, options)
+        fitting = _Fitting(rows, known, lesson, options)
         for epoch, _ in fitting.run(options.epochs):
             if epoch in held_out:
                 held_out[epoch][of_fold] = fitting.predict([lesson.windows[int(k)] for k in of_fold])
@@ -104,7 +101,7 @@ def train_streamed(lesson: Lesson, options: StreamedOptions, say: Callable[[str]
     }
     best = min(errors, key=lambda epoch: errors[epoch])
     say(f"chosen: {best} epochs, of the lowest loss of windows held out, {errors[best]:.3f}; training on all clips")
-    fitting = _Fitting(rows, everyone, lesson.teacher() if options.soft else None, lesson, options)
+    fitting = _Fitting(rows, everyone, lesson, options)
     losses = [loss for _, loss in fitting.run(best)]
     network = fitting.network_of_embeddings()
     content, entry = _export(network, lesson)
@@ -120,7 +117,7 @@ def train_streamed(lesson: Lesson, options: StreamedOptions, say: Callable[[str]
 
 
 def _export(network: Any, lesson: Lesson) -> tuple[bytes, dict[str, Any]]:
-    """The network's file, compared with the network, and the card's entry."""
+    """The network's file, checked against the network, and the card's entry."""
     content = to_tflite(network, lesson.num_samples)
     windows = np.stack([window.stretched(lesson.num_samples).aligned for window in lesson.windows[:_CHECKED]])
     with tempfile.TemporaryDirectory() as folder:
@@ -142,9 +139,9 @@ def _export(network: Any, lesson: Lesson) -> tuple[bytes, dict[str, Any]]:
 
 
 class _Rows(NamedTuple):
-    """All clips' rows, float16 ``[sum of lengths, D]``, one after the other; where each begins, and the last one ends.
+    """All clips' rows, float16 ``[sum of lengths, D]``, concatenated; where each begins, and the last one ends.
 
-    ``copies``: 2 where mirror images follow. ``sizes``: of each embedder's part of a row.
+    ``copies``: 2 if mirror images follow. ``sizes``: of each embedder's part of a row.
     """
 
     rows: NDArray[np.float16]
@@ -169,16 +166,14 @@ class _Rows(NamedTuple):
 
 
 def _readable(window: Window, lesson: Lesson) -> Window:
-    """A window as the deployed network reads it: too short a one with samples repeated."""
+    """A window as the deployed network reads it: in one that is too short, samples are repeated."""
     return window if len(window) >= lesson.min_samples else window.stretched(lesson.min_samples)
 
 
 class _Fitting:
     """A network in training on some of the clips."""
 
-    def __init__(
-        self, rows: _Rows, clips: NDArray[np.int64], teacher: Optional[Array], lesson: Lesson, options: StreamedOptions
-    ) -> None:
+    def __init__(self, rows: _Rows, clips: NDArray[np.int64], lesson: Lesson, options: StreamedOptions) -> None:
         keras = load_keras()
         import tensorflow as tf
 
@@ -186,13 +181,12 @@ class _Fitting:
         self._parts, self._clips, self._lesson, self._options = list(rows.of_clips(clips)), clips, lesson, options
         self._random = np.random.default_rng(options.seed)
         self.mean, self.scale = _standardisation(self._parts, rows.sizes)
-        hard = np.eye(lesson.num_classes, dtype=np.float32)[lesson.classes[clips]]
-        mixed = hard if teacher is None else options.soft * teacher + (1 - options.soft) * hard
-        self._targets = ((1 - options.smoothing) * mixed + options.smoothing / lesson.num_classes).astype(np.float32)
+        labels = np.eye(lesson.num_classes, dtype=np.float32)[lesson.classes[clips]]
+        self._targets = ((1 - options.smoothing) * labels + options.smoothing / lesson.num_classes).astype(np.float32)
         dim, size = len(self.mean), lesson.num_samples
         shape = NetworkOptions(units=options.units, dropout=options.dropout)
         self._network = make_network(dim, lesson.num_classes, shape, size)
-        # Shorter windows lie at the end of rows of zeros, which are passed over. What is exported needs no mask.
+        # Shorter windows are preceded by rows of zeros, which are masked. The exported network needs no mask.
         masked = keras.Sequential([keras.layers.Input((size, dim)), keras.layers.Masking(0.0), *self._network.layers])
         optimizer = keras.optimizers.AdamW(options.learning_rate, weight_decay=options.weight_decay)
         variables = masked.trainable_variables
@@ -215,7 +209,7 @@ class _Fitting:
         self._infer = tf.function(lambda batch: masked(batch, training=False), input_signature=[inputs])
 
     def run(self, epochs: int) -> Iterator[tuple[int, float]]:
-        """Train; after each epoch its number, from 1, and its loss."""
+        """Train; yields each epoch's number, from 1, and its loss."""
         steps = math.ceil(len(self._clips) / self._options.batch_size)
         for epoch in range(1, epochs + 1):
             total = 0.0
@@ -236,7 +230,7 @@ class _Fitting:
         return np.concatenate([part.numpy() for part in parts])
 
     def network_of_embeddings(self) -> Any:
-        """The network with the averaged weights, which takes embeddings as they are: their standardisation is folded in."""
+        """The network with the averaged weights, for raw embeddings: their standardisation is folded in."""
         for variable, average in zip(self._variables, self._averages):
             variable.assign(average)
         layer = self._network.get_layer(GRU)
@@ -255,7 +249,7 @@ class _Fitting:
         return part[start : start + length]
 
     def _inputs(self, windows: Sequence[NDArray[Any]]) -> Array:
-        """Standardised windows, float32 ``[N, num_samples, D]``, zeros before those that are shorter."""
+        """Standardised windows, float32 ``[N, num_samples, D]``, shorter ones padded with zeros at the start."""
         batch = np.zeros((len(windows), self._lesson.num_samples, len(self.mean)), np.float32)
         for rows, window in zip(batch, windows):
             rows[-len(window) :] = (window - self.mean) * self.scale
@@ -263,7 +257,7 @@ class _Fitting:
 
 
 class _Averaged:
-    """Variables that hold their averages for a ``with`` block."""
+    """Sets variables to their averages for a ``with`` block."""
 
     def __init__(self, variables: Sequence[Any], averages: Sequence[Any]) -> None:
         self._variables, self._averages = variables, averages
@@ -279,7 +273,7 @@ class _Averaged:
 
 
 def _standardisation(parts: Sequence[NDArray[np.float16]], sizes: Sequence[int]) -> tuple[Array, Array]:
-    """Mean and scale, float32 ``[D]``: each number has spread 1, and each embedder's then a weight by the root of its size."""
+    """Mean and scale, float32 ``[D]``: each number gets spread 1, and each embedder a weight by the root of its size."""
     count = sum(len(part) for part in parts)
     mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / count
     spread = np.sqrt(sum(((part - mean) ** 2).sum(axis=0) for part in parts) / count)

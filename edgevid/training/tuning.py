@@ -1,4 +1,4 @@
-"""Hyper-parameters: those of the thesis, or for small data some that are chosen by validation."""
+"""Hyper-parameters: the thesis's, or, for small data, some that are chosen by validation."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ THESIS, AUTO = "thesis", "auto"
 PRESETS = (THESIS, AUTO)
 # The thesis's values are for 9,537 training clips.
 SMALL = 2000
-# Folds to try each candidate on, while that takes minutes at most.
+# Number of folds for trying each candidate, as long as that takes minutes at most.
 _FOLDS, _FEW_CLIPS = 3, 300
 # (units, learning rate, decay). A decay of 1e-2 halves the learning rate after 100 steps.
 _CANDIDATES = ((64, 1e-3, 1e-2), (64, 3e-4, 1e-6), (128, 3e-4, 1e-6))
-# Early stopping waits for so many steps, for what batch normalisation has learned of the data takes about 100 to settle.
+# Early stopping waits for at least so many steps, because batch normalisation needs about 100 to settle.
 _PATIENT_STEPS, _MAX_STEPS = 100, 600
-# Of a few clips an epoch is two steps: after so many epochs the loss still falls, and what is said does not change any more.
+# With few clips an epoch has two steps: after this many epochs the loss still falls, but predictions no longer change.
 _MOST_EPOCHS = 150
 
 
@@ -45,14 +45,14 @@ class HyperParameters:
 
 
 class Preset(NamedTuple):
-    """Where hyper-parameters that are not given come from, "thesis" or "auto", and why."""
+    """The source of hyper-parameters that are not given, "thesis" or "auto", and the reason."""
 
     name: str
     why: str
 
 
 class Candidate(NamedTuple):
-    """Hyper-parameters that were tried, and what they gave on the validation clips of all folds together."""
+    """Hyper-parameters that were tried, and their results on the validation clips of all folds together."""
 
     settings: HyperParameters
     validation_loss: float
@@ -63,26 +63,26 @@ class Candidate(NamedTuple):
 
     @classmethod
     def of(cls, settings: HyperParameters, trials: Sequence[Mapping[str, Any]]) -> Candidate:
-        """Of what :func:`_try` gave on each fold."""
+        """From the results of :func:`_try` on each fold."""
         clips, hits, losses = (sum(trial[name] for trial in trials) for name in ("clips", "hits", "summed_loss"))
         return cls(settings, losses / clips, hits, clips, round(statistics.median(t["best_epoch"] for t in trials)))
 
     def as_dict(self) -> dict[str, Any]:
-        """What the card carries."""
+        """The card's entry."""
         result = self._asdict()
         return {**result.pop("settings").as_dict(), **result}
 
 
 NAMES = tuple(field.name for kind in (NetworkOptions, FitOptions) for field in fields(kind))
-# Those that `auto` does not choose; to give them says nothing about the others.
+# Hyper-parameters that `auto` does not choose; giving them does not affect the others.
 _NOT_CHOSEN = {"architecture", "seed"}
 
 
 def hyper_parameters(given: Mapping[str, Any]) -> HyperParameters:
-    """The thesis's hyper-parameters, but for those given.
+    """The thesis's hyper-parameters, with the given ones replaced.
 
     Raises:
-        OptionError: no such one, or a value out of range.
+        OptionError: an unknown name, or a value out of range.
     """
     unknown = [name for name in given if name not in NAMES]
     if unknown:
@@ -95,12 +95,12 @@ def hyper_parameters(given: Mapping[str, Any]) -> HyperParameters:
 
 
 def preset_for(asked: Optional[str], given: Mapping[str, Any], num_training: int) -> Preset:
-    """Which preset to use. By itself it is "auto" for small data, unless hyper-parameters are given."""
+    """The preset to use. By default it is "auto" for small data, unless hyper-parameters are given."""
     if asked is not None:
-        return Preset(asked, "as asked for")
+        return Preset(asked, "as requested")
     named = sorted(given.keys() - _NOT_CHOSEN)
     if named:
-        return Preset(THESIS, f"as {', '.join(named)} was given: what is not given is the thesis's")
+        return Preset(THESIS, f"because {', '.join(named)} was given: the others are the thesis's")
     if num_training < SMALL:
         why = f"{num_training} training clips are fewer than {SMALL:,}; the thesis's values are for 9,537"
         return Preset(AUTO, why)
@@ -108,12 +108,12 @@ def preset_for(asked: Optional[str], given: Mapping[str, Any], num_training: int
 
 
 def num_folds_for(num_training: int) -> int:
-    """On how many folds candidates are tried."""
+    """Number of folds on which candidates are tried."""
     return _FOLDS if num_training < _FEW_CLIPS else 1
 
 
 def candidates(given: Mapping[str, Any], num_training: int) -> list[HyperParameters]:
-    """What `auto` tries: a few sizes and learning rates, and a batch size and patience that suit so few clips."""
+    """The candidates of `auto`: a few sizes and learning rates, with a batch size and patience suited to few clips."""
     batch_size = given.get("batch_size", 4 if num_training < 16 else 8 if num_training < 100 else 16)
     recurrent = hyper_parameters(given).network.recurrent
     steps = math.ceil(num_training * (1 if recurrent else 25) / batch_size)
@@ -142,7 +142,7 @@ def choose(
     run: RunFolder,
     reporter: Reporter,
 ) -> list[Candidate]:
-    """Train each candidate on each fold; the one with the lowest mean validation loss is chosen.
+    """Train each candidate on each fold, and choose the one with the lowest mean validation loss.
 
     Candidates get half the epochs: enough to tell them apart, and the search takes most of the time.
     """
@@ -160,7 +160,7 @@ def choose(
 
 
 def say_choice(tried: Sequence[Candidate], num_folds: int, reporter: Reporter) -> None:
-    """What each candidate gave, and which was chosen."""
+    """Report each candidate's results, and the choice."""
     rows: list[tuple[str, ...]] = [("units", "learning rate", "decay", "validation loss", "accuracy", "")]
     for one in tried:
         network, fitting = one.settings.network, one.settings.fit

@@ -96,7 +96,7 @@ def test_a_damaged_cache_is_fetched_again(pip, small, cache):
         ({"wheel": b"no zip file"}, "does not hold"),
         ({"error": "WARNING: Retrying\nERROR: No matching distribution found\n"}, "ERROR: No matching distribution"),
         ({"error": "/usr/bin/python3: No module named pip\n"}, "ensurepip"),
-        ({"error": ""}, "cannot be fetched"),
+        ({"error": ""}, "cannot be downloaded"),
     ],
 )
 def test_what_can_go_wrong_leaves_nothing_and_says_what_to_do(pip, small, cache, options, message):
@@ -119,7 +119,7 @@ def test_a_pip_that_hangs_is_an_error(monkeypatch, small):
 def test_a_cache_that_cannot_be_made_is_an_error(pip, small, cache):
     pip()
     cache.write_text("a file where the folder should be")
-    with pytest.raises(DemoClipError, match="cannot be kept in"):
+    with pytest.raises(DemoClipError, match="cannot be saved to"):
         demo_clip.demo_clip()
 
 

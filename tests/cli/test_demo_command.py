@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from support.mjpeg import MjpegCamera
 from support.videos import moving_frames
+from support.waiting import wait_until
 
 from edgevid.errors import EdgevidError
 from edgevid.outputs.drawing.video_writer import VideoWriter
@@ -219,10 +220,7 @@ def test_older_results_survive_a_failure(call, brief, tmp_path, monkeypatch):
 def test_nothing_partial_is_left_when_it_is_ended(spawn, long_clip, tmp_path, number):
     folder = tmp_path / "out"
     process = spawn("demo", long_clip, "-o", folder, *MOTION)
-    deadline = time.monotonic() + 30
-    while not (folder.exists() and any(folder.iterdir())) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert any(folder.iterdir())
+    wait_until(lambda: folder.exists() and any(folder.iterdir()))
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT

@@ -49,12 +49,11 @@ def test_a_table_is_cut_to_the_terminal():
     assert shorten("abcdefgh", 5, keep="end") == "...gh"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
-def test_a_table_on_a_terminal(spawn, clip):
-    import pty
-
+def lines_on_a_terminal(spawn, *arguments: object, columns: int) -> list[str]:
+    """What a person sees of a command that ends well."""
+    pty = pytest.importorskip("pty", reason="no terminal to stand in for")
     ours, theirs = pty.openpty()
-    process = spawn("classify", clip, output=theirs, COLUMNS="70")
+    process = spawn(*arguments, output=theirs, COLUMNS=str(columns))
     os.close(theirs)
     shown = b""
     while True:
@@ -67,12 +66,29 @@ def test_a_table_on_a_terminal(spawn, clip):
         shown += piece
     os.close(ours)
     assert process.wait(timeout=30) == 0
-    text = shown.decode()
-    assert "0/1 files" in text
-    lines = [line.split("\x1b[K")[-1] for line in text.splitlines()]
+    return shown.decode().splitlines()
+
+
+def test_a_table_on_a_terminal(spawn, clip):
+    shown = lines_on_a_terminal(spawn, "classify", clip, columns=70)
+    assert any("0/1 files" in line for line in shown)
+    lines = [line.split("\x1b[K")[-1] for line in shown]
     heading = next(line for line in lines if line.startswith("FILE"))
     assert heading.split() == ["FILE", "LABEL", "SCORE", "THEN"]
     assert all(len(line) <= 70 for line in lines if "\r" not in line)
+
+
+def test_a_stream_on_a_terminal_says_the_rule_once_and_no_line_is_wider(spawn, clip):
+    lines = lines_on_a_terminal(spawn, "stream", clip, "--window-seconds", 1, "--enter", 0.25, columns=80)
+    text = " ".join(" ".join(lines).split())
+    assert "exercises10 knows 10 actions: BodyWeightSquats, HandStandPushups" in text
+    assert (
+        text.count("recognised: what has a score of 25 % for 1.5 s and a certainty of 85 % that it is one of them") == 1
+    )
+    assert all(len(line) <= 80 for line in lines if "frames used" not in line)
+    predictions = [line for line in lines if "nothing recognised (" in line]
+    assert len(predictions) == 4
+    assert "% filled)" in predictions[0]
 
 
 def test_the_commands_are_listed_at_once(spawn):

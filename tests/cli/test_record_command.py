@@ -75,7 +75,7 @@ class TestCamera:
             assert kept(process.stdout.readline())
             threading.Timer(0.2, camera.unplug).start()
             errors = iter(process.stderr.readline, "")
-            assert any("that one is not kept, the 1 before it are" in line for line in errors)
+            assert any("that clip is not kept, the 1 before it are" in line for line in errors)
             camera.plug_in()
             out, _ = process.communicate(timeout=60)
         assert (process.returncode, len(kept(out))) == (0, 1)
@@ -189,11 +189,11 @@ class TestFilms:
     ("arguments", "code", "message"),
     [
         (["film.avi"], 2, "-o"),
-        (["-o", "mine/wave"], 2, "Give a camera or film as SOURCE"),
-        (["0", "--from", "film.avi", "-o", "mine/wave"], 2, "Give a camera or film as SOURCE"),
+        (["-o", "mine/wave"], 2, "a camera or film as SOURCE"),
+        (["0", "--from", "film.avi", "-o", "mine/wave"], 2, "a camera or film as SOURCE"),
         (["film.avi", "-o", "wave"], 2, "my_clips/wave, or ./wave for the folder that you are in"),
         (["film.avi", "-o", "there"], 2, "-o there was given; expected"),
-        (["film.avi", "-o", "./there"], 2, "is a folder of clips itself; name the action too: there/wave"),
+        (["film.avi", "-o", "./there"], 2, "is itself a folder of clips; name the action too: there/wave"),
         (["film.avi", "-o", "~/wave"], 2, "such as ~/my_clips/wave"),
         (["film.avi", "-o", "mine/..."], 2, "The label '...'"),
         (["film.avi", "-o", "mine/wave", "--begin", "2", "--end", "1"], 2, "an end after its beginning"),

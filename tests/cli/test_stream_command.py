@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from support.mjpeg import MjpegCamera
 from support.mosquitto import MOSQUITTO, Listener, Mosquitto
-from support.stand_ins import Endless, StandInRecognizer, reached
+from support.stand_ins import Endless, StandInRecognizer
+from support.system import open_files
 from support.videos import moving_frames
+from support.waiting import reached
 
-from edgevid import StreamOptions
+from edgevid import Prediction, Sampled, SourceStats, StreamOptions
 from edgevid.cli import stream as stream_command
 from edgevid.cli import stream_output
 from edgevid.cli.stream_output import JsonOutput, Lines, TextOutput
@@ -221,6 +224,22 @@ class TestEvents:
             "    9.50 s  ended PullUps after 8.0 s, 12 times, peak score 0.90",
             "    9.50 s  ended PullUps after 8.0 s, peak score 0.90",
         ]
+
+    def test_the_last_classes_give_way_where_a_line_is_too_narrow(self):
+        for width, end in (
+            (None, "1.00  b 0.00  c 0.00"),
+            (80, "1.00  b 0.00  c 0.00"),
+            (57, "1.00  b 0.00"),
+            (9, "1.00"),
+        ):
+            text: list[str] = []
+            output = TextOutput(text.append, ["door"], ["a" * 10, "b", "c"], 3, width=width)
+            scores = np.array([1.0, 0.0, 0.0])
+            prediction = Prediction(("a" * 10, "b", "c"), scores, timestamp=1.0)
+            output.prediction(
+                "door", Sampled("door", 1.0, np.zeros((2, 2, 3), np.uint8), prediction, 0.0, SourceStats(), True)
+            )
+            assert text[0].endswith(end)
 
     def test_a_further_kind_of_event_is_printed_with_all_that_it_says(self):
         @dataclass(frozen=True)
@@ -522,7 +541,7 @@ class TestInterrupts:
 
     def test_the_process_has_what_it_had_before(self, call, clip, default_recognizer):
         call("stream", clip, "--window-seconds", 1)
-        threads, files = threading.active_count(), open_files()
+        threads, files = threading.active_count(), len(open_files())
         for _ in range(3):
             call(
                 "stream",
@@ -537,7 +556,7 @@ class TestInterrupts:
                 "--no-realtime",
             )
         assert reached(lambda: threading.active_count() <= threads)
-        assert open_files() <= files
+        assert len(open_files()) <= files
 
 
 class TestWatching:
@@ -658,13 +677,6 @@ def in_pipe(pipe: int) -> int:
     import termios
 
     return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0])
-
-
-def open_files() -> int:
-    folder = Path("/proc/self/fd")
-    if not folder.is_dir():
-        pytest.skip("this system does not list a process's open files in /proc")
-    return len(list(folder.iterdir()))
 
 
 def lines_of(stream) -> Iterator[str]:

@@ -16,15 +16,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, Optional
 
+import numpy as np
 import pytest
 from support.extras import EXTRAS
 from support.mjpeg import MjpegCamera
 from support.motions import motion
 
 import edgevid
+from edgevid import Prediction, Sampled, SourceStats
+from edgevid.cli.teach_live import _Told
 from edgevid.datasets.reading import open_dataset
 from edgevid.recording import ClipFolder, Take
 from edgevid.recording.avi import count_frames
+from edgevid.teaching.session_state import SessionState
 
 MOTIONS = {kind: motion(kind) for kind in ("none", "wave", "jump")}
 QUICK = ("--embedders", "region-flow", "--countdown", 0.2)
@@ -138,7 +142,7 @@ def test_from_nothing_to_answers_with_the_core_install_only(spawn, camera, tmp_p
         assert int(re.search(r"VmHWM:\s+(\d+)", status)[1]) < 300_000, "kB of memory at the most"
     talk.types("x\nq\n")
     talk.ends()
-    assert talk.err.endswith("mine-clips; the same command goes on with them\n")
+    assert talk.err.endswith("mine-clips; run the same command again to continue with them\n")
     assert "INFO" not in talk.err
     clips = ClipFolder(tmp_path / "mine-clips").clips()
     assert [clip.label for clip in clips] == ["none", "wave", "jump", "jump", "jump"]
@@ -157,12 +161,12 @@ def test_it_goes_on_where_it_ended_waits_for_a_lost_camera_and_takes_corrections
     talk = Talk(process, follow_the_guide(camera))
     talk.hears("kept jump")
     camera.unplug()
-    talk.hears("that one is not kept, the 1 before it are")
+    talk.hears("that clip is not kept, the 1 before it are")
     camera.plug_in()
     talk.hears("learnt jump, wave from 6 clips")
     talk.answers_with("jump")
     talk.types("d\n")
-    talk.hears("nothing was corrected")
+    talk.hears("there is no correction to take back")
     talk.types("0\n")
     path = talk.hears(r"that was none").split("(")[1].rstrip(")\n")
     assert count_frames(clips / path) > 10
@@ -177,6 +181,18 @@ def test_it_goes_on_where_it_ended_waits_for_a_lost_camera_and_takes_corrections
     process.send_signal(signal.SIGINT)
     talk.ends()
     assert edgevid.open_bundle(tmp_path / "mine").card["training"]["clips"] == 6
+
+
+def test_names_are_asked_for_again_while_only_doing_nothing_was_recorded(spawn, camera, tmp_path):
+    add_clips(tmp_path / "mine-clips", "none")
+    process = spawn(
+        "teach", "--live", camera.url, "-o", tmp_path / "mine", "--clips", 2, *QUICK, "--seconds", 0.5,
+        "--cache", tmp_path / "cache", stdin=subprocess.PIPE,
+    )  # fmt: skip
+    talk = Talk(process, follow_the_guide(camera))
+    talk.types("wave\nq\n")
+    talk.hears("learnt wave from 4 clips")
+    talk.ends()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills as POSIX systems do")
@@ -236,18 +252,19 @@ def test_gestures_of_a_person(shared, spawn, camera, tmp_path):
 
 
 def test_at_a_terminal_keys_count_at_once(camera, tmp_path, repository):
-    """Enter begins; again; Enter goes on; a key corrects; q ends."""
+    """One more action is named; Enter begins; again; Enter goes on; a key corrects; q ends."""
     pty = pytest.importorskip("pty", reason="no terminal to stand in for")
     add_clips(tmp_path / "mine-clips", "none", "wave")
     ours, theirs = pty.openpty()
-    arguments = ["teach", "--live", camera.url, "-o", str(tmp_path / "mine"), "--actions", "wave,jump", "--clips", "2"]
+    arguments = ["teach", "--live", camera.url, "-o", str(tmp_path / "mine"), "--clips", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "edgevid", *arguments, *map(str, QUICK), "--seconds", "0.5", "--cache", str(tmp_path / "c")],
         stdin=theirs, stdout=theirs, stderr=theirs, cwd=repository,
     )  # fmt: skip
     os.close(theirs)
-    begins, again = b"Enter begins: ", b"these again: "
+    begins, again = b"Press Enter to start: ", b"these again: "
     asked = [
+        (b"There are clips of wave. Names of further actions, or Enter for none: ", b"jump\n"),
         (begins, b"\n"),
         (again, b"r\n"),
         (begins, b"\n"),
@@ -275,16 +292,29 @@ def test_at_a_terminal_keys_count_at_once(camera, tmp_path, repository):
     assert b"RECORDING 1" in seen
 
 
+def test_on_a_terminal_the_keys_are_said_again_before_they_have_scrolled_away(monkeypatch, capfd):
+    monkeypatch.setattr("edgevid.cli.teach_live.is_terminal", lambda stream: True)
+    told = _Told("camera 0")
+    told.labels(("wave",))
+    told.state(SessionState(labels=("wave",), actions=("none", "wave")))
+    prediction = Prediction(("wave",), np.ones(1), timestamp=1.0)
+    for _ in range(45):
+        told.sampled(Sampled("camera 0", 1.0, np.zeros((2, 2, 3), np.uint8), prediction, 0.0, SourceStats(), True))
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 45
+    assert err.count("wrong? that was: 0 none, 1 wave; d takes it back, q ends\n") == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["-o", "mine"], "Neither DATA nor --live was given"),
         (["clips", "-o", "mine", "--clips", "3"], "--clips is for a camera"),
-        (["clips", "-o", "mine", "--live", "0"], "DATA is for clips that are there already"),
-        (["--live", "0", "-o", "mine", "--gru"], "--gru is for clips that are there already"),
+        (["clips", "-o", "mine", "--live", "0"], "DATA is for existing clips"),
+        (["--live", "0", "-o", "mine", "--gru"], "--gru is for existing clips"),
         (["--live", "0"], "-o was not given"),
         (["--live", "0", "-o", "mine", "--token", "12345678"], "give --serve too"),
-        (["--live", "film.avi", "-o", "mine", "--actions", "wave"], "is no camera; cut clips out of a film"),
+        (["--live", "film.avi", "-o", "mine", "--actions", "wave"], "is not a camera; cut clips from a film"),
         (["--live", "film.avi", "-o", "mine", "--actions", "a/b"], "The label 'a/b'"),
         (["--live", "film.avi", "-o", "mine"], "No action was named"),
     ],

@@ -87,7 +87,7 @@ def test_without_matplotlib_all_but_the_plot_is_there(data, tmp_path, capsys, mo
         (["empty"], 1, "holds no clips"),
         (["data", "--split-list", "2"], 1, "No official lists of UCF101"),
         (["data", "--splits", "empty"], 1, "No official lists of UCF101"),
-        (["data", "-o", "data/run/0.avi"], 2, "cannot be made"),
+        (["data", "-o", "data/run/0.avi"], 2, "cannot be created"),
         (["missing.csv"], 1, "can be read; the first one: No such file"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import math
@@ -79,7 +80,8 @@ def changed_tree(tree: Any, rng: random.Random) -> Any:
         elif way == 2:
             holder[key] = [value] * rng.choice((0, 1, 2, 1000))
         elif way == 3 and isinstance(value, (int, float)):
-            holder[key] = value * rng.choice((-1, 0, 0.5, 2, 1000, 10**9))
+            with contextlib.suppress(OverflowError):  # half of an int that is larger than any float
+                holder[key] = value * rng.choice((-1, 0, 0.5, 2, 1000, 10**9))
         elif way == 4:
             holder[key] = rng.choice(TEXTS)
         else:

@@ -86,7 +86,7 @@ class TestContents:
         folder.delete(first)
         assert folder.clips() == [second]
         assert not (folder.root / "wave").exists()
-        with pytest.raises(DatasetError, match="names no clip"):
+        with pytest.raises(DatasetError, match="lists no clip"):
             folder.delete(first)
 
     def test_it_is_a_data_set(self, tmp_path):
@@ -109,7 +109,7 @@ class TestContents:
         (tmp_path / "other.avi").touch()
         (tmp_path / "in").mkdir()
         (tmp_path / "in" / "clips.csv").write_text("path,label\n../other.avi,wave\n")
-        with pytest.raises(DatasetError, match="names no clip"):
+        with pytest.raises(DatasetError, match="lists no clip"):
             ClipFolder(tmp_path / "in").delete("../other.avi")
         assert (tmp_path / "other.avi").exists()
 
@@ -229,7 +229,7 @@ class TestTroubles:
             path.write_bytes(path.read_bytes()[:-200])
 
         monkeypatch.setattr(module, "write_avi", cut)
-        with pytest.raises(DatasetError, match="Of a clip's 8 frames 0 can be read back"):
+        with pytest.raises(DatasetError, match="Only 0 of a clip's 8 frames can be read back"):
             folder.add(take(), group="g")
         assert (list(tmp_path.rglob("*.avi")), hidden(tmp_path)) == ([], [])
 

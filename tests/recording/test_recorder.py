@@ -58,7 +58,7 @@ class TestClips:
         clip = one.keep()
         assert one.folder.clips() == one.kept == [clip]
         assert clip[1:] == ("wave", "g", "Ann", "hall", "pi")
-        with pytest.raises(SourceError, match="No clip is there to be kept"):
+        with pytest.raises(SourceError, match="There is no clip to keep"):
             one.keep()
 
     def test_a_clip_can_be_taken_again_and_the_last_one_deleted(self, record):
@@ -144,7 +144,7 @@ class TestLosses:
         one = record(Losing([*numbered(8), None, *numbered(12, first=20)]))
         one.record_clip("wave")
         first = one.keep()
-        with pytest.raises(ClipLostError, match=r"camera 7 was lost .* that one is not kept, the 1 before it are"):
+        with pytest.raises(ClipLostError, match=r"camera 7 was lost .* that clip is not kept, the 1 before it are"):
             one.record_clip("wave")
         assert (one.pending, one.state) == (None, Recording())
         assert numbers(one.record_clip("wave")) == [21, 22, 23, 24, 25]

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 import cv2
 import numpy as np
@@ -15,7 +15,9 @@ import pytest
 from edgevid.sources import SourceStatus, live
 from edgevid.support.retry import Retry
 
+from .system import threads_named
 from .videos import numbered_frame
+from .waiting import wait_until
 
 
 class FakeCamera:
@@ -154,16 +156,8 @@ class Statuses(list[SourceStatus]):
             return self[self.states.index(state)]
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Wait for something that signals no event."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
-
-
 def camera_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("edgevid camera")]
+    return threads_named("edgevid camera")
 
 
 @contextmanager

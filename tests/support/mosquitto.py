@@ -10,30 +10,22 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 import uuid
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
+
+from .system import free_port
+from .waiting import reached
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
 PATIENCE = 60.0  # seconds that a busy machine may need for what takes milliseconds
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    """Poll until ``condition`` gives something true, and return that."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"in {PATIENCE:g} s it did not happen: {what}")
+    """Wait until ``condition`` gives something true, and return that."""
+    value = reached(condition, PATIENCE)
+    assert value, f"in {PATIENCE:g} s it did not happen: {what}"
+    return value
 
 
 class Mosquitto:

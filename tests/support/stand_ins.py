@@ -143,14 +143,6 @@ class Endless(Source):
         self._tell("ended", f"{self.name} is closed.")
 
 
-def reached(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether the condition comes true in time: for what happens in other threads without a signal."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
-
-
 class Keeping:
     """An output that keeps its messages."""
 

@@ -210,5 +210,5 @@ def test_places_where_a_bundle_cannot_go(tmp_path):
         check_output(tmp_path / "old", overwrite=False)
     check_output(tmp_path / "old", overwrite=True)
     check_output(tmp_path / "new" / "deep", overwrite=False)
-    with pytest.raises(BundleError, match="cannot be made"):
+    with pytest.raises(BundleError, match="cannot be created"):
         check_output(tmp_path / "photos" / "a.jpg" / "bundle", overwrite=False)

@@ -253,7 +253,7 @@ def test_failures_leave_nothing_behind(data, tmp_path, capsys, monkeypatch, no_t
 
     monkeypatch.setattr("edgevid.training.packaging.check_parity", interrupt)
     assert train(data, tmp_path / "bundle") == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "run the same command again" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle-run", "cache", "data"]
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
+from support.system import threads_named
 from support.telling import Told
 from web_browser import DESK, Page, open_browser
 from web_feed import LABELS
-from web_waiting import web_threads
 
 from edgevid.outputs.web import WebServer
 
@@ -33,7 +33,7 @@ def serve() -> Iterator[Callable[..., Told]]:
     yield start
     for server in servers:
         server.close()
-    assert web_threads() == []
+    assert threads_named("edgevid web") == []
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ from typing import Callable, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from support.mosquitto import free_port, wait_for
+from support.mosquitto import wait_for
+from support.system import free_port
 from support.telling import Told
 from web_browser import Page
 from web_client import Watching, get

@@ -139,7 +139,7 @@ class TestAccess:
             refusal = Access("127.0.0.1", token).refusal({"Host": host}, "a-long-token", None, CLIENT)
             assert refusal is not None
             assert refusal.status == 403
-            assert "localhost, 127.0.0.1 and [::1] only" in refusal.words
+            assert "only answers to the names localhost, 127.0.0.1 and [::1]" in refusal.words
 
     @pytest.mark.parametrize(
         "origin", ["http://evil.com", "http://127.0.0.1:3000", "null", "http://127.0.0.1", "", "http://[::1"]

@@ -229,7 +229,7 @@ class TestBoard:
         assert board.picture("camera rtsp://10.0.0.5:554/hall") is not None
 
     def test_labels_of_another_recogniser_are_refused(self):
-        with pytest.raises(OptionError, match=r"2 labels.*made for 10 others; give WebServer the labels"):
+        with pytest.raises(OptionError, match=r"made for 10 labels.*has 2 others; give WebServer the labels"):
             Told(Board(LABELS, 600)).observe(observation(predicted=prediction(labels=("a", "b"))))
 
     def test_numbers_that_json_has_not_are_null(self):

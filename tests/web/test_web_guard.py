@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.telling import Told
+from support.waiting import wait_until
 from web_client import Watching, get
 from web_feed import observation
-from web_waiting import wait_until
 
 from edgevid import EdgevidError, OptionError
 from edgevid.outputs.web import guesses
@@ -49,7 +49,7 @@ class TestConnections:
             wait_until(lambda: get(url, "/healthz").status == 429)
             answer = get(url, "/healthz")
             assert answer.headers["Retry-After"] == "5"
-            assert "connections of this address already" in answer.text
+            assert "connections from this address already" in answer.text
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
             assert answer.headers["Server"] == "edgevid"
         wait_until(lambda: get(url, "/healthz").status == 200)
@@ -72,7 +72,7 @@ class TestConnections:
             for number in range(2, 22):
                 stack.enter_context(silent(url, 1, f"127.0.0.{number}"))
             wait_until(lambda: get(url, "/healthz").status == 503)
-            assert "more connections than it takes" in get(url, "/healthz").text
+            assert "All connections to edgevid are taken" in get(url, "/healthz").text
 
     def test_who_watches_does_not_count_and_is_not_cut(self, serve: Serve):
         server = serve(max_clients=8)
@@ -239,7 +239,7 @@ class TestTls:
             ("key.pem", "key.pem", r"tls_cert=.*holds no certificate in PEM form"),
             ("broken.pem", "key.pem", r"broken\.pem and .*cannot be used: .*copy them again"),
             ("cert.pem", None, r"tls_key=.*holds no key in PEM form"),
-            ("cert.pem", "other.pem", r"other\.pem is not that of the certificate .*cert\.pem"),
+            ("cert.pem", "other.pem", r"other\.pem does not match the certificate .*cert\.pem"),
             ("cert.pem", "locked.pem", r"locked\.pem has a password.*openssl pkey"),
             ("a\0b", None, r"tls_cert=.*cannot be read"),
         ],

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from support.telling import Paced, Told
 from support.videos import moving_frames
+from support.waiting import wait_until
 from web_browser import DESK, PHONE, Page
 from web_feed import LABELS, observation, prediction, status
-from web_waiting import wait_until
 
 from edgevid.events import Began, Counted, Ended, Event
 from edgevid.frames import Region
@@ -61,7 +61,7 @@ class TestAction:
         page.open(server.url)
         page.shows(".action", "Nothing recognised")
         assert page.text(".detail") == "Best guess PushUps 41 %, needs 50 %"
-        assert page.text(".needed") == "Counts from 50 % on"
+        assert page.text(".needed") == "Recognised from 50 %"
         assert page.one(".bars li").get_attribute("data-kind") == "best"
         show(server, 1, 0.83, 2.0, events=[])
         page.shows(".detail", "PushUps 83 %, not for long enough yet")
@@ -105,8 +105,8 @@ class TestAction:
         server.observe(observation(timestamp=10.0))
         server.observe(observation(timestamp=12.0))
         page.open(server.url)
-        page.shows(".action", "Filling the window")
-        assert page.text(".detail") == "40 %. The first prediction comes when it is full."
+        page.shows(".action", "Watching")  # as in the demo's film
+        assert page.text(".detail") == "The window is 40 % full."
         assert page.one(".filling").is_displayed()
         show(server, 0, 0.9, 15.0)
         page.shows(".action", "JumpingJack")
@@ -413,7 +413,7 @@ class TestTrouble:
         server.status(status("waiting", "It does not open. It is tried again until it opens."))
         page.open(server.url)
         page.shows(".state", "Waiting")
-        page.shows(".veil", "It is not there yet. Next try in 1 min")
+        page.shows(".veil", "Not available yet. Next try in 1 min")
         page.shows(".detail", "It does not open.")
 
     def test_file_that_has_ended_says_what_was_recognised_last(self, serve: Serve, page: Page):
@@ -468,7 +468,7 @@ class TestTrouble:
         server = serve(max_clients=1)
         first = Watching(server.url)
         page = Page(chromium).look(*DESK).open(server.url)
-        page.shows(".notice", "1 browsers are watching already")
+        page.shows(".notice", "1 browsers are connected already")
         first.close()
         page.shows("body[data-connection=live]", "")
 
@@ -608,7 +608,7 @@ class TestLooks:
         page.open(serve(("wave", "clap"), model="mine", none=none).url)
         page.shows("footer summary", "mine knows 2 actions")
         page.click("footer summary")
-        page.shows("footer", "wave, clap. It has learned what" if none else "wave, clap. It has not learned what")
+        page.shows("footer", "wave, clap. It has also learned" if none else "wave, clap. It has learned no other")
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_every_text_stands_out_from_what_is_behind_it(self, server: Told, page: Page, scheme: str):
@@ -702,7 +702,7 @@ class TestToken:
         page.shows("main", "A token is needed to watch")
         assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
         page.one("#token").send_keys("a-wrong-token", Keys.ENTER)
-        page.shows("main", "The token is not the right one")
+        page.shows("main", "The token is wrong")
         page.one("#token").send_keys("a-long-enough-token", Keys.ENTER)
         page.shows(".action", "JumpingJack")
 

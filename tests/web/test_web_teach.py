@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 from support.mjpeg import MjpegCamera
 from support.motions import motion
+from support.system import threads_named
+from support.waiting import wait_until
 from web_browser import DESK, PHONE, Page
 from web_client import Answer, get
-from web_waiting import wait_until, web_threads
 
 from edgevid import TeachOptions, open_bundle, open_source
 from edgevid.recording import ClipFolder
@@ -27,7 +29,7 @@ MOTIONS = {kind: motion(kind) for kind in ("none", "wave")}
 class Taught:
     """A session with its page; clips of a second, and no countdown to speak of."""
 
-    def __init__(self, folder: Path, token: Optional[str] = None) -> None:
+    def __init__(self, folder: Path, token: Optional[str] = None, clips: int = 1) -> None:
         from edgevid.outputs.web import WebServer
 
         self.folder, self.camera = folder, MjpegCamera(25)
@@ -38,7 +40,7 @@ class Taught:
             open_source(self.camera.url), ClipFolder(folder / "clips"), folder / "mine", options=options, seconds=1.0,
             countdown_seconds=0.3, outputs=[self.server], on_labels=self.server.relabel,
         )  # fmt: skip
-        self.server.panel = TeachPanel(self.session)
+        self.server.panel = TeachPanel(self.session, clips)
         self.server.start()
 
     @property
@@ -65,12 +67,12 @@ class Taught:
 
 
 @pytest.fixture
-def taught(tmp_path: Path) -> Iterator[Taught]:
+def taught(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Taught]:
     pytest.importorskip("aiohttp", reason="the extra 'web' is not installed")
-    made = Taught(tmp_path)
+    made = Taught(tmp_path, **getattr(request, "param", {}))
     yield made
     made.close()
-    assert web_threads() == []
+    assert threads_named("edgevid web") == []
 
 
 def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(taught: Taught, page: Page):
@@ -107,7 +109,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
         taught.session.record(kind).result(60)
     page.shows(".teach .hint", "4 clips to learn from.")
     page.click(".learn button")
-    page.shows(".teach .doing", "Answering")
+    page.shows(".teach .doing", "Recognising")
     page.shows(".action", "wave")
     page.shows(".teach .hint", "Not measured")
     assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
@@ -126,6 +128,28 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
     page.shows(".bars", "wave")
 
 
+@pytest.mark.parametrize("taught", [{"clips": 3}], indirect=True)
+def test_one_press_records_as_many_clips_as_are_wanted(taught: Taught, page: Page):
+    taught.session.record("wave").result(60)
+    page.look(*PHONE).open(taught.url)
+    page.shows(".actions > li:nth-child(2) > button", "Record 2")  # one is there
+    page.shows(".teach .actions button", "Record 3")
+    page.shows(".teach .new button", "Record 3")
+    page.click(".teach .actions button")
+    page.shows(".teach .count", "3 clips")
+    page.shows(".teach .actions button", "Record")
+    page.shows(".teach .doing", "Ready")
+    # one more is a single one, and Stop ends a row
+    page.click(".teach .actions button")
+    page.shows(".teach .count", "4 clips")
+    page.shows(".teach .doing", "Ready")
+    page.click(".actions > li:nth-child(2) > button")
+    page.shows(".actions > li:nth-child(2) .count", "2 clips")
+    page.click(".teach .actions .busy")
+    page.shows(".teach .doing", "Ready")
+    assert [clip.label for clip in taught.session.state.clips] == ["wave", *["none"] * 4, "wave"]
+
+
 def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     page.open(taught.url)
     page.type(".teach input", "a/b\n")
@@ -139,7 +163,7 @@ def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     assert page.text(".teach .count") == "0 clips"
     assert not page.one(".teach .error").is_displayed()
     taught.post("delete", {"path": "wave/gone.avi"})
-    page.shows(".teach .error", "names no clip 'wave/gone.avi'")
+    page.shows(".teach .error", "lists no clip 'wave/gone.avi'")
     # a refused command is logged by the console, and no error of the page
     lines = page.driver.get_log("browser")
     assert ["400 (Bad Request)" in line["message"] for line in lines] == [True]
@@ -150,11 +174,12 @@ def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     [
         ("record", {"label": "x" * 101}, {}, 400, "at most 100 bytes"),
         ("record", {"label": "x" * 2000}, {}, 413, ""),
-        ("record", {"label": 7}, {}, 400, "JSON object of texts"),
-        ("record", b"label=wave", {}, 400, "JSON object of texts"),
+        ("record", {"label": 7}, {}, 400, "JSON object of strings"),
+        ("record", b"label=wave", {}, 400, "JSON object of strings"),
         ("record", {}, {}, 400, 'No "label" was given'),
         ("record", {"label": "wave"}, {"Content_Type": "application/x-www-form-urlencoded"}, 415, "Expected JSON"),
-        ("record", {"label": "wave"}, {"Origin": "http://evil.example"}, 403, "A page of another site"),
+        ("record", gzip.compress(b'{"label": "wave"}'), {"Content_Encoding": "gzip"}, 400, "JSON object of texts"),
+        ("record", {"label": "wave"}, {"Origin": "http://evil.example"}, 403, "a page of another site"),
         ("record", {"label": "wave"}, {"Host": "evil.example"}, 403, "localhost"),
         ("correct", {"label": "wave"}, {}, 400, "teach first"),
         ("format", {}, {}, 404, "no command 'format'"),

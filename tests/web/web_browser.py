@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_waiting import wait_until
+from support.waiting import wait_until
 
 PHONE, DESK = (360, 740), (1280, 800)
 _CHROMIUM, _DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"

@@ -1,8 +1,8 @@
-"""A video -> an annotated copy of it, and its timeline as a picture."""
+"""Makes an annotated copy of a video, and a picture of its timeline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Callable, NamedTuple, Optional
 from ...bundles import UNIFORM
 from ...errors import EdgevidError, SourceError
 from ...events import EventDetector, EventOptions, fresh_smoothing
+from ...events.words import knows, needs
 from ...frames import Frame
 from ...prediction import NOTHING
 from ...recognizer import Recognizer
@@ -24,19 +25,19 @@ from .summary import Judged, Moment, judged, moments, summarise, verdicts
 from .timeline_picture import Thumbnails, TimelineText, draw_timeline
 from .video_writer import SUFFIXES, VideoWriter
 
-# A stream's first predictions are made from few frames: they are shown, marked, rather than nothing.
+# A stream's first predictions come from few frames: they are shown, but marked.
 _MIN_FILLED = 0.0
 _MOST_VERDICTS = 3
 
 
 class Film(NamedTuple):
-    """What is watched.
+    """The video to annotate.
 
     Attributes:
-        name: for people.
+        name: its name, for people.
         frames: (timestamp in seconds from 0 on, uint8 ``[H, W, 3]`` RGB) in time order, of one size.
-        fps: frames a second.
-        number: of frames, as far as is known; 0: it is not.
+        fps: frames per second.
+        number: number of frames, if known; else 0.
     """
 
     name: str
@@ -46,18 +47,18 @@ class Film(NamedTuple):
 
     @classmethod
     def of(cls, video: VideoFile) -> Film:
-        """A file's; it stays open."""
+        """The film of a file, which stays open."""
         return cls(video.path.name, video.frames(), video.fps, video.declared_frames)
 
 
 class Annotated(NamedTuple):
-    """What was seen.
+    """The results.
 
     Attributes:
         video, timeline: the files that were written.
-        history: the predictions with the time for which each stands.
-        seconds: the video's length.
-        model, labels: who judged, and the actions that it knows.
+        history: the predictions, each with its time span.
+        seconds: length of the video.
+        model, labels: name of the model, and the actions that it knows.
         events: when an action is recognised.
     """
 
@@ -71,13 +72,8 @@ class Annotated(NamedTuple):
 
     @property
     def knows(self) -> str:
-        """In a line, who judged and what it knows."""
+        """A line with the model's name and what it knows."""
         return knows(self.model, self.labels)
-
-
-def knows(model: str, labels: Sequence[str]) -> str:
-    """In a line, which actions a model knows."""
-    return f"{model} knows {len(labels)} actions: {', '.join(labels)}"
 
 
 @system_errors(SourceError)
@@ -92,19 +88,19 @@ def annotate(
 ) -> Annotated:
     """Read a film once and write both files, or neither: STEM.annotated.webm and STEM.timeline.png.
 
-    The video is VP8, which browsers play; where OpenCV cannot write that, it is MPEG-4 part 2 and ends in .mp4.
+    The video is VP8, which browsers play; if OpenCV cannot write that, it is MPEG-4 part 2 and ends in .mp4.
 
-    A film that is no longer than a window is a clip: its actions need not last.
+    A film no longer than a window is a clip: its actions need no minimum duration.
 
     Args:
         recognizer: makes the predictions.
-        folder, stem: where they go, and how their names begin.
-        window_seconds: what one prediction is made of; default: what the bundle was trained for, or the whole video where
+        folder, stem: where to write the files, and how their names begin.
+        window_seconds: length of the window; default: what the bundle was trained for, or the whole video if
             that is shorter and the bundle was trained on whole clips.
         on_frame: called after each frame.
 
     Raises:
-        SourceError: the film holds no frame. EdgevidError: a file cannot be written. OSError: likewise.
+        SourceError: the film has no frame. EdgevidError: a file cannot be written. OSError: likewise.
     """
     folder = as_path("folder", folder)
     expected_seconds = film.number / film.fps
@@ -112,19 +108,19 @@ def annotate(
     if window_seconds is None:
         window_seconds = recognizer.window_seconds
         if expected_seconds and (bundle is None or bundle.clips == UNIFORM):
-            # A shorter video can never fill the window; to the classifier a clip is a window of its own length.
+            # A shorter video can never fill the window; for the classifier, a clip is a window of its own length.
             window_seconds = min(window_seconds, expected_seconds)
     needed = 1.0 if bundle is None else bundle.min_filled
     filled_at = needed * window_seconds - window_seconds / recognizer.num_samples
     if expected_seconds and (expected_seconds == window_seconds or expected_seconds - 1 / film.fps < filled_at):
-        needed = 0.0  # what is so short is a clip: all of it is judged
+        needed = 0.0  # the video is a clip: judge all of it
     stream = recognizer.open_stream(StreamOptions(window_seconds=window_seconds, min_filled=_MIN_FILLED))
     palette, thumbnails = Palette(), Thumbnails(expected_seconds or 10.0)
     model = "a model of your own" if bundle is None else recognizer.name
     knowledge = knows(model, recognizer.labels)
     predictions: list[Judged] = []
     options = recognizer.events.options
-    if 0 < expected_seconds <= window_seconds:  # a clip, of which nothing more is asked than its score
+    if 0 < expected_seconds <= window_seconds:  # a clip: only the score counts, not the duration
         options = replace(options, min_seconds=0.0)
     events, smoothing = EventDetector(options), fresh_smoothing(recognizer.events.smoothing)
     writer: Optional[VideoWriter] = None
@@ -143,10 +139,10 @@ def annotate(
                 if smoothing is not None:
                     smoothing.reset()
             if prediction is not None:
-                # a window counts as full where the bundle was trained to judge by it
+                # a window counts as full when the bundle was trained to judge it
                 filled = min(1.0, prediction.window_filled / needed) if needed else 1.0
                 prediction = replace(prediction, window_filled=filled)
-                if filled >= 1.0:  # as in any other stream, nothing is judged before
+                if filled >= 1.0:  # as in any other stream, no judgement before
                     prediction = prediction if smoothing is None else smoothing.update(prediction)
                     events.update(prediction)
                 predictions.append(Judged(prediction, events.active))
@@ -155,7 +151,7 @@ def annotate(
             thumbnails.offer(frame, timestamp)
             on_frame()
         if writer is None:
-            raise SourceError(f"{film.name} holds no frame that can be decoded; convert it again with ffmpeg.")
+            raise SourceError(f"{film.name} has no frame that can be decoded; convert it again with ffmpeg.")
         seconds = timestamp + 1.0 / film.fps
         history = moments(predictions, seconds)
         text = TimelineText(film.name, knowledge, window_seconds, recognizer.num_samples, events.options)
@@ -169,7 +165,7 @@ def annotate(
 def _open_writer(
     files: ExitStack, folder: Path, stem: str, size: tuple[int, int], fps: float
 ) -> tuple[Path, VideoWriter]:
-    """The annotated video in the first format that OpenCV can write here, and its path."""
+    """The writer of the annotated video, in the first format that OpenCV can write here, and its path."""
     for suffix in SUFFIXES:
         path = folder / f"{stem}.annotated{suffix}"
         try:
@@ -183,21 +179,20 @@ def _open_writer(
 
 
 def describe(annotated: Annotated) -> list[str]:
-    """What was recognised, for how long, and when: a few lines."""
+    """A few lines: what was recognised, for how long, and when."""
     history, lines = annotated.history, [f"{annotated.knows}."]
     found = verdicts(history)
     if not found:
-        return [*lines, "Nothing was judged: the video is shorter than a window; a shorter one: --window-seconds."]
+        return [*lines, "Nothing was judged: the video is shorter than a window; try a shorter one: --window-seconds."]
     recognised = [verdict for verdict in found if verdict.label != NOTHING]
     if recognised:
         lasted = [verdict for verdict in found if verdict.seconds]
         told = [verdict for k, verdict in enumerate(lasted) if k < _MOST_VERDICTS or verdict.label == NOTHING]
         lines += [f"{'Also:' if k else 'Most of the time:':<18}{verdict.sentence()}" for k, verdict in enumerate(told)]
     else:
-        asked = [f"a score of {annotated.events}"]
-        if any(moment.prediction.none for moment in history):
-            asked.append(f"a certainty of {100 * history[0].prediction.threshold:.0f} % that it is one of them")
-        lines.append(f"It recognised none of them in this video: that takes {' and '.join(asked)}.")
+        knows_others = any(moment.prediction.none for moment in history)
+        asked = needs(annotated.events, history[0].prediction.threshold if knows_others else None)
+        lines.append(f"It recognised none of them in this video: that takes {asked}.")
     peaks = (f"{row.label} {row.peak:.2f} at {row.peak_time:.1f} s" for row in summarise(history)[:3] if row.seconds)
     lines.append(f"{'Best guesses:':<18}{', '.join(peaks)}")
     start = judged(history)[0].start

@@ -1,4 +1,4 @@
-"""Annotated frames: the picture, and beneath it what the model thinks of it now, how sure it is, and since when."""
+"""Annotated frames: the picture, and below it what the model recognises now, with its score and duration."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Overlay:
     Args:
         width, height: of the video's frames, in pixels. The annotated frames are at most 960 pixels wide and have even sides;
             small videos are enlarged so that the text can be read.
-        seconds: how long the video is, as far as is known; the strip grows when it turns out longer.
-        window_seconds: what the window spans.
+        seconds: length of the video, if known; the strip grows if the video turns out longer.
+        window_seconds: length of the window.
         palette: the labels' colours.
-        knows: the actions that it looks for, in a line; shown while none is there.
+        knows: a line that lists the actions; shown while none is recognised.
 
     Attributes:
-        width, height: of an annotated frame, in pixels.
+        width, height: size of an annotated frame, in pixels.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Overlay:
         self._window_seconds = window_seconds
         self._palette, self._knows = palette, knows
         self._strip_width = self.width - 2 * _MARGIN
-        # Of each prediction: since when it stands, the height of its bar in pixels, the colours of the bar and behind it
+        # Of each prediction: its start, the height of its bar in pixels, the colours of the bar and of its background
         self._newest: Optional[Judged] = None
         self._starts: list[float] = []
         self._bars: list[tuple[int, Colour, Colour]] = []
@@ -74,8 +74,8 @@ class Overlay:
         Args:
             frame: uint8 ``[H, W, 3]``, RGB.
             timestamp: its time in seconds.
-            newest: what stands now; None where there was no prediction yet.
-            window_filled: how much of the window holds frames now, 0 to 1.
+            newest: the current prediction; None if there is none yet.
+            window_filled: how much of the window is filled, 0 to 1.
 
         Returns:
             uint8 ``[self.height, self.width, 3]``, RGB.
@@ -97,7 +97,7 @@ class Overlay:
         return np.concatenate([self._bordered(frame, newest), np.asarray(panel.image)])
 
     def _bordered(self, frame: Frame, newest: Optional[Judged]) -> Frame:
-        """The video's frame in the middle, with a border of the action's colour, and the region in it."""
+        """The video's frame in the middle, with the region and a border in the action's colour."""
         colour, prediction = self._colour(newest), None if newest is None else newest.prediction
         canvas = np.full((self._picture_height, self.width, 3), _PANEL, dtype=np.uint8)
         picture = _scaled(frame, *self._picture_size)
@@ -109,11 +109,11 @@ class Overlay:
         return canvas
 
     def _colour(self, newest: Optional[Judged]) -> Colour:
-        """The colour of the action that goes on; grey: none does."""
+        """The colour of the action that goes on; grey if none does."""
         return self._palette.colour(WATCHING if newest is None else newest.verdict)
 
     def _draw_verdict(self, panel: Canvas, right: int, newest: Optional[Judged]) -> None:
-        """The action that goes on, its score and count; else what it looks for."""
+        """The action that goes on, its score and count; else the actions that the model knows."""
         chip, left = (_MARGIN, 16, _MARGIN + 12, 88), _MARGIN + 26
         verdict = WATCHING if newest is None else newest.verdict
         if verdict == WATCHING:
@@ -148,7 +148,7 @@ class Overlay:
             is_action = action.recognised and label == action.label
             fill = _TEXT if is_action else _DIM_TEXT
             panel.text(bar_left - 10, y, *fitted(label, 15, name_width), fill, "rm")
-            # Only what is recognised asks for a colour: the few there are must last
+            # Only recognised actions use up a colour: there are few
             self._draw_bar(panel, bar_left, bar_right, y, 7, score, self._colour(newest) if is_action else _LINES)
             panel.text(right, y, f"{score:.0%}", 15, fill, "rm")
 
@@ -170,25 +170,25 @@ class Overlay:
             panel.draw.line((x, _STRIP_BOTTOM, x, _STRIP_BOTTOM + 4), fill=_DIM_TEXT)
             label_half = text_width(label, 13) / 2
             place = self._inside(x, label_half)
-            if abs(place - centre) > half + label_half + 2:  # the cursor's own time covers a tick near it
+            if abs(place - centre) > half + label_half + 2:  # else the cursor's own time would cover it
                 panel.text(place, y, label, 13, _DIM_TEXT, "mm")
         panel.draw.rectangle((now - 1, _STRIP_TOP - 4, now + 1, _STRIP_BOTTOM + 5), fill=_TEXT)
         panel.draw.rounded_rectangle((centre - half, y - 9, centre + half, y + 9), radius=4, fill=_TEXT)
         panel.text(centre, y, text, 15, _PANEL, "mm")
 
     def _inside(self, x: float, half: float) -> float:
-        """The middle of a text ``2 * half`` pixels wide that should be at ``x``, and lies between the margins."""
+        """The centre of a text ``2 * half`` pixels wide, as near to ``x`` as the margins allow."""
         return min(max(x, _MARGIN + half), self.width - _MARGIN - half)
 
     def _bar(self, newest: Judged) -> tuple[int, Colour, Colour]:
         colour, height = self._colour(newest), _STRIP_BOTTOM - _STRIP_TOP
-        if newest.verdict == WATCHING:  # what it would guess by then says nothing
+        if newest.verdict == WATCHING:  # a guess this early means nothing
             return 2, _LINES, _GROOVE
         behind = _GROOVE if newest.verdict == NOTHING else mixed(colour, _PANEL, 0.7)
         return max(2, round(height * newest.answer.score)), colour, behind
 
     def _strip(self, now: float) -> Frame:
-        """What stood at each moment until now, a column of pixels each."""
+        """The predictions until now, as columns of pixels."""
         strip = np.full((_STRIP_BOTTOM - _STRIP_TOP, self._strip_width, 3), _GROOVE, np.uint8)
         times = (np.arange(self._strip_width) + 0.5) * self._seconds / (self._strip_width - 1)
         columns = np.flatnonzero((times < now) & (times >= min(self._starts, default=now)))
@@ -201,7 +201,7 @@ class Overlay:
 
 
 def _scaled(frame: Frame, width: int, height: int) -> Frame:
-    """For people to look at: OpenCV is several times faster than the bilinear resize that the networks are trained with."""
+    """Resize for display: OpenCV is several times faster than the bilinear resize that the networks are trained with."""
     import cv2
 
     if frame.shape[1::-1] == (width, height):
@@ -211,11 +211,11 @@ def _scaled(frame: Frame, width: int, height: int) -> Frame:
 
 
 def _with_region(picture: Frame, region: Region, colour: Colour) -> Frame:
-    """A copy of the picture with a frame around the region, dark around light, to be seen on any ground."""
+    """A copy of the picture with a box around the region, dark around light, visible on any background."""
     import cv2
 
     height, width = picture.shape[:2]
-    inset = _BORDER + 2  # what lies at the edge would be hidden by the border
+    inset = _BORDER + 2  # the border would hide the edge
     corner, other = (
         (min(max(round(x * width), inset), width - 1 - inset), min(max(round(y * height), inset), height - 1 - inset))
         for x, y in (region[:2], region[2:])

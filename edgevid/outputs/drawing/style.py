@@ -1,4 +1,4 @@
-"""What the drawings share: colours that colour-blind people can tell apart, text that fits its place, axes of time."""
+"""The style of all drawings: colours for colour-blind people, fitted text, time axes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...support.fonts import font
 Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 
-# Okabe and Ito's palette without black, its yellow darkened so that it stands out from white too
+# Okabe and Ito's palette without black, with a darker yellow that is visible on white
 _COLOURS: tuple[Colour, ...] = (
     (0, 114, 178),  # blue
     (230, 159, 0),  # orange
@@ -21,15 +21,15 @@ _COLOURS: tuple[Colour, ...] = (
     (196, 182, 32),  # yellow
 )
 NO_ACTION: Colour = (150, 156, 164)
-# What is read while the window fills
+# The verdict while the window fills
 WATCHING = "watching"
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)  # seconds
 
 
 class Palette:
-    """A colour for each label, given in the order in which labels ask, and kept.
+    """Gives each label a colour, in the order in which labels ask.
 
-    After seven labels the colours come again, darker. "nothing recognised" and "watching" are grey.
+    After seven labels the colours repeat, darker. "nothing recognised" and "watching" are grey.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Palette:
 
 
 def mixed(colour: Colour, other: Colour, part: float) -> Colour:
-    """``part`` (0 to 1) of ``other`` in ``colour``."""
+    """Mix ``part`` (0 to 1) of ``other`` into ``colour``."""
     r, g, b = (round(c + (o - c) * part) for c, o in zip(colour, other))
     return r, g, b
 
@@ -57,12 +57,12 @@ def text_colour_on(background: Colour) -> Colour:
 
 
 def text_width(text: str, size: int) -> int:
-    """Pixels that ``text`` takes."""
+    """Width of ``text`` in pixels."""
     return round(font(size).getlength(text))
 
 
 def fitted(text: str, size: int, width: float, *, smallest: int = 11) -> tuple[str, int]:
-    """``text`` and a font size so that it fits ``width`` pixels: first the size gives way, then the text's end."""
+    """``text`` and a font size that fit ``width`` pixels: the size shrinks first, then the text's end is cut off."""
     while size > smallest and text_width(text, size) > width:
         size -= 1
     if text_width(text, size) <= width:
@@ -73,7 +73,7 @@ def fitted(text: str, size: int, width: float, *, smallest: int = 11) -> tuple[s
 
 
 def wrapped(text: str, size: int, width: float, lines: int) -> list[str]:
-    """``text`` in at most so many lines of ``width`` pixels, parted between words; its end is cut off if need be."""
+    """Wrap ``text`` into at most ``lines`` lines of ``width`` pixels; its end is cut off if need be."""
     words, found = text.split(), [""]
     for k, word in enumerate(words):
         longer = f"{found[-1]} {word}".strip()
@@ -88,7 +88,7 @@ def wrapped(text: str, size: int, width: float, lines: int) -> list[str]:
 
 
 class Canvas:
-    """A picture of one colour that is drawn on.
+    """A picture of one colour to draw on.
 
     Attributes:
         image: the picture, RGB.
@@ -104,7 +104,7 @@ class Canvas:
         self.draw.text((x, y), text, font=font(size), fill=fill, anchor=anchor)
 
     def hatch(self, box: Box, colour: Colour, *, spacing: int = 8) -> None:
-        """Fill a box with slanted lines: the sign for "watching" in all drawings."""
+        """Fill a box with slanted lines, which mean "watching" in all drawings."""
         left, top, right, bottom = (round(v) for v in box)
         width, height = right - left, bottom - top
         if width < 1 or height < 1:
@@ -117,7 +117,7 @@ class Canvas:
 
 
 def ticks(seconds: float, width: float, *, apart: float = 70) -> list[tuple[float, str]]:
-    """Times and words for the ticks of an axis ``width`` pixels long: round numbers, about ``apart`` pixels apart."""
+    """Positions and texts of the ticks of an axis ``width`` pixels long: round numbers, about ``apart`` pixels apart."""
     wanted = max(seconds, 0.0) * apart / max(width, 1)
     step = next((s for s in _STEPS if s >= wanted), 3600.0 * -(-wanted // 3600))
     return [(i * step, _clock(i * step, step)) for i in range(int(max(seconds, 0.0) / step * (1 + 1e-9)) + 1)]
@@ -133,7 +133,7 @@ def _clock(seconds: float, step: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time, with as many digits as it needs.
+    """A duration, with as many digits as it needs.
 
     >>> span(7.66), span(0.04)
     ('7.7 s', '0.04 s')

@@ -1,4 +1,4 @@
-"""Predictions over a whole video, in the form that drawings and verdicts need."""
+"""Summaries of the predictions over a whole video, for drawings and verdicts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .style import WATCHING, span
 
 
 class Judged(NamedTuple):
-    """A prediction, and the action that went on with it; :class:`~edgevid.EventOptions` says when one does."""
+    """A prediction, and the action that went on at the time, as :class:`~edgevid.EventOptions` defines it."""
 
     prediction: Prediction
     action: Optional[ActiveAction]
@@ -26,12 +26,12 @@ class Judged(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """What people read: the label of the action, "nothing recognised", or "watching" while the window fills."""
+        """The text for people: the action's label, "nothing recognised", or "watching" while the window fills."""
         return WATCHING if self.prediction.window_filled < 1.0 else self.answer.verdict
 
 
 class Moment(NamedTuple):
-    """What stands from ``start`` to ``end`` seconds, until the next prediction replaces it."""
+    """A prediction, valid from ``start`` to ``end`` seconds, when the next one replaces it."""
 
     start: float
     end: float
@@ -55,7 +55,7 @@ class Segment(NamedTuple):
 
     Attributes:
         label: the verdict.
-        mean_score: of the action that went on, or of the best guess.
+        mean_score: mean score of the action, or of the best guess.
     """
 
     start: float
@@ -65,14 +65,14 @@ class Segment(NamedTuple):
 
 
 def moments(predictions: Sequence[Judged], end: float) -> list[Moment]:
-    """The predictions with the time for which each stands; the last one stands to ``end`` seconds."""
+    """The predictions with their time spans; the last one lasts to ``end`` seconds."""
     starts = [one.prediction.timestamp or 0.0 for one in predictions]
     ends = [*starts[1:], max(end, starts[-1] if starts else 0.0)]
     return [Moment(*times) for times in zip(starts, ends, predictions)]
 
 
 def segments(all_moments: Sequence[Moment]) -> list[Segment]:
-    """What a band of the verdicts shows."""
+    """The moments, merged by verdict."""
     found = []
     for label, group in groupby(all_moments, key=lambda moment: moment.verdict):
         run = list(group)
@@ -81,7 +81,7 @@ def segments(all_moments: Sequence[Moment]) -> list[Segment]:
 
 
 def judged(all_moments: Sequence[Moment]) -> list[Moment]:
-    """The moments that count: those of a full window."""
+    """The moments with a full window."""
     return [m for m in all_moments if m.verdict != WATCHING]
 
 
@@ -90,13 +90,13 @@ def _mean_score(all_moments: Sequence[Moment]) -> float:
 
 
 class Verdict(NamedTuple):
-    """What a video was taken for, and for how long.
+    """What was recognised in a video, and for how long.
 
     Attributes:
         label: a label, or "nothing recognised".
-        seconds, judged_seconds: for how long, of all the time that was judged.
-        guess: the label itself; of "nothing recognised" the best guess most of that time.
-        mean_score: of the label, or the best guess, in that time.
+        seconds, judged_seconds: duration, and the total duration that was judged.
+        guess: the label itself; for "nothing recognised" the most frequent best guess.
+        mean_score: mean score of the label, or of the best guess, in that time.
     """
 
     label: str
@@ -107,11 +107,11 @@ class Verdict(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Of the time that was judged, 0 to 1."""
+        """Fraction of the judged time, 0 to 1."""
         return self.seconds / self.judged_seconds if self.judged_seconds else 0.0
 
     def sentence(self) -> str:
-        """In words."""
+        """The verdict in words."""
         how_long = f"{span(self.seconds)} of the {span(self.judged_seconds)} judged ({self.share:.0%})"
         guess = f"; best guess {self.guess}" if self.label == NOTHING and self.seconds else ""
         score = f", mean score {self.mean_score:.2f}" if self.seconds else ""
@@ -119,7 +119,7 @@ class Verdict(NamedTuple):
 
 
 def verdicts(all_moments: Sequence[Moment]) -> list[Verdict]:
-    """What the video was taken for, the longest first; "nothing recognised" is always among them. Empty without predictions."""
+    """All verdicts, longest first; "nothing recognised" is always included. Empty without predictions."""
     counted = judged(all_moments)
     found = []
     for label in dict.fromkeys([*(m.verdict for m in counted), NOTHING] if counted else []):
@@ -140,12 +140,12 @@ def verdicts(all_moments: Sequence[Moment]) -> list[Verdict]:
 
 
 class LabelSummary(NamedTuple):
-    """How one label did over the video.
+    """One label over the video.
 
     Attributes:
-        seconds: for how long it was the most probable one.
-        mean: its mean probability over all.
-        peak, peak_time: its greatest probability, and when that was, in seconds.
+        seconds: how long it was the most probable label.
+        mean: its mean probability.
+        peak, peak_time: its highest probability, and the time of it in seconds.
     """
 
     label: str
@@ -156,7 +156,7 @@ class LabelSummary(NamedTuple):
 
 
 def summarise(all_moments: Sequence[Moment]) -> list[LabelSummary]:
-    """All labels, the one that was longest the most probable first; of a full window, where there is one."""
+    """All labels, the longest most probable one first; from full windows, if there are any."""
     full = judged(all_moments) or list(all_moments)
     if not full:
         return []

@@ -1,4 +1,4 @@
-"""The timeline of a video as one picture: what the model thought, when, and how sure it was."""
+"""The timeline of a video as one picture: what the model recognised, when, and with which scores."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Thumbnails:
     Keeps between 32 and 64 of them, spread over the video, however long it turns out to be.
 
     Args:
-        seconds: how long the video is, as far as is known.
+        seconds: length of the video, if known.
     """
 
     _KEPT = 32
@@ -59,7 +59,7 @@ class Thumbnails:
         self._apart = seconds / self._KEPT
 
     def offer(self, frame: Frame, timestamp: float) -> None:
-        """Keep the frame if enough time has passed since the last one that was kept."""
+        """Keep the frame if enough time has passed since the last one."""
         if self.taken and timestamp < self.taken[-1][0] + self._apart:
             return
         height = round(1.2 * _THUMBNAIL_HEIGHT)
@@ -70,16 +70,16 @@ class Thumbnails:
             self._apart *= 2
 
     def nearest(self, time: float) -> Image.Image:
-        """The picture taken nearest to ``time``, in seconds."""
+        """The picture nearest to ``time``, in seconds."""
         return min(self.taken, key=lambda taken: abs(taken[0] - time))[1]
 
 
 @dataclass(frozen=True)
 class TimelineText:
-    """What the picture says in words.
+    """The texts in the picture.
 
     Attributes:
-        knows: who judged, and the actions that it knows.
+        knows: the model's name, and the actions that it knows.
         window_seconds, num_frames: of a window.
         events: when an action is recognised.
     """
@@ -94,17 +94,17 @@ class TimelineText:
 def draw_timeline(
     moments: Sequence[Moment], seconds: float, thumbnails: Thumbnails, text: TimelineText, palette: Palette
 ) -> Image.Image:
-    """The picture: thumbnails, a band of what was recognised, and a curve for each of the labels that mattered most.
+    """The picture: thumbnails, a band of what was recognised, and a curve for each of the main labels.
 
     Args:
         moments: the predictions, in time order; may be empty.
-        seconds: how long the video is.
+        seconds: length of the video.
         thumbnails: pictures along the time axis.
         text: title and notes.
         palette: the labels' colours.
     """
     summaries = summarise(moments)
-    # The labels that won at some time or came near it; three at least, to show that the others did not
+    # The labels that won at some time or came close; at least three, for comparison
     rows = [s for i, s in enumerate(summaries) if i < 3 or s.seconds > 0 or s.peak >= 0.15][:_MAX_ROWS]
     height = 176 + _THUMBNAIL_HEIGHT + 18 + _BAND_HEIGHT + 54 + len(rows) * (_ROW_HEIGHT + _ROW_GAP) + 92
     timeline = _Timeline(Canvas(_WIDTH, height, _WHITE), max(seconds, 1e-3), palette)
@@ -146,7 +146,7 @@ class _Timeline:
             self.canvas.text(_MARGIN, y, *fitted(line, size, _WIDTH - 2 * _MARGIN), ink, "ls")
 
     def draw_thumbnails(self, top: int, thumbnails: Thumbnails) -> None:
-        """As many as fit side by side; each is the picture at the time of its middle."""
+        """As many as fit side by side, each the picture at its middle."""
         if not thumbnails.taken:
             return
         first = thumbnails.taken[0][1]
@@ -180,7 +180,7 @@ class _Timeline:
         left, top, right, _ = box
         is_action = segment.label not in (NOTHING, WATCHING)
         text, size = fitted(segment.label, 21, right - left - 12, smallest=12)
-        if text.endswith("...") and (not is_action or len(text) < 7):  # nothing that could be read
+        if text.endswith("...") and (not is_action or len(text) < 7):  # too short to read
             return
         middle = (left + right) / 2
         for line, y, line_size in (
@@ -189,13 +189,13 @@ class _Timeline:
         ):
             if not line or text_width(line, line_size) > right - left - 4:
                 continue
-            if not is_action:  # over the hatching letters need a calm ground
+            if not is_action:  # text over hatching needs a plain background
                 half = text_width(line, line_size) / 2 + 5
                 self._draw.rectangle((middle - half, y - 11, middle + half, y + 11), fill=background)
             self.canvas.text(middle, y, line, line_size, text_colour_on(background), "mm")
 
     def draw_rows(self, top: int, rows: Sequence[LabelSummary], moments: Sequence[Moment], enter: float) -> None:
-        """A curve for each label, and a dashed line where a score begins to count, ``enter``."""
+        """A curve for each label, and a dashed line at the score ``enter``, from which an action is recognised."""
         self.canvas.text(_MEAN_X, top - 12, "mean", 15, _FAINT_INK, "rs")
         self.canvas.text(_PEAK_X, top - 12, "peak", 15, _FAINT_INK, "rs")
         bottom = top + max(len(rows) * (_ROW_HEIGHT + _ROW_GAP) - _ROW_GAP, 0)

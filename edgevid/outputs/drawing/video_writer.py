@@ -1,4 +1,4 @@
-"""Frames -> a video file that browsers play."""
+"""Writes frames to a video file that browsers play."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ...frames import Frame
 from ...support.checks import is_text
 from ...support.native_log import without_chatter
 
-# What is tried: VP8 in WebM, which every browser plays; MPEG-4 part 2, which players do and browsers do not. The wheels of
-# OpenCV come without an encoder of H.264; VP9 takes them seven times as long as VP8.
+# Tried in this order: VP8 in WebM, which every browser plays; MPEG-4 part 2, which players play but browsers do not. OpenCV's
+# wheels have no H.264 encoder; VP9 takes them seven times as long as VP8.
 SUFFIXES = {".webm": "VP80", ".mp4": "mp4v"}
 
 
@@ -19,12 +19,12 @@ class VideoWriter:
     """Writes frames to a video file. Use it in a ``with`` block; :meth:`finish` says whether all of it was written.
 
     Args:
-        path: the file, which ends in one of :data:`SUFFIXES`.
-        width, height: of the frames, in pixels; even.
-        fps: frames a second.
+        path: the file; it ends in one of :data:`SUFFIXES`.
+        width, height: size of the frames, in pixels; even.
+        fps: frames per second.
 
     Raises:
-        EdgevidError: the file cannot be made, or not with that codec.
+        EdgevidError: the file cannot be written, or not with that codec.
     """
 
     def __init__(self, path: Path, width: int, height: int, fps: float) -> None:
@@ -59,19 +59,20 @@ class VideoWriter:
         """Complete the file.
 
         Raises:
-            EdgevidError: it is not whole; the disk is full, as a rule (OpenCV does not tell while it writes).
+            EdgevidError: it is incomplete, usually because the disk is full (OpenCV does not report that while writing).
         """
         self._writer.release()
         check = self._cv2.VideoCapture(str(self.path), self._cv2.CAP_FFMPEG)
         written = int(check.get(self._cv2.CAP_PROP_FRAME_COUNT)) if check.isOpened() else 0
-        if written != self.frames and check.isOpened():  # WebM does not count them, it says how long they last
+        if written != self.frames and check.isOpened():  # WebM stores a duration, no number of frames
             written = 0
             while check.grab():
                 written += 1
         check.release()
         if written != self.frames:
             raise EdgevidError(
-                f"Of the video's {self.frames} frames {written} were written to {self.path.parent}; check the free space there."
+                f"Only {written} of the {self.frames} frames of the video were written to {self.path.parent}; "
+                "check the free space there."
             )
 
     def __enter__(self) -> VideoWriter:

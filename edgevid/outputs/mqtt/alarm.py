@@ -1,4 +1,4 @@
-"""Something that is done after a while, unless it is not needed any more."""
+"""A timer that can be cancelled."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Callable, Optional
 
 
 class Alarm:
-    """Calls a function later, in a thread of its own. The newest call of :meth:`set` or :meth:`cancel` counts."""
+    """Calls a function later, in its own thread. Only the newest call of :meth:`set` or :meth:`cancel` counts."""
 
     def __init__(self, name: str) -> None:
         self._name, self._lock = name, threading.Lock()
         self._timer: Optional[threading.Timer] = None
 
     def set(self, seconds: float, action: Callable[[], object]) -> None:
-        """Call ``action`` in so many seconds."""
+        """Call ``action`` after ``seconds``."""
         timer = threading.Timer(seconds, action)
         timer.name, timer.daemon = self._name, True
         self._replace(timer)
-        with suppress(RuntimeError):  # at the program's end no thread starts any more
+        with suppress(RuntimeError):  # no thread starts any more while the program ends
             timer.start()
 
     def cancel(self) -> None:
-        """Call nothing."""
+        """Cancel the call."""
         self._replace(None)
 
     def _replace(self, timer: Optional[threading.Timer]) -> None:

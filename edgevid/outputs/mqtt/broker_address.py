@@ -1,4 +1,4 @@
-"""``mqtts://user@broker.local:8883`` -> where the broker is and who asks."""
+"""Parsing ``mqtts://user@broker.local:8883`` into the broker's address and the account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 @dataclass(frozen=True)
 class BrokerAddress:
-    """A broker, and the account there. Its text holds no password."""
+    """The address of a broker, and the account there. Its text contains no password."""
 
     host: str
     port: int
@@ -37,7 +37,7 @@ def parse_broker_address(url: str, password: Optional[str] = None) -> BrokerAddr
     Args:
         url: ``mqtt://[user[:password]@]host[:1883]``, or ``mqtts://`` for TLS (port 8883). Special characters of user and
             password are percent-encoded.
-        password: used before the URL's; where neither has one, the variable EDGEVID_MQTT_PASSWORD is.
+        password: overrides the URL's; without either, the variable EDGEVID_MQTT_PASSWORD is used.
 
     Raises:
         OptionError: it is not such a URL, or there is a password without a user.
@@ -49,9 +49,9 @@ def parse_broker_address(url: str, password: Optional[str] = None) -> BrokerAddr
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-        (host or "").encode("idna")  # what the resolver would refuse later, in another thread
+        (host or "").encode("idna")  # the resolver would fail later, in another thread
     except ValueError as error:
-        # The error's own words may hold a part of the password.
+        # The original message may contain part of the password.
         reason = "its port is no number from 1 to 65535" if "port" in str(error).lower() else "it cannot be read"
         raise _bad(url, reason) from None
     if parts.scheme not in _PORTS:

@@ -1,4 +1,4 @@
-"""The client of paho-mqtt, made so that a broker that means harm can neither fill the memory nor end its thread."""
+"""A paho-mqtt client hardened so that a malicious broker can neither fill the memory nor end its thread."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Callable, Optional, Union
 
 from ...errors import ExtraNotInstalledError, OptionError
 from ...support.extras import install_command
+from ...support.files import MAX_TEXT, read_content
 from ...support.retry import Retry
 from .broker_address import BrokerAddress
 
@@ -17,23 +18,23 @@ _CONNECT_SECONDS = 5.0
 _KEEPALIVE_SECONDS = 15
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1, 30
 _SHORT_LIFE_SECONDS = 10.0  # of a connection
-# What a broker may send: a burst, and so much a second. It has little to say: a few bytes for each message that is published, and
-# what is retained of the last run.
+# How much a broker may send: a burst, and an average rate. A broker sends little: a few bytes for each published message, and
+# the retained messages of the last run.
 _MAX_BURST_BYTES = 256 * 1024
 _MAX_BYTES_A_SECOND = 32 * 1024
 _MAX_PACKET_BYTES = 64 * 1024
-# All that a broker sends to one who subscribes with QoS 0 and publishes with 0 or 1: CONNACK, PUBLISH, PUBACK, SUBACK, UNSUBACK,
-# PINGRESP. None of them makes paho keep or answer anything.
+# All packets that a broker sends to a client that subscribes with QoS 0 and publishes with 0 or 1: CONNACK, PUBLISH, PUBACK,
+# SUBACK, UNSUBACK, PINGRESP. None of them makes paho keep or answer anything.
 _EXPECTED = {0x20, 0x30, 0x40, 0x90, 0xB0, 0xD0}
 
 
 class Allowance:
-    """How much may come: a burst at most, and so much a second on average.
+    """A token bucket: limits a burst and the average rate.
 
     Args:
-        burst: how much may come at once.
-        per_second: how much is allowed anew a second.
-        clock: seconds.
+        burst: size of the bucket.
+        per_second: refill rate.
+        clock: returns the time in seconds.
     """
 
     def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,7 +42,7 @@ class Allowance:
         self._left, self._since = burst, clock()
 
     def take(self, amount: float) -> bool:
-        """Use up so much of it. False: it is more than is left."""
+        """Take ``amount`` from the bucket. False: there is not enough left."""
         now = self._clock()
         self._left = min(self._left + (now - self._since) * self._per_second, self._burst) - amount
         self._since = now
@@ -49,13 +50,13 @@ class Allowance:
 
 
 class Pauses:
-    """Before a broker is tried again: a broker that ends each connection soon is tried ever more seldom."""
+    """The wait before a reconnection. It grows while a broker keeps closing new connections soon."""
 
     def __init__(self) -> None:
         self._retry = Retry(_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS)
 
     def set(self, client: Any, lived_seconds: float) -> None:
-        """Tell the client how long to wait, once a connection is over that lived so long. Where there was none, it knows."""
+        """Set the client's wait after a connection that lasted that long. paho itself handles failed attempts."""
         if lived_seconds >= _SHORT_LIFE_SECONDS:
             self._retry.reset()
         client.reconnect_delay_set(self._retry.next_delay(), _LAST_RETRY_SECONDS)
@@ -64,13 +65,13 @@ class Pauses:
 def make_client(
     address: BrokerAddress, name: str, ca_file: Optional[Union[str, Path]], on_flood: Callable[[], object]
 ) -> Any:
-    """A ``paho.mqtt.client.Client`` whose loop is not yet started.
+    """A ``paho.mqtt.client.Client`` whose loop is not started.
 
     Args:
         address: the broker.
         name: the beginning of the client's id.
-        ca_file: PEM file of the authorities that vouch for a broker with TLS.
-        on_flood: called, in paho's thread, when the broker sent more than it may and the connection is ended.
+        ca_file: PEM file of the certificate authorities to trust for TLS.
+        on_flood: called, in paho's thread, when the broker exceeded its limit and the connection was closed.
 
     Raises:
         OptionError: ``ca_file`` cannot be read, or is not needed. ExtraNotInstalledError: paho-mqtt is absent.
@@ -83,18 +84,20 @@ def make_client(
             f"MQTT needs paho-mqtt 2 or newer, which cannot be imported ({error}): {install_command('mqtt')}"
         ) from error
 
-    # A broker ends the connection of another client with the same id; 23 characters are what every broker takes.
+    # A broker disconnects another client with the same id. Every broker accepts ids of 23 characters.
     client = Client(CallbackAPIVersion.VERSION2, client_id=f"edgevid-{name[:6]}-{os.urandom(4).hex()}")
     client.connect_timeout = _CONNECT_SECONDS
-    client.max_inflight_messages = 0  # the publisher bounds them
+    client.max_inflight_messages = 0  # the publisher limits them
     client.reconnect_delay_set(_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS)
     if address.user is not None:
         client.username_pw_set(address.user, address.password)
     if address.tls:
         try:
+            if ca_file is not None:
+                read_content(Path(ca_file), MAX_TEXT)  # OpenSSL would wait for a pipe
             context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
             if ca_file is not None:
-                # From 3.13 on Python wants extensions that certificates made by the usual recipes for one's own broker lack.
+                # Python 3.13 requires extensions that home-made certificates usually lack.
                 context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             client.tls_set_context(context)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
@@ -102,31 +105,29 @@ def make_client(
                 f"ca_file={str(ca_file)!r} was given, but cannot be read as PEM certificates: {error}"
             ) from error
     elif ca_file is not None:
-        raise OptionError(
-            f"ca_file={str(ca_file)!r} was given with mqtt://; expected mqtts://, which is checked by it."
-        )
+        raise OptionError(f"ca_file={str(ca_file)!r} was given with mqtt://; it is only used with mqtts://.")
     _guard(client, on_flood)
     client.connect_async(address.host, address.port, keepalive=_KEEPALIVE_SECONDS)
     return client
 
 
 def _guard(client: Any, on_flood: Callable[[], object]) -> None:
-    """Bound what is read, and so what is kept and answered; let no packet end the thread that reads it.
+    """Limit what is read, and so what is kept and answered; keep packets from ending the reading thread.
 
-    paho has no hook for either, so two methods of its own are replaced. The tests with a hostile broker notice where a version of
-    it has others.
+    paho has no hooks for this, so two of its methods are replaced. The tests with a hostile broker fail if a version of paho
+    has other methods.
     """
     from paho.mqtt.enums import MQTTErrorCode
 
     receive, handle = client._sock_recv, client._packet_handle
     allowance = Allowance(_MAX_BURST_BYTES, _MAX_BYTES_A_SECOND)
 
-    def receive_bounded(size: int) -> bytes:  # the size is what is left of the packet
+    def receive_bounded(size: int) -> bytes:  # size: what is left of the packet
         data: bytes = b"" if size > _MAX_PACKET_BYTES else receive(size)
         if size <= _MAX_PACKET_BYTES and allowance.take(len(data)):
             return data
         on_flood()
-        return b""  # as if the broker had ended the connection
+        return b""  # as if the broker had closed the connection
 
     def handle_expected() -> Any:
         command = client._in_packet["command"]
@@ -135,7 +136,7 @@ def _guard(client: Any, on_flood: Callable[[], object]) -> None:
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
         try:
             return handle()
-        except Exception:  # whatever bytes make of paho's parser
+        except Exception:  # paho's parser may raise anything for invalid bytes
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
     client._sock_recv, client._packet_handle = receive_bounded, handle_expected

@@ -7,7 +7,7 @@ from typing import Any
 
 from .topics import Topics
 
-# What `action` says when no action goes on, and while it is not known whether one does.
+# The values of `action` when no action goes on, and while that is unknown.
 NONE = "none"
 UNKNOWN = "unknown"
 
@@ -30,14 +30,14 @@ def discovery_payload(
     """One device, with the entities of all its sources.
 
     Args:
-        topics: where the entities' values are.
-        name: of the device, for people.
-        version: edgevid's.
+        topics: topics with the entities' values.
+        name: name of the device, for people.
+        version: version of edgevid.
         labels: the classes.
         event_types: the kinds of events.
-        sources: name and slug of each.
+        sources: name and slug of each source.
     """
-    # Home Assistant strips what a template gives, so the options are stripped too.
+    # Home Assistant strips what a template returns, so the options are stripped too.
     options = list(dict.fromkeys([*(label.strip() for label in labels), NONE]))
     entities = {
         f"edgevid_{topics.node_id}_{slug}_{key}": entity
@@ -73,7 +73,7 @@ def _entities(
 
     diagnostic = {"entity_category": "diagnostic"}
     measured = {**diagnostic, "state_class": "measurement"}
-    # None is how a template says "unknown" to Home Assistant
+    # in a template, None means "unknown" to Home Assistant
     known = f"{{{{ None if value_json.action == '{UNKNOWN}' else value_json.action }}}}"
     return {
         "action": sensor(

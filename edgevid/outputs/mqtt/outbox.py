@@ -1,4 +1,4 @@
-"""What is to be published, kept in bounded memory until the network takes it: of each topic the newest, and some events."""
+"""Messages to publish, kept in bounded memory until the network takes them: the newest of each topic, and some events."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .payloads import SourcePayloads, stale_payload
 from .topics import Topics, slug
 
 ONLINE, OFFLINE = "online", "offline"
-_ONLINE_SECONDS = 2.0  # where another program of the same name says "offline" again and again
-_MAX_STALE = 64  # more sources than that no program has; a broker may send what it likes
+_ONLINE_SECONDS = 2.0  # limits the answers to another program of the same name that keeps saying "offline"
+_MAX_STALE = 64  # no program has more sources than that, but a broker may send anything
 
 
 class Publication(NamedTuple):
-    """What can be handed to the client."""
+    """A message to hand to the client."""
 
     topic: str
     payload: str
@@ -33,16 +33,16 @@ class Publication(NamedTuple):
 
 
 class Outbox:
-    """Filled by the threads of the runners, emptied by whoever talks to the broker. No method waits for a network.
+    """Filled by the runners' threads, emptied by the connection to the broker. No method waits for a network.
 
     Args:
         topics: where to publish.
-        name: of the device, for people.
+        name: name of the device, for people.
         labels: the classes.
-        discovery_prefix: Home Assistant's; None for no discovery.
-        interval_seconds: the least time between two states of a source.
+        discovery_prefix: Home Assistant's; None disables discovery.
+        interval_seconds: minimum time between two states of a source.
         stats_seconds: the same for its stats.
-        max_events: events that are kept while the broker is away; of more, the oldest are dropped.
+        max_events: number of events to keep while the broker is away; beyond it the oldest are dropped.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Outbox:
         self._sources: dict[str, SourcePayloads] = {}
         self._event_types = dict.fromkeys(EVENT_TYPES)
         self._discovery_topic = discovery_prefix and discovery_topic(discovery_prefix, topics.node_id)
-        # Retained topics: their newest payloads, which of them are to be sent, and from when on (time.monotonic())
+        # Retained topics: their newest payloads, those still to send, and the earliest time to send them (time.monotonic())
         self._latest: dict[str, Any] = {}
         self._changed: dict[str, None] = {}
         self._due: dict[str, float] = {}
@@ -76,7 +76,7 @@ class Outbox:
         self._latest[topics.availability] = ONLINE
 
     def take(self, message: Message, state: SourceState) -> None:
-        """Remember what a message brought. A status is sent at once, the rest when its interval is over."""
+        """Store the content of a message. A status is sent at once, the rest when its interval is over."""
         with self._lock:
             source = self._sources.get(state.source) or self._add_source(state)
             if isinstance(message, SourceEvent):
@@ -90,29 +90,29 @@ class Outbox:
                 self._due.pop(stats_topic, None)
 
     def republish(self) -> None:
-        """All that is retained is to be sent again: the broker, or Home Assistant, is new."""
+        """Send all retained topics again: the broker, or Home Assistant, has restarted."""
         with self._lock:
             self._changed = dict.fromkeys(self._latest)
             self._due.clear()
 
     def hurry(self) -> None:
-        """What is to be sent is to be sent now, not when its interval is over."""
+        """Send everything now, without waiting for intervals."""
         with self._lock:
             self._due.clear()
 
     def replace_stale(self, topic: str) -> None:
-        """The broker has this of a source. If it is none of ours, it is of a run that was killed: say that it is over."""
+        """The broker retains this topic of a source. If the source is not ours, a killed run left it: mark it as ended."""
         with self._lock:
             if topic not in self._latest and len(self._stale) < _MAX_STALE:
                 self._stale[topic] = None
 
     def say_online(self) -> None:
-        """Somebody else said "offline" in our name."""
+        """Send "online" again, because someone else sent "offline" in our name."""
         with self._lock:
             self._changed[self._topics.availability] = None
 
     def next(self) -> Optional[Publication]:
-        """What is to be sent next. At the beginning "online" comes after all that is retained, so that nothing of before stands
+        """The next message to send. At the beginning "online" comes after all retained topics, so that nothing old stands
         beside it; later events come before states.
         """
         now = time.monotonic()
@@ -137,12 +137,12 @@ class Outbox:
 
     @property
     def events_waiting(self) -> int:
-        """Events that were not taken."""
+        """Number of events that were not taken."""
         return len(self._events)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to be sent, now or when its interval is over."""
+        """Whether nothing is left to send, now or after an interval."""
         return not (self._events or self._changed or self._stale)
 
     def _put(self, topic: str, payload: Any) -> None:
@@ -161,7 +161,7 @@ class Outbox:
             self.events_dropped += 1
         topic = self._topics.of_source(source.slug, "event")
         self._events.append(Publication(topic, _text(source.event(event, state)), qos=1))
-        if event.kind not in self._event_types:  # Home Assistant wants to know all kinds beforehand
+        if event.kind not in self._event_types:  # Home Assistant must know all kinds beforehand
             self._event_types[event.kind] = None
             self._discover()
 

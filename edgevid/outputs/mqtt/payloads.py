@@ -1,4 +1,4 @@
-"""What is published of a source, as JSON: its state, its stats, its events."""
+"""The JSON published for a source: its state, its stats, its events."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _LAST_WALL = 253402300799.0  # the end of the year 9999, the last that a datetim
 
 
 def stale_payload(leaf: str) -> dict[str, Any]:
-    """What takes the place of the state or the stats ("state", "stats") that a program which was killed left behind."""
+    """A payload that replaces the "state" or "stats" left behind by a killed program."""
     payloads = SourcePayloads("", "")
     payloads.update(SourceStatus("", "ended", "", 0.0), SourceState("", "", state="ended"), 0)
     return payloads.state if leaf == "state" else payloads.stats
 
 
 class SourcePayloads:
-    """The payloads of one source; they hold no picture.
+    """The payloads of one source, without pictures.
 
     Attributes:
-        state, stats: after the last message, for JSON.
+        state, stats: the payloads after the last message, for JSON.
     """
 
     def __init__(self, name: str, slug: str) -> None:
@@ -35,11 +35,11 @@ class SourcePayloads:
         self.state: dict[str, Any] = {}
         self.stats: dict[str, Any] = {}
         self._status: Optional[str] = None  # of the last SourceStatus
-        self._action: Optional[tuple[str, Optional[float]]] = None  # and since when, on the source's clock
+        self._action: Optional[tuple[str, Optional[float]]] = None  # and its beginning on the source's clock
         self._since = 0.0  # the same, time.time()
 
     def update(self, message: Message, state: SourceState, events_dropped: int) -> bool:
-        """Follow a message. Returns whether the action, its score, count or beginning, or the prediction in words has changed."""
+        """Apply a message. Returns whether the action, its score, count or beginning, or the prediction in words has changed."""
         wall = time.time() if isinstance(message, SourceStatus) else _wall(state, state.timestamp)
         if isinstance(message, SourceStatus):
             self._status = message.state
@@ -81,7 +81,7 @@ class SourcePayloads:
         return any(before.get(name) != self.state[name] for name in ("action", "score", "count", "since", "prediction"))
 
     def event(self, event: Event, state: SourceState) -> dict[str, Any]:
-        """An event of any kind: what all kinds have, and what its own has beside that."""
+        """The payload of an event: the common fields, and those of its kind."""
         others = {name: value for name, value in event.as_dict().items() if name not in ("event", "label", "timestamp")}
         return {
             "event_type": event.kind,
@@ -94,10 +94,10 @@ class SourcePayloads:
 
 
 def _wall(state: SourceState, timestamp: Optional[float]) -> float:
-    """A timestamp of a source as ``time.time()``.
+    """Convert a timestamp of a source to ``time.time()``.
 
-    A camera's clock is ``time.monotonic()``; how far the wall clock is ahead of it is measured anew each time, for people
-    set clocks. A file's clock begins with the file: all that its frame brings happened when the frame was read.
+    A camera's clock is ``time.monotonic()``; its offset to the wall clock is measured anew each time, because the wall
+    clock may be set. A file's clock begins with the file: its events get the time when the frame was read.
     """
     now = time.time()
     ahead = now - time.monotonic()

@@ -1,4 +1,4 @@
-"""The connection to the broker: paho's thread, and what it is given to send."""
+"""The connection to the broker: runs paho's thread and hands it what to send."""
 
 from __future__ import annotations
 
@@ -27,37 +27,39 @@ from .topics import Topics, check_node_id, check_prefix, default_node_id, slug
 
 _LOGGER = logging.getLogger("edgevid.outputs.mqtt")
 
-_SILENT_SECONDS = 5.0  # a broker that has said nothing for so long is mentioned
-_HELLO_SECONDS = 2.0  # in which the broker sends what it has of the last run; one that lets us read nothing never does
-_AGAIN_SECONDS = 10.0  # the least time between two requests of Home Assistant that are fulfilled
-_CLOSE_SECONDS = 1.5  # for what is left, and half as long again for the thread to end
-_MAX_IN_FLIGHT = 20  # messages that paho has not sent, or whose arrival the broker has not confirmed
+_SILENT_SECONDS = 5.0  # a broker that has said nothing for so long is reported
+_HELLO_SECONDS = (
+    2.0  # the broker's time to send what it retains of the last run; one that permits no reading never does
+)
+_AGAIN_SECONDS = 10.0  # minimum time between two responses to Home Assistant's requests
+_CLOSE_SECONDS = 1.5  # to send what is left; the thread gets half of that again to end
+_MAX_IN_FLIGHT = 20  # messages not yet sent by paho, or not yet acknowledged by the broker
 
 
 class MqttPublisher:
     """An :class:`~edgevid.runner.messages.Output` that publishes to an MQTT broker: :mod:`edgevid.outputs.mqtt`.
 
-    The network has a thread of its own, so that inference never waits for it. A broker that is absent, at the start or later, is
-    tried again and again (after 1 s, then less and less often, at least every 30 s). Meanwhile the latest state of each source
-    is kept, and the newest ``max_events`` events. When the broker is back, all retained topics are published anew, for it may
+    The network has its own thread, so that inference never waits for it. If the broker is absent, at the start or later, the
+    connection is retried (after 1 s, then less often, at least every 30 s). Meanwhile the latest state of each source and the
+    newest ``max_events`` events are kept. When the broker is back, all retained topics are published again, because it may
     have lost them.
 
     Args:
         url: ``mqtt://[user[:password]@]host[:1883]``, or ``mqtts://`` for TLS (port 8883).
         labels: the recogniser's classes.
-        name: of this device, for people; default: the host's name.
-        node_id: of this device in topics, ``[a-zA-Z0-9_-]``; default: made of ``name`` or, where there is none, of the host's
-            name and ``sources``. Two programs that share a broker need different ones, and are told where they do not.
-        sources: names of what is streamed, so that programs on one host differ, each the same at every start.
-        topic_prefix: of all topics.
-        discovery_prefix: Home Assistant's; None leaves discovery out.
-        password: instead of the URL's; default: the variable EDGEVID_MQTT_PASSWORD, which no list of processes shows.
-        ca_file: PEM file of the authorities that vouch for a ``mqtts://`` broker; default: those of the system.
-        interval_seconds: a source's state is published when it changes, and at most this often: what came sooner is published
-            with the first frame after the interval. Events are sent at once.
+        name: name of this device, for people; default: the host name.
+        node_id: name of this device in topics, ``[a-zA-Z0-9_-]``; default: made from ``name`` or, without one, from the host
+            name and ``sources``. Programs that share a broker need different ones; a warning says when they clash.
+        sources: names of the sources, used to give each program on a host its own ``node_id``, the same at every start.
+        topic_prefix: prefix of all topics.
+        discovery_prefix: Home Assistant's discovery prefix; None disables discovery.
+        password: overrides the URL's; default: the variable EDGEVID_MQTT_PASSWORD, which process lists do not show.
+        ca_file: PEM file of the certificate authorities to trust for ``mqtts://``; default: the system's.
+        interval_seconds: minimum time between two states of a source. States are published when they change; a change within
+            the interval is published with the first frame after it. Events are sent at once.
         stats_seconds: how often a source's stats are published.
-        max_events: events that are kept while the broker is away; of more, the oldest are dropped, and counted.
-        on_message: told in a sentence when the connection comes or fails; called from the publisher's thread. Default:
+        max_events: number of events to keep while the broker is away; beyond it the oldest are dropped and counted.
+        on_message: called with a sentence when the connection is made or fails, in the publisher's thread. Default:
             the logger "edgevid.outputs.mqtt", whose warnings Python prints on stderr.
 
     Raises:
@@ -102,17 +104,17 @@ class MqttPublisher:
         self._birth_topic = None if discovery_prefix is None else f"{discovery_prefix}/status"
         self._on_message = on_message
         self._last_said: Optional[str] = None
-        # What became of the last attempt to connect, and whether it is so far that messages may be sent
+        # The result of the last attempt to connect, and whether messages may be sent yet
         self._connected = self._refused = self._failed = self._up = False
         self._silent = self._flooded = False
         self._connected_at, self._pauses = 0.0, Pauses()
-        # The beginning of a connection, at which it is asked what of the last run and which other program is there
+        # The start of a connection, in which we look for retained messages of the last run and for another program
         self._greeted, self._greeting, self._alarm = True, threading.Lock(), Alarm("edgevid mqtt")
         self._hello, self._met_another = os.urandom(8).hex().encode(), False
-        # When all was last published again for Home Assistant, and when it is to be again
+        # When everything was last published again for Home Assistant, and when it is due again
         self._again_at: Optional[float] = None
         self._last_again = float("-inf")
-        # paho's numbers of messages: those on their way, with their QoS, and those that have arrived since
+        # paho's message numbers: those under way, with their QoS, and those acknowledged since
         self._in_flight: dict[int, int] = {}
         self._arrived: deque[int] = deque()
         self._asked, self._publishing = False, threading.Lock()
@@ -129,7 +131,7 @@ class MqttPublisher:
         self._client.loop_start()
 
     def take(self, message: Message, state: SourceState) -> None:
-        """Something happened in a source. From any thread; never waits for the network."""
+        """Something happened in a source. Callable from any thread; never waits for the network."""
         if not self._closed:
             self._outbox.take(message, state)
             self._publish()
@@ -137,7 +139,7 @@ class MqttPublisher:
     def close(self) -> None:
         """Send what is left, say "offline" and end the thread. A second call does nothing.
 
-        Takes about 2 s at most; a thread that is in the middle of a connection attempt then ends within seconds by itself.
+        Takes about 2 s at most; a thread that is in the middle of a connection attempt ends by itself within seconds after.
         """
         if self._closed:
             return
@@ -153,23 +155,23 @@ class MqttPublisher:
                 _wait(lambda: farewell.is_published() or not self._up, deadline)
         self._alarm.cancel()
         client.disconnect()
-        # loop_stop() waits for as long as it takes; this does not.
+        # loop_stop() would wait without a limit
         stopping = threading.Thread(target=client.loop_stop, name="edgevid mqtt", daemon=True)
         stopping.start()
         if self._up and time.monotonic() >= deadline and (connection := client.socket()) is not None:
-            # The broker reads nothing, not even that this is the end.
+            # The broker reads nothing, not even the goodbye.
             with suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
         stopping.join(_CLOSE_SECONDS / 2)
         lost = self._outbox.events_waiting + sum(self._in_flight.values())
         if lost:
             self._say(f"Events that were not sent to the MQTT broker {self.address}: {lost}")
-        self._client = None  # its sockets go with it
+        self._client = None  # closes its sockets
 
     def _publish(self) -> None:
-        """Hand paho what is due. Any thread may ask, paho's own too; one at a time does it, for all.
+        """Hand paho what is due. Any thread may call it, paho's own too; one at a time does the work for all.
 
-        None waits for the one at work: paho calls ``on_publish`` with a lock of its own held, which ``publish`` needs.
+        No caller waits for it: paho calls ``on_publish`` while it holds a lock that ``publish`` needs.
         """
         self._asked = True
         while self._asked and self._publishing.acquire(blocking=False):
@@ -180,7 +182,7 @@ class MqttPublisher:
                 self._publishing.release()
 
     def _publish_due(self) -> None:
-        # What the network does not take stays in the outbox, which is bounded; paho's own queue drops the newest.
+        # Messages that the network does not take stay in the outbox, which is bounded; paho's own queue drops the newest.
         client = self._client
         if self._again_at is not None and time.monotonic() >= self._again_at:
             self._again_at, self._last_again = None, time.monotonic()
@@ -201,8 +203,8 @@ class MqttPublisher:
         if not (self._closed or self._connected):
             self._silent = True
             self._say(
-                f"The MQTT broker {self.address} is reached, but says nothing; check the port, and whether it wants mqtt:// or "
-                "mqtts://. It is tried again and again"
+                f"The MQTT broker {self.address} accepts connections but says nothing; check the port, and whether it needs "
+                "mqtt:// or mqtts://. Retrying"
             )
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
@@ -213,10 +215,7 @@ class MqttPublisher:
             return
         if reason.is_failure:
             account = "a client without a user" if self.address.user is None else f"the user {self.address.user!r}"
-            self._say(
-                f"The MQTT broker {self.address} refuses {account}: {reason}. Check user and password; it is tried again and "
-                "again"
-            )
+            self._say(f"The MQTT broker {self.address} refuses {account}: {reason}. Check user and password; retrying")
             return
         self._connected, self._connected_at = True, time.monotonic()
         self._last_said = None
@@ -226,8 +225,8 @@ class MqttPublisher:
             + (f". Events dropped so far: {dropped}" if dropped else ""),
             logging.INFO,
         )
-        # paho sends again what was not acknowledged when this returns, and new messages come after that. What was sent with QoS 0
-        # is lost.
+        # After this returns, paho resends messages that were not acknowledged, and then new ones. Messages sent with QoS 0
+        # are lost.
         self._arrived.extend(mid for mid, qos in self._in_flight.copy().items() if qos == 0)
         self._greeted = False
         topics = [*self._topics_of_sources, self.topics.availability, self.topics.hello]
@@ -241,12 +240,12 @@ class MqttPublisher:
         return [self.topics.of_source("+", leaf) for leaf in ("state", "stats")]
 
     def _on_subscribe(self, client: Any, userdata: Any, mid: int, reasons: Any, properties: Any) -> None:
-        # It comes back behind what the broker retains.
+        # Our hello comes back after all that the broker retains.
         if not self._greeted:
             client.publish(self.topics.hello, self._hello)
 
     def _greet(self) -> None:
-        """Publish all that is retained, and then "online"."""
+        """Publish all retained topics, and then "online"."""
         client = self._client
         with self._greeting:
             if self._greeted or not self._connected or client is None:
@@ -270,7 +269,7 @@ class MqttPublisher:
             )
         else:
             text = f"The MQTT broker {self.address} cannot be reached ({error})"
-        self._say(f"{text}; it is tried again and again")
+        self._say(f"{text}; retrying")
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         was_connected, self._connected, self._up, self._failed = self._connected, False, False, True
@@ -280,19 +279,17 @@ class MqttPublisher:
         if self._closed or self._refused or self._silent:
             return
         if self._flooded:
-            self._say(
-                f"The MQTT broker {self.address} sends more than a broker has to say; the connection was ended. It is tried again"
-            )
+            self._say(f"The MQTT broker {self.address} sends too much; the connection was closed. Retrying")
         elif was_connected:
-            self._say(f"The connection to the MQTT broker {self.address} was lost ({reason}); it is tried again")
+            self._say(f"The connection to the MQTT broker {self.address} was lost ({reason}); retrying")
         else:
             self._say(
                 f"The MQTT broker {self.address} ended the connection without an answer; check the port, and whether it "
-                "wants mqtt:// or mqtts://. It is tried again and again"
+                "needs mqtt:// or mqtts://. Retrying"
             )
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason: Any, properties: Any) -> None:
-        """A message of QoS 0 was sent, or the broker has one of QoS 1."""
+        """A message with QoS 0 was sent, or the broker acknowledged one with QoS 1."""
         self._arrived.append(mid)
         self._publish()
 
@@ -305,13 +302,13 @@ class MqttPublisher:
         except UnicodeDecodeError:
             return
         if topic == self._birth_topic:
-            # One that is retained is old: all was published when the connection began.
+            # A retained one is old: everything was published when the connection began.
             if message.payload == b"online" and not message.retain and self._again_at is None:
                 self._again_at = max(time.monotonic(), self._last_again + _AGAIN_SECONDS)
         elif topic == self.topics.hello:
             self._on_hello(client, message.payload)
         elif topic == self.topics.availability:
-            # Of another program of this name, or the last will of a connection of ours that was lost
+            # From another program of this name, or the last will of a lost connection of ours
             if message.payload == OFFLINE.encode() and self._up and not self._closed:
                 self._outbox.say_online()
         elif message.retain and message.payload:
@@ -325,12 +322,12 @@ class MqttPublisher:
             self._met_another = True
             client.publish(self.topics.hello, self._hello)  # so that it knows too
             self._say(
-                f"Another program publishes to the MQTT broker {self.address} as {self.topics.node_id!r} too, and what both "
-                "publish is mixed up; give each a name of its own (name, --mqtt-name)"
+                f"Another program publishes to the MQTT broker {self.address} as {self.topics.node_id!r} too, so their messages "
+                "are mixed up; give each program its own name (name, --mqtt-name)"
             )
 
     def _say(self, text: str, level: int = logging.WARNING) -> None:
-        """Tell people, once until something else happens."""
+        """Report to the user, but not the same text twice in a row."""
         if text == self._last_said:
             return
         if level >= logging.WARNING:

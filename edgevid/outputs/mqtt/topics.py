@@ -1,4 +1,4 @@
-"""Names of topics, which hold no character that means something to MQTT."""
+"""Topic names, without characters that have a meaning in MQTT."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Topics:
     """The topics of one program.
 
     Attributes:
-        prefix: what all programs' topics begin with.
-        node_id: the program.
+        prefix: prefix of all programs' topics.
+        node_id: name of the program.
     """
 
     prefix: str
@@ -32,7 +32,7 @@ class Topics:
 
     @property
     def hello(self) -> str:
-        """Where a program says that it is there, to itself and to another of the same name."""
+        """Where a program announces itself, so that another one of the same name notices."""
         return f"{self.prefix}/{self.node_id}/hello"
 
     def of_source(self, slug: str, leaf: str) -> str:
@@ -50,7 +50,7 @@ def slug(name: str, taken: Container[str] = ()) -> str:
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     base = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:_MAX_SLUG].strip("_")
-    if not base:  # a name in another script; a number that is the same each time
+    if not base:  # a name in another script: use a number that is the same each time
         base = f"x{zlib.crc32(name.encode(errors='replace')):08x}"
     result, number = base, 1
     while result in taken:
@@ -60,14 +60,14 @@ def slug(name: str, taken: Container[str] = ()) -> str:
 
 
 def default_node_id(host: str, sources: Iterable[str]) -> str:
-    """The node of a program that was given no name: the same at each start, and another one for other sources.
+    """The node of a program without a name: the same at each start, but different for other sources.
 
     >>> default_node_id("raspberrypi", ["camera 0"]), default_node_id("raspberrypi", ["door", "yard"])
     ('raspberrypi_camera_0', 'raspberrypi_door_yard')
     """
     name = " ".join((host, *sources))
     node = slug(name)
-    # cut off, it may be that of others
+    # a name that is cut off may collide with another
     return (
         node
         if len(node) < _MAX_SLUG - 1
@@ -82,7 +82,7 @@ def check_node_id(node_id: str) -> str:
 
 
 def check_prefix(name: str, prefix: str) -> str:
-    """A prefix of topics; levels may be divided by "/"."""
+    """Check a topic prefix; its levels may be separated by "/"."""
     pattern = r"[^+#/$\s\x00-\x1f\x7f]([^+#\s\x00-\x1f\x7f]{0,198}[^+#/\s\x00-\x1f\x7f])?"
     if isinstance(prefix, str) and re.fullmatch(pattern, prefix) and is_text(prefix):
         return prefix

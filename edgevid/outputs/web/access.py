@@ -1,4 +1,4 @@
-"""Who may look: the token, the name by which the server was called, and the page that asks."""
+"""Access control: the token, the host name in the request, and the page that makes it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .proxies import party
 COOKIE_SECONDS = 30 * 24 * 3600
 _MIN_TOKEN_LENGTH = 8
 _LOOPBACK_NAME = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?")
-_WHERE = "Open the address that edgevid printed when it started, with all that follows ?token=, or enter the token."
-# Nothing from elsewhere, nothing written into the page; nobody may frame it or learn its address; no copy stays anywhere.
+_WHERE = "Open the address that edgevid printed at its start, including ?token=..., or enter the token."
+# Nothing from other sites, no inline code; no framing, no referrer; no copy in any cache.
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -32,11 +32,11 @@ SECURITY_HEADERS = {
 
 
 class Refusal(NamedTuple):
-    """An HTTP status and words that say what to do.
+    """An HTTP status and a message that says what to do.
 
     Attributes:
-        wants_token: a token would help.
-        retry_seconds: when it may be tried again; 0: that is not said.
+        wants_token: whether a token would help.
+        retry_seconds: when to try again; 0: unspecified.
     """
 
     status: int
@@ -49,9 +49,9 @@ class Access:
     """The rules of one server.
 
     Args:
-        host: what it is bound to. On anything but loopback a token is needed: one is made where none is given.
-        token: at least 8 characters from "!" to "~"; None: none, or one that is made.
-        behind_proxy: a proxy makes a server on loopback one for everybody.
+        host: the address that the server is bound to. Unless it is loopback, a token is needed; one is made if none is given.
+        token: at least 8 characters from "!" to "~"; None: none, or a random one.
+        behind_proxy: treat a server on loopback as public, because a proxy makes it so.
 
     Raises:
         OptionError: the token is too short or has other characters.
@@ -64,7 +64,7 @@ class Access:
             length = f"of {len(token)} characters " if isinstance(token, str) else ""
             raise OptionError(
                 f"A token {length}was given; expected at least {_MIN_TOKEN_LENGTH} letters, digits and signs without spaces. "
-                "Leave it out to have one made."
+                "Leave it out for a random one."
             )
         self._loopback = is_loopback(host) and not behind_proxy
         self._guesses = Guesses()
@@ -73,13 +73,13 @@ class Access:
     def refusal(
         self, headers: Mapping[str, str], query_token: Optional[str], cookie: Optional[str], client: str
     ) -> Optional[Refusal]:
-        """Why a request is not answered; None: it is.
+        """Why a request is refused; None: it is not.
 
         Args:
-            headers: of the request: Host, Origin and Authorization count.
-            query_token: of its address.
-            cookie: that keeps the token.
-            client: the address of who asks. One who has given ten wrong tokens waits until a minute after the first of them.
+            headers: headers of the request: Host, Origin and Authorization are used.
+            query_token: the token in its address.
+            cookie: the cookie that keeps the token.
+            client: the client's address. After ten wrong tokens, it must wait until a minute after the first of them.
         """
         refusal = self.refusal_of_page(headers)
         if refusal is not None or self.token is None:
@@ -93,32 +93,32 @@ class Access:
         if seconds:
             words = f"Too many wrong tokens came from {client}. Try again in {seconds} s."
             return Refusal(429, words, retry_seconds=seconds)
-        # All of them are compared, so that the time tells nothing.
+        # All are compared, so that the time reveals nothing.
         if any([_same(token, self.token) for token in tokens]):
             return None
         self._guesses.note(who, tokens)
-        return Refusal(403, f"The token is not the right one; edgevid makes a new one at each start. {_WHERE}", True)
+        return Refusal(403, f"The token is wrong; edgevid makes a new one at each start. {_WHERE}", True)
 
     def refusal_of_page(self, headers: Mapping[str, str]) -> Optional[Refusal]:
-        """Why a request is not answered, whatever its token: it comes from a page of somebody else."""
+        """Why a request is refused, whatever its token: it comes from a page of another site."""
         host = headers.get("Host", "").lower()
-        # Another name may have been pointed at 127.0.0.1 by the site that owns it.
+        # DNS rebinding: another site may have pointed its own name at 127.0.0.1.
         if self._loopback and not _LOOPBACK_NAME.fullmatch(host):
             return Refusal(
                 403,
-                "This page is for browsers on the same machine and answers to the names localhost, 127.0.0.1 and [::1] only. "
+                "This page is for browsers on this machine; it only answers to the names localhost, 127.0.0.1 and [::1]. "
                 "To reach it from elsewhere, start edgevid with --serve 0.0.0.0:8080, or name the proxy: --proxy ADDRESS.",
             )
         origin = headers.get("Origin")
         if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
             return Refusal(
                 403,
-                "A page of another site asked. Open edgevid's own page instead. (A proxy must pass on the header Host.)",
+                "The request came from a page of another site. Open edgevid's own page. (A proxy must pass on the header Host.)",
             )
         return None
 
     def keeps(self, query_token: Optional[str]) -> bool:
-        """Whether the address holds the right token, to be kept in a cookie."""
+        """Whether the address contains the right token, to be kept in a cookie."""
         return self.token is not None and query_token is not None and _same(query_token, self.token)
 
 

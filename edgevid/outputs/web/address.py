@@ -1,4 +1,4 @@
-"""Where the page is served: reading an address, listening on it, and the URL to open."""
+"""The address of the page: parsing it, listening on it, and the URL to open."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ DEFAULT_ADDRESS = f"{DEFAULT_HOST}:{DEFAULT_PORT}"
 
 _ADDRESS = re.compile(r"(\[(?P<ipv6>[^\]]+)\]|(?P<name>[^:\[\]]*))(:(?P<port>[0-9]{1,5}))?")
 _HOST_NAME = re.compile(r"(?=.{0,253}$)(\w([\w-]*[^\W_])?(\.\w([\w-]*[^\W_])?)*\.?)?", re.ASCII)
-# What the kernel keeps for a browser that does not read: little, since pictures grow old.
+# The kernel's send buffer for a browser that does not read: small, since pictures age.
 _SEND_BUFFER_BYTES = 128 * 1024
 _BACKLOG = 64
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """``HOST:PORT``, ``HOST``, ``PORT`` or ``:PORT`` -> host and port; what is not given is that of 127.0.0.1:8080.
+    """Parse ``HOST:PORT``, ``HOST``, ``PORT`` or ``:PORT`` into host and port; the default is 127.0.0.1:8080.
 
-    An IPv6 address with a port stands in brackets.
+    An IPv6 address with a port is written in brackets.
 
     >>> parse_address("0.0.0.0:9000"), parse_address("9000"), parse_address("[::1]:80")
     (('0.0.0.0', 9000), ('127.0.0.1', 9000), ('::1', 80))
@@ -60,10 +60,10 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket; port 0 takes any free port.
 
     Raises:
-        EdgevidError: the address cannot be had, and why.
+        EdgevidError: the address is not available; the message says why.
     """
     try:
-        # "localhost" may be two addresses; the one that browsers try last is enough, and the same on every machine.
+        # "localhost" may mean two addresses; the one that browsers try last is enough, and the same on every machine.
         name = DEFAULT_HOST if _is_localhost(host) else host
         family, _, _, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and _is_wildcard(host) and socket.has_dualstack_ipv6()
@@ -76,7 +76,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def page_url(host: str, port: int, token: Optional[str], *, https: bool = False) -> str:
-    """What to type into a browser. For a server on all networks: this machine's address on the one it uses."""
+    """The URL to open in a browser. For a server on all networks, it has this machine's address on the default one."""
     name = _own_address(host) if _is_wildcard(host) else host
     name = f"[{name.replace('%', '%25')}]" if ":" in name else name
     return f"http{'s' * https}://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
@@ -116,7 +116,7 @@ def _why_not(port: int, error: OSError) -> str:
 
 
 def _own_address(wildcard: str) -> str:
-    """The address by which this machine goes to a network; its name where it is on none."""
+    """This machine's address on its default route; its host name if there is none."""
     family, far_away = (socket.AF_INET6, "2001:db8::1") if ":" in wildcard else (socket.AF_INET, "192.0.2.1")
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

@@ -1,4 +1,4 @@
-"""What is shown of each source. Written by the threads of the runners, read by the server's: the only thing they share."""
+"""The data shown for each source. Written by the runners' threads, read by the server's: the only thing they share."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class _Slot:
 
 
 class Board:
-    """What is shown. Each source has one slot, in the order of their appearance.
+    """The data to show. Each source has one slot, in the order of appearance.
 
     Args:
-        labels: the classes, as the predictions have them. They change with :meth:`relabel` only.
-        history_seconds: how much of each source's history is kept.
+        labels: the classes, as in the predictions. Only :meth:`relabel` changes them.
+        history_seconds: how much history to keep of each source.
     """
 
     def __init__(self, labels: Sequence[str], history_seconds: float) -> None:
@@ -46,7 +46,7 @@ class Board:
         self._label_numbers = {label: number for number, label in enumerate(self.labels)}
 
     def relabel(self, labels: Sequence[str]) -> None:
-        """The predictions to come have other labels; those that were shown are forgotten."""
+        """Switch to other labels, for the predictions to come; forget those that were shown."""
         with self._lock:
             self.version += 1
             self._name_classes(labels)
@@ -55,7 +55,7 @@ class Board:
                 slot.state = replace(slot.state, prediction=None, actions=())
 
     def take(self, message: Message, state: SourceState) -> None:
-        """Put the newest into its slot. Costs microseconds; never waits for a browser.
+        """Put the newest data into its slot. Takes microseconds; never waits for a browser.
 
         Raises:
             OptionError: the prediction has other labels than the board.
@@ -63,7 +63,7 @@ class Board:
         prediction = message.prediction if isinstance(message, Sampled) else None
         if prediction is not None and prediction.labels != self.labels:
             raise OptionError(
-                f"A prediction with {len(prediction.labels)} labels was given to a web page made for {len(self.labels)} others; "
+                f"The web page was made for {len(self.labels)} labels, but a prediction has {len(prediction.labels)} others; "
                 "give WebServer the labels of the recogniser that it watches."
             )
         with self._lock:
@@ -85,7 +85,7 @@ class Board:
                 slot.history.end_all()
 
     def picture(self, source: str) -> Optional[tuple[int, int, Frame]]:
-        """A source, by its number or name -> its number, the number of its newest frame, the frame. None: there is none."""
+        """A source's number, the number of its newest frame, and the frame; None if there is none. ``source``: number or name."""
         with self._lock:
             for slot in self._slots.values():
                 state = slot.state
@@ -94,15 +94,15 @@ class Board:
         return None
 
     def state(self, top: int = 5) -> list[dict[str, Any]]:
-        """Every source, for programs."""
+        """The state of each source, for programs."""
         with self._lock:
             return [_state(slot, top) for slot in self._slots.values()]
 
     def news(self, seen: dict[int, int]) -> list[dict[str, Any]]:
-        """Every source, for a browser: its state, all scores, and what the browser lacks of its history.
+        """Each source for a browser: its state, all scores, and the part of its history that the browser lacks.
 
         Args:
-            seen: the version of each source's history that the browser has, by the source's number; brought up to date.
+            seen: the version of each source's history that the browser has, by the source's number; updated.
         """
         with self._lock:
             news = [self._news(slot, seen.get(slot.number, 0)) for slot in self._slots.values()]
@@ -130,9 +130,7 @@ class Board:
                 "region": None if prediction.region is None else prediction.region.as_list(),
             }
         if state.live and age is not None and state.timestamp is not None:
-            clock_zero = (
-                time.time() - age - state.timestamp
-            )  # time.time() at the source's 0; a file's is no time of the day
+            clock_zero = time.time() - age - state.timestamp  # time.time() at the source's 0; a file has no time of day
         timeline = slot.history.news(version)
         timeline["intervals"] = [[*interval, self._colour(interval[1])] for interval in timeline["intervals"]]
         return {
@@ -144,7 +142,7 @@ class Board:
         }
 
     def _colour(self, label: str) -> str:
-        """As in annotated videos, and the same for all sources."""
+        """The label's colour: as in annotated videos, and the same for all sources."""
         if label not in self._colours:
             self._colours[label] = "#{:02x}{:02x}{:02x}".format(*self._palette.colour(label))
         return self._colours[label]
@@ -187,5 +185,5 @@ def _common(slot: _Slot) -> dict[str, Any]:
 
 
 def _number(value: Optional[float], digits: int = 3) -> Optional[float]:
-    """For JSON, which has neither NaN nor infinity."""
+    """A number for JSON, which has neither NaN nor infinity."""
     return round(float(value), digits) if value is not None and math.isfinite(value) else None

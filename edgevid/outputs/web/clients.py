@@ -1,6 +1,6 @@
-"""One browser that watches: it asks for an update when it has shown the last one, and gets the newest there is.
+"""One connected browser: it requests an update when it has shown the last one, and gets the newest there is.
 
-So nothing queues up for a slow browser, and one that is paused or hidden costs nothing. An update is one binary message: 4 bytes,
+Nothing queues up for a slow browser, and a paused or hidden one costs nothing. An update is one binary message: 4 bytes,
 big-endian, the length of the JSON; the JSON; the JPEGs of the sources that have ``picture_bytes``, one after the other.
 """
 
@@ -20,12 +20,12 @@ from .board import Board
 from .panel import Panel
 from .pictures import Pictures
 
-# A browser is sent something this often, so that it knows a dead connection from a quiet camera.
+# A browser is sent something this often, so that it can tell a dead connection from a quiet camera.
 _KEEP_ALIVE_SECONDS = 2.0
-# A browser that takes nothing for so long is gone. (Read at each use: tests shorten them.)
+# A browser that accepts nothing for this long is gone. (Read at each use: tests shorten it.)
 SEND_SECONDS = 5.0
 HEARTBEAT_SECONDS = 8.0
-# A browser asks at most as often as it is answered; more is no browser.
+# A browser asks only once per answer; a client that asks more often is no browser.
 _MAX_REQUESTS_A_SECOND = 100
 MAX_REQUEST_BYTES = 64
 _READINGS_SECONDS = 2.0
@@ -37,9 +37,9 @@ class Shown:
 
     Attributes:
         board, pictures: the sources.
-        common: what each browser is told once: title, lengths of time.
-        seconds_apart: the least time between two updates of a browser.
-        panel: what else is shown; None: nothing.
+        common: sent to each browser once: title, durations.
+        seconds_apart: minimum time between two updates of a browser.
+        panel: an additional panel; None: none.
     """
 
     board: Board
@@ -51,22 +51,22 @@ class Shown:
 
     @property
     def version(self) -> tuple[int, int]:
-        """Changes with all that is shown."""
+        """Changes with anything that is shown."""
         return self.board.version, -1 if self.panel is None else self.panel.version
 
     def panel_state(self) -> dict[str, Any]:
-        """Of the panel, by its name; empty where there is none."""
+        """The panel's state, under its name; empty without a panel."""
         return {} if self.panel is None else {self.panel.name: self.panel.state()}
 
     def machine(self) -> dict[str, Any]:
-        """What the machine says of itself, read once in a while for all."""
+        """The machine's readings, taken once in a while for all browsers."""
         if time.monotonic() - self._readings[0] >= _READINGS_SECONDS:
             self._readings = (time.monotonic(), readings())
         return self._readings[1]
 
 
 class Client:
-    """A WebSocket that is open."""
+    """An open WebSocket."""
 
     def __init__(self, socket: web.WebSocketResponse, shown: Shown) -> None:
         self._socket = socket
@@ -79,19 +79,19 @@ class Client:
         self._labels: Optional[tuple[str, ...]] = None  # that were sent
 
     def stop(self) -> None:
-        """The server stops: tell the browser how it ended, and say goodbye."""
+        """Stop the server: send the browser the final state and close."""
         self._stopping.set()
         self._asked.set()
 
     async def serve(self) -> None:
-        """Until the browser leaves, takes nothing any more, or the server stops."""
+        """Run until the browser leaves or stops accepting data, or the server stops."""
         tasks = [asyncio.ensure_future(self._read()), asyncio.ensure_future(self._send())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-            # What stopped them is no news: a browser may vanish in many ways.
+            # The cause is not reported: a browser may vanish in many ways.
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self) -> None:
@@ -113,13 +113,13 @@ class Client:
                 await self._until_there_is_news()
             await self._send_update(first)
             first = False
-        if self._version != self._shown.version:  # who watches sees how it ended, asked for or not
+        if self._version != self._shown.version:  # the final state, whether the browser asked or not
             await self._send_update(first)
         await asyncio.wait_for(self._socket.close(code=1001, message=b"edgevid has stopped"), SEND_SECONDS)
 
     async def _send_update(self, first: bool) -> None:
         self._asked.clear()
-        # aiohttp waits for as long as a browser does not read.
+        # aiohttp would wait as long as a browser does not read.
         await asyncio.wait_for(self._socket.send_bytes(self._update(first)), SEND_SECONDS)
 
     async def _until_there_is_news(self) -> None:

@@ -1,8 +1,8 @@
-"""Connections: how many there may be, and how each one ends.
+"""Connections: limits on their number and duration.
 
-aiohttp bounds a request's size and looks after WebSockets. It bounds neither the number of connections nor the time that one may
-take to send its request: whoever opened hundreds that say nothing would take the program's files, and cameras could not be
-reopened. So these limits are here.
+aiohttp limits a request's size and manages WebSockets. It limits neither the number of connections nor the time to send a
+request: somebody who opens hundreds of silent connections would use up the program's file descriptors, and cameras could not
+be reopened. So these limits are here.
 """
 
 from __future__ import annotations
@@ -21,28 +21,29 @@ from aiohttp import web
 from .access import SECURITY_HEADERS, Refusal
 from .proxies import Proxies, party
 
-# A connection that is no WebSocket carries one request, and lasts no longer. (Read at each use: tests shorten it.)
+# A connection other than a WebSocket carries one request, and lasts no longer. (Read at each use: tests shorten it.)
 CONNECTION_SECONDS = 10.0
 _RETRY_SECONDS = 5
 _NO_FILES_SECONDS = 0.2
 _PHRASES = {429: "Too Many Requests", 503: "Service Unavailable"}
 
-# Trouble with a browser is no news to the user: it is logged where a program asks for it.
+# Trouble with a browser is not reported to the user; it is logged for programs that ask for it.
 log = logging.getLogger("edgevid.outputs.web")
 log.addHandler(logging.NullHandler())
 
 
 class Connection(web.RequestHandler):
-    """A connection that was let in.
+    """A connection that was accepted.
 
     Attributes:
-        peer: the address that it came from.
+        peer: the address it came from.
     """
 
     def __init__(
         self, server: Any, loop: asyncio.AbstractEventLoop, peer: str, lost: Callable[[Connection], None]
     ) -> None:
-        options: Any = {"logger": log, "access_log": None, "lingering_time": 1.0}  # an access log would tell the token
+        # An access log would reveal the token. No browser sends compressed requests; unpacked, a few MB may be gigabytes.
+        options: Any = {"logger": log, "access_log": None, "lingering_time": 1.0, "auto_decompress": False}
         super().__init__(server, loop=loop, **options)
         self.peer = peer
         self._lost = lost
@@ -55,15 +56,15 @@ class Connection(web.RequestHandler):
     def handle_error(
         self, request: Any, status: int = 500, exc: Optional[BaseException] = None, message: Optional[str] = None
     ) -> web.StreamResponse:
-        """What aiohttp answers by itself, to what is no HTTP for example, without its name and version."""
+        """Replaces aiohttp's own answers, for example to invalid HTTP, without its name and version."""
         super().handle_error(request, status, exc, "")
-        words = "That is no request that edgevid understands." if status < 500 else "edgevid made a mistake."
+        words = "edgevid does not understand this request." if status < 500 else "edgevid made a mistake."
         response = web.Response(status=status, text=f"{words}\n", headers=SECURITY_HEADERS)
         response.force_close()
         return response
 
     def cut(self) -> None:
-        """End it now, whatever waits to be sent."""
+        """Close it now, even if data is waiting to be sent."""
         if self.transport is not None:
             self.transport.abort()
         elif self.greeting is not None:
@@ -71,33 +72,33 @@ class Connection(web.RequestHandler):
 
 
 class Door:
-    """Lets connections in.
+    """Accepts connections.
 
-    Of all that there may be, one address gets half at most, and when all are taken, whoever holds the most has to give one up.
-    Those that watch do not count, for their number has a limit of its own. Nor is a proxy held to what one address may have.
+    One address may hold at most half of the connections. When all are taken, the address with the most loses one. Connected
+    browsers do not count, since their number has its own limit. Proxies are not limited as one address.
 
     Args:
-        most: how many there may be.
-        proxies: that are trusted.
-        tls: None: the connections are not encrypted.
-        watching: those that watch.
+        most: maximum number of connections.
+        proxies: the trusted proxies.
+        tls: the TLS context; None: the connections are not encrypted.
+        watching: the connections of connected browsers.
     """
 
     def __init__(
         self, most: int, proxies: Proxies, tls: Optional[ssl.SSLContext], watching: Container[Connection]
     ) -> None:
         self._most, self._proxies, self._tls, self._watching = most, proxies, tls, watching
-        self._open: dict[Connection, str] = {}  # and its party; in the order in which they came
+        self._open: dict[Connection, str] = {}  # and its party; oldest first
 
     def open(self, listener: socket.socket, server: Any) -> None:
-        """Let in who comes to a listening socket, to a server of aiohttp's."""
+        """Accept connections on a listening socket for a server of aiohttp's."""
         self._server, self._loop = server, asyncio.get_running_loop()
         self._listener = listener
         listener.setblocking(False)
         self._accepting = self._loop.create_task(self._accept(listener))
 
     async def close(self) -> None:
-        """Let nobody in any more, nor wait at the door."""
+        """Accept no more connections, and close those that are still being set up."""
         self._accepting.cancel()
         await asyncio.gather(self._accepting, return_exceptions=True)
         self._listener.close()
@@ -110,14 +111,14 @@ class Door:
         while True:
             try:
                 raw, address = await self._loop.sock_accept(listener)
-            except OSError as error:  # mostly: this process may open no more files
+            except OSError as error:  # usually: too many open files
                 log.warning("No connection can be accepted: %s", error)
                 await asyncio.sleep(_NO_FILES_SECONDS)
                 continue
             try:
                 self._admit(raw, address[0])
-            except Exception:  # whatever it is: the next one is let in
-                log.exception("A connection was not let in.")
+            except Exception:  # whatever it is, the next connection is accepted
+                log.exception("A connection was not accepted.")
                 raw.close()
 
     def _admit(self, raw: socket.socket, peer: str) -> None:
@@ -130,17 +131,17 @@ class Door:
         connection.greeting = self._loop.create_task(self._greet(raw, connection))
 
     def _refusal(self, peer: str) -> Optional[Refusal]:
-        """Why another connection of ``peer`` is not let in. Makes room where it can."""
+        """Why another connection from ``peer`` is refused. Frees one if it can."""
         who = party(peer)
         held = Counter(owner for connection, owner in self._open.items() if connection not in self._watching)
         if not self._proxies.trusts(peer) and held[who] >= self._most // 2:
-            words = f"edgevid has {held[who]} connections of this address already. Try again in a few seconds."
+            words = f"edgevid has {held[who]} connections from this address already. Try again in a few seconds."
             return Refusal(429, words, retry_seconds=_RETRY_SECONDS)
         if len(self._open) < self._most:
             return None
         greediest, count = held.most_common(1)[0] if held else ("", 0)
         if count <= held[who] + 1:
-            words = "edgevid has more connections than it takes. Try again in a few seconds."
+            words = "All connections to edgevid are taken. Try again in a few seconds."
             return Refusal(503, words, retry_seconds=_RETRY_SECONDS)
         oldest = next(c for c, owner in self._open.items() if owner == greediest and c not in self._watching)
         self._forget(oldest)
@@ -148,7 +149,7 @@ class Door:
         return None
 
     def _turn_away(self, raw: socket.socket, refusal: Refusal) -> None:
-        """Say why, where that can be said at once; with TLS it cannot."""
+        """Say why, if that is possible at once; with TLS it is not."""
         with raw, contextlib.suppress(OSError):
             if self._tls is not None:
                 return
@@ -168,7 +169,7 @@ class Door:
         self._loop.call_later(CONNECTION_SECONDS, self._cut_unless_it_watches, connection)
         try:
             await self._loop.connect_accepted_socket(lambda: connection, raw, ssl=self._tls)
-        except BaseException as error:  # it left in the middle of the handshake, spoke no TLS, or is to be cut
+        except BaseException as error:  # it left during the handshake, did not speak TLS, or is to be cut
             self._forget(connection)
             if not isinstance(error, OSError):
                 raise

@@ -1,4 +1,4 @@
-"""Wrong tokens, counted for each address, so that nobody may guess for long."""
+"""Counts wrong tokens for each address, to stop guessing."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _MOST_PARTIES = 4096
 
 
 class Guesses:
-    """A token that was wrong before is no new guess: a page that was left open with an old one may ask as often as it likes."""
+    """The same wrong token again is no new guess: a page left open with an old token may ask as often as it likes."""
 
     def __init__(self) -> None:
         self._wrong: OrderedDict[str, dict[bytes, float]] = OrderedDict()  # party -> tokens, when they were given
 
     def wait_seconds(self, party: str, tokens: Sequence[str]) -> int:
-        """How long ``party`` must wait before any of these tokens is looked at; 0: not at all."""
+        """How long ``party`` must wait before any of these tokens is checked; 0: not at all."""
         wrong = self._recent(party)
         if len(wrong) < MOST or all(_digest(token) in wrong for token in tokens):
             return 0
         return math.ceil(sorted(wrong.values())[-MOST] + SECONDS - time.monotonic()) or 1
 
     def note(self, party: str, tokens: Sequence[str]) -> None:
-        """All of these were wrong."""
+        """Record that all of these tokens were wrong."""
         wrong = self._recent(party)
         for token in tokens:
             wrong.setdefault(_digest(token), time.monotonic())

@@ -1,6 +1,6 @@
-"""The last minutes of one source, for a page that is opened late: which actions went on, and how sure each prediction was.
+"""The last minutes of one source, for a page that is opened late: the actions, and the score of each prediction.
 
-Bounded, whatever happens.
+Its size is bounded.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from ...events import Began, Counted, Ended, Event
 
 _MAX_INTERVALS = 500
 _MAX_POINTS = 1200
-# Source clocks of files start again at 0; a camera's never runs back.
+# The clock of a file starts again at 0; a camera's never runs backwards.
 _RUN_BACK_SECONDS = 1.0
 
 
 @dataclass
 class Interval:
-    """An action from its beginning to its end, seconds on the source's clock; ``end`` is None while it goes on.
+    """An action from beginning to end, in seconds on the source's clock; ``end`` is None while it goes on.
 
-    An event that neither begins nor ends an action has a ``kind``, and lasts no time.
+    An event that neither begins nor ends an action has a ``kind`` and no duration.
     """
 
     number: int
@@ -33,7 +33,7 @@ class Interval:
     peak: Optional[float]
     kind: Optional[str] = None
     version: int = 0  # of the history, when it last changed
-    count: Optional[int] = None  # how often it was repeated, where that is known
+    count: Optional[int] = None  # number of repetitions, if known
 
     def as_list(self) -> list[Any]:
         """For the page."""
@@ -43,13 +43,13 @@ class Interval:
 
 
 class History:
-    """Not safe for several threads: its owner locks.
+    """Not thread-safe: its owner locks.
 
     Args:
-        seconds: how much is kept.
+        seconds: how much to keep.
 
     Attributes:
-        epoch: changes when the source's clock starts anew and all that was kept is forgotten.
+        epoch: changes when the source's clock restarts and the history is cleared.
         version: grows with each change.
     """
 
@@ -66,12 +66,12 @@ class History:
         self._newest: Optional[float] = None
 
     def restart(self) -> None:
-        """Forget everything: what comes has nothing to do with it."""
+        """Clear the history: what follows is unrelated."""
         self.epoch += 1
         self._forget()
 
     def advance(self, timestamp: float) -> None:
-        """A frame was taken at ``timestamp``; what is older than ``seconds`` before it is dropped."""
+        """A frame was taken at ``timestamp``; drop what is older than ``seconds`` before it."""
         if self._newest is not None and timestamp < self._newest - _RUN_BACK_SECONDS:
             self.restart()
         self._newest = timestamp if self._newest is None else max(timestamp, self._newest)
@@ -82,7 +82,7 @@ class History:
             self._intervals.popleft()
 
     def add_point(self, timestamp: float, label: int, score: float, recognised: bool) -> None:
-        """What was answered: a class (its number), its score, whether it goes on; at most ``1200 / seconds`` times a second."""
+        """Add an answer: a class (by number), its score, whether it goes on; at most ``1200 / seconds`` times a second."""
         if not self._points or timestamp >= self._points[-1][1] + self._apart:
             self.version += 1
             self._points.append((self.version, round(timestamp, 3), label, round(score, 4), recognised))
@@ -96,7 +96,7 @@ class History:
         elif isinstance(event, Ended):
             begin = event.timestamp - event.duration_seconds
             known = next(self._open(event.label), None) or self._find(event.label, begin)
-            if known is None:  # it began before anyone listened
+            if known is None:  # it began before this history
                 self._add(event.label, begin, event.timestamp, event.peak_score)
                 self._intervals[-1].count = event.count
             else:
@@ -110,12 +110,12 @@ class History:
             self._add(event.label, event.timestamp, event.timestamp, None, event.kind)
 
     def end_all(self) -> None:
-        """The source is gone: nothing goes on any more. Should it be told later when an action ended, that counts."""
+        """The source is gone: end all actions. An end event that arrives later replaces this end."""
         for interval in self._open():
             self._end(interval, interval.begin if self._newest is None else self._newest)
 
     def news(self, version: int) -> dict[str, Any]:
-        """What a browser lacks that knows all up to a version, for JSON."""
+        """What has changed since a version, for JSON."""
         points = itertools.takewhile(lambda point: point[0] > version, reversed(self._points))
         return {
             "epoch": self.epoch,
@@ -124,7 +124,7 @@ class History:
         }
 
     def _open(self, label: Optional[str] = None) -> Iterator[Interval]:
-        """The actions that have begun and not ended, of one label or of all; the newest first."""
+        """The actions that have not ended, of one label or of all, newest first."""
         return (i for i in reversed(self._intervals) if i.end is None and label in (None, i.label))
 
     def _find(self, label: str, begin: float) -> Optional[Interval]:

@@ -1,4 +1,4 @@
-"""What else a page shows and asks for, beside the sources: a program's own state and commands."""
+"""An additional section of the page: a program's own state and commands."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ...errors import OptionError
 
 
 class Panel(Protocol):
-    """Something that a person works with on the page. Its methods are called from threads of the server.
+    """A section of the page for interaction. Its methods are called from threads of the server.
 
     Attributes:
-        name: the page shows the section of this name, and the commands are at ``/api/NAME/COMMAND``.
+        name: name of the section; its commands are at ``/api/NAME/COMMAND``.
         version: grows with each change of :meth:`state`.
     """
 
@@ -24,21 +24,21 @@ class Panel(Protocol):
     def version(self) -> int: ...
 
     def state(self) -> dict[str, Any]:
-        """All that is shown, for JSON."""
+        """The state to show, for JSON."""
 
     def do(self, command: str, arguments: Mapping[str, str]) -> None:
-        """Begin what was asked for; how it goes on shows in :meth:`state`.
+        """Start a command; its progress is shown by :meth:`state`.
 
         Raises:
-            EdgevidError: it cannot be done, in words for the one who asked. KeyError: there is no such command.
+            EdgevidError: it cannot be done; the message is for the user. KeyError: there is no such command.
         """
 
 
 def arguments_of(body: bytes) -> dict[str, str]:
-    """What came with a command: a JSON object of texts.
+    """The arguments of a command: a JSON object of strings.
 
     Raises:
-        OptionError: it is none.
+        OptionError: it is not one.
     """
     try:
         arguments = json.loads(body or b"{}")
@@ -46,4 +46,4 @@ def arguments_of(body: bytes) -> dict[str, str]:
         arguments = None
     if isinstance(arguments, dict) and all(isinstance(value, str) for value in arguments.values()):
         return arguments
-    raise OptionError('Expected a JSON object of texts, such as {"label": "wave"}.')
+    raise OptionError('Expected a JSON object of strings, such as {"label": "wave"}.')

@@ -1,4 +1,4 @@
-"""Frames -> small JPEGs, as few as are looked at."""
+"""Encodes frames as small JPEGs, only those that are shown."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Picture(NamedTuple):
 
 
 class Pictures:
-    """Encodes for all who watch together: each source at most ``fps`` times a second, and no frame twice.
+    """Encodes once for all browsers: each source at most ``fps`` times a second, and no frame twice.
 
-    Belongs to the server's thread.
+    For use in the server's thread.
 
     Args:
-        width: pixels of the pictures; narrower frames stay as they are.
-        fps: how many a second.
+        width: maximum width of the pictures in pixels; narrower frames keep their size.
+        fps: maximum pictures per second.
     """
 
     def __init__(self, width: int, fps: float) -> None:
@@ -36,10 +36,10 @@ class Pictures:
         self.encoded = 0
 
     def picture(self, source: int, number: int, frame: Frame) -> Picture:
-        """The picture of frame ``number`` of a source, or the one before it where that is new enough."""
+        """The picture of frame ``number`` of a source, or the previous one if that is recent enough."""
         now = time.monotonic()
         held = self._newest.get(source)
-        # A tenth less than the time between two: who asks just as often as pictures are made must not get each one twice.
+        # A tenth less than the interval, so that a browser that asks at this rate does not get each picture twice.
         if held is not None and (held[1].number == number or now - held[0] < 0.9 * self._seconds):
             return held[1]
         picture = self._encode(number, frame)
@@ -60,6 +60,6 @@ class Pictures:
             good, jpeg = cv2.imencode(
                 ".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
             )
-        except cv2.error:  # higher than a JPEG may be
+        except cv2.error:  # taller than a JPEG may be
             good = False
         return Picture(number, jpeg.tobytes() if good else b"", width, height)

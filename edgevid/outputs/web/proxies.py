@@ -1,4 +1,4 @@
-"""Reverse proxies in front of the page, which say for whom they ask."""
+"""Reverse proxies in front of the page, and the clients behind them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 class Proxies:
-    """Those that are trusted: what others say of themselves in ``X-Forwarded-...`` counts for nothing.
+    """The trusted proxies; ``X-Forwarded-...`` headers from others are ignored.
 
     Args:
-        names: their addresses or networks, such as ``127.0.0.1`` or ``172.17.0.0/16``.
+        names: addresses or networks of the proxies, such as ``127.0.0.1`` or ``172.17.0.0/16``.
 
     Raises:
         OptionError: one is neither.
@@ -35,12 +35,12 @@ class Proxies:
         return bool(self._networks)
 
     def trusts(self, peer: str) -> bool:
-        """Whether ``peer`` is one of them."""
+        """Whether ``peer`` is one of the proxies."""
         address = _address(peer)
         return address is not None and any(address in network for network in self._networks)
 
     def client(self, peer: str, forwarded_for: str) -> str:
-        """For whom ``peer`` asks: by ``X-Forwarded-For`` the last one that is no proxy; itself where it is none."""
+        """The client behind ``peer``: the last address in ``X-Forwarded-For`` that is no proxy; ``peer`` if it is no proxy."""
         for name in reversed(forwarded_for.split(",")):
             if not self.trusts(peer) or _address(name) is None:
                 break
@@ -49,7 +49,7 @@ class Proxies:
 
 
 def party(peer: str) -> str:
-    """Who counts as one: an address, of IPv6 its network of 64 bits, in which anybody may take any number of addresses."""
+    """The unit that limits count for: an address, or the /64 network of an IPv6 address, since a client may use all of it."""
     address = _address(peer)
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
@@ -61,5 +61,5 @@ def _address(text: str) -> Optional[_Address]:
         address = ipaddress.ip_address(text.strip())
     except ValueError:
         return None
-    # what reaches a socket for both comes as ::ffff:192.0.2.1
+    # a dual-stack socket reports IPv4 peers as ::ffff:192.0.2.1
     return getattr(address, "ipv4_mapped", None) or address

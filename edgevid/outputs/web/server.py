@@ -32,32 +32,32 @@ _CLOSE_SECONDS = 3.0
 class WebServer:
     """Shows a running stream to browsers: an :class:`~edgevid.runner.messages.Output`.
 
-    :meth:`take` keeps the newest and returns; everything else happens in the server's own thread, and
-    pictures are encoded only while someone watches. A browser that is slow, vanishes or means harm costs the stream nothing.
+    :meth:`take` stores the newest data and returns; everything else happens in the server's own thread. Pictures are
+    encoded only while someone watches. A slow, vanished or malicious browser does not slow the stream.
 
     >>> with WebServer(recognizer.labels, model=recognizer.name) as server:  # doctest: +SKIP
     ...     print(server.url)
     ...     recognizer.start(0, outputs=[server]).wait()
 
     Args:
-        labels: the recogniser's.
-        host: the address to listen on. All but 127.0.0.1, ::1 and localhost is reached from outside and needs the token.
-        port: 0 for any that is free.
-        token: at least 8 characters; default: none on this machine only, else one that is made and is part of :attr:`url`.
-        max_clients: how many browsers may watch at once.
-        title: of the page.
-        model: what the page calls the recogniser, beside what it knows; "": it says nothing of that.
-        none: whether that has learned what is none of its actions.
-        picture_width: pixels; wider frames are shown smaller.
-        picture_fps: how many pictures a browser gets a second, at most.
-        history_seconds: how much of the timeline is kept for a page that is opened late.
-        tls_cert: PEM file of a certificate, for https; default: http.
-        tls_key: PEM file of its private key, without a password; default: it is in ``tls_cert``.
-        proxies: addresses or networks of reverse proxies in front, whose headers ``X-Forwarded-For`` and ``X-Forwarded-Proto``
-            count. The page is then for everybody whom they let through, and wants the token.
+        labels: the recogniser's labels.
+        host: the address to listen on. Any but 127.0.0.1, ::1 and localhost is reachable from outside and needs the token.
+        port: 0 picks a free port.
+        token: at least 8 characters; default: none for this machine only, else a random one, which is part of :attr:`url`.
+        max_clients: maximum number of browsers at once.
+        title: title of the page.
+        model: the recogniser's name on the page, shown with its labels; "": not shown.
+        none: whether the recogniser has learned an extra class for other actions.
+        picture_width: maximum width of the pictures in pixels.
+        picture_fps: maximum pictures per second for a browser.
+        history_seconds: how much of the timeline to keep for a page that is opened late.
+        tls_cert: PEM file of a certificate, for HTTPS; default: HTTP.
+        tls_key: PEM file of the private key, without a password; default: it is in ``tls_cert``.
+        proxies: addresses or networks of reverse proxies whose headers ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are
+            trusted. The page is then open to all whom they let through, and needs the token.
 
     Attributes:
-        panel: what else is shown, and what a person may ask for there; set it before the start. None: nothing.
+        panel: an additional section with its own commands; set it before the start. None: none.
 
     Raises:
         OptionError: a value outside its range. EdgevidError: the certificate or its key cannot be used. ExtraNotInstalledError:
@@ -107,14 +107,14 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """What to open in a browser, with the token where there is one."""
+        """The URL to open in a browser, including the token, if any."""
         return page_url(self._host, self._port, self._access.token, https=self._tls is not None)
 
     def start(self) -> None:
         """Listen, and serve until :meth:`close`.
 
         Raises:
-            EdgevidError: the address cannot be had, or the server was started before.
+            EdgevidError: the address is not available, or the server was started before.
         """
         if self._thread is not None or self._closed:
             raise EdgevidError("This web server was started before; make a new WebServer for each run.")
@@ -130,7 +130,7 @@ class WebServer:
             raise EdgevidError(f"The web page cannot be served: {error}") from error
 
     def take(self, message: Message, state: SourceState) -> None:
-        """Something happened in a source. From any thread; costs microseconds, whoever watches.
+        """Something happened in a source. Callable from any thread; takes microseconds, however many watch.
 
         Raises:
             OptionError: a prediction has other labels than the server.
@@ -138,11 +138,11 @@ class WebServer:
         self._board.take(message, state)
 
     def relabel(self, labels: Sequence[str]) -> None:
-        """The predictions to come have other labels: another recogniser makes them. From any thread."""
+        """Switch to other labels, of another recogniser, for the predictions to come. Callable from any thread."""
         self._board.relabel(labels)
 
     def close(self) -> None:
-        """Tell the browsers, for at most a second, and free thread and sockets. A second call does nothing."""
+        """Tell the browsers, for at most a second, and free the thread and the sockets. A second call does nothing."""
         self._closed = True
         if self._thread is not None:
             with suppress(RuntimeError):  # its loop has ended
@@ -160,7 +160,7 @@ class WebServer:
         with listener:
             try:
                 asyncio.run(self._serve(listener))
-            except Exception as error:  # told by start(), not printed by a thread
+            except Exception as error:  # raised by start(), not printed by a thread
                 if not self._started.done():
                     self._started.set_exception(error)
 

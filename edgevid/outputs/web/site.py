@@ -1,4 +1,4 @@
-"""The routes of the server, and the browsers that watch. All of it runs in the server's thread."""
+"""The routes of the server, and the connected browsers. All of it runs in the server's thread."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Site:
-    """What is served.
+    """What the server serves.
 
     Args:
-        shown: to browsers and programs.
-        access: who may look.
-        max_clients: how many may watch.
-        proxies: whose word is taken for whom they ask.
-        tls: None: http.
+        shown: what browsers and programs are shown.
+        access: who may access it.
+        max_clients: maximum number of connected browsers.
+        proxies: the trusted proxies.
+        tls: the TLS context; None: plain HTTP.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Site:
 
     async def open(self, listener: socket.socket) -> None:
         """Serve on a listening socket."""
-        guard = web.middleware(partial(self._guard))  # it marks what it is given, which a method does not allow
+        guard = web.middleware(partial(self._guard))  # the decorator sets an attribute, which a method does not allow
         app = web.Application(middlewares=[guard], client_max_size=1024)
         app.router.add_get("/", self._page)
         app.router.add_get("/ws", self._watch)
@@ -66,14 +66,14 @@ class Site:
             if Path(name).suffix in _CONTENT_TYPES:
                 app.router.add_get(f"/{name}", self._file)
         app.on_response_prepare.append(_add_headers)
-        self._cookie = f"edgevid_{listener.getsockname()[1]}"  # cookies know hosts, not ports
+        self._cookie = f"edgevid_{listener.getsockname()[1]}"  # cookies are per host, not per port
         self._runner = web.AppRunner(app, access_log=None, logger=log, shutdown_timeout=0.5)
         await self._runner.setup()
         asyncio.get_running_loop().set_exception_handler(_log_trouble)
         self._door.open(listener, self._runner.server)
 
     async def close(self) -> None:
-        """Tell the browsers, then cut what is left."""
+        """Tell the browsers, then cut the remaining connections."""
         await self._door.close()
         self._closing = True
         for client in self._watching.values():
@@ -101,19 +101,19 @@ class Site:
         return response
 
     def _refusal(self, request: web.Request) -> Optional[Refusal]:
-        # A health check tells nothing, and the looks of the page are no secret; neither has a token.
+        # A health check reveals nothing, and the page's style is no secret; neither needs a token.
         if request.path == "/healthz" or request.path[1:] in self._files:
             return self._access.refusal_of_page(request.headers)
         cookie = request.cookies.get(self._cookie)
         return self._access.refusal(request.headers, request.query.get("token"), cookie, self._client_of(request))
 
     def _client_of(self, request: web.Request) -> str:
-        """The address of who asks, behind a proxy too."""
+        """The client's address, also behind a proxy."""
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
         return self._proxies.client(_connection_of(request).peer, forwarded)
 
     def _is_secure(self, request: web.Request) -> bool:
-        """Whether the browser asks by https."""
+        """Whether the browser uses HTTPS."""
         proto = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         return self._is_https or (proto == "https" and self._proxies.trusts(_connection_of(request).peer))
 
@@ -140,8 +140,8 @@ class Site:
         response = web.Response(text=page, content_type="text/html")
         token = request.query.get("token")
         if self._access.keeps(token):
-            # Not a redirect: a browser that came from another site would not send a Strict cookie along with it.
-            # The page itself drops the token from the address.
+            # Not a redirect: after a link from another site, a browser would not send a Strict cookie with it.
+            # The page itself removes the token from its address.
             response.set_cookie(
                 self._cookie,
                 str(token),
@@ -167,7 +167,7 @@ class Site:
         return web.json_response(state)
 
     async def _command(self, request: web.Request) -> web.StreamResponse:
-        """Something is asked for on the panel. Pages of others cannot send JSON here without asking first, and are refused."""
+        """A command of the panel. Pages of other sites cannot send JSON without a preflight request, which is refused."""
         command, panel = request.match_info["command"], self._shown.panel
         assert panel is not None
         if request.content_type != "application/json":
@@ -194,7 +194,7 @@ class Site:
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         if len(self._watching) >= self._max_clients:
-            words = f"{self._max_clients} browsers are watching already, and no more may. Close one of them."
+            words = f"{self._max_clients} browsers are connected already, which is the maximum. Close one of them."
             return self._error(request, Refusal(503, words))
         if self._closing:
             return self._error(request, Refusal(503, "edgevid is stopping."))
@@ -204,8 +204,12 @@ class Site:
             compress=False,
             max_msg_size=clients.MAX_REQUEST_BYTES,
         )
-        if not browser.can_prepare(request).ok:
-            return self._error(request, Refusal(426, "This is where the page gets its figures from; open / instead."))
+        try:
+            can_open = browser.can_prepare(request).ok
+        except ValueError:  # its key is not ASCII
+            can_open = False
+        if not can_open:
+            return self._error(request, Refusal(426, "The page gets its data here; open / instead."))
         connection = _connection_of(request)
         client = self._watching[connection] = Client(browser, self._shown)
         try:
@@ -228,7 +232,7 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 
 
 def _forget_handlers() -> None:
-    """aiohttp keeps the handlers of up to 1024 routes, and with them all that a server has shown, long after its end."""
+    """aiohttp caches the handlers of up to 1024 routes, and with them all that a server has shown, long after its end."""
     cache = getattr(web_app, "_cached_build_middleware", None)
     if cache is not None:
         cache.cache_clear()

@@ -1,4 +1,4 @@
-"""The certificate of a page that is served by https."""
+"""The certificate of a page served over HTTPS."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class _EncryptedError(Exception):
 
 
 def open_tls(cert: Optional[Union[str, Path]], key: Optional[Union[str, Path]]) -> Optional[ssl.SSLContext]:
-    """What a server needs for TLS 1.2 and 1.3; None: neither was given.
+    """The server's context for TLS 1.2 and 1.3; None if no file is given.
 
     Args:
-        cert: PEM file of the certificate, and of those that lead to its authority, in this order.
-        key: PEM file of its private key, without a password; default: it is in ``cert``.
+        cert: PEM file of the certificate, followed by its chain of intermediate certificates.
+        key: PEM file of the private key, without a password; default: it is in ``cert``.
 
     Raises:
-        OptionError: a key was given without a certificate. EdgevidError: a file cannot be read or is something else, or they do
+        OptionError: a key was given without a certificate. EdgevidError: a file cannot be read, is something else, or they do
             not belong together.
     """
     if cert is None:
@@ -40,13 +40,13 @@ def open_tls(cert: Optional[Union[str, Path]], key: Optional[Union[str, Path]]) 
         context.load_cert_chain(cert, key, password=_refuse)
     except _EncryptedError:
         raise EdgevidError(
-            f"The private key {key} has a password, which nobody could enter when edgevid starts by itself. "
+            f"The private key {key} has a password, which nobody can enter when edgevid starts by itself. "
             f"Write one without: openssl pkey -in {key} -out plain.pem"
         ) from None
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise EdgevidError(
-                f"The private key {key} is not that of the certificate {cert}; give the two that were made together."
+                f"The private key {key} does not match the certificate {cert}; give the two that were made together."
             ) from error
         raise EdgevidError(
             f"{cert} and {key} cannot be used: {error.reason or error}. Make or copy them again, in PEM form."
@@ -57,7 +57,7 @@ def open_tls(cert: Optional[Union[str, Path]], key: Optional[Union[str, Path]]) 
 
 
 def _check(path: Path, option: str, mark: bytes, what: str) -> None:
-    """Only a regular file, and of the right kind: OpenSSL would wait for a pipe, and says of neither what is wrong."""
+    """Accept only a regular file of the right kind: OpenSSL would block on a pipe, and its errors do not say what is wrong."""
     try:
         content = read_content(path, _MOST_BYTES)
     except (OSError, ValueError) as error:

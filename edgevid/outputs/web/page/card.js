@@ -5,7 +5,7 @@ import { count, milliseconds, percent, rate, span, write } from "./text.js";
 import { Timeline } from "./timeline.js";
 
 const FIGURES_MS = 1000; // figures that change more often cannot be read
-const SPEAK_MS = 1000; // an action is announced once it has stood so long
+const SPEAK_MS = 1000; // an action is announced after it has lasted this long
 const OLD_SECONDS = 3;
 const STATES = {
   waiting: ["Waiting", "plain"], opened: ["Opened", "plain"], reopened: ["Reopened", "plain"], running: ["Live", "good"],
@@ -13,10 +13,11 @@ const STATES = {
   lost: ["Lost", "bad"], failed: ["Failed", "bad"], ended: ["Ended", "plain"],
 };
 const RECORDER = ["ready", "countdown", "recording"];
-const MISSING = ["waiting", "lost", "failed"]; // the message says why, and is worth more room than the heading has
-const VEILS = { waiting: "It is not there yet", lost: "Lost", failed: "Failed", ended: "" };
+const MISSING = ["waiting", "lost", "failed"]; // the message says why, and needs more room than the heading has
+const WATCHING = "Watching"; // the window does not hold enough for a prediction
+const VEILS = { waiting: "Not available yet", lost: "Lost", failed: "Failed", ended: "" };
 
-const PATH = /^(?!.*:\/\/).*[\\/]([^\\/]+\.\w{1,5})$/i; // of a file, whose name is enough
+const PATH = /^(?!.*:\/\/).*[\\/]([^\\/]+\.\w{1,5})$/i; // of a file: its name is shown without the folder
 
 export class Card {
   constructor(number) {
@@ -83,7 +84,7 @@ export class Card {
     this.showVeil();
   }
 
-  // Over the picture, where it is none of now; a source that is lost or waited for says when it is tried again.
+  // Shown over the picture when it is not current; for a source that is lost or waited for, also the time of the next try.
   showVeil() {
     const { source } = this;
     let veil = VEILS[source.state] ?? "";
@@ -98,13 +99,13 @@ export class Card {
     return seconds > 0 ? `Next try in ${span(seconds, 0)}` : "Trying now";
   }
 
-  // A frame around the part of the picture that was looked at; it is scaled as the picture is.
+  // A box around the part of the picture that the model looked at; it scales with the picture.
   showRegion(region) {
     const shown = region && !this.image.hidden;
     this.region.toggleAttribute("hidden", !shown);
     if (!shown) return;
     const { width, height } = this.region.viewBox.baseVal;
-    const inset = width / 160; // the whole line is seen at the edges too
+    const inset = width / 160; // the whole line is visible also at the edges
     const inside = (part, size) => Math.min(Math.max(part * size, inset), size - inset);
     const [left, right] = [inside(region[0], width), inside(region[2], width)];
     const [top, bottom] = [inside(region[1], height), inside(region[3], height)];
@@ -113,7 +114,7 @@ export class Card {
     }
   }
 
-  // An action is shown while it goes on as an event does, and by no other rule.
+  // An action is shown exactly from the beginning to the end of its event.
   showAction(source, labels, words) {
     const { prediction, action: goingOn } = source;
     let [kind, action, detail] = ["none", "–", ""];
@@ -133,9 +134,8 @@ export class Card {
     } else if (!labels.length || RECORDER.includes(source.state)) {
       action = source.message || words;
     } else if (source.timestamp != null && source.state === "running") {
-      action = "Filling the window";
-      detail = "The first prediction comes when it is full.";
-      if (source.window_filled != null) detail = `${percent(source.window_filled)}. ${detail}`;
+      action = WATCHING;
+      detail = source.window_filled == null ? "The window fills." : `The window is ${percent(source.window_filled)} full.`;
     }
     if (prediction && source.state === "running") {
       if (source.window_filled < 1) detail += ` · window ${percent(source.window_filled)} filled`;
@@ -147,12 +147,12 @@ export class Card {
     this.action.style.setProperty("--length", action.length);
     this.current.style.setProperty("--class", goingOn?.colour ?? "transparent");
     write(this.detail, detail);
-    this.filling.hidden = action !== "Filling the window" || source.window_filled == null;
+    this.filling.hidden = action !== WATCHING || source.window_filled == null;
     this.filling.querySelector(".fill").style.transform = `scaleX(${source.window_filled ?? 0})`;
-    this.say(RECORDER.includes(source.state) ? words : action, source); // not each second that is left
+    this.say(RECORDER.includes(source.state) ? words : action, source); // without the seconds left
   }
 
-  // For screen readers: the action when it changes, not its score; and once it has stood for a moment.
+  // For screen readers: the action when it has changed and lasted for a moment, without its score.
   say(action, source) {
     if (action === this.saying) return;
     this.saying = action;
@@ -175,7 +175,7 @@ export class Card {
     };
     const alive = source.state === "running" || source.state === "lost";
     const age = source.age_seconds == null ? null : source.age_seconds + (performance.now() - this.received) / 1000;
-    // Of what the model looks at, where that is more than the machine or the camera gives
+    // "N of M" if the machine or the camera gives fewer frames than the model needs
     const each = (perSecond, slow) => (slow ? `${perSecond?.toFixed(1)} of ${rate(source.needed_per_second)}` : rate(perSecond));
     for (const [name, perSecond, who] of [["rate", source.frames_per_second, "machine"], ["captured", source.captured_per_second, "camera"]]) {
       figure(name, each(perSecond, source.too_slow === who), source.too_slow === who);
@@ -188,7 +188,7 @@ export class Card {
   }
 }
 
-// Why nothing is recognised, though something is likeliest.
+// Why the best guess does not count as recognised.
 function guess(prediction, labels) {
   const best = `${labels[prediction.best]} ${percent(prediction.scores[prediction.best])}`;
   if (prediction.accepted) return `${best}, not for long enough yet`;

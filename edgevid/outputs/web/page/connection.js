@@ -1,4 +1,4 @@
-// The WebSocket: asks for updates one at a time, notices when nothing comes, and connects again by itself.
+// The WebSocket: asks for updates one at a time, notices silence, and reconnects by itself.
 
 const SILENCE_MS = 8000; // the server sends something every 2 s
 const FIRST_WAIT_MS = 500;
@@ -10,7 +10,7 @@ export class Connection {
     this.told = told;
     this.paused = false;
     this.waitMs = FIRST_WAIT_MS;
-    this.owed = false; // an update was shown, and the next one not yet asked for
+    this.owed = false; // an update was shown, and the next one has not been requested
     this.words = ""; // why there is no connection
     addEventListener("online", () => this.retryNow());
     addEventListener("pagehide", () => this.leave());
@@ -32,7 +32,7 @@ export class Connection {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.nextTry = null;
-    this.owed = false; // an answer is waited for, even the first
+    this.owed = false; // an answer is pending, even for the first update
     this.lastHeard = performance.now();
     socket.onopen = () => {
       this.owed = true;
@@ -42,7 +42,7 @@ export class Connection {
     socket.onclose = () => { if (this.socket === socket) this.lose(); };
   }
 
-  // Ask for the next update, unless nobody looks. The first one is asked for anyway, so that a page shows something.
+  // Request the next update, unless the page is hidden or paused. The first is always requested, so that the page shows something.
   ask(anyway = false) {
     if (!this.owed || this.socket?.readyState !== WebSocket.OPEN) return;
     if (!anyway && (this.paused || document.hidden)) return;
@@ -68,14 +68,14 @@ export class Connection {
       source.picture = source.picture_bytes ? new Blob([new Uint8Array(message, at, source.picture_bytes)], { type: "image/jpeg" }) : null;
       at += source.picture_bytes;
     }
-    // Shown with the next frame of the screen; only then is there room for more.
+    // Shown with the next screen refresh; only then is another update requested.
     requestAnimationFrame(() => {
       this.told.update(state);
       this.ask();
     });
   }
 
-  // Every half second: a connection may die without a word.
+  // Every half second: a connection may die silently.
   watch() {
     const now = performance.now();
     if (this.nextTry != null) {
@@ -96,7 +96,7 @@ export class Connection {
     const socket = this.socket;
     this.socket = null;
     this.nextTry = null;
-    this.owed = true; // nothing is waited for
+    this.owed = true; // nothing is pending
     socket?.close();
   }
 
@@ -108,7 +108,7 @@ export class Connection {
     this.words = await this.reason();
   }
 
-  // Why a WebSocket failed is kept from the page; a plain request is told.
+  // A page cannot see why a WebSocket failed; a plain request gets the reason.
   async reason() {
     try {
       const answer = await fetch("ws", { cache: "no-store", signal: AbortSignal.timeout(5000) });

@@ -1,12 +1,12 @@
-// The page: a card for each source, the machine's readings, and how the connection is.
+// The page: a card for each source, the machine's readings, and the state of the connection.
 
 import { Card } from "./card.js";
 import { Connection } from "./connection.js";
 import { Teach } from "./teach.js";
 import { percent, write } from "./text.js";
 
-const HOT_CELSIUS = 80; // where a Raspberry Pi begins to slow down
-const PATIENCE_MS = 2000; // a connection that comes or is back before that is no news
+const HOT_CELSIUS = 80; // a Raspberry Pi begins to throttle here
+const PATIENCE_MS = 2000; // a connection that is back sooner is not mentioned
 
 const main = document.getElementById("sources");
 const waiting = document.getElementById("waiting");
@@ -15,14 +15,14 @@ const notice = document.getElementById("notice");
 const model = document.getElementById("model");
 const pause = document.getElementById("pause");
 const cards = new Map();
-let teach = null; // where the program teaches
+let teach = null; // the panel, if the program teaches
 let common = { labels: [], history_seconds: 600 };
 let paused = false;
-let known = false; // an update has come
-let missing = performance.now(); // since when there is no connection; null: there is one
+let known = false; // an update has arrived
+let missing = performance.now(); // time when the connection was lost; null: connected
 let why = "";
 
-// The token is in a cookie now; nobody should read it over a shoulder or in the history.
+// The token is in a cookie now; remove it from the address bar and the history.
 if (location.search) history.replaceState(null, "", location.pathname);
 
 const connection = new Connection({ update, state });
@@ -64,7 +64,7 @@ function update(news) {
   showConnection();
 }
 
-// The first update of a connection: it may be another run than before.
+// The first update of a connection: it may belong to another run than before.
 function begin(news) {
   common = news;
   document.title = news.title;
@@ -84,13 +84,13 @@ function reading(id, text, warn = false) {
   box.classList.toggle("warn", warn);
 }
 
-// What is looked for, for who wonders why something is not recognised.
+// What the model knows, for users who wonder why something is not recognised.
 function showModel({ model: name, labels, none }) {
   model.hidden = !name || !labels.length;
   write(model.querySelector("summary"), `${name} knows ${labels.length} actions`);
   const others = none
-    ? "It has learned what is none of these."
-    : "It has not learned what is none of these: other movements may pass for one of them.";
+    ? "It has also learned other movements, to tell them from these."
+    : "It has learned no other movements: they may be mistaken for one of these.";
   write(model.querySelector("p"), `${labels.join(", ")}. ${others}`);
 }
 
@@ -101,7 +101,7 @@ function state(name, words, seconds) {
   showConnection();
 }
 
-// While all is well the sources say so; there is nothing to add. Nor is there at once: most gaps are over before they are read.
+// Shows only trouble: the sources' cards say when all is well. It waits a moment, because most gaps are short.
 function showConnection() {
   const gone = missing != null && (why !== "" || performance.now() - missing >= PATIENCE_MS);
   const lost = gone && (known || why !== "" || performance.now() - missing >= 5 * PATIENCE_MS);

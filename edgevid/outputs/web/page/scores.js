@@ -1,9 +1,9 @@
-// The scores as bars: the best five, with the action that goes on among them, or all in the order of the labels; and what must be reached.
+// The scores as bars: the best five, including the action that goes on, or all in the order of the labels; and the threshold.
 
 import { percent, write } from "./text.js";
 
 const BEST = 5;
-// Rows that change places at each prediction cannot be read: scores that differ by less keep theirs for a while.
+// Rows that swap at each prediction cannot be read: if scores differ by less than this, rows keep their places for a while.
 const STEP = 0.03;
 const SETTLE_MS = 2000;
 const MOVE_MS = 250;
@@ -24,7 +24,7 @@ export class Scores {
     });
   }
 
-  // The rows are told apart by the number of their label; the one after the last label is none of them.
+  // A row is identified by the number of its label; the number after the last label means none of them.
   begin(labels) {
     this.labels = labels;
     this.order = [];
@@ -64,10 +64,10 @@ export class Scores {
     }
     this.list.style.setProperty("--needed", prediction?.needed ?? 0);
     this.list.toggleAttribute("data-needed", prediction?.needed > 0);
-    write(this.needed, prediction?.needed > 0 ? `Counts from ${percent(prediction.needed)} on` : "");
+    write(this.needed, prediction?.needed > 0 ? `Recognised from ${percent(prediction.needed)}` : "");
   }
 
-  // The numbers of all labels, the best first, but close ones as they stood.
+  // The numbers of all labels, best first; close scores keep their order.
   sort(scores) {
     const now = performance.now();
     if (this.order.length !== scores.length || now - this.sorted > SETTLE_MS) {
@@ -84,7 +84,7 @@ export class Scores {
     this.order = order;
   }
 
-  // Rows that go elsewhere are seen to go there.
+  // Rows move to their new places visibly.
   place(numbers) {
     const places = numbers.join();
     if (places === this.shown) return;

@@ -1,9 +1,9 @@
-// The section where a person teaches: records clips, deletes them, lets learn from them, corrects what is answered.
+// The section for teaching: recording and deleting clips, learning from them, correcting answers.
 
 import { count, percent, write } from "./text.js";
 
 const DOING = { countdown: ["Get ready", "plain"], recording: ["Recording", "bad"] };
-const WORK = { embedding: "Looking at clips", learning: "Learning" };
+const WORK = { embedding: "Analysing clips", learning: "Learning" };
 
 export class Teach {
   constructor() {
@@ -31,10 +31,15 @@ export class Teach {
   }
 
   recording() {
-    return this.state.recording.state !== "ready";
+    return this.label() !== "";
   }
 
-  // Ask the program for something; whether it took it on. How it goes on comes with the next updates.
+  // The action whose clips are being recorded, also between two of them; "" if none.
+  label() {
+    return this.state.recording.state === "ready" ? this.state.series ?? "" : this.state.recording.label;
+  }
+
+  // Send a command to the program; returns whether it was accepted. Progress comes with the next updates.
   async ask(command, what = {}) {
     let words = "edgevid did not answer; try again.";
     try {
@@ -57,9 +62,10 @@ export class Teach {
     this.state = state;
     document.body.dataset.teach = "";
     const { recording } = state;
-    const [words, tone] = DOING[recording.state] ?? [WORK[state.work] || (state.streaming ? "Answering" : "Ready"), state.streaming ? "good" : "plain"];
+    const [words, tone] = DOING[recording.state] ?? [WORK[state.work] || (state.streaming ? "Recognising" : "Ready"), state.streaming ? "good" : "plain"];
     write(this.doing, recording.state === "ready" ? words : `${words}: ${recording.seconds_left}`);
     this.doing.dataset.tone = tone;
+    write(this.another, recordWords(state.clips));
     this.another.ariaDisabled = String(this.recording());
     this.showPicture();
     this.showActions();
@@ -73,7 +79,7 @@ export class Teach {
     return label === this.state.none ? "Doing nothing" : label;
   }
 
-  // On a small screen, where the buttons are below the picture: the countdown and the picture are seen, then the buttons again.
+  // On a small screen the buttons are below the picture: scroll to the countdown and the picture, then back to the buttons.
   showPicture() {
     const recording = this.recording();
     if (recording && this.scrolled == null) {
@@ -126,10 +132,10 @@ export class Teach {
     this.learn.ariaDisabled = String(!can || this.recording() || work === "learning");
     this.learn.classList.toggle("due", can && unlearnt > 0);
     const changed = `${clips(unlearnt)} changed since`;
-    let hint = "Record doing nothing and an action, or two actions, a few clips of each; then let learn.";
+    let hint = "Record doing nothing and an action, or two actions, a few clips of each; then press Learn.";
     if (learnt.length) {
-      const right = accuracy ? `Right on ${percent(accuracy.value)} of ${clips(accuracy.n)} whose session was held out.`
-        : "Not measured: that takes clips of each action in two sessions or more, half an hour apart.";
+      const right = accuracy ? `Right on ${percent(accuracy.value)} of ${clips(accuracy.n)} from held-out sessions.`
+        : "Not measured: needs clips of each action in two sessions or more, half an hour apart.";
       hint = unlearnt ? `${changed}.` : right;
     } else if (can) hint = `${clips(unlearnt)} to learn from.`;
     write(this.hint, hint);
@@ -149,7 +155,7 @@ export class Teach {
     this.error.hidden = !words;
   }
 
-  // For screen readers: what was done, once. (The picture's card tells when a recording begins.)
+  // For screen readers: what was done, once. (The picture's card says when a recording begins.)
   say(before) {
     const { actions, learnt, unlearnt, work } = this.state;
     const of = (state, label) => state.actions.find((action) => action.label === label)?.clips.length ?? 0;
@@ -159,7 +165,7 @@ export class Teach {
   }
 }
 
-// An action: how many clips it has, what records one more, and what deletes them.
+// An action: how many clips it has, what records more, and what deletes them.
 class Row {
   constructor(panel, label) {
     this.panel = panel;
@@ -190,14 +196,14 @@ class Row {
 
   // Whether a clip of this action is being recorded.
   mine() {
-    return this.panel.recording() && this.panel.state.recording.label === this.label;
+    return this.panel.label() === this.label;
   }
 
   update(paths) {
     const { panel } = this;
     const mine = this.mine();
     write(this.count, clips(paths.length));
-    write(this.button, mine ? "Stop" : "Record");
+    write(this.button, mine ? "Stop" : recordWords(panel.state.clips - paths.length));
     this.button.ariaLabel = `${mine ? "Stop recording" : "Record"} ${panel.name(this.label)}`;
     this.button.ariaDisabled = String(panel.recording() && !mine);
     this.button.classList.toggle("busy", mine);
@@ -224,6 +230,11 @@ class Row {
     item.append(name, button);
     return item;
   }
+}
+
+// On a button that records so many clips in a row.
+function recordWords(number) {
+  return number > 1 ? `Record\u00a0${number}` : "Record";
 }
 
 function clips(number) {

@@ -1,6 +1,6 @@
-// Numbers and times -> text for people. No dependence on anything else.
+// Numbers and times -> text for people. No dependencies.
 
-const THIN = "\u202f"; // narrow, and no line breaks there
+const THIN = "\u202f"; // narrow no-break space
 
 export function percent(part) {
   return part == null ? "–" : `${Math.round(part * 100)}${THIN}%`;
@@ -42,7 +42,7 @@ export function count(number) {
   return number == null ? "–" : String(number).replace(/\B(?=(\d{3})+$)/g, THIN);
 }
 
-// Text is written only where it differs: a reader and the layout are left in peace.
+// Write text only if it differs, to spare screen readers and the layout.
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,4 +1,4 @@
-// The last minutes of one source: a curve of how sure it was, a lane for each action that went on, and the same as a table.
+// The last minutes of one source: a curve of the scores, a lane for each action that occurred, and a table of the events.
 
 import { drawTrace, nearest } from "./trace.js";
 import { moment, percent, span, write } from "./text.js";
@@ -66,7 +66,7 @@ export class Timeline {
     this.clockZero = source.clock_zero;
     this.now = source.timestamp ?? this.now;
     this.points.push(...source.timeline.points);
-    // An interval with a kind is an event that is neither a beginning nor an end: it lasts no time.
+    // An interval with a kind is an event that neither begins nor ends an action: it has no duration.
     for (const [number, label, begin, end, peak, kind, repetitions, colour] of source.timeline.intervals) {
       this.intervals.set(number, { number, label, begin, end, peak, kind, repetitions });
       this.colours.set(label, colour);
@@ -80,7 +80,7 @@ export class Timeline {
     if (performance.now() - this.drawn >= REDRAW_MS) this.draw();
   }
 
-  // The action that was recognised last, in words; "": none was.
+  // The action that was recognised last, in words; "" if none was.
   last() {
     const actions = [...this.intervals.values()].filter((interval) => interval.kind == null);
     return actions.length ? this.describe(actions.at(-1)) : "";
@@ -126,7 +126,7 @@ export class Timeline {
     });
     this.drawEvents(visible.filter((interval) => shown.includes(interval.label)), from, new Map([...this.lanes.children].map((lane) => [lane.dataset.label, lane])));
     this.none.hidden = visible.length > 0;
-    // The lanes' room grows and does not shrink, so that what stands below keeps its place.
+    // The lanes' height grows and never shrinks, so that the content below keeps its place.
     this.lanes.style.minHeight = `${Math.max(this.lanes.offsetHeight, this.lanes.scrollHeight)}px`;
   }
 
@@ -160,7 +160,7 @@ export class Timeline {
     this.roving();
   }
 
-  // Take an element away; the focus, if it is there, goes to the next event.
+  // Remove an element; if it has the focus, the next event gets it.
   drop(element) {
     const focused = element.contains(document.activeElement);
     element.remove();
@@ -195,7 +195,7 @@ export class Timeline {
     return button.dataset.number === undefined ? null : Number(button.dataset.number);
   }
 
-  // The line beneath: what is pointed at, else what has the focus.
+  // The line below: the event or point under the mouse, else the event with the focus.
   tell() {
     if (this.now == null) return;
     this.cursor.hidden = this.pointer == null;

@@ -1,4 +1,4 @@
-// The curve: the score of what was answered over time, in the action's colour while one went on, grey where none did.
+// The curve of the answers' scores over time: in the action's colour while one went on, else grey.
 
 const GAP_SECONDS = 3; // points further apart are not joined
 
@@ -46,14 +46,14 @@ export function drawTrace(canvas, points, from, to, needed, colourOf) {
   }
 }
 
-// The point at a time, or null where nothing was predicted then.
+// The point at a time, or null if there was no prediction.
 export function nearest(points, time) {
   let best = null;
   for (const point of points) if (best === null || Math.abs(point[0] - time) < Math.abs(best[0] - time)) best = point;
   return best && Math.abs(best[0] - time) <= GAP_SECONDS ? best : null;
 }
 
-// Stretches of points that belong together: no gap, and all of one action or of none. Each reaches to where the next one begins.
+// Runs of points without a gap, all of one action or all of none. Each extends to the start of the next one.
 function* runs(points) {
   let run = [];
   for (const point of points) {
