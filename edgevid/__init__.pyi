@@ -1,4 +1,4 @@
-"""The public names: this list is the only one. edgevid/__init__.py reads it, so that a name is imported when first asked for."""
+"""The public names: this list is the only one. edgevid/__init__.py reads it, so that a name is imported on first use."""
 
 from .bundles import Bundle as Bundle
 from .bundles import open_bundle as open_bundle

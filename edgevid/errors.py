@@ -8,7 +8,7 @@ class EdgevidError(Exception):
 
 
 class RuntimeNotAvailableError(EdgevidError):
-    """No TensorFlow Lite runtime can be used, or the one asked for is absent or broken."""
+    """No TensorFlow Lite runtime can be used, or the requested one is absent or broken."""
 
 
 class ModelError(EdgevidError):

@@ -243,7 +243,7 @@ class TestSideBySide:
             Recognizer([cnn, FrameDifference(cnn)], recognizer.classifier, recognizer.labels, window_seconds=5.0)
 
     def test_no_embedder_at_all(self, recognizer: Recognizer):
-        with pytest.raises(OptionError, match="without embedders was asked for"):
+        with pytest.raises(OptionError, match="without embedders was requested"):
             Recognizer([], recognizer.classifier, recognizer.labels, window_seconds=5.0)
 
 

@@ -74,7 +74,7 @@ def test_samples_that_no_memory_holds_are_refused():
 
 @pytest.mark.parametrize("names", [("mean",), ("bands",), ("change", "thirds")])
 def test_statistics_of_no_embedding_are_refused(names: tuple[str, ...]):
-    with pytest.raises(edgevid.ModelError, match="holds no embedding"):
+    with pytest.raises(edgevid.ModelError, match="has no embedding"):
         Statistics(names, 10.0).of(np.empty((0, 3), np.float32))
 
 

@@ -178,7 +178,7 @@ class TestAddress:
             ("mqtt://a..b", "cannot be read"),
             ("mqtt://:secret@host", "without a user"),
             ("", "does not begin with mqtt://"),
-            ("mqtt://me:\ud800@host", "no text"),
+            ("mqtt://me:\ud800@host", "not text"),
             (f"mqtt://{'a' * 70}.local", "cannot be read"),
             (f"mqtt://host:{'9' * 5000}", "cannot be read"),
             (1883, "not a string"),

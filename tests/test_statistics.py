@@ -274,7 +274,7 @@ class TestFile:
                 StatisticsClassifier.load(path)
             except ModelError:
                 continue  # or the bit says nothing: a time, an attribute
-        with pytest.raises(ModelError, match="is no classifier"):
+        with pytest.raises(ModelError, match="is not a statistics classifier"):
             StatisticsClassifier.load(tmp_path / "absent.npz")
 
     @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_pipes_and_devices_are_not_waited_for(tmp_path: Path):
     with pytest.raises(edgevid.BundleError):
         edgevid.open_bundle(tmp_path)
     for path in (tmp_path / "card.json", Path("/dev/zero")):
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             read_content(path)
 
 

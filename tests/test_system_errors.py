@@ -137,7 +137,7 @@ def test_a_pipe_among_clips_is_none(tmp_path: Path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_file_that_is_no_file_is_not_replaced(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="no regular file, and is not replaced"):
+    with pytest.raises(OSError, match="not a regular file, and is not replaced"):
         write_whole(tmp_path / "pipe", "text")
     assert (tmp_path / "pipe").is_fifo()
 

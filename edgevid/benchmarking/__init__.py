@@ -1,5 +1,5 @@
-"""How fast edgevid is on this machine: what ``edgevid benchmark`` measures.
+"""The speed of edgevid on this machine: the measurements of ``edgevid benchmark``.
 
-A bundle is run by the very loop that runs a stream, in a process of its own, on a clip that is made for it; clocks are put around
-the pipeline's own functions, so that no stage is a copy of one.
+A bundle is run by the same loop as a stream, in a process of its own, on a generated clip. Timers are put around the pipeline's
+own functions, so that no stage is a copy of one.
 """

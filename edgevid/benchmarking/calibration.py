@@ -1,4 +1,4 @@
-"""How steady the machine itself is: a calculation that is always the same, again and again while the rest is measured."""
+"""The steadiness of the machine: a fixed calculation, repeated while the rest is measured."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Calibration:
     def summary(self) -> dict[str, Any]:
         """For JSON.
 
-        ``spread``: how much more than the smallest the largest of the middle 80 % of the blocks' medians is; ``others_share``:
-        the part of the CPUs' time that other programs took since the beginning.
+        ``spread``: by how much the largest of the middle 80 % of the blocks' medians exceeds the smallest; ``others_share``:
+        the fraction of the CPUs' time that other programs took since the beginning.
         """
         medians = [statistics.median(block) for block in self._blocks]
         low, high = np.percentile(medians, (10, 90))
@@ -62,5 +62,5 @@ class Calibration:
 
 
 def _own_seconds() -> float:
-    """CPU time of this process and of those that it started and that have ended."""
+    """CPU time of this process and of its ended child processes."""
     return sum(os.times()[:4])

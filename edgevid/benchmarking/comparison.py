@@ -1,4 +1,4 @@
-"""Two reports side by side: ratios, and whether they are more than noise."""
+"""Compares two reports: ratios, and whether they exceed the noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import EdgevidError
 from ..support.files import read_text
 
 FORMAT = 1  # of reports
-# A difference below this is not worth to be told, however steady both machines were.
+# A smaller difference is not reported, however steady both machines were.
 LEAST_NOISE = 0.05
 _PARTS = {"benchmark", "format", "began", "headline", "machine", "versions", "settings", "noise", "runs", "source"}
 _ABOUT_MACHINE = ("board", "cpu", "machine", "cpus_usable", "os", "kernel", "governor")
@@ -25,9 +25,9 @@ class Quantity(NamedTuple):
     """A measured number.
 
     Attributes:
-        run: bundle, runtime, threads. name: what was measured.
+        run: bundle, runtime, threads. name: the measured quantity.
         spread: between parts of the measurement; None: unknown.
-        more_is_better: of rates; else less is.
+        more_is_better: True for rates; else less is.
     """
 
     run: tuple[str, str, int]
@@ -38,7 +38,7 @@ class Quantity(NamedTuple):
 
 
 class Ratio(NamedTuple):
-    """A quantity now, divided by what it was before."""
+    """A quantity now, divided by its earlier value."""
 
     now: Quantity
     before: Quantity
@@ -54,7 +54,7 @@ class Ratio(NamedTuple):
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """A report that ``edgevid benchmark --json`` wrote.
+    """Read a report that ``edgevid benchmark --json`` wrote.
 
     Raises:
         ReportError: it cannot be read, or is something else.
@@ -75,10 +75,10 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def compare(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """For JSON: the ratios, what differs besides, how noisy both were.
+    """For JSON: the ratios, other differences, and the noise of both.
 
-    A ratio is noise when it is no further from 1 than the largest of these: the spreads of both measurements, those of both
-    machines' calibration, how far the calibrations themselves lie apart, what other programs' part of the CPUs may have cost,
+    A ratio is noise if it is no further from 1 than the largest of these: the spreads of both measurements, those of both
+    machines' calibration, the difference of the calibrations, the possible cost of other programs' share of the CPUs,
     and 5 %.
     """
     calibration = [report["noise"]["latency"]["median_ms"] for report in (now, before)]
@@ -109,13 +109,13 @@ def compare(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
 
 
 def _noise(report: dict[str, Any]) -> float:
-    """Of a report's machine: what takes half of the CPUs may have doubled a time."""
+    """The noise of a report's machine: other programs with half of the CPUs may have doubled a time."""
     others = min(report["noise"]["others_share"] or 0.0, 0.99)
     return max(float(report["noise"]["spread"]), others / (1 - others), LEAST_NOISE)
 
 
 def quantities(report: dict[str, Any]) -> Iterator[Quantity]:
-    """All that is compared."""
+    """All quantities to compare."""
     for run in report["runs"]:
         if run["problem"] is not None:
             continue
@@ -140,7 +140,7 @@ def _ratio(now: Quantity, before: Quantity, machine: float) -> Ratio:
 
 
 def _differences(now: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
-    """What else than the code may make a difference."""
+    """Differences other than the code."""
     for part, names in (
         ("machine", _ABOUT_MACHINE),
         ("versions", [name for name in now["versions"] if name != "reasons"]),

@@ -1,4 +1,4 @@
-"""Figures of repeated measurements, in the words of TensorFlow Lite's and LiteRT's benchmarks."""
+"""Figures of repeated measurements, with the names that TensorFlow Lite's and LiteRT's benchmarks use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def latency_fields(times: Sequence[float]) -> dict[str, float]:
-    """The usual figures of times in ms, one or more."""
+    """The usual figures of one or more times in ms."""
     p5, p95, p99 = (float(value) for value in np.percentile(times, (5, 95, 99)))
     return {
         "avg_ms": statistics.fmean(times),
@@ -31,9 +31,9 @@ def latency_fields(times: Sequence[float]) -> dict[str, float]:
 
 
 def spread(blocks: Sequence[Sequence[float]]) -> Optional[float]:
-    """The noise: how much more than the smallest the largest of the medians of several blocks of one measurement is.
+    """The noise: by how much the largest of the medians of several blocks of one measurement exceeds the smallest.
 
-    0.1 is 10 % more. None of fewer than two blocks.
+    0.1 is 10 %. None for fewer than two blocks.
     """
     medians = [statistics.median(block) for block in blocks if block]
     return max(medians) / min(medians) - 1 if len(medians) > 1 and min(medians) > 0 else None
@@ -46,20 +46,20 @@ def noisy_latency(blocks: Sequence[Sequence[float]]) -> dict[str, Any]:
 
 
 def noisy_median(values: Sequence[float], blocks: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """One value of each visit, with the spread of its blocks."""
+    """The median over the visits' values, with the spread of their blocks."""
     known = spread(blocks)
     told = {"median": statistics.median(values), "min": min(values), "max": max(values), "num_runs": len(values)}
     return {**told, "spread": known, **({"reasons": {"spread": _TOO_FEW}} if known is None else {})}
 
 
 def halves(times: Sequence[float]) -> list[Sequence[float]]:
-    """The first and the second half of a list; a list too short for it as it is."""
+    """The first and the second half of a list; a list that is too short is not divided."""
     middle = len(times) // 2
     return [times[:middle], times[middle:]] if middle else [times]
 
 
 def rounded(value: Any, digits: int = 4) -> Any:
-    """A JSON value whose floats have so many significant digits: more would be noise."""
+    """A JSON value with floats rounded to so many significant digits: more would be noise."""
     if isinstance(value, dict):
         return {key: rounded(part, digits) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -68,7 +68,7 @@ def rounded(value: Any, digits: int = 4) -> Any:
 
 
 def peak_bytes() -> Optional[int]:
-    """The most memory that this process has had so far; None where the system does not say."""
+    """Peak memory of this process so far; None if the system does not say."""
     try:
         lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

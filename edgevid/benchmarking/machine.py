@@ -1,4 +1,4 @@
-"""What the figures depend on: board, CPU, system, versions. What this machine does not tell is None, with the reason."""
+"""What the figures depend on: board, CPU, system, versions. Unknown values are None, with the reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO_THROTTLING = "neither vcgencmd nor a cooling device of the CPU in /sys/class
 
 
 def with_reasons(facts: dict[str, tuple[Any, str]]) -> dict[str, Any]:
-    """Facts as a JSON object: name -> value; ``reasons`` says why those are None that are, of name -> (value, reason)."""
+    """Facts, from name -> (value, reason), as a JSON object: name -> value; ``reasons`` says why values are None."""
     missing = {name: reason for name, (value, reason) in facts.items() if value is None}
     return {**{name: value for name, (value, _) in facts.items()}, "reasons": missing}
 
@@ -49,7 +49,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def state_facts() -> dict[str, tuple[Any, str]]:
-    """What changes while it works, for :func:`with_reasons`."""
+    """Facts that change during the work, for :func:`with_reasons`."""
     return {
         "temperature_celsius": (cpu_temperature(), _NO_TEMPERATURE),
         "frequency_mhz": (cpu_frequency(), _NO_FREQUENCY),
@@ -58,7 +58,7 @@ def state_facts() -> dict[str, tuple[Any, str]]:
 
 
 def describe_versions() -> dict[str, Any]:
-    """Versions of edgevid and of what it stands on."""
+    """Versions of edgevid and of its dependencies."""
     import cv2
     import PIL
 
@@ -76,12 +76,12 @@ def describe_versions() -> dict[str, Any]:
 
 
 def machine_name(machine: dict[str, Any]) -> str:
-    """What a table of reference calls it: the board's name, else kind and number of its CPUs."""
+    """The name in a table of references: the board's, else kind and number of its CPUs."""
     return machine["board"] or f"{machine['machine']}, {machine['cpus_usable']} CPUs"
 
 
 def warnings_about(machine: dict[str, Any]) -> list[str]:
-    """What spoils a measurement on it."""
+    """Conditions of the machine that distort a measurement."""
     found = []
     if machine["governor"] not in (None, _PERFORMANCE):
         found.append(
@@ -94,7 +94,7 @@ def warnings_about(machine: dict[str, Any]) -> list[str]:
         )
     if machine["load_before"] is not None and machine["load_before"] > 0.25:
         found.append(
-            f"Other programs were busy: in the minute before, {machine['load_before']:.0%} of the CPUs were asked for."
+            f"Other programs were busy: in the minute before, {machine['load_before']:.0%} of the CPUs were in use."
         )
     return found
 

@@ -1,4 +1,4 @@
-"""The plan of a benchmark: which bundles, on which runtimes, with how many threads; in turn, several times."""
+"""The plan of a benchmark: bundles, runtimes and numbers of threads; in turn, several times."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from .scene import FPS, SECONDS, write_clip
 from .visit import CODE
 from .watch import Watch
 
-# What is tried unless the caller says otherwise, as far as the machine has so many CPUs.
+# Defaults, as far as the machine has so many CPUs.
 _THREADS = (1, 2, 4)
-# In each visit the pipeline runs for so long, then with clocks around its functions.
+# In each visit the pipeline runs for this long, then with timers around its functions.
 _RUN_SECONDS, _TRACE_SECONDS = 0.5, 0.3
 _VISIT_TIMEOUT_SECONDS = 300.0
 _LEAST_SIDE, _MOST_SIDE = 32, 8192
@@ -36,16 +36,16 @@ _LEAST_SIDE, _MOST_SIDE = 32, 8192
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """What is measured.
+    """Options of the benchmark.
 
     Attributes:
-        bundles: names or folders; none: all that are installed.
-        runtimes: names; none: the one that ``EDGEVID_RUNTIME`` names, else all that can be used.
-        threads: of the interpreter and of OpenCV; none: 1, 2 and 4, as far as there are so many CPUs.
+        bundles: names or folders; empty: all installed ones.
+        runtimes: names; empty: the one in ``EDGEVID_RUNTIME``, else all that can be used.
+        threads: of the interpreter and of OpenCV; empty: 1, 2 and 4, up to the number of CPUs.
         rounds: visits to each combination, which take turns.
-        seconds: of the run that shows whether the rate lasts.
-        frame_size: width and height of the clip that is measured on, 32 to 8192 pixels, even.
-        source: a camera, file or URL to measure on as well; None: none.
+        seconds: length of the run that shows whether the rate lasts.
+        frame_size: width and height of the clip, 32 to 8192 pixels, even.
+        source: a camera, file or URL to measure with as well; None: none.
 
     Raises:
         OptionError: a value outside its range.
@@ -71,7 +71,7 @@ class BenchmarkOptions:
 
 
 class Combination(NamedTuple):
-    """What is run, and how."""
+    """A bundle, a runtime and a number of threads."""
 
     bundle: str
     runtime: str
@@ -79,18 +79,18 @@ class Combination(NamedTuple):
 
 
 class Benchmark:
-    """Visits all combinations in turn, several times, then lets them run on.
+    """Visits all combinations in turn, several times, then runs them for longer.
 
     Args:
-        options: what is measured.
+        options: the options.
 
     Attributes:
         combinations: in the order of the visits.
-        visits: how many there will be, at most.
+        visits: maximum number of visits.
 
     Raises:
-        BundleError: a bundle that was asked for is not there. OptionError: a runtime that is none.
-        RuntimeNotAvailableError: one that was asked for cannot be used, or there is none.
+        BundleError: a requested bundle does not exist. OptionError: a runtime does not exist.
+        RuntimeNotAvailableError: a requested one cannot be used, or there is none.
     """
 
     def __init__(self, options: BenchmarkOptions) -> None:
@@ -113,7 +113,7 @@ class Benchmark:
             on_visit: called after each visit.
 
         Returns:
-            A report, ready for JSON. What is None in it has its reason in ``reasons`` beside it.
+            A report, ready for JSON. Values that are None have their reason in ``reasons`` beside them.
         """
         options, began = self.options, time.time()
         machine = describe_machine()  # before the work warms it up
@@ -167,7 +167,7 @@ class Benchmark:
         self._calibration.take()
 
     def _sustain(self, pair: tuple[str, str], runs: dict[Combination, dict[str, Any]], clip: Path) -> None:
-        """Let a bundle run on, with the number of threads that was fastest."""
+        """Run a bundle for longer, with the fastest number of threads."""
         good = {one: run for one, run in runs.items() if one[:2] == pair and run["problem"] is None}
         if not good:
             return
@@ -184,10 +184,10 @@ class Benchmark:
         self._calibration.take()
 
     def _source(self, headline: Optional[dict[str, Any]], clip: Path) -> dict[str, Any]:
-        """The stages on the source that was asked for, run as the headline's combination."""
+        """The stages with the requested source, run as the headline's combination."""
         source = self.options.source
         if source is None or headline is None:
-            why = "none was asked for (--source)" if source is None else "no bundle could be run"
+            why = "none was requested (--source)" if source is None else "no bundle could be run"
             return {"source": None, "reasons": {"source": why}}
         one = Combination(headline["bundle"], headline["runtime"], headline["threads"])
         try:
@@ -217,7 +217,7 @@ def _ask(one: Combination, clip: Path, **settings: Any) -> dict[str, Any]:
 def _runtimes(asked_for: Sequence[str]) -> list[str]:
     if asked_for:
         return list(dict.fromkeys(select_runtime(name).name for name in asked_for))
-    best = select_runtime().name  # that there is one
+    best = select_runtime().name  # raises if there is none
     return [best] if os.environ.get(ENVIRONMENT_VARIABLE) else [info.name for info in runtimes() if info.usable]
 
 

@@ -1,4 +1,4 @@
-"""A table of boards and what they reached, as CSV: one line for each board, runtime, bundle and number of threads."""
+"""A table of boards and their results, as CSV: one line for each board, runtime, bundle and number of threads."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ COLUMNS = (
     "board", "cpu", "runtime", "bundle", "threads", "frame_size", "predictions_per_second", "capture_to_prediction_ms",
     "peak_memory_mb", "edgevid", "date",
 )  # fmt: skip
-# What makes a line the one that a run is compared with
+# The columns that identify the line to compare a run with
 _KEY = COLUMNS[:6]
-# Below this part of the reference's rate something is wrong with the board: power, cooling, other programs.
+# Below this fraction of the reference's rate, something is wrong with the board: power, cooling, other programs.
 LEAST_PART = 0.75
 
 
 class Checked(NamedTuple):
-    """A run beside the table's line for it."""
+    """A run, and the table's line for it."""
 
     line: dict[str, str]
     reference: dict[str, str]
@@ -65,7 +65,7 @@ def read_boards(path: Path) -> list[dict[str, str]]:
 
 
 def lines_of(report: dict[str, Any]) -> list[dict[str, str]]:
-    """What a report says, as lines of the table."""
+    """A report as lines of the table."""
     machine = report["machine"]
     size = "x".join(map(str, report["settings"]["frame_size"]))
     return [
@@ -88,7 +88,7 @@ def lines_of(report: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def check(report: dict[str, Any], boards: Sequence[dict[str, str]]) -> tuple[list[Checked], list[dict[str, str]]]:
-    """The runs that the table has a line for, and the lines of those that it has none for."""
+    """The runs with a line in the table, and new lines for the others."""
     known = {_key(line): line for line in boards}
     lines = lines_of(report)
     found = [Checked(line, known[_key(line)]) for line in lines if _key(line) in known]
@@ -96,7 +96,7 @@ def check(report: dict[str, Any], boards: Sequence[dict[str, str]]) -> tuple[lis
 
 
 def as_csv(lines: Sequence[dict[str, str]]) -> Iterator[str]:
-    """Lines as the file has them, without its heading."""
+    """Lines in the file's format, without the heading."""
     written = io.StringIO()
     csv.DictWriter(written, COLUMNS, lineterminator="\n").writerows(lines)
     yield from written.getvalue().splitlines()

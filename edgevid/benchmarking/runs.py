@@ -1,4 +1,4 @@
-"""What several visits to one combination of bundle, runtime and threads say together."""
+"""Combines several visits to one combination of bundle, runtime and threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .watch import Watch
 
 STARTUP = ("python_ms", "import_ms", "import_all_ms", "load_ms", "first_embedding_ms", "first_prediction_ms")
 _MOST_INTERVALS = 60
-_NO_SUSTAINED = "only the fastest number of threads of each bundle and runtime runs on"
+_NO_SUSTAINED = "only the fastest number of threads of each bundle and runtime runs for longer"
 # Stages that not every bundle has
 _ABSENT = {
     REGION: "no embedder of the bundle follows motion",
@@ -30,7 +30,7 @@ def assembled_run(
     """The report's entry.
 
     Args:
-        answers: of the visits, see :mod:`~edgevid.benchmarking.visit`.
+        answers: results of the visits, see :mod:`~edgevid.benchmarking.visit`.
         problem: why there are no more of them; None: nothing went wrong.
     """
     named: dict[str, Any] = {"bundle": bundle, "runtime": runtime, "threads": threads, "opencv_threads": threads}
@@ -66,7 +66,7 @@ def assembled_run(
 
 
 def assembled_sustained(run: dict[str, Any], watch: Watch) -> dict[str, Any]:
-    """What a long run says, and the sensors through it."""
+    """The entry of a long run, with the sensors during it."""
     ended, seconds = run["ended_ms"], run["ended_ms"][-1] / 1000
     intervals = min(max(int(seconds), 1), _MOST_INTERVALS)
     counts = [0] * intervals
@@ -91,7 +91,7 @@ def assembled_sustained(run: dict[str, Any], watch: Watch) -> dict[str, Any]:
 
 
 def assembled_source(bundle: str, runtime: str, threads: int, answer: dict[str, Any]) -> dict[str, Any]:
-    """What a camera or a file of the user's says."""
+    """The entry of the user's camera or file."""
     trace, live = answer["trace"], answer["live"]
     times, seconds = trace["latency_ms"], (trace["ended_ms"] or [0.0])[-1] / 1000
     named = {"name": answer["name"], "live": live, "bundle": bundle, "runtime": runtime, "threads": threads}
@@ -116,7 +116,7 @@ def _of_rounds(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _half_rates(ended: Sequence[float]) -> list[list[float]]:
-    """Predictions a second in the two halves of a run."""
+    """Predictions per second in the two halves of a run."""
     gaps = [max(after - before, 1e-6) for before, after in zip([0.0, *ended], ended)]
     return [[len(half) / sum(half)] for half in halves(gaps)]
 
@@ -128,10 +128,10 @@ def _whole(traces: Sequence[dict[str, Any]]) -> float:
 
 
 def _stages(traces: Sequence[dict[str, Any]], *, in_turn: bool) -> dict[str, Any]:
-    """Of each stage its calls, what it takes of a prediction, and what it is part of.
+    """For each stage its calls, its time per prediction, and the stages that it is part of.
 
     Args:
-        in_turn: whether the stages follow one another, so that they sum up to the whole; a camera is read beside the rest.
+        in_turn: whether the stages follow one another, so that they add up to the whole; a camera is read in parallel.
     """
     predictions, whole = sum(len(trace["ended_ms"]) for trace in traces), _whole(traces)
     found: dict[str, Any] = {}
@@ -157,13 +157,13 @@ def _stages(traces: Sequence[dict[str, Any]], *, in_turn: bool) -> dict[str, Any
             "ms_per_prediction": whole - others,
             "share": 1 - others / whole,
             "part_of": [],
-            "reasons": {"latency": "what is between the stages, and the clocks around them"},
+            "reasons": {"latency": "the time between the stages, and of the timers around them"},
         }
     return found
 
 
 def _networks(visits: Sequence[dict[str, Any]], bundle: Bundle) -> dict[str, Any]:
-    """As LiteRT's benchmark of a model says it."""
+    """In the form of LiteRT's model benchmark."""
     sizes = _files(bundle)["files"]
     found = {}
     for name in visits[0]:

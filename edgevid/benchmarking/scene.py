@@ -1,4 +1,4 @@
-"""The clip that is measured on: somebody who swings both arms before a wall; made here, so that all have the same."""
+"""The clip for measuring: a person swinging both arms in front of a wall; generated, so that it is always the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..sources.playback import Playback
 
 FPS = 25.0
 SECONDS = 8.0
-_SWING_SECONDS = 2.0  # SECONDS is a multiple of it, so that the clip can follow itself without a cut
+_SWING_SECONDS = 2.0  # SECONDS is a multiple of it, so that the clip can repeat without a cut
 _FOURCC = "mp4v"  # the one that every build of OpenCV with FFmpeg can write
 
 
@@ -57,7 +57,7 @@ def write_clip(path: Path, width: int, height: int) -> None:
     try:
         if not writer.isOpened():
             raise SourceError(
-                f"This OpenCV ({cv2.__version__}) cannot write the clip that is measured on: it has no FFmpeg, which reading "
+                f"This OpenCV ({cv2.__version__}) cannot write the clip for measuring: it has no FFmpeg, which reading "
                 "videos needs too. Install opencv-python-headless, or your system's OpenCV with FFmpeg."
             )
         for frame in scene(width, height):
@@ -67,7 +67,7 @@ def write_clip(path: Path, width: int, height: int) -> None:
 
 
 class RepeatedClip(Playback):
-    """A video file over and over, as fast as it can be read, as one stream: its timestamps go on."""
+    """A video file in a loop, as fast as it can be read, as one stream: its timestamps continue."""
 
     def __init__(self, path: Path) -> None:
         self._clip = _Clip(path)
@@ -88,7 +88,7 @@ class _Clip(VideoFile):
 
 
 def _texture(random: np.random.Generator, width: int, height: int) -> Frame:
-    """Soft spots of all colours, as a wall and clothes have, rather than noise, which no camera sees."""
+    """Soft spots of all colours, as on walls and clothes, instead of noise, which no camera sees."""
     import cv2
 
     coarse = random.integers(30, 220, (max(height // 16, 2), max(width // 16, 2), 3), dtype=np.uint8)

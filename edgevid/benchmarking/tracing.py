@@ -1,4 +1,4 @@
-"""Clocks around the pipeline's own functions, while it runs."""
+"""Timers around the pipeline's own functions, while it runs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ..sampling import StreamSampler
 from ..sources import VideoFile, camera, picamera
 from ..tflite.interpreter import TfliteModel
 
-# The stages that follow one another; what an embedder costs is without the region, which embedders share.
+# The stages that follow one another; an embedder's time excludes the region, which embedders share.
 CAPTURE, DECODE, SAMPLING, REGION = "capture", "decode", "sampling", "region"
 CLASSIFIER, REPETITIONS, EVENTS = "classifier", "repetitions", "events"
-# What these are made of
+# Their parts
 FLOW, RESIZE, NETWORK = "flow", "resize", "network"
 
 
@@ -30,9 +30,9 @@ class Point(NamedTuple):
     """A function to be timed.
 
     Attributes:
-        owner: the class or module that has it. name: in it.
-        stage: or what makes the stage's name of the function's arguments.
-        apart: whether its time is taken off that of the stage that called it.
+        owner: the class or module that has it. name: its name there.
+        stage: the stage's name, or a function that makes it from the function's arguments.
+        apart: whether its time is subtracted from that of the stage that called it.
     """
 
     owner: Any
@@ -42,11 +42,11 @@ class Point(NamedTuple):
 
 
 class Tracer:
-    """Times stages; calls in several threads are kept apart.
+    """Times stages; calls in different threads are kept apart.
 
     Attributes:
-        spans: of each stage, the milliseconds of each call, without those of stages that are told apart.
-        part_of: of each stage, the stages that called it.
+        spans: for each stage, the milliseconds of each call, without those of stages that are kept apart.
+        part_of: for each stage, the stages that called it.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Tracer:
 
     @contextmanager
     def around(self, points: Sequence[Point]) -> Iterator[None]:
-        """Within the block, the functions are timed. Whatever held them before keeps them untimed."""
+        """Time the functions within the block. References taken before it stay untimed."""
         replaced = []
         try:
             for point in points:
@@ -75,7 +75,7 @@ class Tracer:
         def timed(*args: Any, **kwargs: Any) -> Any:
             stack = vars(self._threads).setdefault("stack", [])
             stage = point.stage if isinstance(point.stage, str) else point.stage(*args, **kwargs)
-            stack.append([stage, 0.0])  # its name, and what stages apart take inside it
+            stack.append([stage, 0.0])  # its name, and the time of separate stages inside it
             start = time.perf_counter()
             try:
                 return function(*args, **kwargs)
@@ -92,7 +92,7 @@ class Tracer:
 
 
 def points_of(embedders: Sequence[Embedder]) -> list[Point]:
-    """What is timed of a stream with these embedders, of a file or a camera."""
+    """The functions to time in a stream with these embedders, from a file or a camera."""
     kinds: set[type[Embedder]] = {type(embedder) for embedder in embedders}
     captures = (VideoFile, camera._OpenCVCapture, picamera._PicameraCapture)
     resizers = [(cnn, "resize")] if not any(kind is motion_region.MotionRegion for kind in kinds) else []
@@ -114,7 +114,7 @@ def points_of(embedders: Sequence[Embedder]) -> list[Point]:
 
 
 def embedder_names(embedders: Sequence[Embedder]) -> list[str]:
-    """What tells the embedders of a bundle from one another: "motion-region (difference)", "flow-histogram (region)"."""
+    """Names that distinguish a bundle's embedders: "motion-region (difference)", "flow-histogram (region)"."""
     names: list[str] = []
     for embedder in embedders:
         kind, where = str(embedder.identity["kind"]), embedder.identity.get("where")
@@ -125,7 +125,7 @@ def embedder_names(embedders: Sequence[Embedder]) -> list[str]:
 
 
 class _Names:
-    """The stage of an embedder, also of one that a stream made anew for itself."""
+    """The stage of an embedder, or of a copy that a stream made."""
 
     def __init__(self, embedders: Sequence[Embedder]) -> None:
         self._known = [(dict(one.identity), name) for one, name in zip(embedders, embedder_names(embedders))]

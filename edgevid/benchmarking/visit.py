@@ -1,4 +1,4 @@
-"""One visit to a bundle, in a process of its own: how it starts, how fast it runs, and what its stages take.
+"""One visit to a bundle, in a process of its own: its start, its speed, and the time of its stages.
 
 The parent starts ``python -c CODE`` and reads one JSON object from its last line of output. :data:`CODE` takes the first times
 before anything else is imported. ``time.monotonic()`` is the same clock in all processes of a machine.
@@ -21,19 +21,19 @@ CODE = (
     "import time; began = time.monotonic(); import edgevid; imported = time.monotonic(); edgevid.load; "
     "ready = time.monotonic(); from edgevid.benchmarking.visit import main; main(began, imported, ready)"
 )
-# So many predictions are warm-up after the first one, and so many are measured at least, however slow the machine is.
+# Number of warm-up predictions after the first one, and minimum number to measure, however slow the machine is.
 _WARM_UP, _LEAST = 2, 2
-# A source has so many times the window's length for its first prediction.
+# A source has this many times the window's length for its first prediction.
 _FILLED_WITHIN = 3.0
-# A network by itself is run so many times, fewer where that takes longer than so many seconds.
+# A network alone is run this many times, fewer if that takes longer than this many seconds.
 _NETWORK_WARM_UP, _LEAST_NETWORK_RUNS, _NETWORK_RUNS, _NETWORK_SECONDS = 2, 3, 15, 0.2
 
 
 def main(began: float, imported: float, ready: float) -> None:
-    """Make the visit that the JSON object in ``sys.argv[1]`` describes, and print what was measured.
+    """Make the visit that the JSON object in ``sys.argv[1]`` describes, and print the measurements.
 
     Its keys: ``bundle``, ``runtime``, ``threads``; ``clip``, a video file; ``source``, in its place, or null; ``run_seconds`` and
-    ``trace_seconds``, at least; ``networks``, whether they are run by themselves, too; ``spawned``, when the process was started.
+    ``trace_seconds``, at least; ``networks``, whether to run them alone, too; ``spawned``, when the process was started.
     """
     entered = time.monotonic()
     settings = json.loads(sys.argv[1])
@@ -43,7 +43,7 @@ def main(began: float, imported: float, ready: float) -> None:
         answer = _visited(settings, began, imported, ready, entered)
     except EdgevidError as error:
         answer = {"problem": str(error)}
-    print(json.dumps(answer))  # noqa: T201 - what the parent reads
+    print(json.dumps(answer))  # noqa: T201 - the parent reads it
 
 
 def _visited(settings: dict[str, Any], began: float, imported: float, ready: float, entered: float) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _measured(
 
 
 class _Pipeline:
-    """A source, the stream over it and its events: the loop that a runner runs, in the calling thread."""
+    """A source, its stream and its events: the loop of a runner, in the calling thread."""
 
     def __init__(self, recognizer: Recognizer, source: Source) -> None:
         from ..events import EventDetector
@@ -111,7 +111,7 @@ class _Pipeline:
         self.latency = 0.0  # of the newest prediction, in seconds
 
     def next_sample(self) -> bool:
-        """Go on to the next sample; False at the source's end."""
+        """Continue to the next sample; False at the source's end."""
         for followed in self._followed:
             if followed is None:  # a scene ended
                 self._events.finish()
@@ -126,10 +126,10 @@ class _Pipeline:
         return False
 
     def run(self, seconds: float, least: int = 1) -> dict[str, Any]:
-        """Go on for so long, and for so many predictions.
+        """Run for so many seconds, and at least so many predictions.
 
         Returns:
-            ``began``, on ``time.monotonic()``; ``ended_ms``: when each prediction was there, after that; ``latency_ms`` of each.
+            ``began``, on ``time.monotonic()``; ``ended_ms``: when each prediction was ready, after that; ``latency_ms`` of each.
         """
         began = time.monotonic()
         ended: list[float] = []
@@ -166,7 +166,7 @@ def _of_source(recognizer: Recognizer, pipeline: _Pipeline, source: Source, seco
 
 
 def _networks(recognizer: Recognizer, threads: int, runtime: str) -> dict[str, Any]:
-    """The bundle's networks by themselves, as LiteRT's benchmark_model runs them: milliseconds of opening, warm-up and runs."""
+    """The bundle's networks alone, as in LiteRT's benchmark_model: milliseconds of opening, warm-up and runs."""
     import numpy as np
 
     from ..tflite.interpreter import TfliteModel

@@ -1,4 +1,4 @@
-"""The machine's sensors, read again and again while something runs."""
+"""Reads the machine's sensors repeatedly while something runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .machine import state_facts, with_reasons
 
 
 class Reading(NamedTuple):
-    """What the sensors said; ``at`` is on ``time.monotonic()``."""
+    """The sensors' values; ``at`` is on ``time.monotonic()``."""
 
     at: float
     state: dict[str, Any]
@@ -21,7 +21,7 @@ class Watch:
     """Reads the sensors in a thread of its own, within a ``with`` block.
 
     Args:
-        period_seconds: from one reading to the next.
+        period_seconds: time between two readings.
     """
 
     def __init__(self, period_seconds: float) -> None:
@@ -43,7 +43,7 @@ class Watch:
         self._read()
 
     def between(self, began: float, ended: float) -> dict[str, Any]:
-        """What was read between two times, for JSON: the course, and its extremes; what is None has a reason."""
+        """The readings between two times, for JSON: the course, and its extremes; None values have a reason."""
         during = [reading for reading in self._readings if began <= reading.at <= ended] or self._readings[-1:]
         states = [reading.state for reading in during]
         slowed = (

@@ -52,7 +52,7 @@ def check_fit(
     """
     name = "The recogniser" if bundle is None else f"The bundle {bundle.folder}"
     if not embedders:
-        raise OptionError("A recogniser without embedders was asked for; give one or more.")
+        raise OptionError("A recogniser without embedders was requested; give one or more.")
     none = bundle is not None and bundle.none
     if classifier.num_classes != len(labels) + none:
         raise BundleError(

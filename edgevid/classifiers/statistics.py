@@ -211,7 +211,7 @@ class StatisticsClassifier(Classifier):
             head = LinearHead(**arrays, sharpness=check_number("sharpness", about["sharpness"], 0, 1e6))
             num_samples = check_int("num_samples", about["num_samples"], 1, MAX_SAMPLES)
             if not all(np.isfinite(array).all() for array in arrays.values()):
-                raise ValueError("its arrays hold what is no number")
+                raise ValueError("its arrays contain NaN or infinite values")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(
                 f"{path} is not a statistics classifier: {error}. Copy it again, or fit it again."

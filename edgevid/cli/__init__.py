@@ -66,7 +66,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         _replace_closed_streams()
         _quiet_native_logs()
         _tolerate_any_file_name()
-        if logging.lastResort is not None:  # what prints warnings where nobody asked for a log
+        if logging.lastResort is not None:  # prints warnings if no logging is configured
             logging.lastResort.setFormatter(_LogFormatter())
         parser = _parser(command)
         args = parser.parse_args(arguments)
@@ -74,7 +74,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             parser.print_help()
             return 0
         code: int = _module(args.command).run(args)
-        sys.stdout.flush()  # a reader that went away must show here, not at exit
+        sys.stdout.flush()  # notice a closed pipe here, not at exit
         return code
     except OptionError as error:
         print_error(command, str(error))
@@ -97,7 +97,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _give_up_stdout() -> None:
-    """Python must not flush at exit into what cannot be written."""
+    """Keep Python from flushing at exit into a stream that cannot be written."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         return
@@ -131,14 +131,14 @@ def _parser(called: str) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Whose errors may quote any file name."""
+    """A parser whose errors may quote any file name."""
 
     def error(self, message: str) -> NoReturn:
         super().error(printable(message))
 
 
 class _LogFormatter(logging.Formatter):
-    """Whose messages may quote any source's name."""
+    """A formatter whose messages may quote any source's name."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging calls it
         return printable(super().formatMessage(record))
@@ -148,7 +148,7 @@ class _LogFormatter(logging.Formatter):
 
 
 def _quiet_native_logs() -> None:
-    """Keep FFmpeg, OpenCV and TensorFlow from writing to stderr what edgevid says in words; set one to see it all."""
+    """Silence FFmpeg, OpenCV and TensorFlow on stderr, because edgevid reports errors itself; set a variable to see all."""
     for variable, value in (
         ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
         ("OPENCV_LOG_LEVEL", "OFF"),
@@ -158,7 +158,7 @@ def _quiet_native_logs() -> None:
 
 
 def _replace_closed_streams() -> None:
-    """Write to nowhere what has nowhere to go (`edgevid ... >&-`): Python has None there, and prints errors on stdout."""
+    """Replace closed streams (`edgevid ... >&-`) by the null device: Python has None there, and prints errors on stdout."""
     nowhere = Path(os.devnull)
     if sys.stdout is None:
         sys.stdout = nowhere.open("w", encoding="utf-8")
@@ -167,7 +167,7 @@ def _replace_closed_streams() -> None:
 
 
 def _tolerate_any_file_name() -> None:
-    """Print what the terminal's encoding lacks, in file names as a rule, as escapes rather than fail on it."""
+    """Print characters that the terminal's encoding lacks, usually in file names, as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

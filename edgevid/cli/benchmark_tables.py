@@ -158,7 +158,7 @@ def _stage_table(stages: dict[str, Any]) -> list[str]:
 def _in_order(stages: dict[str, Any], inside: Optional[str] = None, depth: int = 0) -> Iterator[tuple[str, int]]:
     """Names of the measured stages, each followed by the stages that are part of it."""
     for name, stage in stages.items():
-        # one that several share stands below the last of them
+        # a stage that several others share is listed below the last of them
         last = next((other for other in reversed(stages) if other in stage["part_of"]), None)
         if last == inside and "ms_per_prediction" in stage and depth < _DEEPEST:
             yield name, depth

@@ -77,7 +77,7 @@ def collect() -> dict[str, Any]:
 
 def _runtime_in_use() -> dict[str, Any]:
     forced = os.environ.get(ENVIRONMENT_VARIABLE)
-    why = f"{ENVIRONMENT_VARIABLE}={forced}" if forced else "the best one that is usable"
+    why = f"{ENVIRONMENT_VARIABLE}={forced}" if forced else "the best usable one"
     try:
         name = select_runtime().name
         extractors = shipped_extractors()

@@ -169,7 +169,7 @@ def _bundle_record(bundle: Bundle) -> dict[str, Any]:
 
 
 def _embedder_text(entry: EmbedderEntry) -> str:
-    """A description of an embedder. Of the most common kind, the frame through a network, only the network's name."""
+    """A description of an embedder. For the most common kind, cnn, only the network's name."""
     if entry.network is None:
         return f"{entry.kind} ({entry.options['where']})" if "where" in entry.options else entry.kind
     return entry.network.name if entry.kind == "cnn" else f"{entry.kind} of {entry.network.name}"

@@ -46,7 +46,7 @@ examples:
   edgevid record --from film.mp4 --intervals what.csv -o my_clips
 """
 _CLIPS = 5
-_PROMPT = "Enter keeps it, r again, d deletes the one before, q ends without it: "
+_PROMPT = "Enter keeps it, r records it again, d deletes the previous one, q quits without it: "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -254,7 +254,7 @@ class Countdown:
 
 @contextmanager
 def _page(args: argparse.Namespace, source: Source) -> Iterator[Optional[Preview]]:
-    """The page that was asked for."""
+    """The preview page, if requested."""
     if args.serve is None:
         yield None
         return

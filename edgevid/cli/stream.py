@@ -61,8 +61,8 @@ output:
   start of a file, and of the system's monotonic clock for a camera or URL.
 
   A file is read as fast as possible, or in real time with --serve or --loop, and
-  each prediction is printed. Of a camera the newest frame is used; if the
-  output is slow, only the newest prediction is printed, and every event.
+  each prediction is printed. From a camera, the newest frame is used; if
+  the output is slow, only the newest prediction is printed, and every event.
   A lost camera is reopened. This, the page's address and a final summary go to
   stderr. Ctrl-C, SIGTERM or closing the terminal ends the stream. With --serve,
   the page stays after the end of a file, unless --max-seconds or
@@ -295,7 +295,7 @@ class _Statuses:
 def _outputs(
     args: argparse.Namespace, recognizer: Recognizer, sources: Sequence[str]
 ) -> Iterator[tuple[Optional[WebServer], list[Output]]]:
-    """The page and the broker that were asked for."""
+    """The requested page and broker."""
     outputs: list[Output] = []
     server = None
     try:

@@ -323,7 +323,7 @@ def _summary(state: SessionState) -> list[str]:
 
 def _keys(actions: Sequence[str]) -> str:
     keys = ", ".join(f"{key} {action}" for key, action in zip(_KEYS, actions))
-    return f"wrong? that was: {keys}; d takes it back, q ends"
+    return f"wrong? the right action: {keys}; d takes it back, q quits"
 
 
 def _print_status(status: SourceStatus) -> None:

@@ -1,6 +1,6 @@
-"""Labelled clips on disk: what they are, how they are divided, what speaks against training with them.
+"""Labelled clips on disk: reading them, splitting them, and warnings about training with them.
 
-- ``clips``: a clip, its label and its group; ``reading`` finds them on disk, ``ucf101`` as that data set is published
-- ``division``: which of them train, validate and test
+- ``clips``: a clip, its label and its group; ``reading`` finds them on disk, ``ucf101`` reads that data set as published
+- ``division``: splits for training, validation and testing
 - ``analysis``, ``warnings`` and ``plot`` describe them
 """

@@ -1,4 +1,4 @@
-"""What a set of labelled clips consists of, and what in it would spoil a training. It needs no more than edgevid itself."""
+"""A summary of labelled clips, and problems in them for training. It needs only the core install."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class Video(NamedTuple):
-    """A clip that can be read. Its width and height are in pixels, its frame rate is the file's nominal one."""
+    """A clip that can be read. Width and height are in pixels; the frame rate is the file's nominal one."""
 
     clip: Clip
     frames: int
@@ -38,10 +38,10 @@ class Video(NamedTuple):
 
 
 class Analysis(NamedTuple):
-    """What :func:`analyse` found.
+    """The result of :func:`analyse`.
 
     Attributes:
-        videos: the readable clips, in the order of the data set; the split of each is the one that training will use.
+        videos: the readable clips, in the order of the data set, with the split that training will use.
         unreadable: the other ones, and why.
         warnings: the worst first.
     """
@@ -52,7 +52,7 @@ class Analysis(NamedTuple):
     warnings: list[DatasetWarning]
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures, for JSON. The place of the data on this machine is left out."""
+        """The figures, for JSON. The path of the data on this machine is left out."""
         sizes = Counter((video.width, video.height) for video in self.videos)
         rates = Counter(round(video.fps, 2) for video in self.videos)
         parts = {split: [v for v in self.videos if v.clip.split == split] for split in SPLITS}
@@ -80,11 +80,11 @@ class Analysis(NamedTuple):
 def analyse(
     dataset: Dataset, *, exact: bool = False, seed: int = 0, progress: Optional[Callable[[], None]] = None
 ) -> Analysis:
-    """Open every clip and sum up what is there.
+    """Open every clip and summarise them.
 
     Args:
-        exact: decode all frames and count them. Otherwise the container's count is taken, where it gives one.
-        seed: of the draw of validation clips, as in training.
+        exact: decode and count all frames. Otherwise the container's count is used, if it has one.
+        seed: seed for drawing validation clips, as in training.
         progress: called after each clip.
 
     Raises:
@@ -106,7 +106,7 @@ def analyse(
 
 
 def _counts(videos: Sequence[Video]) -> dict[str, int]:
-    """Clips, and groups counted in each class."""
+    """Numbers of clips, and of groups per class."""
     return {"clips": len(videos), "groups": len({(video.clip.label, video.clip.group) for video in videos})}
 
 
@@ -122,7 +122,7 @@ def _inspect(clip: Clip, exact: bool) -> Union[Video, str]:
     """The clip's figures, or why it cannot be read."""
     try:
         with VideoFile(clip.path) as video:
-            video.grab()  # a container can be whole around frames that cannot be decoded
+            video.grab()  # frames in an intact container may still be undecodable
             frames = video.declared_frames
             if exact or not frames:
                 frames = 1
@@ -134,7 +134,7 @@ def _inspect(clip: Clip, exact: bool) -> Union[Video, str]:
 
 
 def _divided(videos: list[Video], seed: int) -> tuple[list[Video], Optional[str]]:
-    """The videos with the splits that training will use; or as they are, and why they cannot be divided."""
+    """The videos with the splits that training will use; or unchanged, and why they cannot be split."""
     clips = [video.clip for video in videos]
     try:
         (fold,) = validation_folds(clips, default_validation_share(clips), seed)
@@ -146,7 +146,7 @@ def _divided(videos: list[Video], seed: int) -> tuple[list[Video], Optional[str]
 
 
 def _empty_folders(root: Path) -> list[str]:
-    """Names of folders in the data set's that have no video in them, nor below."""
+    """Names of folders in the data set's folder that contain no video, nor do their subfolders."""
     folders = (path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
     return sorted(path.name for path in folders if not videos_below(path))
 
@@ -158,7 +158,7 @@ def _same_content(clips: Sequence[Clip]) -> list[list[Clip]]:
 
 
 def _by(clips: Sequence[Clip], key: Callable[[Clip], object]) -> list[list[Clip]]:
-    """Clips with the same key, where they are two or more. Files that have gone since they were opened are left out."""
+    """Clips with the same key, if there are two or more. Files that have gone since they were opened are left out."""
 
     def key_or_none(clip: Clip) -> object:
         try:
@@ -176,7 +176,7 @@ def _by(clips: Sequence[Clip], key: Callable[[Clip], object]) -> list[list[Clip]
 def _in_parallel(
     function: Callable[[T], R], items: Sequence[T], progress: Optional[Callable[[], None]] = None
 ) -> list[R]:
-    """In the order of ``items``. Threads will do: OpenCV and hashlib release the interpreter lock."""
+    """Results in the order of ``items``. Threads are enough: OpenCV and hashlib release the interpreter lock."""
     results = []
     pool = ThreadPoolExecutor(default_num_threads())
     try:
@@ -185,5 +185,5 @@ def _in_parallel(
             if progress is not None:
                 progress()
     finally:
-        pool.shutdown(cancel_futures=True)  # an interruption does not wait for the rest
+        pool.shutdown(cancel_futures=True)  # on an interrupt, do not wait for the rest
     return results

@@ -1,7 +1,7 @@
 """Labelled clips.
 
 A **group** is a set of clips that share people, place or recording (UCF101's "groups"). Such clips resemble each other, so a
-group is never divided between training and validation clips.
+group is never split between training and validation clips.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Clip:
     """A labelled video file.
 
     Attributes:
-        group: clips with the same group share people, place or recording, whatever their labels.
+        group: clips of one group share people, place or recording, whatever their labels.
         split: "train", "validation" or "test".
-        person, place: who is seen, and where; empty: not known.
+        person, place: who is in the picture, and where; empty: unknown.
     """
 
     path: Path
@@ -47,10 +47,10 @@ class Dataset:
     """Labelled clips and where they come from.
 
     Attributes:
-        root: the folder that holds the clips.
-        kind: what it was read as, in words.
+        root: the folder of the clips.
+        kind: the format it was read as, in words.
         clips: in the order of the file or list, or sorted by path.
-        notes: what whoever uses it should know, a sentence each: clips that a list names and that are not there, for example.
+        notes: things to know, one sentence each: for example, clips in a list that do not exist.
     """
 
     root: Path
@@ -81,6 +81,6 @@ def check_classes(clips: Iterable[Clip]) -> list[str]:
 
 
 def groups_in_both(first: Iterable[Clip], second: Iterable[Clip]) -> list[str]:
-    """Groups that have clips of the same label in both: their clips resemble each other, so a measured accuracy is too high."""
+    """Groups with clips of the same label in both: these resemble each other, so a measured accuracy is too high."""
     shared = {(clip.label, clip.group) for clip in first} & {(clip.label, clip.group) for clip in second}
     return sorted(f"{label}/{group}" for label, group in shared)

@@ -1,8 +1,8 @@
-"""Which clips train, which validate, which test: whole groups are held out.
+"""Splits clips for training, validation and testing: whole groups are held out.
 
 Why not scikit-learn's ``StratifiedGroupKFold``: it divides all clips into k folds of about equal size, so the part held out is
 1/k, and nothing keeps a class in each fold. On UCF101 split 1 (7 folds) it holds out 10.2 % of all clips, 10 to 18 % of a class;
-the draw below 10.0 %, as in the thesis. Of 3 classes of 4 groups, as people's own data are, all of its 7 folds lack a class.
+the draw below 10.0 %, as in the thesis. With 3 classes of 4 groups, as in users' own data, all of its 7 folds lack a class.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import numpy as np
 from ..errors import OptionError
 from .clips import CSV_NAME, Clip, DatasetError
 
-# Fewer groups of a class than this are all needed to train and to validate.
+# A class with fewer groups than this needs all of them for training and validation.
 MIN_GROUPS_FOR_TEST = 5
 DEFAULT_TEST_SHARE = 0.2
-# The thesis: 62 % of the clips train, 10 % validate, 28 % test.
+# The thesis: 62 % of the clips for training, 10 % for validation, 28 % for testing.
 _THESIS_SHARE = 10 / 72
 
 
 class Fold(NamedTuple):
-    """A division into clips to train on and clips to validate on: indices, ascending."""
+    """A split into clips to train on and clips to validate on: indices, ascending."""
 
     training: list[int]
     validation: list[int]
@@ -36,9 +36,9 @@ class Division:
     """Clips by use: indices, ascending.
 
     Attributes:
-        folds: one or more; no group is held out in two of them. The first one is trained and measured with, all of them
-            choose settings.
-        test: held out of all folds; empty where the data set names its test clips, or has too few groups.
+        folds: one or more; no group is held out in two of them. The first one is used for training and its figures, all of them
+            for choosing settings.
+        test: held out of all folds; empty if the data set names its test clips, or has too few groups.
     """
 
     folds: list[Fold]
@@ -54,14 +54,14 @@ class Division:
 
 
 def divide(clips: Sequence[Clip], validation_share: float, test_share: float, seed: int, num_folds: int) -> Division:
-    """Divide clips that are not test clips already.
+    """Split clips that are not test clips already.
 
-    Whole groups, see :func:`validation_folds`: first ``test_share`` of each class's clips for the test, where each class has
-    groups enough, then ``validation_share`` of the rest.
+    Whole groups are held out, see :func:`validation_folds`: first ``test_share`` of each class's clips for testing, if each
+    class has enough groups, then ``validation_share`` of the rest.
 
     Args:
         test_share: 0: none.
-        num_folds: at most so many; fewer where there are not groups enough.
+        num_folds: maximum number; fewer if there are not enough groups.
 
     Raises:
         DatasetError: a class has only one group.
@@ -82,31 +82,31 @@ def divide(clips: Sequence[Clip], validation_share: float, test_share: float, se
 
 
 def validation_folds(clips: Sequence[Clip], share: float, seed: int, count: int = 1) -> list[Fold]:
-    """Divide training clips into those to train on and those held out for validation, in ``count`` ways.
+    """Split training clips into those to train on and those held out for validation, in ``count`` ways.
 
     Of each class, whole groups are drawn at random so that about ``share`` of its clips are held out: at least one group, and
     never its last one. A group's name means the same in all classes, so that a person who appears in several is held out of
-    all; where no group appears in two classes, the number held out is as near ``share`` of all as whole groups allow. No
-    group is held out in two folds. Clips whose split is "validation" already are taken instead of a draw, if there
-    are any. Test clips are in neither part.
+    all. If no group appears in two classes, the number held out is as near to ``share`` of all as whole groups allow. No
+    group is held out in two folds. If there are clips whose split is "validation", they are used instead of a draw.
+    Test clips are in neither part.
 
     Args:
-        share: the part of the training clips to hold out, 0 to 1, both excluded.
-        seed: of the draw.
-        count: how many folds; the first does not depend on it.
+        share: fraction of the training clips to hold out, 0 to 1, both excluded.
+        seed: seed of the draw.
+        count: number of folds; the first does not depend on it.
 
     Raises:
-        DatasetError: there are not groups enough. OptionError: ``share`` or ``count`` is out of range.
+        DatasetError: there are not enough groups. OptionError: ``share`` or ``count`` is out of range.
     """
     check_share(share)
     if count < 1:
-        raise OptionError(f"{count!r} divisions into training and validation clips were asked for; expected 1 or more.")
+        raise OptionError(f"{count!r} splits into training and validation clips were requested; expected 1 or more.")
     candidates = [i for i, clip in enumerate(clips) if clip.split == "train"]
     named = [i for i, clip in enumerate(clips) if clip.split == "validation"]
     if named:
         if count > 1:
             raise OptionError(
-                f"{count} divisions were asked for, but the data set names its validation clips: that is one."
+                f"{count} splits were requested, but the data set names its validation clips, which is one split."
             )
         return [Fold(candidates, named)]
     rng = np.random.default_rng(seed)
@@ -123,9 +123,9 @@ def validation_folds(clips: Sequence[Clip], share: float, seed: int, count: int 
 
 
 def default_validation_share(clips: Iterable[Clip]) -> float:
-    """The part of the training clips to hold out for validation: 10 % of all clips, as in the thesis.
+    """The fraction of the training clips to hold out for validation: 10 % of all clips, as in the thesis.
 
-    Where no clip is a test clip, 10 of 72, which is the same part of the training clips as in the thesis.
+    If there are no test clips, 10/72, which is the same fraction of the training clips as in the thesis.
     """
     count = Counter(clip.split for clip in clips)
     if not count["test"] or not count["train"]:
@@ -134,14 +134,14 @@ def default_validation_share(clips: Iterable[Clip]) -> float:
 
 
 def check_share(share: float, *, none: bool = False) -> float:
-    """``share`` if it is a part of the clips, 0 to 1, both excluded, or 0 where ``none`` may be held out."""
+    """Return ``share`` if it is a fraction of the clips, 0 to 1, both excluded, or 0 if ``none`` may be held out."""
     if not (0.0 < share < 1.0 or (none and share == 0)):
         raise OptionError(f"A validation share of {share!r} was given; expected a part of the clips between 0 and 1.")
     return share
 
 
 def with_splits(clips: Sequence[Clip], division: Division) -> list[Clip]:
-    """The clips that are used, their ``split`` as the division has it, in their order."""
+    """The clips in use, with the ``split`` of the division, in their order."""
     split = {
         **dict.fromkeys(division.training, "train"),
         **dict.fromkeys(division.validation, "validation"),
@@ -177,7 +177,7 @@ def _draw_groups(clips: Sequence[Clip], share: float, rng: np.random.Generator, 
 def _draw_by_class(
     sizes: Mapping[str, Mapping[str, int]], share: float, order: Sequence[str], used: set[str]
 ) -> set[str]:
-    """Of each class the groups whose clips are nearest its share; what a class is off by, the next one makes up for."""
+    """For each class, the groups whose clips come nearest to its share; the next class makes up for the difference."""
     held_out: set[str] = set()
     owed = 0.0
     for label, groups in sorted(sizes.items()):
@@ -187,14 +187,14 @@ def _draw_by_class(
         if not chosen:
             raise _not_divisible(label, groups, used)
         held_out |= {free[i] for i in chosen}
-        mean = sum(groups.values()) / len(groups)  # a class too small for its share must not be made up for by others
+        mean = sum(groups.values()) / len(groups)  # others must not make up for a class too small for its share
         owed = min(max(wanted - sum(groups[free[i]] for i in chosen), -mean / 2), mean / 2)
     return held_out
 
 
 def _nearest_subset(sizes: Sequence[int], wanted: float, keep_one: bool) -> list[int]:
-    """Indices of numbers whose sum is nearest ``wanted``: one or more, not all if ``keep_one``, the first ones preferred."""
-    reachable = [1]  # bit s of reachable[i]: the sum s can be had of the first i numbers
+    """Indices of numbers with the sum nearest to ``wanted``: one or more, not all if ``keep_one``, the first ones preferred."""
+    reachable = [1]  # bit s of reachable[i]: the sum s can be made from the first i numbers
     for size in sizes:
         reachable.append(reachable[-1] | reachable[-1] << size)
     sums = [s for s in range(1, sum(sizes) + (not keep_one)) if reachable[-1] >> s & 1]
@@ -210,7 +210,7 @@ def _nearest_subset(sizes: Sequence[int], wanted: float, keep_one: bool) -> list
 def _draw_across_classes(
     sizes: Mapping[str, Mapping[str, int]], share: float, order: Sequence[str], used: set[str]
 ) -> set[str]:
-    """Each group in the order drawn, if it brings its classes nearer to their shares; and one at least of each class."""
+    """Each group in the order drawn, if it brings its classes nearer to their shares; and at least one of each class."""
     held_out: set[str] = set()
     wanted = {label: share * sum(groups.values()) for label, groups in sizes.items()}
 

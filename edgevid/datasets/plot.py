@@ -11,14 +11,14 @@ from ..support.extras import load_matplotlib
 from ..support.files import whole
 from .analysis import Video
 
-# Seconds that divide the clips into bands, as in the paper of UCF101
+# Limits in seconds of the duration bands, as in the paper of UCF101
 _BOUNDS = (2, 5, 10)
 _BANDS = ("under 2 s", "2 to 5 s", "5 to 10 s", "10 s and longer")
 _COLOURS = ("#c6dbef", "#6baed6", "#2171b5", "#08306b")
 
 
 def plot_clips_per_class(videos: Sequence[Video], path: Path, *, title: str = "") -> None:
-    """Write a PNG with a bar for each class: its clips, in bands of durations.
+    """Write a PNG with a bar for each class: its clips, in duration bands.
 
     Raises:
         ExtraNotInstalledError: Matplotlib is absent. OptionError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Labelled clips on disk -> a list of clips: a folder for each class, a CSV file, or UCF101 as published."""
+"""Reads labelled clips from disk: a folder for each class, a CSV file, or UCF101 as published."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..support.system import system_errors
 from . import ucf101
 from .clips import CSV_NAME, SPLITS, Clip, Dataset, DatasetError, check_classes
 
-# What tells a run folder of `edgevid train`, which has a ``clips.csv`` too, from a data set
+# Distinguishes a run folder of `edgevid train`, which also has a ``clips.csv``, from a data set
 RUN_CONFIG_NAME = "config.json"
 
 
 def read_dataset(
     data: Union[str, Path], *, list_number: int = 1, lists_folder: Optional[Union[str, Path]] = None
 ) -> list[Clip]:
-    """The clips of a data set, fit to train on. Arguments and errors as :func:`open_dataset`, and those of :func:`check_classes`.
+    """The clips of a data set for training. Arguments and errors as for :func:`open_dataset`, and those of :func:`check_classes`.
 
     Whether the clips can be read as video is not checked.
     """
@@ -39,19 +39,19 @@ def open_dataset(
     lists_folder: Optional[Union[str, Path]] = None,
     ignore_splits: bool = False,
 ) -> Dataset:
-    """The clips of a data set, and where they come from.
+    """The clips of a data set, and their origin.
 
     Args:
-        data: a folder with a folder for each class; or a folder with ``clips.csv``, or such a file; or UCF101 as published, see
+        data: a folder with a folder for each class; or a ``clips.csv``, or a folder with one; or UCF101 as published, see
             :mod:`edgevid.datasets.ucf101`. The file has the columns ``path`` (relative to the file), ``label``, and
-            optionally ``group``, ``split`` (train, validation or test; empty means train), ``person`` and ``place``. Where there
-            is no group, the person is the group; where there is neither, each video is its own. Other columns are passed over.
-        list_number: which of UCF101's three official divisions into training and test clips. For other data it is 1.
-        lists_folder: with UCF101's official lists, where they are neither inside nor beside ``data``.
+            optionally ``group``, ``split`` (train, validation or test; empty means train), ``person`` and ``place``. Without
+            a group, the person is the group; without either, each video is its own. Other columns are ignored.
+        list_number: which of UCF101's three official train/test splits. For other data it is 1.
+        lists_folder: folder of UCF101's official lists, if they are neither inside nor beside ``data``.
         ignore_splits: whether ``clips.csv`` may name other splits; each of its clips then counts as a training clip.
 
     Raises:
-        DatasetError: nothing there, a column is missing, a row or list is wrong, or there are no such lists.
+        DatasetError: nothing is there, a column is missing, a row or list is invalid, or there are no such lists.
         OptionError: ``list_number`` is not 1, 2 or 3.
     """
     path = as_path("data", data)
@@ -67,11 +67,11 @@ def open_dataset(
     if not path.is_file() or path.suffix.lower() != ".csv":
         raise DatasetError(
             f"{path} is {'not a .csv file' if path.exists() else 'not there'}; expected a folder with a folder of clips for each "
-            f"class, or a folder that holds {CSV_NAME}, or such a file."
+            f"class, a {CSV_NAME}, or a folder with one."
         )
     if ucf101.check_list_number(list_number) != 1 or lists_folder is not None:
         raise DatasetError(
-            f"{path} says itself which clips are for training and which for test; an official list of UCF101 does not go with "
+            f"{path} names training and test clips itself, so an official list of UCF101 cannot be used with "
             "it. Give the folder of the clips together with the folder of the lists."
         )
     clips = _read_csv(path, ignore_splits)
@@ -80,7 +80,7 @@ def open_dataset(
 
 @system_errors(DatasetError)
 def open_clips(data: Path, *, list_number: int = 1, lists_folder: Optional[Path] = None) -> tuple[list[Clip], str]:
-    """The clips of a data set, see :func:`open_dataset`, or those that a training used, by its run folder; and its name."""
+    """The clips of a data set, see :func:`open_dataset`, or those of a training, by its run folder; and its name."""
     folder = data.parent if data.name == CSV_NAME else data
     name = folder.resolve().name if data.is_dir() or folder != data else data.stem
     if (folder / RUN_CONFIG_NAME).is_file() and (folder / CSV_NAME).is_file():
@@ -90,10 +90,10 @@ def open_clips(data: Path, *, list_number: int = 1, lists_folder: Optional[Path]
 
 @system_errors(DatasetError)
 def read_used_clips(run: Path) -> list[Clip]:
-    """The clips that a training used; ``split`` is how.
+    """The clips that a training used; ``split`` says how.
 
     Args:
-        run: its run folder. What it says of paths is as given to that training, relative to its working folder maybe.
+        run: its run folder. Paths are as given to that training, possibly relative to its working folder.
 
     Raises:
         DatasetError: they cannot be read.
@@ -154,14 +154,14 @@ def _read_csv(path: Path, ignore_splits: bool) -> list[Clip]:
 
 
 def _unnamed_note(csv_path: Path, clips: Sequence[Clip]) -> Iterator[str]:
-    """A note of videos that lie beside clips that are named, and are not."""
+    """A note on videos in the folders that the CSV file does not list."""
     named = {clip.path for clip in clips}
     beside = (path for folder in {path.parent for path in named} if folder.is_dir() for path in folder.iterdir())
     unnamed = sorted(p for p in beside if p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != "." and p not in named)
     if unnamed:
         yield (
-            f"{len(unnamed):,} video(s) are not named in {csv_path.name} and are left out, such as {unnamed[0].name}; add lines "
-            "for them, or take the file away, so that each folder counts as a class."
+            f"{len(unnamed):,} video(s) are not listed in {csv_path.name} and are left out, such as {unnamed[0].name}; add lines "
+            "for them, or remove the file, so that each folder counts as a class."
         )
 
 

@@ -1,11 +1,11 @@
-"""UCF101 as it is published: class folders of clips, and the official lists of which are for training and which for test.
+"""UCF101 as published: class folders of clips, and the official lists of training and test clips.
 
 The clips are named ``CLASS/v_CLASS_gNN_cNN.avi``: ``gNN`` is the group within its class. The lists are ``trainlist01.txt`` to
-``trainlist03.txt`` and ``testlist01.txt`` to ``testlist03.txt`` (Soomro, Zamir and Shah 2012, arXiv:1212.0402). They are looked
-for inside the folder of the clips and beside it, also in a folder ``ucfTrainTestlist``.
+``trainlist03.txt`` and ``testlist01.txt`` to ``testlist03.txt`` (Soomro, Zamir and Shah 2012, arXiv:1212.0402). They are
+searched for inside the folder of the clips and beside it, also in a folder ``ucfTrainTestlist``.
 
-Clips are found by their names, so they may have been converted to another format, and be a part of the whole. Upper and
-lower case count as the same, for the lists put ``v_HandStandPushups_g01_c01.avi`` into a folder ``HandstandPushups``.
+Clips are found by their names, so they may have been converted to another format, and some may be missing. Upper and
+lower case are the same, because the lists put ``v_HandStandPushups_g01_c01.avi`` into a folder ``HandstandPushups``.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Listed(NamedTuple):
 
 
 def check_list_number(number: int) -> int:
-    """``number`` if there is such an official list; :class:`OptionError` otherwise."""
+    """Return ``number`` if there is such an official list; :class:`OptionError` otherwise."""
     if not isinstance(number, int) or number not in LISTS:
-        raise OptionError(f"The official list {shown(number)} of UCF101 was asked for; expected 1, 2 or 3.")
+        raise OptionError(f"The official list {shown(number)} of UCF101 was requested; expected 1, 2 or 3.")
     return number
 
 
@@ -54,24 +54,24 @@ def clips_folder(folder: Path) -> Path:
 
 
 def group_of(path: Path, label: str) -> Optional[str]:
-    """The group of a clip that is named as those of UCF101 are; None for other names."""
+    """The group of a clip with a UCF101 name; None for other names."""
     match = _NAME.fullmatch(path.stem)
     return f"{label}_g{match['group']}" if match else None
 
 
 def open_official(root: Path, videos: Sequence[Path], number: int, lists_folder: Optional[Path]) -> Optional[Dataset]:
-    """The clips that an official list names, of those that are there.
+    """The existing clips of an official list.
 
     Args:
         root: the folder of the class folders. videos: the files in it.
-        number: of the list.
-        lists_folder: with the lists; None: it is looked for.
+        number: number of the list.
+        lists_folder: folder of the lists; None: search for it.
 
     Returns:
-        None where there are no lists, or not all files are named as UCF101's, unless ``number`` or ``lists_folder`` insists.
+        None if there are no lists, or not all files have UCF101 names, unless ``number`` or ``lists_folder`` insists.
 
     Raises:
-        DatasetError: the lists are missing, or wrong, or name no clip that is there.
+        DatasetError: the lists are missing or invalid, or none of their clips exists.
     """
     check_list_number(number)
     folder = _find_lists(root, lists_folder)
@@ -81,20 +81,20 @@ def open_official(root: Path, videos: Sequence[Path], number: int, lists_folder:
     if folder is None:
         places = ", ".join(str(place) for place in _places(root, lists_folder))
         raise DatasetError(
-            f"No official lists of UCF101 are here; expected {' and '.join(_list_names(number))} in one of: {places}. "
+            f"The official lists of UCF101 are missing; expected {' and '.join(_list_names(number))} in one of: {places}. "
             "Unpack them there, or name their folder with --splits."
         )
     if not official and lists_folder is None:
         raise DatasetError(
-            f"List {number} of UCF101 was asked for, but not all of the {len(videos)} video(s) in {root} are named as its clips "
-            f"are, v_CLASS_gNN_cNN. Take the others out, or write {CSV_NAME}."
+            f"List {number} of UCF101 was requested, but not all of the {len(videos)} video(s) in {root} are named like its "
+            f"clips, v_CLASS_gNN_cNN. Take the others out, or write {CSV_NAME}."
         )
     return _match(root, videos, read_lists(folder, number), number)
 
 
 @system_errors(DatasetError)
 def read_lists(folder: Path, number: int) -> list[Listed]:
-    """What the lists ``number`` in ``folder`` say: training clips first, each in the order of its list.
+    """Read the lists ``number`` in ``folder``: training clips first, each in the order of its list.
 
     Raises:
         DatasetError: a list is missing, empty or cannot be read, a line is malformed, or a clip is named twice.
@@ -148,7 +148,7 @@ def _match(root: Path, videos: Sequence[Path], listed: Sequence[Listed], number:
 
 
 def _find_lists(root: Path, lists_folder: Optional[Path]) -> Optional[Path]:
-    """The first place that has a training list; whether it has the others is seen when they are read."""
+    """The first place with a training list; missing other lists are noticed when they are read."""
     for place in _places(root, lists_folder):
         if any((place / f"trainlist0{number}.txt").is_file() for number in LISTS):
             return place
@@ -165,7 +165,7 @@ def _list_names(number: int) -> tuple[str, str]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Where a line is, and the line; empty ones are passed over."""
+    """The position of each line, and the line; empty ones are skipped."""
     try:
         text = open_table(path).read()
     except (OSError, UnicodeDecodeError) as error:

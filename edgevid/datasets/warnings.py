@@ -1,4 +1,4 @@
-"""What in a set of labelled clips would spoil a training, or make its figures look better than they are."""
+"""Problems in labelled clips that would harm a training, or make its figures look too good."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from typing import NamedTuple, Optional
 from ..sampling import SAMPLES_PER_CLIP, SampleSpec
 from .clips import SPLITS, Clip, DatasetError, check_classes, groups_in_both
 
-# With fewer training clips, 10 of 72 for validation are two at most: the recall of that class is then a matter of chance.
+# With fewer training clips, 10/72 for validation are at most two: the recall of that class is then a matter of chance.
 FEW_CLIPS = 20
-# With fewer groups, what is left to train on after one is held out is one recording situation.
+# With fewer groups, holding one out leaves only one recording situation to train on.
 FEW_GROUPS = 3
 # The largest class of UCF101 has 1.7 times the clips of the smallest one.
 UNEQUAL = 3.0
-# `edgevid teach` takes the class none for "none of these"; a class with one of the other names is an action that is none
+# `edgevid teach` uses the class none for "none of these"; a class with one of the other names is an action like any other
 _NONE_WORDS = {"none", "nothing", "idle", "background", "other"}
-_ABOUT = 0.9  # a clip of so many windows fills one: cameras give the last frame a little early
+_ABOUT = 0.9  # a clip of this many windows fills one: cameras give the last frame a little early
 _OTHER_SIDE = {"left": "right", "right": "left"}
 _SHOWN = 5
 
 
 class DatasetWarning(NamedTuple):
-    """Something that deserves a look.
+    """A problem in the data.
 
     Attributes:
         kind: "unreadable", "classes", "indivisible", "straddling groups", "duplicates", "empty class", "few clips", "few groups",
             "imbalance", "no groups", "one group", "one person", "one place", "no none", "left and right", "shorter than the
             window" or "short clips".
-        text: what it is, what it does, what to do; names the first few of ``items``.
-        items: the clips (by their paths in the data set), classes or groups concerned.
+        text: what it is, its effect, and what to do; names the first few of ``items``.
+        items: the affected clips (by their paths in the data set), classes or groups.
     """
 
     kind: str
@@ -54,17 +54,17 @@ def find_warnings(
 
     Args:
         root: the folder that the paths of ``items`` start from.
-        clips: those that can be read, their numbers of frames, and their lengths in seconds.
+        clips: the readable ones, with their numbers of frames and lengths in seconds.
         unreadable: the others, and why.
-        duplicates: clips whose files are equal.
+        duplicates: clips with equal files.
         indivisible: why no validation clips can be held out, if so.
-        empty: names of class folders with no video in them.
+        empty: names of class folders without a video.
     """
     readable = [clip for clip, *_ in clips]
     found = []
     if unreadable:
         names = [_name(clip, root) for clip, _ in unreadable]
-        reason = unreadable[0][1].replace(str(unreadable[0][0].path), names[0])  # a report does not tell where data lie
+        reason = unreadable[0][1].replace(str(unreadable[0][0].path), names[0])  # without the path of the data
         text = f"{len(names):,} clip(s) cannot be read and are left out: {_some(names)}. The first one: {reason}"
         found.append(DatasetWarning("unreadable", text, names))
     try:
@@ -77,14 +77,12 @@ def find_warnings(
     if duplicates:
         same = sorted(" = ".join(_name(clip, root) for clip in alike) for alike in duplicates)
         text = (
-            f"{len(same):,} video(s) are here more than once: {_some(same)}. Keep one of each: under two labels one is wrong, "
-            "and on both sides of the division accuracy looks better than it is."
+            f"{len(same):,} video(s) are here more than once: {_some(same)}. Keep one of each: with two labels one is wrong, "
+            "and in both parts of a split they make accuracy look too good."
         )
         found.append(DatasetWarning("duplicates", text, same))
     if empty:
-        text = (
-            f"{len(empty):,} folder(s) hold no video: {_some(empty)}. Nothing is learned of these actions; record them."
-        )
+        text = f"{len(empty):,} folder(s) contain no video: {_some(empty)}. These actions are not learned; record them."
         found.append(DatasetWarning("empty class", text, list(empty)))
     learned = [clip for clip in readable if clip.split != "test"]
     found += _small(learned)
@@ -96,8 +94,8 @@ def find_warnings(
     if short:
         named = _some([f"{name} ({frames})" for frames, name in short])
         text = (
-            f"{len(short):,} clip(s) have fewer than {SAMPLES_PER_CLIP} frames: {named}. So many are sampled of each clip: some "
-            "of theirs are used twice."
+            f"{len(short):,} clip(s) have fewer than {SAMPLES_PER_CLIP} frames: {named}. So many are sampled from each clip: "
+            "some are used twice."
         )
         found.append(DatasetWarning("short clips", text, [name for _, name in short]))
     return found
@@ -111,7 +109,7 @@ def _straddling(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
             one, other = sides
             text = (
                 f"{len(groups):,} group(s) have both {one} and {other} clips: {_some(groups)}. Clips of a group resemble each "
-                "other, so accuracy will look better than it is; put each group on one side."
+                "other, so accuracy will look too good; put each group on one side."
             )
             yield DatasetWarning("straddling groups", text, groups)
 
@@ -125,7 +123,7 @@ def _small(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
         (
             "few groups",
             num_groups,
-            FEW_GROUPS if len({clip.group for clip in clips}) > 1 else 0,  # else `_alike` says so
+            FEW_GROUPS if len({clip.group for clip in clips}) > 1 else 0,  # else `_alike` reports it
             "groups: {}. What is learned may be the place or the person; add others.",
         ),
     ):
@@ -144,7 +142,7 @@ def _small(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
 
 
 def _ungrouped(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
-    """Nothing says which clips resemble each other."""
+    """Clips without groups."""
     if len(clips) > 2 and len({clip.group for clip in clips}) == len(clips):
         text = (
             "Each clip counts as a group of its own. If several show the same person, place or recording, say so in a clips.csv "
@@ -154,7 +152,7 @@ def _ungrouped(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
 
 
 def _alike(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
-    """What all clips share, so that nobody can tell what would become of others."""
+    """Groups, persons or places that all clips share, so that accuracy on others is unknown."""
     for kind, values, text in (
         (
             "one group",
@@ -178,11 +176,11 @@ def _alike(clips: Sequence[Clip]) -> Iterator[DatasetWarning]:
 
 
 def _missing(labels: set[str]) -> Iterator[DatasetWarning]:
-    """Classes that are there or not, by their names."""
+    """Classes that are missing or related, by their names."""
     if not _NONE_WORDS & {word for label in labels for word in label.casefold().split()}:
         text = (
             "No class is called none. Record doing nothing and other movements as none, or give clips of other actions with "
-            "`edgevid teach --outside`: else whatever is seen is taken for one of the actions more often."
+            "`edgevid teach --outside`: else other movements are more often taken for one of the actions."
         )
         yield DatasetWarning("no none", text, [])
     mirrored = {

@@ -100,7 +100,7 @@ class CnnEmbedder(Embedder):
         rows = 1 if feature_map.ndim < 4 else feature_map.shape[1]
         if bands > rows:
             raise OptionError(
-                f"bands={bands!r} was given; the network's feature map has {rows} rows: expected at most so many."
+                f"bands={bands!r} was given; expected at most {rows}, the rows of the network's feature map."
             )
         ends = [round(k * rows / bands) for k in range(bands + 1)]
         return np.concatenate([self._mean(feature_map[:, a:b]) for a, b in zip(ends, ends[1:])])

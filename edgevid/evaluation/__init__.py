@@ -1,8 +1,8 @@
-"""A bundle over labelled clips: figures, reports, and bundles compared. Needs the extra ``evaluate``, and no TensorFlow.
+"""Evaluation of bundles on labelled clips: figures, reports, comparisons. Needs the extra ``evaluate``, and no TensorFlow.
 
-- ``evaluation`` measures a bundle: ``predictions`` of clips, ``streaming`` over them, ``outside`` clips of other actions
-- ``figures`` (with ``metrics`` and ``significance``) is what is measured of predictions
-- ``comparison`` sets evaluations side by side, ``published`` holds the thesis's figures
+- ``evaluation`` evaluates a bundle: ``predictions`` of clips, ``streaming`` over them, ``outside`` clips of other actions
+- ``figures`` (with ``metrics`` and ``significance``) computes the figures of predictions
+- ``comparison`` compares evaluations, ``published`` holds the thesis's figures
 - ``folder`` writes and reads an evaluation; ``report`` and ``comparison`` make reports (``report_format``, ``templates``,
   ``plots``)
 """

@@ -1,6 +1,6 @@
 """Evaluations of several bundles on the same clips, side by side, in the form of the thesis's tables.
 
-All figures are measured anew, of the same resamples, so that differences are paired. The report is ``templates/comparison.j2``.
+All figures are computed anew, from the same resamples, so that differences are paired. The report is ``templates/comparison.j2``.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Compared:
     """A bundle's evaluation, with figures that are paired with the others'.
 
     Attributes:
-        classifier: architecture and units, and the folder's name where another bundle has the same.
-        published: the thesis's figures; only where they are of the same clips and classes.
+        classifier: architecture and units, plus the folder's name if another bundle has the same.
+        published: the thesis's figures; only if they are of the same clips and classes.
     """
 
     stored: StoredEvaluation
@@ -59,7 +59,7 @@ class Compared:
 
 
 class Gap(NamedTuple):
-    """The same kind of classifier on two extractors: how much more the larger one gives, with paired 95 % intervals."""
+    """The same kind of classifier on two extractors: the larger's figures less the smaller's, with paired 95 % intervals."""
 
     large: Compared
     small: Compared
@@ -77,7 +77,7 @@ class PairTest(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What :func:`compare` found; the bundles are in the order of the thesis's tables."""
+    """The result of :func:`compare`; the bundles are in the order of the thesis's tables."""
 
     bundles: list[Compared]
     gaps: list[Gap]
@@ -120,7 +120,7 @@ def compare(
     """Compare two evaluations or more of the same clips.
 
     Raises:
-        EvaluationError: fewer, or of different clips or classes.
+        EvaluationError: there are fewer, or of different clips or classes.
     """
     if len(evaluations) < 2:
         raise EvaluationError(f"{len(evaluations)} evaluation was given; expected two or more to compare.")
@@ -163,14 +163,14 @@ def _with_figures(evaluations: Sequence[StoredEvaluation], bootstrap: Bootstrap)
 
 
 def _place(e: StoredEvaluation) -> tuple[Any, ...]:
-    """In the order of the thesis's tables."""
+    """Sort key for the order of the thesis's tables."""
     b = e.bundle
     kind = _ORDER.get(b["architecture"], 3)
     return b["architecture"] == SINGLE_FRAME, -b["extractor_bytes"], b["extractor"], kind, b["units"] or 0
 
 
 def _pairs(bundles: Sequence[Compared]) -> list[tuple[Compared, Compared]]:
-    """Each larger extractor beside the smallest file, with the same classifier: of as many units, or the only one."""
+    """Pairs of a larger extractor and the smallest one, with the same classifier: of as many units, or the only one."""
 
     def peers(extractor: str, architecture: str) -> list[Compared]:
         return [b for b in bundles if (b.extractor, b.stored.bundle["architecture"]) == (extractor, architecture)]
@@ -247,7 +247,7 @@ def score_rows(comparison: Comparison) -> Rows:
 
 
 def _figure_rows(comparison: Comparison, columns: dict[str, list[Figure]], names: Sequence[str], digits: int) -> Rows:
-    """For each bundle its figures with their intervals, beside the thesis's where there are some."""
+    """Rows of each bundle's figures with their intervals, beside the thesis's if there are any."""
     if not any(any(bundle.published) for bundle in comparison.bundles):
         names = ()
     heading = [cell for name in columns for cell in (name, "95 %")]
@@ -262,7 +262,7 @@ def _figure_rows(comparison: Comparison, columns: dict[str, list[Figure]], names
 
 
 def gap_rows(comparison: Comparison) -> Rows:
-    """How much more the larger extractor gives, heading first."""
+    """Rows of the differences between extractors, heading first."""
     rows: Rows = [("larger", "smaller", "accuracy", "95 %", "F1", "95 %", "thesis: accuracy")]
     for gap in comparison.gaps:
         large, small = gap.large.published.accuracy, gap.small.published.accuracy

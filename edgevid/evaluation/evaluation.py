@@ -1,4 +1,4 @@
-"""A bundle over labelled clips, as it ships -> all that is measured."""
+"""Evaluation of a bundle on labelled clips, as it ships."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from .streaming import Replay, measure_replay, replay_clips
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What :func:`evaluate` found.
+    """The result of :func:`evaluate`.
 
     Attributes:
-        bundle, data: what was measured, and on which clips, as ``metrics.json`` has it.
-        command: that gives the same figures again.
-        outside, outside_unreadable: of clips of other actions, where there were some.
-        streaming, replay: figures and predictions of the clips as streams, where that was asked for.
+        bundle, data: the bundle and the clips, as in ``metrics.json``.
+        command: the command that reproduces the figures.
+        outside, outside_unreadable: for clips of other actions, if any.
+        streaming, replay: figures and predictions of the clips as streams, if requested.
     """
 
     bundle: dict[str, Any]
@@ -83,22 +83,22 @@ def evaluate(
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
     track: Track = without_progress,
 ) -> Evaluation:
-    """Measure a bundle on labelled clips.
+    """Evaluate a bundle on labelled clips.
 
     Args:
-        clips: of a data set. Those that cannot be read are left out and named.
-        data_name: of the data set, for the report.
-        split: which of the clips to measure on: "train", "validation", "test" or "all". Default: the test clips, or all of them
-            where the data set is not divided, but for those that the bundle was made from, as far as its card says.
+        clips: the clips of a data set. Those that cannot be read are left out and listed.
+        data_name: name of the data set, for the report.
+        split: the clips to use: "train", "validation", "test" or "all". Default: the test clips, or all of them
+            if the data set has no splits, without those that the bundle's card says it was made from.
         outside: clips of other actions, see :func:`edgevid.evaluation.outside.open_outside`.
-        outside_name: of that data set.
+        outside_name: name of that data set.
         streaming: replay each clip as a stream too.
-        k: of the top-k accuracy; default: see :func:`edgevid.evaluation.metrics.default_k`.
+        k: k of the top-k accuracy; default: see :func:`edgevid.evaluation.metrics.default_k`.
         bootstrap: over groups of clips, for the intervals.
         track: shows progress.
 
     Raises:
-        EvaluationError: there are no such clips, a label is none of the bundle's, or no clip can be read.
+        EvaluationError: there are no such clips, the bundle does not know a label, or no clip can be read.
         ExtraNotInstalledError: scikit-learn or SciPy is absent.
     """
     load_scikit_learn()
@@ -128,7 +128,7 @@ def evaluate(
             "name": data_name,
             "split": split,
             "ucf101_split_1": is_ucf101_split_1(clips, split),
-            # of those that can be read
+            # of the readable ones
             "clips": len(predictions.clips),
             "groups": figures.groups,
             "classes": len({clip.label for clip in predictions.clips}),
@@ -145,10 +145,10 @@ def evaluate(
 
 
 def describe_bundle(recognizer: Recognizer) -> dict[str, Any]:
-    """What ``metrics.json`` says of a bundle; ``extractor`` names all embedders: a CNN by its network, others by their kind.
+    """The bundle in ``metrics.json``; ``extractor`` names all embedders: a CNN by its network, others by their kind.
 
     Raises:
-        EvaluationError: the recogniser is of no bundle.
+        EvaluationError: the recogniser has no bundle.
     """
     bundle = recognizer.bundle
     if bundle is None:
@@ -174,10 +174,10 @@ def describe_bundle(recognizer: Recognizer) -> dict[str, Any]:
 def choose_clips(clips: Sequence[Clip], split: Optional[str] = None) -> tuple[list[Clip], str]:
     """The clips of a split ("train", "validation", "test" or "all"), and the split's name.
 
-    By default the test clips, or all of them where the data set is not divided.
+    By default the test clips, or all of them if the data set has no splits.
 
     Raises:
-        EvaluationError: there is none.
+        EvaluationError: there are none.
     """
     there = sorted({clip.split for clip in clips})
     if split is None:
@@ -186,13 +186,13 @@ def choose_clips(clips: Sequence[Clip], split: Optional[str] = None) -> tuple[li
     if not chosen:
         raise EvaluationError(
             f"The data have no {split} clips; they have: {', '.join(there) or 'none'}. Name one of these with --split, or give "
-            "the run folder that `edgevid train` wrote beside the bundle: it has the division that was trained with."
+            "the run folder that `edgevid train` wrote beside the bundle: it has the splits of the training."
         )
     return chosen, split
 
 
 class Seen(NamedTuple):
-    """Clips of those chosen that the bundle was made from, and whether they are measured all the same."""
+    """Those of the chosen clips that the bundle was made from, and whether they are measured anyway."""
 
     clips: list[Clip]
     measured: bool
@@ -206,10 +206,10 @@ def choose_unseen(
 ) -> tuple[list[Clip], str, Optional[Seen]]:
     """The clips of a split, its name, and which of them the bundle was made from (None: its card does not say).
 
-    Where no split is named these are left out.
+    If no split is named, these are left out.
 
     Raises:
-        EvaluationError: there is none, or none other.
+        EvaluationError: there are none, or no others.
     """
     chosen, name = choose_clips(clips, split)
     seen = None if bundle is None else seen_of(bundle.card)
@@ -222,17 +222,17 @@ def choose_unseen(
     others = [clip for clip, is_known in zip(chosen, known) if not is_known]
     if not others:
         raise EvaluationError(
-            f"The bundle was made from all {len(mine)} clips, so they do not say how it does on others. Give clips that it has "
-            "not seen; or --all (split='all') measures these, too kindly."
+            f"The bundle was made from all {len(mine)} clips, so they do not show its accuracy on others. Give clips that it has "
+            "not seen; or use --all (split='all') to measure on these, which overestimates it."
         )
     return others, name, Seen(mine, False)
 
 
 def check_labels(clips: Iterable[Clip], labels: Sequence[str]) -> None:
-    """Make sure that a bundle can be right about the clips.
+    """Check that the bundle knows the labels of all clips.
 
     Raises:
-        EvaluationError: a clip's label is none of the bundle's.
+        EvaluationError: it does not know a clip's label.
     """
     in_data = sorted({clip.label for clip in clips})
     unknown = [label for label in in_data if label not in labels]

@@ -1,4 +1,4 @@
-"""All that is measured of predictions, with 95 % intervals."""
+"""The figures of predictions, with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .significance import (
     weighted_average,
 )
 
-# A class's own interval from fewer groups says little: drawn from one group, all resamples agree.
+# A class's own interval from fewer groups says little: if drawn from one group, all resamples are the same.
 _MIN_GROUPS_OF_CLASS = 5
 METHOD = "percentile, whole groups drawn with replacement"
 
 
 class Figure(NamedTuple):
-    """A figure, its interval by bootstrap, and where it is a share of clips, that."""
+    """A figure, its bootstrap interval, and, if it is a share of clips, that."""
 
     value: float
     interval: Interval
@@ -43,7 +43,7 @@ class Figure(NamedTuple):
 
 
 class ClassFigures(NamedTuple):
-    """Of one class. ``clips``: of it; ``predicted``: called so."""
+    """The figures of one class. ``clips``: its clips; ``predicted``: clips classified as it."""
 
     clips: int
     predicted: int
@@ -58,14 +58,14 @@ class ClassFigures(NamedTuple):
 
 @dataclass(frozen=True)
 class Figures:
-    """What is measured of predictions.
+    """The figures of predictions.
 
     Attributes:
-        k, top_k: the k of the top-k accuracy, and that.
-        macro, weighted: "precision", "recall" and "f1", as means over the classes with clips; weighted: each class by its clips.
+        k, top_k: the k of the top-k accuracy, and its value.
+        macro, weighted: "precision", "recall" and "f1", averaged over the classes with clips; weighted: by their clips.
         classes: by label.
-        confusion: int64 ``[K, K]``: clips of the row's class that were called the column's.
-        bootstrap, groups: how intervals were made, and of how many groups.
+        confusion: int64 ``[K, K]``: clips of the row's class that were classified as the column's.
+        bootstrap, groups: options of the bootstrap, and the number of groups.
     """
 
     accuracy: Figure
@@ -80,7 +80,7 @@ class Figures:
 
     @property
     def method(self) -> str:
-        """How intervals were made, in words."""
+        """How the intervals were computed, in words."""
         return METHOD + ("" if self.bootstrap.groups_span_classes else ", of each class")
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def measure_predictions(predictions: Predictions, k: int, bootstrap: Bootstrap =
         enough = draws.groups_among(truth == i) >= _MIN_GROUPS_OF_CLASS
         found = {}
         for name in AVERAGED:
-            # in resamples without a clip of the class there is no such figure
+            # undefined in resamples without a clip of the class
             values = np.where(drawn_clips[:, i] > 0, drawn[name][:, i], np.nan)
             found[name] = Figure(float(scores[name][i]), draws.interval(values) if enough else None)
         found["recall"] = Figure.of(Share.of(predictions.correct[truth == i]), found["recall"].interval)
@@ -137,15 +137,15 @@ def measure_predictions(predictions: Predictions, k: int, bootstrap: Bootstrap =
 
 
 def rounded(interval: Interval) -> Optional[list[float]]:
-    """To 4 digits, for JSON."""
+    """Round to 4 digits, for JSON."""
     return None if interval is None else [round(bound, 4) for bound in interval]
 
 
 def number(value: Optional[float]) -> str:
-    """A figure as tables show it; NaN is nothing."""
+    """A figure as shown in tables; "" for NaN."""
     return "-" if value is None or np.isnan(value) else f"{value:.4f}"
 
 
 def bounds(interval: Optional[Sequence[float]], form: str = ".3f") -> str:
-    """An interval as tables show it."""
+    """An interval as shown in tables."""
     return "-" if interval is None else f"{interval[0]:{form}} to {interval[1]:{form}}"

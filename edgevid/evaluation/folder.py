@@ -1,4 +1,4 @@
-"""Evaluations and comparisons on disk: their folders are checked, written and read here."""
+"""Evaluations and comparisons on disk: checks, writes and reads their folders."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ METRICS_NAME = "metrics.json"
 
 
 class StoredEvaluation(NamedTuple):
-    """What is read of an evaluation's folder. Its clips are sorted by path.
+    """An evaluation read from its folder. Its clips are sorted by path.
 
     Attributes:
-        name: the folder's.
-        bundle, data: as of :class:`Evaluation`.
-        k: of its top-k accuracy.
+        name: name of the folder.
+        bundle, data: as in :class:`Evaluation`.
+        k: k of its top-k accuracy.
         groups_span_classes: whether a group's name means the same in all classes.
     """
 
@@ -52,19 +52,19 @@ class StoredEvaluation(NamedTuple):
 
 @system_errors(EvaluationError)
 def check_folder(folder: Path, marker: str = METRICS_NAME) -> None:
-    """Make sure that an evaluation or a comparison can be written to ``folder``, and make it.
+    """Check that an evaluation or a comparison can be written to ``folder``, and create it.
 
     Raises:
-        EvaluationError: it holds something else, or cannot be made.
+        EvaluationError: it contains something else, or cannot be created.
     """
     try:
         if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).is_file():
             raise EvaluationError(
-                f"{folder} is not empty and holds no {marker}, so it is none of these reports; name another folder with -o."
+                f"{folder} is not empty and has no {marker}, so it is not such a report; name another folder with -o."
             )
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EvaluationError(f"The folder {folder} cannot be made: {error}. Name another one with -o.") from error
+        raise EvaluationError(f"The folder {folder} cannot be created: {error}. Name another one with -o.") from error
 
 
 @system_errors(EvaluationError)
@@ -75,10 +75,10 @@ def write_evaluation(
 
     Args:
         folder: see :func:`check_folder`.
-        classes: the classes that the additional confusion matrices are cut to.
+        classes: the classes of the additional confusion matrices.
         wrong: clips to show in the HTML report.
     """
-    (folder / METRICS_NAME).unlink(missing_ok=True)  # there again once all else is
+    (folder / METRICS_NAME).unlink(missing_ok=True)  # written last
     predictions, figures = evaluation.predictions, evaluation.figures
     write_predictions(predictions, folder / PREDICTIONS_NAME, figures.k)
     rows: list[list[Any]] = [
@@ -99,7 +99,7 @@ def write_evaluation(
 
 @system_errors(EvaluationError)
 def read_evaluation(folder: Path) -> StoredEvaluation:
-    """What ``edgevid evaluate -o`` wrote.
+    """Read a folder that ``edgevid evaluate -o`` wrote.
 
     Raises:
         EvaluationError: it is missing or damaged.
@@ -108,7 +108,7 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
     try:
         metrics = json.loads(read_text(path))
         if metrics["kind"] != "evaluation" or metrics["format"] != 1:
-            raise ValueError("it is no evaluation of a form that this version of edgevid reads")
+            raise ValueError("it is not an evaluation that this version of edgevid can read")
         bundle, data = dict(metrics["bundle"]), dict(metrics["data"])
         span = bool(metrics["bootstrap"].get("groups_span_classes"))
         command, k = str(metrics["command"]), int(metrics["k"])
@@ -134,7 +134,7 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
 
 @system_errors(EvaluationError)
 def write_report(folder: Path, name: str, report: RenderedReport) -> None:
-    """``name``.md with its pictures beside it, and ``name``.html, which needs nothing else."""
+    """Write ``name``.md with its pictures beside it, and ``name``.html, which needs no other file."""
     for file_name, png in report.pictures.items():
         write_whole(folder / file_name, png)
     write_whole(folder / f"{name}.md", report.markdown)

@@ -1,4 +1,4 @@
-"""How good predictions are, and how sure that figure is."""
+"""Accuracy figures of predictions, and their intervals."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..support.shares import Share, confusion_matrix
 
 @dataclass(frozen=True)
 class Metrics:
-    """Measured over a set of clips.
+    """Results on a set of clips.
 
     Attributes:
         accuracy: clips whose most probable class is the true one.
         top_k: clips whose true class is among the ``k`` most probable.
         recall: the same as accuracy over the clips of one class, for each class.
-        confusion: ``confusion[i][j]`` clips of class i were called class j.
+        confusion: ``confusion[i][j]`` clips of class i were classified as class j.
     """
 
     labels: tuple[str, ...]
@@ -32,7 +32,7 @@ class Metrics:
     confusion: list[list[int]]
 
     def as_dict(self) -> dict[str, Any]:
-        """What the card carries."""
+        """The card's entry."""
         return {
             "accuracy": self.accuracy.as_dict(),
             f"top_{self.k}": self.top_k.as_dict(),
@@ -70,14 +70,14 @@ def measure(
 
 
 def rank_of_truth(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The place of each clip's true class among the most probable ones, 1 = first; equal probabilities in class order."""
+    """The rank of each clip's true class, 1 = most probable; ties in class order."""
     order = np.argsort(-probabilities, axis=1, kind="stable")
     ranks: NDArray[np.int64] = np.argmax(order == truth[:, np.newaxis], axis=1) + 1
     return ranks
 
 
 def default_k(num_classes: int) -> int:
-    """The k of a top-k accuracy that says something: 5 as in the thesis from 17 classes on, about a quarter of fewer.
+    """A sensible k for the top-k accuracy: 5 as in the thesis from 17 classes on, about a quarter of the classes below.
 
     >>> [default_k(n) for n in (2, 3, 10, 101)]
     [1, 2, 3, 5]

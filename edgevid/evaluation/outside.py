@@ -1,7 +1,7 @@
-"""Clips of other actions than a bundle's (out of distribution): how well its scores tell them from clips of the known ones.
+"""Clips of actions unknown to a bundle (out of distribution): how well its scores tell them from clips of known ones.
 
-The score is how sure the bundle is that it is one of its actions, see :func:`edgevid.calibration.known_scores`. Such clips
-measure; nothing is fitted on them.
+The score is the confidence that a clip shows one of the bundle's actions, see :func:`edgevid.calibration.known_scores`. Such
+clips are only used to measure; nothing is fitted on them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .significance import DEFAULT_BOOTSTRAP, Bootstrap, Resamples
 
 
 class ScoredClips(NamedTuple):
-    """Clips and the bundle's scores of them.
+    """Clips and the bundle's scores for them.
 
     Attributes:
-        name: which clips they are: "validation" or "test", or the name of a data set of others.
+        name: "validation" or "test", or the name of a data set of other actions.
         clips: label and group of each.
-        scores: how sure it is that each shows one of its actions, ``[clips]``.
-        best, none: the probability of the likeliest action, and of none of them (0 where that is not told), ``[clips]``.
+        scores: confidence that each shows one of the actions, ``[clips]``.
+        best, none: the probability of the most probable action, and of none of them (0 without such a class), ``[clips]``.
     """
 
     name: str
@@ -53,23 +53,23 @@ class ScoredClips(NamedTuple):
         probabilities: NDArray[np.float32],
         none: bool = False,
     ) -> ScoredClips:
-        """Of the calibrated probabilities ``[clips, K]`` that a bundle gives its actions; ``none``: whether it tells none."""
+        """From the calibrated probabilities ``[clips, K]``; ``none``: whether the bundle has a class for none of its actions."""
         scores, best = known_scores(probabilities, none), probabilities.max(axis=1)
         return cls(name, [(clip.label, clip.group) for clip in clips], scores, best, 1 - scores if none else 0 * scores)
 
 
 def open_outside(data: Path, labels: Sequence[str] = ()) -> tuple[list[Clip], list[str]]:
-    """The clips of a data set whose actions are none of ``labels``, whichever split they are of.
+    """The clips of a data set whose actions are not among ``labels``, of any split.
 
     Args:
-        data: as of :func:`edgevid.datasets.reading.open_dataset`; what ``clips.csv`` says of splits is passed over.
-        labels: of the bundle. A label counts as one of them in small and capital letters alike.
+        data: as for :func:`edgevid.datasets.reading.open_dataset`; splits in ``clips.csv`` are ignored.
+        labels: the bundle's labels. They are compared ignoring case.
 
     Returns:
         The clips, and the labels of those that were left out.
 
     Raises:
-        DatasetError: there is none. ExtraNotInstalledError: what measures them is absent.
+        DatasetError: there are none. ExtraNotInstalledError: a package for measuring is absent.
     """
     load_scikit_learn()
     clips = open_dataset(data, ignore_splits=True).clips
@@ -89,15 +89,15 @@ def measure_outside(
     enter: float,
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
 ) -> dict[str, Any]:
-    """How many known clips are accepted and how many others are rejected, and the AUROC of the score.
+    """How many known clips are accepted, how many others are rejected, and the AUROC of the score.
 
     Args:
         threshold, enter: the bundle's: see :attr:`edgevid.Prediction.accepted`.
-        bootstrap: groups of known clips are drawn of each class, unless they span classes; groups of outside clips of all
-            their classes together, for these only stand for others.
+        bootstrap: groups of known clips are drawn per class, unless they span classes; groups of outside clips are drawn from
+            all their classes together, because these only stand for others.
 
     Returns:
-        What the card and ``metrics.json`` carry as "unknown". ``auroc`` is the probability that a clip of a known action has a
+        The entry "unknown" of the card and ``metrics.json``. ``auroc`` is the probability that a clip of a known action has a
         higher score than one of another; it needs no threshold.
     """
     strata = ["" if bootstrap.groups_span_classes else label for label, _ in known.clips]
@@ -125,7 +125,7 @@ def measure_outside(
 
 
 def outside_rows(figures: dict[str, Any]) -> Rows:
-    """What :func:`measure_outside` found, as a table, its heading first."""
+    """The result of :func:`measure_outside` as a table, heading first."""
     known, outside, auroc = figures["known"], figures["outside"], figures["auroc"]
     rows: Rows = [("none of these actions", "value", "clips", "groups", "95 % interval")]
     for name, side, share in (
@@ -146,7 +146,7 @@ def _counts(scored: ScoredClips) -> dict[str, int]:
 def resampled_auroc(
     draws: Resamples, scores: NDArray[np.floating[Any]], is_known: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """The area under the ROC curve in each resample: pairs in the right order, and half of those with equal scores."""
+    """The area under the ROC curve in each resample: the fraction of pairs in the right order, plus half of the ties."""
     levels, level = np.unique(scores, return_inverse=True)
     at_level = np.eye(len(levels), dtype=bool)[level]
     known, outside = (draws.sums(at_level & chosen[:, np.newaxis]) for chosen in (is_known, ~is_known))

@@ -1,4 +1,4 @@
-"""Plots of an evaluation, as PNG. They stay legible from 2 to 101 classes: they grow with the number of classes."""
+"""Plots of an evaluation, as PNG. They are legible from 2 to 101 classes, because they grow with the number of classes."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def confusion_plot(
     shown = normalise_rows(confusion) if normalised else confusion.astype(np.float64)
     few = max(len(rows), len(columns)) <= _VALUES_UP_TO
     cell, size = (max(0.52, 3.0 / len(columns)), 10.0) if few else (0.19, 7.5)
-    # A large matrix has its labels on all four sides: the way from a cell to its label is long.
+    # A large matrix has labels on all four sides, because cells are far from them.
     names = max(map(len, [*rows, *columns])) * size * 0.0095 * (1 if few else 2)
     width, height = cell * len(columns) + names + 1.3, cell * len(rows) + names + 1.0
     figure = _figure(max(width, 0.11 * len(title)), height, title)
     axes = figure.add_subplot()
-    # The root makes rare confusions visible beside the diagonal.
+    # The square root makes rare confusions visible beside the diagonal.
     norm = matplotlib.colors.PowerNorm(0.5, 0.0, 1.0 if normalised else max(float(shown.max()), 1.0))
     image = axes.imshow(shown, cmap="Blues", norm=norm, aspect="auto", interpolation="nearest")
     axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=size)
@@ -82,7 +82,7 @@ def class_bars(
 def paired_bars(
     labels: Sequence[str], first: Sequence[float], second: Sequence[float], names: tuple[str, str], title: str
 ) -> bytes:
-    """A figure of each class for two bundles, joined by a line, the largest gap in favour of the first on top."""
+    """A figure of each class for two bundles, joined by a line; the largest gap in favour of the first is on top."""
     order = sorted(range(len(labels)), key=lambda i: (second[i] - first[i], labels[i]))
     at = np.arange(len(labels))
     one, other = ([values[i] for i in order] for values in (first, second))

@@ -1,4 +1,4 @@
-"""What a bundle says of labelled clips, as it ships: each file goes through ``classify``."""
+"""A bundle's predictions of labelled clips, as it ships: each file goes through ``classify``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PREDICTIONS_NAME = "predictions.csv"
 _PROBABILITY = "p:"
 
 
-# Goes through clips and shows how far it is, like ``tqdm(clips, unit)``
+# Iterates over clips and shows progress, like ``tqdm(clips, unit)``
 Track = Callable[[Sequence[Clip], str], Iterable[Clip]]
 
 
@@ -53,7 +53,7 @@ class UnreadableClip(NamedTuple):
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a bundle says of clips.
+    """A bundle's predictions of clips.
 
     Attributes:
         probabilities: float32 ``[clips, labels]``.
@@ -82,7 +82,7 @@ class Predictions:
 
     @cached_property
     def ranks(self) -> NDArray[np.int64]:
-        """The place of the true class, 1 = first."""
+        """The rank of the true class, 1 = first."""
         return rank_of_truth(self.probabilities, self.truth)
 
     @property
@@ -90,14 +90,14 @@ class Predictions:
         return confusion_matrix(self.truth, self.predicted, len(self.labels))
 
     def resamples(self, bootstrap: Bootstrap) -> Resamples:
-        """Bootstrap resamples of the clips: groups of each class, or groups of all classes where they span classes."""
+        """Bootstrap resamples of the clips: of each class's groups, or of all groups if they span classes."""
         strata = ["" if bootstrap.groups_span_classes else clip.label for clip in self.clips]
         groups = [(stratum, clip.group) for stratum, clip in zip(strata, self.clips)]
         return Resamples(groups, bootstrap.resamples, bootstrap.seed, strata)
 
 
 def clip_names(clips: Sequence[Clip]) -> dict[Path, str]:
-    """A name for each clip that says nothing of where the data lie: its path from the clips' common folder on."""
+    """A name for each clip that does not reveal where the data lie: its path relative to the clips' common folder."""
     paths = [os.path.abspath(clip.path) for clip in clips]  # noqa: PTH100 - resolve() would follow links out of the folder
     try:
         root = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
@@ -118,7 +118,7 @@ def predict_clips(
     unit: str = "clips",
     track: Track = without_progress,
 ) -> tuple[Predictions, tuple[UnreadableClip, ...]]:
-    """Classify clips, each file as a caller would.
+    """Classify clips, each file as a user would.
 
     Returns:
         The predictions, and the clips that cannot be read.
@@ -143,7 +143,7 @@ def predict_clips(
 
 
 def check_same_clips(first: Predictions, second: Predictions, names: tuple[str, str] = ("first", "second")) -> None:
-    """Make sure that two sets of predictions are of the same clips and labels.
+    """Check that two sets of predictions are of the same clips and labels.
 
     Raises:
         EvaluationError: they are not.
@@ -164,7 +164,7 @@ def check_same_clips(first: Predictions, second: Predictions, names: tuple[str, 
 
 @system_errors(EvaluationError)
 def write_predictions(predictions: Predictions, path: Path, k: int) -> None:
-    """One line a clip: what it is, the answer, the next classes up to the k-th, and all probabilities."""
+    """One line per clip: the clip, the answer, the next classes up to the k-th, and all probabilities."""
     order = np.argsort(-predictions.probabilities, axis=1, kind="stable")
     head = ["path", "label", "group", "predicted", "score", "correct", "rank"]
     head += [f"{what}{place}" for place in range(2, k + 1) for what in ("top", "score")]
@@ -185,7 +185,7 @@ def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
 
 @system_errors(EvaluationError)
 def read_predictions(path: Path) -> Predictions:
-    """What :func:`write_predictions` wrote.
+    """Read a file of :func:`write_predictions`.
 
     Raises:
         EvaluationError: it cannot be read.
@@ -210,5 +210,5 @@ def _exact(value: np.floating[Any]) -> str:
 
 
 def _without_place(message: str, path: Path) -> str:
-    """An error's words with the file's name in place of its path."""
+    """An error message with the file's name instead of its path."""
     return message.replace(os.path.abspath(path), path.name).replace(str(path), path.name)  # noqa: PTH100

@@ -1,4 +1,4 @@
-"""The thesis's figures on UCF101 split 1, all 101 classes. They say nothing of other data and stand beside none."""
+"""The thesis's figures on UCF101 split 1, all 101 classes. They are not comparable with figures on other data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CLASSES_SHA256 = "ba5efe3c836f22f509531832bfbf1427af4b235bfffcb5a92309f60cb7cfd
 
 
 class Published(NamedTuple):
-    """What the thesis gives of an extractor with a classifier."""
+    """The thesis's figures of an extractor with a classifier."""
 
     accuracy: Optional[float] = None
     top_5: Optional[float] = None
@@ -27,7 +27,7 @@ class Published(NamedTuple):
 
 
 _INCEPTION, _MOBILENET = "inception_v3", "mobilenet_v2_1.0_224"
-# Beginning of the extractor's name, architecture
+# Prefix of the extractor's name, architecture
 _PUBLISHED = {
     (_INCEPTION, LSTM): Published(0.7875, 0.9422),
     (_INCEPTION, GRU): Published(0.7961, 0.9469, 0.77, 0.77, 0.76),
@@ -51,7 +51,7 @@ def published(extractor: str, architecture: str) -> Published:
 
 
 def is_ucf101_split_1(clips: Sequence[Clip], split: str) -> bool:
-    """Whether these are all the test clips of UCF101's official split 1: the only ones that the thesis's figures are of."""
+    """Whether these are all the test clips of UCF101's official split 1, on which the thesis's figures were measured."""
     classes = "\n".join(sorted({clip.label.lower() for clip in clips}))
     return (
         split == "test"

@@ -1,4 +1,4 @@
-"""The report of an evaluation; what it says is in ``templates/evaluation.j2``."""
+"""The report of an evaluation; its text is in ``templates/evaluation.j2``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_CONFUSED = 15
 def evaluation_report(
     evaluation: Evaluation, classes: Sequence[str] = (), wrong: Sequence[WrongClip] = ()
 ) -> RenderedReport:
-    """The report. ``classes``: to which the additional confusion matrices are cut. ``wrong``: clips to show, in HTML."""
+    """The report. ``classes``: the classes of the additional confusion matrices. ``wrong``: clips to show, in HTML."""
     figures, predictions = evaluation.figures, evaluation.predictions
     of_class = {label: entry for label, entry in figures.classes.items() if entry.clips}
     entries = list(of_class.values())
@@ -62,7 +62,7 @@ def evaluation_report(
 
 
 def summary_rows(figures: Figures) -> Rows:
-    """The table of averages, its heading first."""
+    """The table of averages, heading first."""
     named: list[tuple[str, Figure]] = [("accuracy", figures.accuracy)]
     if figures.k > 1:
         named.append((f"top-{figures.k} accuracy", figures.top_k))
@@ -78,7 +78,7 @@ def summary_rows(figures: Figures) -> Rows:
 
 
 def class_rows(figures: Figures, *, wilson: bool) -> Rows:
-    """The table of classes that have clips, its heading first. ``wilson``: whether with that interval of the recall."""
+    """The table of classes that have clips, heading first. ``wilson``: whether to include that interval of the recall."""
     rows: Rows = [("class", "clips", "precision", "recall", "recall, Wilson", "F1", "F1, bootstrap")]
     for label, entry in figures.classes.items():
         if entry.clips and entry.recall.share is not None:
@@ -90,7 +90,7 @@ def class_rows(figures: Figures, *, wilson: bool) -> Rows:
 def confusion_matrices(
     predictions: Predictions, classes: Sequence[str]
 ) -> dict[str, tuple[NDArray[np.int64], list[str], list[str]]]:
-    """File name -> matrix, rows, columns: the whole one; and cut to classes, with what those were called otherwise."""
+    """File name -> matrix, rows, columns: of all classes; and of some, with the other classes that they were taken for."""
     whole, labels = predictions.confusion, list(predictions.labels)
     matrices = {"confusion": (whole, labels, labels)}
     if classes:

@@ -1,7 +1,7 @@
-"""Reports as Markdown and as one HTML file that needs nothing else: each is one Jinja template, laid out in two ways.
+"""Reports as Markdown and as a single HTML file: each is one Jinja template, rendered in two layouts.
 
-A template in ``templates/`` says what is in a report, by the macros of ``markdown.j2`` or ``html.j2``. Text that is put into
-it is text: nothing in it is markup.
+A template in ``templates/`` has the content of a report, in macros of ``markdown.j2`` or ``html.j2``. Inserted text is
+escaped, so that nothing in it is markup.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Rows = list[tuple[str, ...]]
 
 @dataclass(frozen=True)
 class RenderedReport:
-    """A report in both forms, and its pictures: file name, as the Markdown refers to it -> PNG."""
+    """A report in both formats, and its pictures: file name, as in the Markdown -> PNG."""
 
     markdown: str
     html: str
@@ -33,7 +33,7 @@ def render(template: str, pictures: Mapping[str, bytes], **values: Any) -> Rende
 
     Args:
         template: its name without ``.j2``.
-        values: what the template uses.
+        values: variables of the template.
 
     Raises:
         ExtraNotInstalledError: Jinja is absent.
@@ -56,8 +56,8 @@ def _environment(is_markdown: bool) -> Any:
         return Markup(" ".join(str(text).split()))
 
     def escape_markdown(value: Any) -> Any:
-        """Text that Markdown takes as it is; underscores inside words need no escape."""
-        if hasattr(value, "__html__"):  # of the template itself, or escaped already
+        """Escape text for Markdown; underscores inside words need no escape."""
+        if hasattr(value, "__html__"):  # from the template itself, or escaped already
             return value
         return flat(re.sub(r"([\\`*<\[\]|])", r"\\\1", str(value)))
 

@@ -1,7 +1,7 @@
-"""How far figures can be trusted: bootstrap over groups of clips, and McNemar's test for two classifiers on the same clips.
+"""Confidence of figures: bootstrap over groups of clips, and McNemar's test for two classifiers on the same clips.
 
-Clips of a group share people and place and are right or wrong together, so the bootstrap draws groups, not clips, and where a
-group belongs to a class, as many of each class as there are. ``scipy.stats.bootstrap`` draws single observations, without strata.
+Clips of a group share people and place and are right or wrong together, so the bootstrap draws groups, not clips; and if
+groups belong to classes, as many as each class has. ``scipy.stats.bootstrap`` draws single observations, without strata.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Interval = Optional[tuple[float, float]]
 
 
 class Bootstrap(NamedTuple):
-    """How intervals are made.
+    """Options of the bootstrap.
 
     Attributes:
-        resamples: how many.
-        seed: of the draws.
-        groups_span_classes: whether a group's name means the same in all classes; otherwise groups are drawn of each class.
+        resamples: number of resamples.
+        seed: random seed.
+        groups_span_classes: whether a group's name means the same in all classes; otherwise groups are drawn per class.
     """
 
     resamples: int = DEFAULT_RESAMPLES
@@ -41,12 +41,12 @@ DEFAULT_BOOTSTRAP = Bootstrap()
 class Resamples:
     """Bootstrap resamples of clips: whole groups, as many as there are, drawn with replacement.
 
-    The same groups and seed give the same draws, so that figures of several classifiers on the same clips are paired.
+    The same groups and seed give the same resamples, so that figures of several classifiers on the same clips are paired.
 
     Args:
-        groups: a group for each clip.
-        count: resamples.
-        strata: for each clip what its group belongs to, a class for example: as many groups are drawn of each as it has.
+        groups: the group of each clip.
+        count: number of resamples.
+        strata: for each clip, the stratum of its group, for example a class: of each stratum as many groups are drawn as it has.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Resamples:
         strata: Optional[Sequence[Hashable]] = None,
     ) -> None:
         if count < 1 or not groups:
-            raise OptionError(f"{count} resamples of {len(groups)} clips were asked for; expected 1 or more of both.")
+            raise OptionError(f"{count} resamples of {len(groups)} clips were requested; expected 1 or more of both.")
         if count * len(set(groups)) > _MOST_DRAWS:
             raise OptionError(
-                f"{count} resamples of {len(set(groups))} groups were asked for; expected fewer resamples."
+                f"{count} resamples of {len(set(groups))} groups were requested; expected fewer resamples."
             )
         codes = {group: code for code, group in enumerate(dict.fromkeys(groups))}
         self.count = count
@@ -93,9 +93,9 @@ class Resamples:
         return self.sums(values) / sizes.reshape(-1, *[1] * (values.ndim - 1))
 
     def interval(self, samples: NDArray[np.float64]) -> Interval:
-        """95 % percentile interval of a figure that was computed in each resample.
+        """The 95 % percentile interval of a figure, given its value in each resample.
 
-        None from fewer than two groups, or where all resamples agree: such an interval would claim certainty.
+        None with fewer than two groups, or if all resamples agree: such an interval would claim certainty.
         """
         if self.num_groups < 2 or not np.nanmax(samples) > np.nanmin(samples):
             return None
@@ -106,7 +106,7 @@ class Resamples:
 def class_scores(
     truth: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int, draws: Optional[Resamples] = None
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
-    """:data:`AVERAGED` of each class, ``[K]`` each, 0 where nothing can be divided; and the clips of each class.
+    """:data:`AVERAGED` of each class, ``[K]`` each, 0 if undefined; and the clips of each class.
 
     Args:
         truth, predicted: class indices, ``[N]`` each.
@@ -128,16 +128,16 @@ def macro_average(values: NDArray[np.float64], clips: NDArray[np.float64]) -> ND
 
 
 def weighted_average(values: NDArray[np.float64], clips: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean over the classes, each with its number of clips."""
+    """The mean over the classes, weighted by their number of clips."""
     average: NDArray[np.float64] = np.average(values, axis=-1, weights=clips)
     return average
 
 
 class McNemar(NamedTuple):
-    """Two classifiers on the same clips: are they right equally often? (McNemar 1947, Psychometrika 12:153; the exact test.)
+    """McNemar's exact test: are two classifiers right equally often on the same clips? (McNemar 1947, Psychometrika 12:153.)
 
     Attributes:
-        only_first, only_second: clips that only that one got right; the others say nothing of the difference.
+        only_first, only_second: clips that only this one got right; other clips carry no information on the difference.
     """
 
     only_first: int
@@ -145,12 +145,12 @@ class McNemar(NamedTuple):
 
     @classmethod
     def of(cls, first_correct: NDArray[np.bool_], second_correct: NDArray[np.bool_]) -> McNemar:
-        """Of two classifiers' answers to the same clips, in the same order."""
+        """From two classifiers' answers to the same clips, in the same order."""
         return cls(int(np.sum(first_correct & ~second_correct)), int(np.sum(second_correct & ~first_correct)))
 
     @property
     def p(self) -> float:
-        """Two-sided."""
+        """The two-sided p value."""
         discordant = sum(self)
         return float(load_statistics().binomtest(self.only_first, discordant).pvalue) if discordant else 1.0
 

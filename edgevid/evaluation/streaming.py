@@ -1,4 +1,4 @@
-"""Clips replayed through a bundle's streaming path, prediction by prediction."""
+"""Replays clips as streams, prediction by prediction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .figures import number
 from .predictions import Predictions, Track, without_progress
 from .report_format import Rows
 
-# Upper ends of the parts of a window's filling that accuracy is given for
+# Upper limits of the fill levels of a window for which accuracy is given
 _FILLS = (0.25, 0.5, 0.75, 0.999, 1.0)
 _FILL_NAMES = ("up to 25 %", "25 to 50 %", "50 to 75 %", "75 % to not quite full", "full")
 
@@ -35,7 +35,7 @@ class StreamPrediction(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """What a stream said of clips.
+    """A stream's predictions over clips.
 
     Attributes:
         shortened: clips shorter than the bundle's window, for which the window was as long as the clip.
@@ -50,8 +50,8 @@ def replay_clips(
 ) -> Replay:
     """Stream over each clip from its first frame on, with a prediction at each sampled frame.
 
-    Predictions start with the first frame, when the window is nearly empty. Of a clip that is shorter than the bundle's
-    window the window is the clip, so that it fills in every clip. Clips that cannot be read are left out.
+    Predictions start with the first frame, when the window is nearly empty. For a clip shorter than the bundle's
+    window, the window is the clip, so that it fills in every clip. Clips that cannot be read are left out.
     """
     predictions: list[StreamPrediction] = []
     shortened = 0
@@ -61,7 +61,7 @@ def replay_clips(
                 seconds = video.declared_frames / video.fps or recognizer.window_seconds
             options = StreamOptions(window_seconds=min(seconds, recognizer.window_seconds), min_filled=0.0)
             said = list(recognizer.stream(clip.path, options))
-        except EdgevidError:  # named already, when it was classified
+        except EdgevidError:  # reported already, when it was classified
             continue
         shortened += seconds < recognizer.window_seconds
         for p in said:
@@ -71,15 +71,15 @@ def replay_clips(
 
 
 def measure_replay(replay: Replay, classified: Predictions, window_seconds: float) -> dict[str, Any]:
-    """Accuracy by how full the window was, and of each clip's last prediction, beside what ``classify`` said of the clip.
+    """Accuracy by how full the window was, and of each clip's last prediction, compared with ``classify`` on the clip.
 
     Returns:
-        The part "streaming" of ``metrics.json``. By how full the window was there are no intervals: predictions of one clip are
-        far from independent.
+        The entry "streaming" of ``metrics.json``. By how full the window was there are no intervals, because predictions of
+        one clip are far from independent.
     """
     correct = np.array([p.predicted == p.label for p in replay.predictions], dtype=bool)
     fill = np.searchsorted(_FILLS, np.array([p.window_filled for p in replay.predictions]))
-    final = {p.path: p for p in replay.predictions}  # the last one of each clip stays
+    final = {p.path: p for p in replay.predictions}  # keeps the last one of each clip
     whole = {clip.path: classified.labels[i] for clip, i in zip(classified.clips, classified.predicted)}
     both = [path for path in whole if path in final]
     right = Share(sum(p.predicted == p.label for p in final.values()), len(final))
@@ -97,7 +97,7 @@ def measure_replay(replay: Replay, classified: Predictions, window_seconds: floa
 
 
 def streaming_rows(figures: dict[str, Any]) -> Rows:
-    """The figures as a table, its heading first."""
+    """The figures as a table, heading first."""
     shares = {f"window {name}": share for name, share in figures["by_window_filled"].items() if share["n"]}
     shares["last of each clip"] = figures["final"]
     shares["last = classify"] = figures["final_is_what_classify_says"]

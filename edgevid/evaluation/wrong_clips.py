@@ -1,4 +1,4 @@
-"""Clips that were answered wrongly, as small pictures for the report."""
+"""Wrongly classified clips, as small pictures for the report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST = 24  # pictures of about 5 kB each
 
 
 class WrongClip(NamedTuple):
-    """A clip by its name in the data set, what it shows, what it was taken for and how surely, and a JPEG in base64."""
+    """A clip by its name in the data set, its label, the wrong answer and its score, and a JPEG in base64."""
 
     path: str
     label: str
@@ -29,7 +29,7 @@ class WrongClip(NamedTuple):
 
 
 def wrong_clips(predictions: Predictions, clips: Sequence[Clip]) -> list[WrongClip]:
-    """The wrong answers that were surest, at most so many, with the picture in the middle of each.
+    """The wrong answers with the highest scores, with the picture in the middle of each.
 
     Args:
         clips: of the data set, as given to :func:`edgevid.evaluation.evaluation.evaluate`.
@@ -51,7 +51,7 @@ def wrong_clips(predictions: Predictions, clips: Sequence[Clip]) -> list[WrongCl
 
 
 def _picture(path: Path) -> Optional[str]:
-    """The frame in the middle; None where there is none any more."""
+    """The frame in the middle; None if it cannot be read any more."""
     try:
         with VideoFile(path) as video:
             jpeg = jpeg_at(video, video.declared_frames // 2 / video.fps)

@@ -1,4 +1,4 @@
-"""Clips -> embeddings that are kept, in this process or by any executor: for training, teaching and evaluation."""
+"""Clips -> cached embeddings, in this process or by any executor: for training, teaching and evaluation."""
 
 from __future__ import annotations
 

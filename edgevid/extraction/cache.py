@@ -1,8 +1,8 @@
-"""Clips -> files of embeddings, in this process or by any executor; what is done once is not done again.
+"""Clips -> files of embeddings, in this process or by any executor; each is computed once.
 
-The embeddings of a clip by an embedder lie in a file of their own, whose name follows from all that they depend on: the embedder,
-the sampling and the clip's content. So a changed clip is embedded again, a moved or renamed one is not, to go on after a kill is
-to run again, and an embedder more embeds with that one only.
+The embeddings of a clip by an embedder have a file of their own, whose name depends on all that they depend on: the embedder,
+the sampling and the clip's content. So a changed clip is embedded again, a moved or renamed one is not, a killed run continues
+when run again, and an additional embedder embeds only its own part.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from ..support.arrays import read_array
 from ..support.files import as_path, read_content, whole
 from .config import EmbeddingConfig, embedders_of_this_thread, track_key
 
-# Raise it when frames are sampled, resized or embedded in another way: what is in the caches is then no longer used.
+# Increase it when frames are sampled, resized or embedded in another way: existing caches are then no longer used.
 _CACHE_FORMAT = 3
 _DIGEST_BYTES = hashlib.sha256().digest_size
-# A temporary file lives for milliseconds. One this old was left by a process that was killed.
+# A temporary file exists for milliseconds. One this old was left by a killed process.
 _STALE_SECONDS = 3600
 _MAX_NAMED = 8
 
 
 class ExtractionError(EdgevidError):
-    """Embeddings cannot be made or kept, whatever the clip: a worker ended, or the cache cannot be written."""
+    """Embeddings cannot be made or saved, whatever the clip: a worker ended, or the cache cannot be written."""
 
 
 class Extracted(NamedTuple):
-    """What became of a clip.
+    """The result for a clip.
 
     Attributes:
-        files: its embeddings by each embedder, see :func:`read_window`; none: it could not be read.
-        in_cache: they were all there already.
+        files: its embeddings by each embedder, see :func:`read_window`; empty: it could not be read.
+        in_cache: whether all existed already.
         problem: why it could not be read.
     """
 
@@ -62,16 +62,16 @@ def extract(
 ) -> Generator[tuple[int, Extracted], None, None]:
     """Embed clips whose embeddings are not in the cache yet.
 
-    Closing the iterator cancels what has not begun. Whatever happens, files that are in the cache are whole.
+    Closing the iterator cancels work that has not begun. Files in the cache are always complete.
 
     Args:
-        cache: a folder; made if absent. Several processes may use it at once.
+        cache: a folder; created if absent. Several processes may use it at once.
         executor: any, such as :func:`edgevid.extraction.local_executor` or Dask's ``client.get_executor(pure=False)``. Its
-            workers must see clips and cache under the paths that this process sees. Default: this process does the work.
-        embedders: open ones of this configuration, for this process to use.
+            workers must see clips and cache under the same paths as this process. Default: this process does the work.
+        embedders: open embedders of this configuration, for this process to use.
 
     Yields:
-        Indices into ``paths`` and what became of the clip, in the order in which they are done.
+        Indices into ``paths`` and the result for the clip, in order of completion.
 
     Raises:
         ExtractionError: the cache cannot be written, or a worker ended.
@@ -89,18 +89,18 @@ def extract(
 def extract_clip(
     config: EmbeddingConfig, path: Path, cache: Path, embedders: Optional[Sequence[Embedder]] = None
 ) -> Extracted:
-    """Embed one clip by those embedders whose embeddings of it are not in the cache. The function that executors run.
+    """Embed one clip by those embedders whose embeddings of it are not in the cache. This is what executors run.
 
     Args:
-        embedders: default: those that this thread opens at its first clip, on one thread, and keeps.
+        embedders: default: this thread opens them at its first clip, with one thread each, and keeps them.
 
     Raises:
-        EdgevidError: as :func:`extract`. A clip that cannot be read raises nothing.
+        EdgevidError: as for :func:`extract`. A clip that cannot be read raises nothing.
     """
     embedders = embedders_of_this_thread(config) if embedders is None else embedders
     try:
         before = path.stat()
-        if not stat.S_ISREG(before.st_mode):  # a pipe would be waited for, for ever
+        if not stat.S_ISREG(before.st_mode):  # reading a pipe would block for ever
             return Extracted((), problem=f"{path} is not a file; expected a video file.")
         sha256 = sha256_of(path)
     except FileNotFoundError:
@@ -122,7 +122,7 @@ def extract_clip(
         after = path.stat()
     except EdgevidError as error:
         return Extracted((), problem=str(error))
-    except Exception as error:  # one clip that trips OpenCV or the disk must not end the work on all others
+    except Exception as error:  # one clip that fails in OpenCV or on the disk must not end the work on the others
         return Extracted((), problem=f"{path} cannot be embedded: {type(error).__name__}: {error}")
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         return Extracted((), problem=f"{path} changed while it was read; try again once nothing writes to it.")
@@ -132,7 +132,7 @@ def extract_clip(
 
 
 def read_window(files: Sequence[Path], embedders: Sequence[Embedder]) -> Optional[Window]:
-    """The embeddings of a clip, of the files that :func:`extract_clip` names; None where one is missing or damaged."""
+    """The embeddings of a clip, from the files that :func:`extract_clip` names; None if one is missing or damaged."""
     columns = [_read(file, embedder.dim) for file, embedder in zip(files, embedders)]
     present = [column for column in columns if column is not None]
     if len(present) < len(columns):
@@ -147,7 +147,7 @@ def _file(config: EmbeddingConfig, embedder: Embedder, clip_sha256: str, cache: 
 
 
 def _read(file: Path, dim: int) -> Optional[list[Any]]:
-    """An embedder's rows of each sample, float32 ``[n, dim]`` each; None where there is no such file, or it is damaged."""
+    """An embedder's rows of each sample, float32 ``[n, dim]`` each; None if the file is missing or damaged."""
     try:
         content = read_content(file)
     except OSError:
@@ -188,7 +188,7 @@ def _extract_by(
         oldest = [clips[index] for index in sorted(waiting.values())[:_MAX_NAMED]]
         raise ExtractionError(
             "A worker process ended unexpectedly: it was killed, memory ran out, or a decoder crashed. It read one of: "
-            f"{', '.join(map(str, oldest)) or 'no clip yet'}. What is finished is kept: run the same again, with fewer "
+            f"{', '.join(map(str, oldest)) or 'no clip yet'}. Finished work is kept: run the same again, with fewer "
             "workers if memory is short. If it ends there again, leave that clip out."
         ) from error
     finally:
@@ -203,7 +203,7 @@ def _outcome(future: Future[Extracted], clip: Path) -> Extracted:
         raise
     except CancelledError as error:
         raise ExtractionError(
-            f"The work on {clip} was cancelled, as when a cluster's scheduler ends. What is finished is kept: run the "
+            f"The work on {clip} was cancelled, as when a cluster's scheduler ends. Finished work is kept: run the "
             "same again."
         ) from error
     except Exception as error:
@@ -215,9 +215,9 @@ def _outcome(future: Future[Extracted], clip: Path) -> Extracted:
 
 
 def _write(file: Path, rows: Sequence[Any]) -> None:
-    """Write all rows ``[n, dim]``, where those of each sample end, and the SHA-256 of both.
+    """Write all rows ``[n, dim]``, the end of each sample's rows, and the SHA-256 of both.
 
-    A damaged file is so not taken as good, and nothing needs to wait for the disk. numpy.load reads the rows.
+    So a damaged file is detected without syncing to the disk. numpy.load reads the rows.
     """
     buffer = io.BytesIO()
     np.save(buffer, np.concatenate(rows), allow_pickle=False)
@@ -232,7 +232,7 @@ def _write(file: Path, rows: Sequence[Any]) -> None:
 
 
 def _sweep(cache: Path) -> None:
-    """Make the folder, and remove what killed processes left in it."""
+    """Make the folder, and remove files left by killed processes."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         for temporary in cache.glob("*/.partial-*"):

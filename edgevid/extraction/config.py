@@ -1,4 +1,4 @@
-"""The embedding configuration: all that embeddings depend on besides the clip."""
+"""The embedding configuration: everything that embeddings depend on besides the clip."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from ..tflite.interpreter import select_runtime
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
-    """Which embedders, on which runtime, and how many samples. Small and picklable: it travels to workers.
+    """Embedders, runtime and sampling. Small and picklable, because it is sent to workers.
 
     Attributes:
-        entries: the embedders, as a card lists them; those of ``own`` too.
+        entries: the embedders, as in a card, including those of ``own``.
         runtime: ``"litert"`` or ``"tflite-runtime"``: their quantised outputs differ by a few units of the last place.
-        num_samples: of a clip.
-        mirrored: embed the mirror image of each frame, for training on more.
-        interval_seconds: embed clips as a stream would, a sample each so many seconds; None: uniformly over the clip.
-        own: the caller's embedders, for kinds that edgevid does not know. With any the work is done in this process.
+        num_samples: number of samples of a clip.
+        mirrored: embed the mirror image of each frame, for more training data.
+        interval_seconds: embed clips as a stream would, with this interval between samples; None: uniformly over the clip.
+        own: the caller's embedders, for kinds that edgevid does not know. With any, the work is done in this process.
     """
 
     entries: tuple[EmbedderEntry, ...]
@@ -50,13 +50,13 @@ class EmbeddingConfig:
         num_samples: int = SAMPLES_PER_CLIP,
         interval_seconds: Optional[float] = None,
     ) -> EmbeddingConfig:
-        """A configuration of embedders that a card lists, and of the caller's own after them.
+        """A configuration of a card's embedders, followed by the caller's own.
 
         Args:
-            runtime: default: the best one present, for all workers alike.
+            runtime: default: the best one installed, the same for all workers.
 
         Raises:
-            OptionError: there is none.
+            OptionError: there are no embedders.
         """
         entries = (*entries, *(entry_of(embedder) for embedder in own))
         if not entries:
@@ -67,13 +67,13 @@ class EmbeddingConfig:
         return cls(entries, select_runtime(runtime).name, num_samples, tuple(own), interval_seconds)
 
     def open(self, num_threads: Optional[int] = None) -> list[Embedder]:
-        """The embedders, opened."""
+        """Open the embedders."""
         entries = [_here(entry) for entry in self.entries]
         return open_embedders(entries, self.own, num_threads=num_threads, runtime=self.runtime)
 
     @contextmanager
     def opened(self) -> Iterator[list[Embedder]]:
-        """The embedders, opened for a ``with`` block; at its end all but the caller's own are closed."""
+        """The open embedders, for a ``with`` block; at its end all except the caller's own are closed."""
         embedders = self.open()
         try:
             yield embedders
@@ -84,14 +84,14 @@ class EmbeddingConfig:
 
 
 def entry_of(embedder: Embedder) -> EmbedderEntry:
-    """What a card says of an embedder of the caller's own, which has no network that edgevid knows."""
+    """The card's entry for an embedder of the caller's own, which has no network that edgevid knows."""
     identity = card_identity(embedder)
     kind = identity.pop("kind")
     return EmbedderEntry(kind, None, identity)
 
 
 def embedders_of_this_thread(config: EmbeddingConfig) -> list[Embedder]:
-    """The embedders of a configuration, on one thread: opened by the first call in each thread, kept for the next ones."""
+    """The open embedders of a configuration, with one thread each: opened by the first call in each thread, then kept."""
     if config.own or getattr(_opened, "config", None) != config:
         _opened.embedders = config.open(num_threads=1)
         _opened.config = config
@@ -104,7 +104,7 @@ _opened = threading.local()
 
 
 def _here(entry: EmbedderEntry) -> EmbedderEntry:
-    """An entry whose network is on this machine: found by its name where it is not at its path."""
+    """An entry whose network is on this machine: found by name if it is not at its path."""
     network = entry.network
     if network is None:
         return entry
@@ -112,27 +112,27 @@ def _here(entry: EmbedderEntry) -> EmbedderEntry:
         network = replace(network, path=find_extractor(network.name).path)
     if sha256_of(network.path) != network.sha256:
         raise ModelError(
-            f"The extractor {network.name} at {network.path} is not the one asked for, whose SHA-256 begins with "
+            f"The extractor {network.name} at {network.path} is not the requested one, whose SHA-256 begins with "
             f"{network.sha256[:12]}; install the same edgevid and models on all machines."
         )
     return replace(entry, network=network)
 
 
 def track_key(config: EmbeddingConfig, embedder: Embedder) -> dict[str, Any]:
-    """What an embedder's embeddings of a clip depend on, besides the clip."""
+    """Everything that an embedder's embeddings of a clip depend on, besides the clip."""
     identity = {**embedder.identity, "runtime": config.runtime}
     offsets, rate = list(embedder.frame_offsets), embedder.samples_per_second
     samples = config.num_samples if config.interval_seconds is None else {"seconds_apart": config.interval_seconds}
     if config.mirrored:
         identity["mirrored"] = True
     if isinstance(embedder, MotionEmbedder):
-        # it shares what it sees of the motion with those beside it: how often they look matters
+        # it shares motion with the other embedders, so their rates matter
         identity["looked_at"] = _rates_of_motion(config, embedder.seconds)
     return {"embedder": identity, "samples": samples, "frame_offsets": offsets, "samples_per_second": rate}
 
 
 def _rates_of_motion(config: EmbeddingConfig, seconds: float) -> list[float]:
-    """The rates at which a configuration's embedders look at motion over so many seconds; 0: that of the samples."""
+    """The rates at which a configuration's embedders sample motion over so many seconds; 0: that of the samples."""
     kinds = {MotionRegion.kind, FlowHistogram.kind}
     alike = [e for e in config.entries if e.kind in kinds and e.options.get("seconds", seconds) == seconds]
     return sorted({float(entry.options.get("samples_per_second") or 0) for entry in alike})

@@ -1,4 +1,4 @@
-"""Who does the work: processes on this machine, or a Dask cluster. For :func:`edgevid.extraction.extract`."""
+"""Executors: processes on this machine, or a Dask cluster. For :func:`edgevid.extraction.extract`."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ _GRACE_SECONDS = 0.3
 
 @contextmanager
 def local_executor(jobs: int, start: Callable[[], object] = int) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes on this machine. An exception, Ctrl-C too, ends them at once, whatever they do.
+    """Worker processes on this machine. An exception, including Ctrl-C, ends them at once.
 
-    Workers are new processes, not forks, for the runtimes and OpenCV have threads, which do not survive a fork. So a script
+    Workers are new processes, not forks, because threads of the runtimes and OpenCV do not survive a fork. So a script
     that calls this needs the usual ``if __name__ == "__main__":``.
 
     Args:
-        jobs: how many.
+        jobs: number of workers.
         start: called in each worker as it starts; picklable; it must not raise.
     """
     context = multiprocessing.get_context("spawn")
-    # A pipe, and no Event: that one's set() waits for ever for a waiting process that was killed.
+    # A pipe, not an Event: an Event's set() waits for ever for a waiting process that was killed.
     lifeline, held = context.Pipe(duplex=False)
     try:
-        with away_from_the_working_folder():  # it starts a process that keeps count of resources
+        with away_from_the_working_folder():  # it starts a process that tracks resources
             executor = ProcessPoolExecutor(
                 jobs, mp_context=context, initializer=_start_worker, initargs=(start, lifeline)
             )
     except ValueError as error:  # 0, or more than Windows can wait for
         raise OptionError(
-            f"{jobs!r} worker processes were asked for: {error}; expected a number from 1 to 61."
+            f"{jobs!r} worker processes were requested: {error}; expected a number from 1 to 61."
         ) from error
     workers, others = set(), set(multiprocessing.active_children())
     try:
@@ -51,7 +51,7 @@ def local_executor(jobs: int, start: Callable[[], object] = int) -> Iterator[Pro
         workers = set(multiprocessing.active_children()) - others
         yield executor
     except BaseException:
-        # Its thread drops what waits only if the executor still exists then, and no second call takes back that it shall.
+        # Its thread drops pending work only if the executor still exists then, and no second call overrides that.
         executor.shutdown(wait=False, cancel_futures=True)
         held.close()
         for worker in workers:
@@ -69,7 +69,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
     """The workers of a Dask cluster.
 
     Args:
-        address: of its scheduler, such as ``tcp://192.168.1.10:8786``.
+        address: address of its scheduler, such as ``tcp://192.168.1.10:8786``.
 
     Raises:
         ExtraNotInstalledError: dask.distributed is not installed.
@@ -79,8 +79,8 @@ def dask_executor(address: str) -> Iterator[Executor]:
         from dask.distributed import Client
     except ImportError as error:
         raise ExtraNotInstalledError(
-            f"A Dask cluster was asked for, but dask.distributed is not here ({error}). "
-            f"To mend it: {install_command('dask')}"
+            f"A Dask cluster was requested, but dask.distributed is not installed ({error}). "
+            f"To fix this: {install_command('dask')}"
         ) from error
     try:
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
@@ -94,7 +94,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
             raise EdgevidError(
                 f"The Dask scheduler at {address} has no workers; start some with `dask worker {address}`."
             )
-        executor: Executor = client.get_executor(pure=False)  # pure: the answer to the same call may be an old one
+        executor: Executor = client.get_executor(pure=False)  # pure: the same call may return an old result
         try:
             yield executor
         except BaseException:
@@ -103,9 +103,9 @@ def dask_executor(address: str) -> Iterator[Executor]:
 
 
 def _launch(executor: ProcessPoolExecutor, jobs: int) -> None:
-    """Start the workers, deaf to Ctrl-C from their first moment: their parent ends them.
+    """Start the workers, ignoring Ctrl-C from their first moment: their parent ends them.
 
-    A process inherits the signal mask of the thread that starts it; a Ctrl-C meanwhile is held back, not lost.
+    A process inherits the signal mask of the thread that starts it; a Ctrl-C meanwhile is delayed, not lost.
     """
     can_mask = hasattr(signal, "pthread_sigmask")  # Windows cannot
     old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_mask else set()
@@ -127,9 +127,9 @@ def _start_worker(start: Callable[[], object], lifeline: Any) -> None:
 def _end_when_let_go(lifeline: Any) -> None:
     """End this worker, whatever it does, when its parent closes the other end of the pipe, or is gone.
 
-    A worker waits for work for ever, also for that of a parent that was killed. What it writes is whole or not there, so it may
-    be ended at any time. But not at once: the executor's thread fails on calls that were cancelled and are still in its hands
-    when it finds the workers gone, and there is no public way to wait until it has let go of them.
+    A worker would wait for work for ever, even if its parent was killed. Its files are complete or absent, so it may
+    be ended at any time. But not at once: the executor's thread fails on cancelled calls that it still holds
+    when it finds the workers gone, and there is no public way to wait until it has released them.
     """
     connection.wait([lifeline])
     time.sleep(_GRACE_SECONDS)

@@ -19,7 +19,7 @@ from ..support.user_folders import cache_folder
 from .cache import Extracted, ExtractionError, extract, read_window
 from .config import EmbeddingConfig
 
-# Told how many clips are done, of how many.
+# Called with the number of clips done, and their total.
 Progress = Callable[[int, int], None]
 
 
@@ -28,8 +28,8 @@ class EmbeddedClips:
     """Embedded clips.
 
     Attributes:
-        clips: those that could be read, in the order given.
-        windows: of each, its embeddings.
+        clips: the readable ones, in the order given.
+        windows: the embeddings of each.
         skipped: clips that could not be read, and why.
     """
 
@@ -39,12 +39,12 @@ class EmbeddedClips:
 
     @cached_property
     def embeddings(self) -> Array:
-        """float32 ``[len(clips), samples, D]``: a row a sample, all embedders side by side; see :attr:`Window.aligned`."""
+        """float32 ``[len(clips), samples, D]``: one row per sample, all embedders concatenated; see :attr:`Window.aligned`."""
         return np.stack([window.aligned for window in self.windows])
 
 
 def default_cache() -> Path:
-    """Where embeddings are kept unless the caller says otherwise."""
+    """The default folder of embeddings."""
     return cache_folder() / "embeddings"
 
 
@@ -59,9 +59,9 @@ def embed_clips(
     """Embed clips, or take their embeddings from the cache.
 
     Args:
-        cache: a folder; made if absent. See :func:`edgevid.extraction.extract`.
+        cache: a folder; created if absent. See :func:`edgevid.extraction.extract`.
         progress: called after each clip.
-        executor: whose workers embed; each opens the networks itself. Default: this process.
+        executor: its workers embed; each opens the networks itself. Default: this process.
 
     Raises:
         EdgevidError: the cache cannot be written, or a worker ended. Clips that cannot be read are skipped, see

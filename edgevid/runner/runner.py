@@ -52,7 +52,7 @@ class Runner(Running):
     behind, the oldest are skipped, with a warning); for a camera always the newest. Recognition never waits for the loop.
 
     :meth:`wait`, :meth:`stop`, such a loop and the end of a ``with`` block raise the error that stopped the runner. If nobody
-    asks for it and ``on_status`` is not given, it is logged by ``logging.getLogger("edgevid")``.
+    asks for it and ``on_status`` was not called with it, it is logged by ``logging.getLogger("edgevid")``.
 
     Attributes:
         name: name of the source in messages.

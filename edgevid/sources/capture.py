@@ -44,7 +44,7 @@ def open_capture(capture: VideoCapture, *, live: Optional[bool] = None) -> Sourc
     """Make a source from a ``cv2.VideoCapture`` that the caller has opened. It is not released; nobody else may read it.
 
     Frames start at its current position. They are converted from OpenCV's BGR. A file's frames wait to be used and have the
-    file's own times. Of a camera or network stream, the newest frame is used; a thread grabs it, and its time is
+    file's own times. From a camera or network stream, the newest frame is used; a thread grabs it, and its time is
     ``time.monotonic()`` when it was grabbed. A camera that stops giving frames is an error; it is not reopened.
 
     Args:

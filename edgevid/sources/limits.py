@@ -18,7 +18,7 @@ def check_size(what: str, width: int, height: int) -> None:
         what: the frames' source, for the message.
 
     Raises:
-        SourceError: they are too large. OptionError: the variable is no number of pixels.
+        SourceError: they are too large. OptionError: the variable is not a number of pixels.
     """
     text = os.environ.get(MAX_PIXELS_VARIABLE, "")
     if text and not (text.isascii() and text.isdigit() and len(text) < 20):

@@ -1,1 +1,1 @@
-"""What every part of edgevid may use, and what knows of none of them."""
+"""Helpers for all parts of edgevid, which depend on none of them."""

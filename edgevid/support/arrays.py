@@ -1,4 +1,4 @@
-"""NumPy's files, of which a card, or nobody, says that they are good."""
+"""Reads NumPy files that may be damaged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_BYTES = 1 << 29  # of all arrays of a file
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Arrays of an ``.npz`` file, by their names.
+    """Read arrays of an ``.npz`` file by name.
 
     Raises:
         ValueError: it cannot be read, lacks one, or they are larger than any that edgevid writes.
@@ -30,7 +30,7 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         content.seek(0)
         with np.load(content, allow_pickle=False) as file:
             return {name: file[name] for name in names}
-    except Exception as error:  # a damaged one makes zipfile, zlib, NumPy and its parser of headers raise many kinds
+    except Exception as error:  # for a damaged file, zipfile, zlib and NumPy raise many kinds
         raise ValueError(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
 
 

@@ -1,4 +1,4 @@
-"""What must not outlive the program: a thread that is in native code while Python goes down aborts it, or crashes."""
+"""Ends threads before the program exits: one that is in native code while Python shuts down aborts or crashes it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 class AtExit(Generic[T]):
-    """Things with threads. Those that are still there at the program's end are ended then.
+    """Objects with threads. Those that still exist at the program's end are ended then.
 
     Args:
-        end: ends them all; given those that were not freed yet, also ones that have ended already.
+        end: ends them all; called with those not freed yet, including some that have ended already.
     """
 
     def __init__(self, end: Callable[[list[T]], object]) -> None:

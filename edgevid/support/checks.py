@@ -1,4 +1,4 @@
-"""Options that are numbers: whether they are, and lie in their range."""
+"""Checks of numeric options: type and range."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..errors import OptionError
 from .text import shorten
 
 T = TypeVar("T")
-# Where no limit is given. Larger ones overflow somewhere: in a library, in a clock, in a thread's wait.
+# The limit if none is given. Larger numbers overflow somewhere: in a library, a clock, or a thread's wait.
 MOST_INT, MOST_NUMBER = 2**31 - 1, 1e9
-# Of a window: what any camera and any memory can give
+# Of a window: the most that a camera and memory can give
 MAX_SAMPLES = 10_000
 MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS = 1e-3, 86_400.0
-_MOST_SHOWN = 60  # signs of what was given
+_MOST_SHOWN = 60  # characters of a value in a message
 
 
 def check_type(name: str, value: Any, kind: Union[type[T], tuple[type[T], ...]], expected: str = "") -> T:
-    """``value`` if it is one of ``kind``. Raises: OptionError: it is not; the message begins with ``name=value``."""
+    """Return ``value`` if it is of type ``kind``. Raises: OptionError: it is not; the message begins with ``name=value``."""
     if isinstance(value, kind):
         return value
     raise OptionError(
@@ -30,7 +30,7 @@ def check_type(name: str, value: Any, kind: Union[type[T], tuple[type[T], ...]],
 
 
 def shown(value: Any) -> str:
-    """What was given, for a message: short, and whatever it is. (Python prints no int of more than 4,300 digits.)"""
+    """A value for a message: short, and safe for any value. (Python prints no int of more than 4,300 digits.)"""
     try:
         text = repr(value)
     except Exception as error:
@@ -39,7 +39,7 @@ def shown(value: Any) -> str:
 
 
 def check_int(name: str, value: Any, low: int, high: Optional[int] = None) -> int:
-    """``value`` as an int if it is one, NumPy's too, from ``low`` to ``high`` (None: 2**31 - 1). True and False are none.
+    """Return ``value`` as an int if it is one (or NumPy's) from ``low`` to ``high`` (None: 2**31 - 1). Not True or False.
 
     Raises:
         OptionError: it is not; the message begins with ``name=value``.
@@ -56,10 +56,10 @@ def check_int(name: str, value: Any, low: int, high: Optional[int] = None) -> in
 def check_number(
     name: str, value: Any, low: float, high: Optional[float] = None, *, above_low: bool = False, unit: str = ""
 ) -> float:
-    """``value`` as a float if it is a number, NumPy's too, from ``low`` to ``high`` (None: 1e9). True and False are none.
+    """Return ``value`` as a float if it is a number (or NumPy's) from ``low`` to ``high`` (None: 1e9). Not True or False.
 
     Args:
-        above_low: whether ``low`` itself is refused.
+        above_low: whether ``low`` itself is excluded.
         unit: for the message, such as "seconds".
 
     Raises:
@@ -78,7 +78,7 @@ def check_number(
 
 
 def is_number(value: Any, low: float, high: float) -> bool:
-    """Whether it is one, from ``low`` to ``high``; as of :func:`check_number`."""
+    """Whether it is a number from ``low`` to ``high``, as for :func:`check_number`."""
     number = _finite(value)
     return number is not None and low <= number <= high
 
@@ -94,7 +94,7 @@ def _finite(value: Any) -> Optional[float]:
 
 
 def is_text(name: str) -> bool:
-    """Whether it has an encoding. A file's name may be any bytes; OpenCV 5 crashes on those that are no text."""
+    """Whether it can be encoded. A file's name may be any bytes; OpenCV 5 crashes on those that are not text."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Python in a process of its own, which answers with one JSON object: a native crash there must not end who asks."""
+"""Runs Python in a child process that answers with one JSON object, so that a native crash does not end the parent."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SAFE_PATH = "PYTHONSAFEPATH"
 
 
 class ChildError(Exception):
-    """The process could not be started, crashed, or took too long; the text says which, in words."""
+    """The process could not be started, crashed, or took too long; the message says which."""
 
 
 def python_command(*arguments: str) -> list[str]:
-    """What starts this Python with ``-m MODULE ...`` or ``-c CODE ...``, so that it imports nothing from the working folder.
+    """The command that starts this Python with ``-m MODULE ...`` or ``-c CODE ...`` without importing from the working folder.
 
-    There, a file such as ``json.py`` may be anybody's.
+    A file there, such as ``json.py``, may be anybody's.
     """
     if sys.version_info >= (3, 11):
         return [sys.executable, "-P", *arguments]
@@ -39,7 +39,7 @@ def _is_working_folder(place: str) -> bool:
 
 @contextmanager
 def away_from_the_working_folder() -> Iterator[None]:
-    """Pythons that are started meanwhile (3.11 and later) import nothing from the working folder."""
+    """Pythons (3.11 and later) that are started within the block import nothing from the working folder."""
     before = os.environ.get(_SAFE_PATH)
     os.environ[_SAFE_PATH] = "1"
     try:
@@ -52,7 +52,7 @@ def away_from_the_working_folder() -> Iterator[None]:
 
 
 def ask(arguments: Sequence[str], timeout_seconds: float) -> dict[str, Any]:
-    """Start this Python as :func:`python_command` does, and read the JSON object on the last line of its output.
+    """Start this Python as by :func:`python_command`, and read the JSON object on the last line of its output.
 
     Raises:
         ChildError: there is none.

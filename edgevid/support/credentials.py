@@ -1,17 +1,17 @@
-"""What of an address may be shown: the address of a network camera often holds its password.
+"""Hides credentials in addresses: the address of a network camera often contains its password.
 
-Cameras call it by many names (``pwd``, ``psw``, ``loginpas``, ``key`` ...), so that of the values in an address only those are
-shown whose names are known to be harmless.
+Cameras have many names for it (``pwd``, ``psw``, ``loginpas``, ``key`` ...), so only values whose names are known to be
+harmless are shown.
 """
 
 from __future__ import annotations
 
 import re
 
-# Up to the last @ before the path, as FFmpeg reads it: a password may hold one.
+# Up to the last @ before the path, as FFmpeg reads it: a password may contain one.
 _USER = re.compile(r"(?<=://)[^/\s]*@")
 _PASSWORD = re.compile(r"(?<=://)([^/\s:]*):[^/\s]*@")
-# A password with a slash or a space: what stands at the place of the port is no number.
+# A password with a slash or a space: then the port is not a number.
 _ODD = re.compile(r"(?<=://)([^/\s:@\[]*):(?!\*\*\*@|\d{1,5}(?:[/?#\s.,:;)'\"]|$))[^\n]*@")
 # Without a scheme, or with a slash too few
 _BARE = re.compile(r"(?<![^\s/'\"(=:])([^\s/\\:@'\"(=]+):[^\s/\\@]+@(?=[\w\[])")
@@ -32,7 +32,7 @@ _HARMLESS = frozenset(
 
 
 def without_password(text: str) -> str:
-    """``text`` with ``***`` for the password, and for each value that may be one, of every URL in it: for its owner.
+    """Replace the password in every URL of ``text``, and each value that may be one, by ``***``: for the owner.
 
     >>> without_password("camera rtsp://me:secret@10.0.0.2/live?channel=1&psw=secret")
     'camera rtsp://me:***@10.0.0.2/live?channel=1&psw=***'
@@ -41,7 +41,7 @@ def without_password(text: str) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """As :func:`without_password`, and without the user: for what others may read.
+    """As :func:`without_password`, but without the user name too: for others to read.
 
     >>> without_credentials("camera rtsp://me:secret@10.0.0.2/live")
     'camera rtsp://10.0.0.2/live'
@@ -57,7 +57,7 @@ def _hide_users(text: str, instead: str, usual: re.Pattern[str]) -> str:
 
 
 def _hide_values(address: re.Match[str]) -> str:
-    """Of an address without its scheme: each ``key=value`` of path, query and fragment, and what stands in the latter alone."""
+    """In an address without its scheme: hide each ``key=value`` of path, query and fragment, and single values of the latter."""
     whole = address[0]
     text = whole.rstrip("'\"),.")
     host, *others = _ENDS.split(text)

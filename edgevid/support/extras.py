@@ -1,4 +1,4 @@
-"""The packages of edgevid's extras, imported when they are needed: the rest works without them."""
+"""The packages of edgevid's extras, imported on demand: the rest works without them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..errors import ExtraNotInstalledError
 
 
 def install_command(extra: str) -> str:
-    """What installs an extra: from the checkout, folder or repository that edgevid came from, else from an index."""
+    """The command that installs an extra: from the checkout, folder or repository of this edgevid, else from an index."""
     options, requirement = _origin()
     if requirement:
         return shlex.join(["pip", "install", *options, requirement.replace("{}", f"[{extra}]")])
@@ -25,7 +25,7 @@ def install_command(extra: str) -> str:
 
 @lru_cache(maxsize=1)
 def _origin() -> tuple[list[str], str]:
-    """Where this edgevid came from: options of pip, and a requirement with {} for extras; "" where it came from an index."""
+    """The origin of this edgevid: options of pip, and a requirement with {} for extras; "" if it came from an index."""
     root = Path(__file__).resolve().parents[2]
     if (root / "setup.cfg").is_file():
         return ["-e"], f"{root}{{}}"
@@ -43,10 +43,10 @@ def _origin() -> tuple[list[str], str]:
 
 
 def load_extra(module: str, purpose: str, extra: str = "evaluate") -> Any:
-    """A module of an extra, such as ``sklearn.metrics``.
+    """Import a module of an extra, such as ``sklearn.metrics``.
 
     Args:
-        purpose: what needs it, for the message: "Plots need".
+        purpose: beginning of the message: "Plots need".
 
     Raises:
         ExtraNotInstalledError: it is absent.
@@ -70,7 +70,7 @@ def load_statistics() -> Any:
 
 
 def load_matplotlib() -> tuple[Any, Any]:
-    """``matplotlib``, with its colours, and its class of figures. Not pyplot: that keeps a global state and may open windows."""
+    """``matplotlib``, with its colours, and its class of figures. Not pyplot, which keeps a global state and may open windows."""
     load_extra("matplotlib.colors", "Plots need")
     return load_extra("matplotlib", "Plots need"), load_extra("matplotlib.figure", "Plots need").Figure
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what is read of them."""
+"""Reading files safely, and writing them completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any, Union
 
 from ..errors import OptionError
 
-# What is read whole: cards and reports; tables of clips; networks
+# Maximum sizes of files that are read at once: cards and reports; tables of clips; networks
 MAX_TEXT, MAX_TABLE, MAX_CONTENT = 20_000_000, 200_000_000, 1_000_000_000
 
 
 def as_path(name: str, value: Any) -> Path:
-    """The path that a caller gave as the argument ``name``. Raises: OptionError: it is none."""
+    """The path in the caller's argument ``name``. Raises: OptionError: it is not a path."""
     if isinstance(value, (str, Path)):
         return Path(value)
     if isinstance(value, os.PathLike) and isinstance(os.fspath(value), str):
@@ -28,7 +28,7 @@ def as_path(name: str, value: Any) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is there. False too for a name that no file can have, and in a folder that may not be entered."""
+    """Whether a file exists. False also for an invalid name, and in a folder that may not be entered."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -36,7 +36,7 @@ def is_file(path: Path) -> bool:
 
 
 def listed(folder: Path, pattern: str) -> list[Path]:
-    """What is in a folder, sorted; nothing where it is not there or may not be read."""
+    """The matching content of a folder, sorted; empty if it does not exist or may not be read."""
     try:
         return sorted(folder.glob(pattern))
     except OSError:
@@ -44,21 +44,21 @@ def listed(folder: Path, pattern: str) -> list[Path]:
 
 
 def read_content(path: Path, most: int = MAX_CONTENT) -> bytes:
-    """A file's content. Pipes, devices and files of more bytes than ``most`` are refused: they would take for ever or all memory.
+    """A file's content. Pipes, devices and files larger than ``most`` are refused: they could block or fill the memory.
 
     Raises:
         OSError: it cannot be read, with the reason in ``strerror``.
     """
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     if about.st_size > most:
         raise OSError(errno.EFBIG, f"it has {about.st_size:,} bytes, more than {most:,}", str(path))
     return path.read_bytes()
 
 
 def read_text(path: Path) -> str:
-    """A small text file's content, UTF-8. Raises: OSError: as :func:`read_content`. UnicodeDecodeError: it is no such text."""
+    """A small text file's content, UTF-8. Raises: OSError: as :func:`read_content`. UnicodeDecodeError: it is not UTF-8."""
     return read_content(path, MAX_TEXT).decode("utf-8")
 
 
@@ -69,15 +69,15 @@ def open_table(path: Path) -> io.StringIO:
 
 @contextmanager
 def whole(path: Path, *, sync: bool = False) -> Iterator[Path]:
-    """A temporary name beside ``path``, with its suffix; renamed to ``path`` when the block ends well, removed when not.
+    """A temporary name beside ``path``, with its suffix; renamed to ``path`` if the block succeeds, else removed.
 
-    So whoever reads ``path``, also after a kill at any moment, finds the old file or the new one, never a part.
+    So a reader of ``path``, even after a kill at any moment, finds the old file or the new one, never a part.
 
     Args:
         sync: wait until the content and its name are on the disk, so that they survive a power cut too.
     """
     if path.exists() and not path.is_file():  # a device would be replaced by a file
-        raise OSError(errno.EINVAL, "it is no regular file, and is not replaced", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file, and is not replaced", str(path))
     partial = path.with_name(f".partial-{uuid.uuid4().hex}{path.suffix}")
     try:
         yield partial
@@ -92,7 +92,7 @@ def whole(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: Union[str, bytes], *, sync: bool = False) -> None:
-    """Write a file, text in UTF-8, so that it is whole or not changed; see :func:`whole`."""
+    """Write a file, text in UTF-8, completely or not at all; see :func:`whole`."""
     with whole(path, sync=sync) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 

@@ -10,9 +10,9 @@ from PIL import ImageFont
 
 @lru_cache(maxsize=64)
 def font(size: float) -> Union[ImageFont.FreeTypeFont, ImageFont.ImageFont]:
-    """Pillow's own, so that no font file need be found; ``size`` in pixels.
+    """Pillow's own font, so that no font file is needed; ``size`` in pixels.
 
-    Pillow before 10.1, as Debian 12 has it for 32-bit ARM, has only one small font: DejaVu is taken where it is installed, which
+    Pillow before 10.1, as in Debian 12 for 32-bit ARM, has only one small font: DejaVu is used if it is installed, which
     both Debian and Raspberry Pi OS do for their desktops.
     """
     try:

@@ -1,4 +1,4 @@
-"""What this computer is: its board and CPU, how many CPUs, how much memory. None of it needs more than Python."""
+"""The hardware: board, CPU, number of CPUs, memory. Needs only Python."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def cpu_model() -> str:
-    """The board where the system names one (Raspberry Pi and the like), and the CPU."""
+    """The board, if the system names one (Raspberry Pi and the like), and the CPU."""
     parts = [part for part in (board(), processor()) if part]
     return ", ".join(dict.fromkeys(parts)) or "unknown"
 
@@ -30,21 +30,21 @@ def usable_cpus() -> int:
 
 
 def memory_gib() -> Optional[float]:
-    """Memory of the machine, None where the system does not say."""
+    """Memory of the machine, None if the system does not say."""
     with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 2)
     return None
 
 
 def board() -> str:
-    """The board's name, such as "Raspberry Pi 4 Model B Rev 1.4"; "" where the system names none."""
+    """The board's name, such as "Raspberry Pi 4 Model B Rev 1.4"; "" if the system gives none."""
     with contextlib.suppress(OSError):
         return _BOARD.read_bytes().rstrip(b"\0").decode("utf-8", "replace").strip()
     return ""
 
 
 def processor() -> str:
-    """The CPU's name; "" where the system gives none."""
+    """The CPU's name; "" if the system gives none."""
     if sys.platform == "darwin":
         command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
         with contextlib.suppress(OSError, subprocess.SubprocessError):

@@ -1,4 +1,4 @@
-"""One process at a time, by a lock on a file that the system frees when its holder dies."""
+"""File locks between processes, which the system releases when the holder dies."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _LOOK_SECONDS = 0.02
 
 @contextmanager
 def locked(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock on a file within the block; the file is made if absent, and stays.
+    """Hold the lock on a file within the block; the file is created if absent, and stays.
 
-    It keeps out other threads too. On a file system without locks nobody is kept out.
+    It also excludes other threads. On a file system without locks nothing is excluded.
 
     Args:
-        wait_seconds: how long to wait for whoever holds it.
+        wait_seconds: how long to wait for the holder.
 
     Raises:
-        BlockingIOError: it is still held. OSError: the file cannot be made.
+        BlockingIOError: it is still held. OSError: the file cannot be created.
     """
     until = time.monotonic() + wait_seconds
     with path.open("a+b") as file:
@@ -29,7 +29,7 @@ def locked(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
             if time.monotonic() >= until:
                 raise BlockingIOError(f"{path} is locked by another process")
             time.sleep(_LOOK_SECONDS)
-        yield  # closing the file frees the lock
+        yield  # closing the file releases the lock
 
 
 def _lock(file: IO[Any]) -> bool:

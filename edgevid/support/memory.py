@@ -1,4 +1,4 @@
-"""How the C library keeps freed memory, where edgevid is the whole process."""
+"""Limits the freed memory that the C library keeps, if edgevid is the whole process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _ARENAS = 2
 
 
 def keep_few_arenas() -> None:
-    """Let glibc serve all threads from two arenas. Call it before threads start: the arenas that there are remain.
+    """Let glibc serve all threads from two arenas. Call it before threads start: existing arenas remain.
 
-    It would give each thread one of its own, up to eight a core, and each keeps what was freed in it: with a thread for each
-    camera a process holds several times what it uses. For edgevid's own commands, as it holds for the whole process; whoever
-    sets ``MALLOC_ARENA_MAX`` or ``GLIBC_TUNABLES`` decides. Other C libraries are left as they are.
+    By default each thread gets its own, up to eight per core, and each keeps the memory freed in it: with a thread for each
+    camera a process holds several times what it uses. For edgevid's own commands, because it affects the whole process;
+    ``MALLOC_ARENA_MAX`` and ``GLIBC_TUNABLES`` have precedence. Other C libraries are left as they are.
     """
     if sys.platform != "linux" or "MALLOC_ARENA_MAX" in os.environ or "GLIBC_TUNABLES" in os.environ:
         return

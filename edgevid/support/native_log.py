@@ -1,4 +1,4 @@
-"""Keeps native libraries' small talk off stderr: what matters of it, edgevid says in words."""
+"""Keeps chatter of native libraries off stderr: edgevid itself reports what matters."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _stderr = threading.Lock()  # one thread at a time may redirect it
 def without_chatter() -> Iterator[list[str]]:
     """Within the block, lines like ``INFO: Created TensorFlow Lite XNNPACK delegate for CPU.`` do not reach stderr.
 
-    TensorFlow Lite writes them whatever its log level is, and OpenCV a note on each codec that a container has no name for. They
+    TensorFlow Lite writes them whatever its log level, and OpenCV a note on each codec for which a container has no name. They
     become debug messages of the logger "edgevid"; everything else
-    comes through when the block ends. stderr is the whole process's: keep the block short. Not to be nested.
+    appears when the block ends. stderr belongs to the whole process: keep the block short. Do not nest it.
 
     Yields:
-        A list, to which the lines are added that were kept back.
+        A list, to which the suppressed lines are added.
     """
     lines: list[str] = []
     with _stderr:
         try:
             saved, held = os.dup(2), tempfile.TemporaryFile()  # noqa: SIM115 - closed below
-        except OSError:  # no stderr, or nowhere to keep what it gets: then it is not worth the trouble
+        except OSError:  # no stderr, or no temporary file: not worth the trouble
             yield lines
             return
         _flush_stderr()
@@ -60,7 +60,7 @@ def without_chatter() -> Iterator[list[str]]:
 
 @contextmanager
 def without_first_words(name: str) -> Iterator[None]:
-    """As :func:`without_chatter`, for a library that says it once in a process: then stderr is left alone."""
+    """As :func:`without_chatter`, for a library that says it once per process: after that stderr is left alone."""
     if name in _heard:
         yield
         return
@@ -77,7 +77,7 @@ def _flush_stderr() -> None:
 
 
 class _OpencvLog:
-    """OpenCV's log level, which is the whole process's: silent while anyone is within a block."""
+    """OpenCV's log level, which is global: silent while any thread is within a block."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -86,7 +86,7 @@ class _OpencvLog:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Within the block OpenCV logs nothing, unless the program has asked for more than warnings, or for a level by
+        """Within the block OpenCV logs nothing, unless the program has set it to more than warnings, or to a level by
         the variable OPENCV_LOG_LEVEL.
         """
         log = _opencv_log()
@@ -109,7 +109,7 @@ class _OpencvLog:
 
 
 def _opencv_log() -> Any:
-    """Where this version of OpenCV has the functions of its log level; None: nowhere."""
+    """The module of this version of OpenCV with the functions of its log level; None if there is none."""
     import cv2
 
     places = (cv2, getattr(getattr(cv2, "utils", None), "logging", None))

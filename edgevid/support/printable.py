@@ -1,16 +1,16 @@
-"""Text of others on a terminal: file names, labels, cards and errors may hold what a terminal obeys."""
+"""Foreign text on a terminal: file names, labels, cards and errors may contain control sequences."""
 
 from __future__ import annotations
 
 import re
 
-# Control characters (also those of 8 bits), what ends a line or turns the direction of text, halves of characters
+# Control characters (also the 8-bit ones), line separators, direction marks, lone surrogates
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def printable(text: str) -> str:
-    r"""``text`` in one line that a terminal shows and does not obey: what it would obey is escaped, as Python writes it.
+    r"""``text`` on one line, with control characters escaped as in Python's repr.
 
     >>> printable("a\nb\x1b[2Jc"), printable("\u202egpj.exe"), printable("mañana")
     ('a\\nb\\x1b[2Jc', '\\u202egpj.exe', 'mañana')

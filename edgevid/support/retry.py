@@ -1,10 +1,10 @@
-"""When to try again what failed: soon, then ever more seldom (exponential back-off)."""
+"""When to retry: soon, then less and less often (exponential back-off)."""
 
 from __future__ import annotations
 
 
 class Retry:
-    """The pauses between attempts: each twice as long as the one before it, up to a limit.
+    """The pauses between attempts: each is twice as long as the one before it, up to a limit.
 
     >>> retry = Retry(0.5, 2.0)
     >>> [retry.next_delay() for _ in range(4)]
@@ -26,5 +26,5 @@ class Retry:
         return delay
 
     def reset(self) -> None:
-        """An attempt was a success: begin with the shortest pause again."""
+        """An attempt succeeded: start with the shortest pause again."""
         self._next = self._first

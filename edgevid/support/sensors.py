@@ -1,4 +1,4 @@
-"""What the machine says of itself: how warm, how fast and how busy its CPU is, and whether something slows it down."""
+"""Sensors of the machine: temperature, frequency and load of its CPU, and throttling."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _CPUS = Path("/sys/devices/system/cpu")
 _FIRMWARE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 _STAT = Path("/proc/stat")
 _VCGENCMD_SECONDS = 2.0
-# What drivers call the sensor of the processor: Raspberry Pi, other ARM boards, PCs.
+# Names of the CPU's temperature sensor in drivers: Raspberry Pi, other ARM boards, PCs.
 _CPU_ZONES = ("cpu", "soc", "x86_pkg")
-# What drivers call the ways to cool it by slowing it down.
+# Names of cooling devices that slow the CPU down.
 _CPU_COOLING = ("cpu", "processor")
 # Bits of the firmware's answer; 16 bits higher: since it was started.
 _THROTTLED = ((0, "under-voltage"), (1, "frequency capped"), (2, "throttled"), (3, "soft temperature limit"))
 
 
 def readings() -> dict[str, Any]:
-    """For JSON: ``temperature_celsius`` of the CPU, and ``load``: the part of the CPUs that was asked for in the last minute.
+    """For JSON: ``temperature_celsius`` of the CPU, and ``load``: the fraction of the CPUs in demand in the last minute.
 
-    None stands for what this machine does not tell.
+    None: unknown.
     """
     temperature = cpu_temperature()
     try:
@@ -38,7 +38,7 @@ def readings() -> dict[str, Any]:
 
 
 def cpu_temperature() -> Optional[float]:
-    """Degrees Celsius; of several sensors the hottest of the CPU's; None where there is none."""
+    """Degrees Celsius, of the hottest CPU sensor; None if there is none."""
     found: dict[bool, list[float]] = {True: [], False: []}
     for zone in sorted(_THERMAL.glob("thermal_zone*")):
         kind, degrees = _text(zone / "type").lower(), _number(zone / "temp") / 1000
@@ -48,25 +48,25 @@ def cpu_temperature() -> Optional[float]:
 
 
 def cpu_frequency() -> Optional[float]:
-    """MHz now, the mean of all cores; None where the system does not say."""
+    """Current mean of all cores in MHz; None if the system does not say."""
     found = [number / 1000 for number in _of_each_cpu("scaling_cur_freq")]
     return sum(found) / len(found) if found else None
 
 
 def highest_cpu_frequency() -> Optional[float]:
-    """MHz that the fastest core may reach; None where the system does not say."""
+    """Maximum of the fastest core in MHz; None if the system does not say."""
     return max((number / 1000 for number in _of_each_cpu("cpuinfo_max_freq")), default=None)
 
 
 def cpu_governors() -> list[str]:
-    """What chooses the frequency, such as "ondemand" or "performance"; none where the system does not say."""
+    """The frequency governors, such as "ondemand" or "performance"; empty if the system does not say."""
     return sorted({_text(path) for path in _CPUS.glob("cpu[0-9]*/cpufreq/scaling_governor")} - {""})
 
 
 def throttling() -> Optional[list[str]]:
-    """What slows the CPU down, or has, in words; empty: nothing; None where the system does not say.
+    """What slows the CPU down, or has done so, in words; empty: nothing; None if the system does not say.
 
-    A Raspberry Pi's firmware tells it; elsewhere it is the state of what cools by slowing down.
+    On a Raspberry Pi the firmware reports it; elsewhere it is the state of cooling devices that slow the CPU down.
     """
     said = _firmware_bits()
     if said is not None:
@@ -82,14 +82,14 @@ def throttling() -> Optional[list[str]]:
 
 
 def cpu_seconds() -> Optional[tuple[float, float]]:
-    """How long all CPUs together were busy since the system's start, and how long they were there; None: it does not say."""
+    """Busy time and total time of all CPUs together since the system's start, in seconds; None if unknown."""
     parts = _text(_STAT).partition("\n")[0].split()
     if len(parts) < 9 or parts[0] != "cpu":
         return None
     ticks = os.sysconf("SC_CLK_TCK")
     user, nice, system, idle, waiting, *others = (
         int(part) / ticks for part in parts[1:9]
-    )  # guests are in user's already
+    )  # guest time is included in user time
     busy = user + nice + system + sum(others)
     return busy, busy + idle + waiting
 
@@ -120,7 +120,7 @@ def _of_each_cpu(name: str) -> Iterator[float]:
 
 
 def _text(path: Path) -> str:
-    """What a file says; "" where there is none, or it cannot be read."""
+    """A file's text; "" if it is missing or cannot be read."""
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()
     except OSError:  # a sensor that is switched off

@@ -1,4 +1,4 @@
-"""Parts of a whole that were counted, and how sure they are. Without SciPy: bundles are taught with the core install only."""
+"""Shares of a total, with their intervals. Without SciPy, because bundles are taught with the core install only."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Share:
 
     @classmethod
     def of(cls, hits: NDArray[np.bool_]) -> Share:
-        """Of one truth value a clip."""
+        """From one truth value per clip."""
         return cls(int(np.sum(hits)), len(hits))
 
     @property
     def value(self) -> float:
-        """In [0, 1]; NaN of nothing."""
+        """In [0, 1]; NaN if ``n`` is 0."""
         return self.hits / self.n if self.n else math.nan
 
     @property
@@ -37,7 +37,7 @@ class Share:
         return wilson_interval(self.hits, self.n)
 
     def plain_dict(self) -> dict[str, Any]:
-        """Without an interval, for what is far from independent."""
+        """Without an interval, for dependent observations."""
         return {"value": round(self.value, 4) if self.n else None, "hits": self.hits, "n": self.n}
 
     def as_dict(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Share:
 
 
 def wilson_interval(hits: int, n: int) -> tuple[float, float]:
-    """95 % Wilson score interval of ``hits`` of ``n``; (0, 1) of nothing."""
+    """95 % Wilson score interval of ``hits`` of ``n``; (0, 1) if ``n`` is 0."""
     if not 0 <= hits <= n:
         raise OptionError(f"{hits} hits of {n} were given; expected 0 to n.")
     if n == 0:
@@ -60,7 +60,7 @@ def wilson_interval(hits: int, n: int) -> tuple[float, float]:
 
 
 def confusion_matrix(truth: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
-    """int64 ``[K, K]``: how many clips of the row's class were called the column's. (Unlike scikit-learn's, of no clip too.)"""
+    """int64 ``[K, K]``: clips of the row's class classified as the column's. (Unlike scikit-learn's, it accepts no clips.)"""
     confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     return confusion

@@ -1,4 +1,4 @@
-"""What the system refuses, as an error of edgevid: a folder may not be entered, the disk is full, memory ran out."""
+"""Turns errors of the system into edgevid's: a folder that may not be entered, a full disk, lack of memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..errors import EdgevidError
 
 @contextmanager
 def system_errors(kind: type[EdgevidError]) -> Iterator[None]:
-    """What the system refuses in a ``with`` block, or in a function that this decorates, is raised as ``kind``.
+    """Raise errors of the system in a ``with`` block, or in a decorated function, as ``kind``.
 
-    For functions that work on paths that the caller named. A pipe that nobody reads any more is no error of theirs.
+    For functions that work on the caller's paths. A broken pipe is not an error of theirs.
     """
     try:
         yield
@@ -27,7 +27,7 @@ def system_errors(kind: type[EdgevidError]) -> Iterator[None]:
 
 
 def reason_of(error: BaseException) -> Optional[str]:
-    """What the system refused, in a sentence or two; None: the error is of another sort."""
+    """An error of the system in a sentence or two; None: it is an error of another sort."""
     if isinstance(error, OSError):
         reason = error.strerror or str(error) or type(error).__name__
         if error.filename is None:
@@ -39,7 +39,7 @@ def reason_of(error: BaseException) -> Optional[str]:
         return f"{_shown(error)}. Check that path."
     if isinstance(error, ImportError) and (error.name == "cv2" or "libGL" in str(error) or "cv2" in str(error)):
         return (
-            f"OpenCV cannot be imported: {error}. To mend it: pip install --force-reinstall opencv-python-headless, or, for "
+            f"OpenCV cannot be imported: {error}. To fix this: pip install --force-reinstall opencv-python-headless, or, for "
             "the one with windows, apt-get install libgl1 libglib2.0-0."
         )
     if isinstance(error, MemoryError):
@@ -50,6 +50,6 @@ def reason_of(error: BaseException) -> Optional[str]:
 
 
 def _shown(name: object) -> str:
-    """As text that any terminal can show."""
+    """A name as text that any terminal can show."""
     text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Text that fits."""
+"""Text of limited width."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _REPR_WIDTH = 160
 
 
 def shorten(text: str, width: int, *, keep: str = "start") -> str:
-    """``text`` in at most ``width`` columns; what was cut is marked by dots.
+    """Shorten ``text`` to ``width`` columns; dots mark the cut.
 
     >>> shorten("a_long_name", 6), shorten("a_long_name", 6, keep="end")
     ('a_l...', '...ame')
@@ -22,7 +22,7 @@ def shorten(text: str, width: int, *, keep: str = "start") -> str:
 
 
 def brief(of: Any, *parts: str) -> str:
-    """A repr of one short line: the class of ``of``, and what is said of it.
+    """A short repr on one line: the class of ``of``, and the parts.
 
     >>> brief(3.5, "half", "of 7")
     'float(half, of 7)'

@@ -1,4 +1,4 @@
-"""Threads that may not start: the system has a limit on them."""
+"""Starting threads, which may fail: the system limits their number."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..errors import EdgevidError
 def start_threads(
     threads: Sequence[threading.Thread], undo: Callable[[], object], kind: type[EdgevidError] = EdgevidError
 ) -> None:
-    """Start them all. Where one cannot be, ``undo`` ends those that were, and frees what they use.
+    """Start them all. If one fails, ``undo`` ends those that were started and frees what they use.
 
     Raises:
-        EdgevidError: or ``kind``: one cannot be started.
+        EdgevidError: or ``kind``: a thread cannot be started.
     """
     for thread in threads:
         try:

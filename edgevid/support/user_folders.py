@@ -1,4 +1,4 @@
-"""Where a user's programs keep files: by the XDG base directory specification on Linux, in the system's places elsewhere."""
+"""Folders for a program's files: by the XDG base directory specification on Linux, in the system's places elsewhere."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """For what can be fetched or made again. It need not exist.
+    """For data that can be downloaded or made again. It need not exist.
 
     Raises:
-        RuntimeError: no home folder is known.
+        RuntimeError: the home folder is unknown.
     """
     return _base("XDG_CACHE_HOME", Path(".cache"), Path("Library", "Caches")) / "edgevid"
 
 
 def data_folder() -> Path:
-    """For what the user made, and wants to keep. It need not exist.
+    """For data of the user. It need not exist.
 
     Raises:
-        RuntimeError: no home folder is known.
+        RuntimeError: the home folder is unknown.
     """
     return _base("XDG_DATA_HOME", Path(".local", "share"), Path("Library", "Application Support")) / "edgevid"
 
@@ -32,5 +32,5 @@ def _base(variable: str, on_linux: Path, on_macos: Path) -> Path:
         named, below_home = "", on_macos
     else:
         named, below_home = os.environ.get(variable, ""), on_linux
-    # A relative path there is to be ignored, says the specification.
+    # The specification says to ignore a relative path.
     return Path(named) if Path(named).is_absolute() else Path.home() / below_home

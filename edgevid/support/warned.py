@@ -1,4 +1,4 @@
-"""How warnings look in a terminal."""
+"""The format of warnings in a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _format = warnings.formatwarning
 
 
 def format_for_people() -> None:
-    """From now on, print edgevid's warnings without the line of code that led to them, which tells nothing to whoever typed a
+    """From now on, print edgevid's warnings without the line of code, which means nothing to the user of a
     command.
     """
     warnings.formatwarning = _formatted

@@ -104,7 +104,7 @@ class Tensor(NamedTuple):
 
 
 def has_shape(*tensors: Tensor) -> bool:
-    """Whether all have shapes, with varying lengths as 1. (A tensor with no dimensions may have an unknown shape.)"""
+    """Whether all have shapes, with varying lengths as 1. (A shape without dimensions may mean an unknown one.)"""
     return all(tensor.shape and -1 not in tensor.shape for tensor in tensors)
 
 

@@ -57,7 +57,7 @@ def check_graphs(data: bytes) -> None:
     except (IndexError, struct.error) as error:
         raise GraphError(f"a part of it refers to one that is not there ({error})") from error
     except UnicodeDecodeError as error:
-        raise GraphError("a name in it is no text") from error
+        raise GraphError("a name in it is not text") from error
     except (ValueError, OverflowError) as error:
         raise GraphError(str(error)) from error
 
@@ -252,7 +252,7 @@ def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Option
         return
     shape, result = source.shape or (), output.shape or ()
     if len(shape) != 4 or len(result) != 4:
-        raise GraphError(f"{name} has tensors that are no pictures")
+        raise GraphError(f"{name} has tensors that are not pictures")
     channels = shape[3]
     if weights is not None:
         filters = weights.shape or ()

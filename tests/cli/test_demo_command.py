@@ -247,7 +247,7 @@ def test_a_writer_that_wrote_too_little_says_so(tmp_path, suffix):
         for frame in moving_frames(3, 64, 48):
             writer.write(frame)
         writer.frames += 1  # as if OpenCV had lost one
-        with pytest.raises(EdgevidError, match="3 were written"):
+        with pytest.raises(EdgevidError, match="Only 3 of the 4 frames"):
             writer.finish()
     with pytest.raises(EdgevidError, match="cannot write"):
         VideoWriter(tmp_path / "no such folder" / f"x{suffix}", 64, 48, 10.0)

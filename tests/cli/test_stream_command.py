@@ -655,7 +655,7 @@ class TestWatching:
         pytest.importorskip("aiohttp")
         outcome = call("stream", clip, *MOTION, "--serve", "192.0.2.1:8080")
         assert outcome.code == 1
-        assert "that is no address of this machine" in outcome.err
+        assert "that is not an address of this machine" in outcome.err
 
 
 def without_latency(line: object) -> dict:

@@ -126,7 +126,7 @@ def test_from_nothing_to_answers_with_the_core_install_only(spawn, camera, tmp_p
     talk = Talk(process, follow_the_guide(camera))
     talk.types("wave, jump\n")
     talk.hears("learnt jump, wave from 3 clips; not measured: that takes clips of each")
-    talk.hears("that was: 0 none, 1 wave, 2 jump; d takes it back, q ends")
+    talk.hears("the right action: 0 none, 1 wave, 2 jump; d takes it back, q quits")
     talk.answers_with("jump")
     camera.show(MOTIONS["wave"])
     talk.answers_with("wave")

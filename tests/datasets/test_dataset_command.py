@@ -85,8 +85,8 @@ def test_without_matplotlib_all_but_the_plot_is_there(data, tmp_path, capsys, mo
     [
         (["nothing"], 1, "is not there"),
         (["empty"], 1, "holds no clips"),
-        (["data", "--split-list", "2"], 1, "No official lists of UCF101"),
-        (["data", "--splits", "empty"], 1, "No official lists of UCF101"),
+        (["data", "--split-list", "2"], 1, "official lists of UCF101 are missing"),
+        (["data", "--splits", "empty"], 1, "official lists of UCF101 are missing"),
         (["data", "-o", "data/run/0.avi"], 2, "cannot be created"),
         (["missing.csv"], 1, "can be read; the first one: No such file"),
     ],

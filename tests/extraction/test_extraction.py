@@ -267,7 +267,7 @@ def test_an_unforeseen_error_costs_one_clip(config, videos, tmp_path, monkeypatc
 
 
 def test_an_extractor_that_cannot_be_opened_ends_it(config, videos, tmp_path):
-    with pytest.raises(ModelError, match="not the one asked for"):
+    with pytest.raises(ModelError, match="not the requested one"):
         list(extract(other_network(config, sha256="b" * 64), videos, tmp_path))
     with pytest.raises(BundleError, match="No extractor 'nothing'"):
         list(extract(other_network(config, name="nothing", path=Path("/not/there.tflite")), videos, tmp_path))
@@ -419,7 +419,7 @@ def test_a_cluster_makes_the_same_files(cluster, config, videos, tmp_path, refer
         assert content(tmp_path) == reference
         again = dict(extract(config, videos, tmp_path, executor))
         assert all(extracted.in_cache for extracted in again.values())
-        with pytest.raises(ModelError, match="not the one asked for"):
+        with pytest.raises(ModelError, match="not the requested one"):
             list(extract(other_network(config, sha256="b" * 64), videos, tmp_path, executor))
 
 

@@ -155,7 +155,7 @@ def test_another_configuration_is_refused_and_named(tmp_path):
 def test_places_that_are_no_run_folder(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         RunFolder.open(tmp_path / "photos", CONFIG, CLIPS, restart=True)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text("{}")

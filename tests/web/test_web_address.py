@@ -53,7 +53,7 @@ class TestListen:
 
     @pytest.mark.parametrize("host", ["192.0.2.77", "no-such-host.invalid"])
     def test_address_of_another_machine_says_what_to_use(self, host: str):
-        with pytest.raises(EdgevidError, match=r"no address of this machine. Use 127\.0\.0\.1.*or 0\.0\.0\.0"):
+        with pytest.raises(EdgevidError, match=r"not an address of this machine. Use 127\.0\.0\.1.*or 0\.0\.0\.0"):
             listen(host, 0)
 
     def test_localhost_is_ipv4(self):

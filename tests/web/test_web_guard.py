@@ -233,8 +233,8 @@ class TestTls:
         ("cert", "key", "words"),
         [
             ("gone.pem", None, r"tls_cert=.*cannot be read: No such file"),
-            (".", None, r"tls_cert=.*cannot be read: it is no regular file"),
-            ("pipe", None, r"tls_cert=.*cannot be read: it is no regular file"),
+            (".", None, r"tls_cert=.*cannot be read: it is not a regular file"),
+            ("pipe", None, r"tls_cert=.*cannot be read: it is not a regular file"),
             ("der.pem", "key.pem", r"tls_cert=.*holds no certificate in PEM form"),
             ("key.pem", "key.pem", r"tls_cert=.*holds no certificate in PEM form"),
             ("broken.pem", "key.pem", r"broken\.pem and .*cannot be used: .*copy them again"),

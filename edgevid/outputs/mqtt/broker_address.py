@@ -45,21 +45,21 @@ def parse_broker_address(url: str, password: Optional[str] = None) -> BrokerAddr
     if not isinstance(url, str):
         raise _bad(url, "it is not a string")
     if re.search(r"[\s\x00-\x1f\x7f]", url) or not is_text(url):
-        raise _bad(url, "it holds white space or control characters, or is no text")
+        raise _bad(url, "it holds white space or control characters, or is not text")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
         (host or "").encode("idna")  # the resolver would fail later, in another thread
     except ValueError as error:
         # The original message may contain part of the password.
-        reason = "its port is no number from 1 to 65535" if "port" in str(error).lower() else "it cannot be read"
+        reason = "its port is not a number from 1 to 65535" if "port" in str(error).lower() else "it cannot be read"
         raise _bad(url, reason) from None
     if parts.scheme not in _PORTS:
         raise _bad(url, "it does not begin with mqtt:// or mqtts://")
     if not host:
         raise _bad(url, "it names no host")
     if port == 0:
-        raise _bad(url, "its port is no number from 1 to 65535")
+        raise _bad(url, "its port is not a number from 1 to 65535")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise _bad(url, "something follows the host and the port")
     user = unquote(parts.username) if parts.username else None

@@ -28,9 +28,7 @@ from .topics import Topics, check_node_id, check_prefix, default_node_id, slug
 _LOGGER = logging.getLogger("edgevid.outputs.mqtt")
 
 _SILENT_SECONDS = 5.0  # a broker that has said nothing for so long is reported
-_HELLO_SECONDS = (
-    2.0  # the broker's time to send what it retains of the last run; one that permits no reading never does
-)
+_HELLO_SECONDS = 2.0  # the broker's time to send retained messages of the last run; it may refuse to
 _AGAIN_SECONDS = 10.0  # minimum time between two responses to Home Assistant's requests
 _CLOSE_SECONDS = 1.5  # to send what is left; the thread gets half of that again to end
 _MAX_IN_FLIGHT = 20  # messages not yet sent by paho, or not yet acknowledged by the broker

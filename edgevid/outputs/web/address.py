@@ -109,7 +109,7 @@ def _why_not(port: int, error: OSError) -> str:
         return f"ports below 1024 are for root. Choose another one, such as {DEFAULT_PORT}."
     if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
         return (
-            "that is no address of this machine. Use 127.0.0.1 for browsers on this machine, or 0.0.0.0 for those on all of "
+            "that is not an address of this machine. Use 127.0.0.1 for browsers on this machine, or 0.0.0.0 for those on all of "
             "its networks."
         )
     return f"{os.strerror(error.errno) if error.errno else error}."

@@ -98,7 +98,7 @@ class Door:
         self._accepting = self._loop.create_task(self._accept(listener))
 
     async def close(self) -> None:
-        """Accept no more connections, and close those that are still being set up."""
+        """Stop accepting connections and close the listening socket."""
         self._accepting.cancel()
         await asyncio.gather(self._accepting, return_exceptions=True)
         self._listener.close()
