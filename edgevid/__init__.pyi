@@ -16,6 +16,7 @@ from .errors import RuntimeNotAvailableError as RuntimeNotAvailableError
 from .errors import SourceError as SourceError
 from .errors import TimestampError as TimestampError
 from .events import Began as Began
+from .events import Counted as Counted
 from .events import Ended as Ended
 from .events import Event as Event
 from .events import EventDetector as EventDetector

@@ -97,8 +97,7 @@ class RgbFrames(Sequence[Frame]):
 def _problem(frame: Any) -> str:
     """Why something is not a valid frame, and how to convert it."""
     if not isinstance(frame, np.ndarray):
-        hint = "convert it with numpy.asarray(image.convert('RGB'))" if isinstance(frame, Image.Image) else "convert it"
-        return f"A frame of type {type(frame).__name__} was given; {_EXPECTED}: {hint}."
+        return f"A frame of type {type(frame).__name__} was given; {_EXPECTED}: {_hint(frame)}."
     given = f"A frame of dtype {frame.dtype} and shape {list(frame.shape)} was given; {_EXPECTED}"
     if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
         return f"{given}: it looks greyscale; repeat it three times: numpy.repeat(grey.reshape(h, w, 1), 3, 2)."
@@ -118,6 +117,17 @@ def _problem(frame: Any) -> str:
             hint = "for values up to 255 use frame.astype('uint8'), for 16 bits (frame // 257).astype('uint8')"
         return f"{given}: {hint}."
     return f"{given}: it has no pixels."
+
+
+def _hint(given: Any) -> str:
+    """What to do with what is no array."""
+    if given is None:
+        return "capture.read() gives None where there is no frame; look first whether it has one: ok, frame = capture.read()"
+    if isinstance(given, tuple):
+        return "capture.read() returns a pair, as in ok, frame = capture.read(); use its frame alone"
+    if isinstance(given, (int, float)):
+        return "the frame comes first, then its timestamp, as in push(frame, timestamp)"
+    return "convert it with numpy.asarray(image.convert('RGB'))" if isinstance(given, Image.Image) else "convert it"
 
 
 def resize(frame: Frame, width: int, height: int) -> Frame:

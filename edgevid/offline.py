@@ -47,6 +47,10 @@ def find_events(
     Raises:
         SourceError: the video cannot be read. OptionError: an option outside its range, or a camera instead of a video.
     """
+    if isinstance(recognizer, (str, Path)):
+        raise OptionError(
+            "A path was given as the recogniser, which comes first: find_events(edgevid.load(), 'long.mp4')."
+        )
     detector = EventDetector(recognizer.events.options if options is None else options)
     smoother = fresh_smoothing(recognizer.events.smoothing if smoothing is None else smoothing)
     rate = check_number("fps", fps, 0, 1000, above_low=True)

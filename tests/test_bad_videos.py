@@ -204,7 +204,9 @@ class TestNoVideo:
             read(path)
 
     def test_missing_file_is_named(self, tmp_path: Path):
-        with pytest.raises(SourceError, match=r"No such file: .*gone\.mp4"):
+        with pytest.raises(SourceError, match=r"No such file: webcam\. A camera is 0, /dev/video0 or picamera2\.$"):
+            edgevid.open_source("webcam")
+        with pytest.raises(SourceError, match=r"No such file: .*gone\.mp4$"):
             read(tmp_path / "gone.mp4")
 
     def test_folder_is_refused(self, tmp_path: Path):

@@ -14,7 +14,9 @@ GOOD = np.zeros((48, 64, 3), dtype=np.uint8)
 # what is given -> what the message must say: the remedy
 BAD = {
     "list": (GOOD.tolist(), "type list"),
-    "none": (None, "type NoneType"),
+    "none": (None, r"NoneType.*capture\.read\(\) gives None where there is no frame"),
+    "what OpenCV's read gives": ((True, GOOD), r"type tuple.*use its frame alone"),
+    "timestamp first": (0.5, r"type float.*as in push\(frame, timestamp\)"),
     "path": ("frame.png", "type str"),
     "picture": (Image.new("RGB", (64, 48)), r"numpy\.asarray\(image\.convert\('RGB'\)\)"),
     "float in [0, 1]": (GOOD / 255.0, r"\(frame \* 255\)\.round\(\)\.astype\('uint8'\)"),

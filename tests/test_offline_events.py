@@ -264,6 +264,8 @@ class TestSources:
             def close(self) -> None:
                 self.closed = True
 
+        with pytest.raises(OptionError, match=r"comes first: find_events\(edgevid\.load\(\)"):
+            find_events("clip.mp4", counting())
         own, opened = Endless(), Endless()
         with pytest.raises(OptionError, match=r"camera 0 never ends; follow it with recognizer\.stream"):
             find_events(counting(), own)

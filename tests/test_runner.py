@@ -105,7 +105,14 @@ class TestRunning:
 
     @pytest.mark.parametrize(
         "wrong",
-        [{"max_seconds": 0}, {"max_predictions": 0}, {"smoothing": "much"}, {"smoothing": ""}, {"on_pred": print}],
+        [
+            {"max_seconds": 0},
+            {"max_predictions": 0},
+            {"smoothing": "much"},
+            {"smoothing": ""},
+            {"on_pred": print},
+            {"on_event": 3},
+        ],
     )
     def test_wrong_options_are_refused_at_once(self, stand_in: StandInRecognizer, wrong: dict):
         with pytest.raises(OptionError, match=next(iter(wrong))):
@@ -326,6 +333,7 @@ class TestErrors:
         (record,) = caplog.records
         assert record.name == "edgevid"
         assert "absent.mp4 stopped: No such file" in record.getMessage()
+        assert not record.exc_info  # the words say it all
         with pytest.raises(SourceError, match="No such file"):
             runner.stop()
         runner.stop()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import importlib
 import io
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -24,7 +26,7 @@ from ..support.loading import ends_at_once
 from ..support.printable import printable
 from ..support.system import reason_of
 from .help_text import HelpFormatter
-from .output import print_error
+from .output import print_error, print_note
 
 _EPILOG = """\
 examples:
@@ -130,11 +132,36 @@ def _parser(called: str) -> argparse.ArgumentParser:
     return parser
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors may quote any file name."""
+# What other programs call an option.
+_OTHER_WORDS = {"--model": "--bundle", "--weights": "--bundle"}
 
-    def error(self, message: str) -> NoReturn:
-        super().error(printable(message))
+
+class _Parser(argparse.ArgumentParser):
+    """Whose errors name the command, what was probably meant, and where the options stand."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            _called(self, parsed.command).error(f"unrecognized arguments: {' '.join(unknown)}", unknown)
+        return parsed
+
+    def error(self, message: str, unknown: Sequence[str] = ()) -> NoReturn:
+        known = [option for option in self._option_string_actions if option != "--help"]
+        known += [word for word, option in _OTHER_WORDS.items() if option in known]
+        if "COMMAND: invalid choice" in message:
+            unknown, known = re.findall("invalid choice: '(.*?)'", message), list(COMMANDS)
+        close = [difflib.get_close_matches(one.partition("=")[0], known, 1, 0.7) for one in unknown]
+        meant = [_OTHER_WORDS.get(name, name) for names in close for name in names]
+        hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
+        print_note(f"{self.prog}: error: {message}.{hint}", f"All options: {self.prog} --help")
+        self.exit(2)
+
+
+def _called(parser: argparse.ArgumentParser, command: Optional[str]) -> _Parser:
+    """The parser of the command that was called, or the whole one."""
+    choices = next(action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    called: _Parser = choices.get(command or "", parser)
+    return called
 
 
 class _LogFormatter(logging.Formatter):

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..bundles.cards import CARD_NAME
 from ..datasets.clips import SPLITS, Clip
 from ..datasets.reading import open_clips
+from ..errors import OptionError
 from ..evaluation.evaluation import Evaluation, evaluate
 from ..evaluation.folder import check_folder, write_evaluation
 from ..evaluation.outside import open_outside, outside_rows
@@ -97,6 +99,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if (args.data / CARD_NAME).is_file() and Path(args.bundle).is_dir():
+        raise OptionError(
+            f"{args.data} is a bundle, given as DATA; the bundle comes first: edgevid evaluate BUNDLE DATA."
+        )
     clips, data_name = open_clips(args.data, list_number=args.split_list, lists_folder=args.splits)
     with interruptible(), load(args.bundle, num_threads=args.threads, runtime=args.runtime) as recognizer:
         outside = _check(args, recognizer)

@@ -127,8 +127,10 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("memory", "unknown" if facts["memory_gib"] is None else f"{facts['memory_gib']:.1f} GiB"),
     ]
     lines += [(name, _state(**library)) for name, library in facts["libraries"].items()]
-    lines += [(runtime["name"], _state(runtime["version"], runtime["problem"])) for runtime in facts["runtimes"]]
     used = facts["runtime_in_use"]
+    for runtime in facts["runtimes"]:
+        is_missed = runtime["version"] is not None or used["name"] is None
+        lines.append((runtime["name"], _state(runtime["version"], runtime["problem"] if is_missed else None)))
     if used.get("problem"):
         lines.append(("runtime in use", f"{used['name'] or 'none'} ({used['why']}); PROBLEM: {used['problem']}"))
     else:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Optional
 
 from ..datasets.clips import CSV_NAME
-from ..errors import OptionError
+from ..errors import OptionError, SourceError
 from ..recording import ClipFolder, ClipLostError, FolderClip, Recorder, Recording, Take
 from ..recording.film import Interval, cut, interval, parse_time, read_intervals
 from ..recording.folder import check_label
@@ -224,8 +224,11 @@ def _cut(args: argparse.Namespace, film: Source, folder: ClipFolder, label: str)
         empty.pop(one, None)
         clip = folder.add(take, group=group, person=args.person, place=args.place, device=args.device or "")
         _print_kept(folder, take, clip)
-    for one in empty if args.clips is None else ():
-        print_error("record", f"{film.name} gave no clip for {one}: it has fewer than 2 frames there.")
+    missing = [f"{film.name} gave no clip for {one}: it has fewer than 2 frames there." for one in empty]
+    if len(empty) == len(intervals):  # nothing was cut
+        raise SourceError("\n".join(missing))
+    for what in missing if args.clips is None else ():
+        print_error("record", what)
 
 
 def _print_kept(folder: ClipFolder, take: Take, clip: FolderClip) -> None:

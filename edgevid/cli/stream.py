@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _EPILOG = """\
 output:
   One line per prediction: seconds since the first frame, label, score, then the
-  next classes. The label is the action that is going on, from the beginning to
+  next classes (on a terminal, as many as fit). The label is the action that is going on, from the beginning to
   the end of its event. "nothing recognised (LABEL)" means that no action is
   going on; LABEL is the best guess. --events adds a line when an action begins,
   is repeated or ends. With several sources each line names its source.

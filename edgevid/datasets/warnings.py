@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple, Optional
 
-from ..sampling import SAMPLES_PER_CLIP, SampleSpec
+from ..sampling import SAMPLES_PER_CLIP, TAUGHT_WINDOW_SECONDS
 from .clips import SPLITS, Clip, DatasetError, check_classes, groups_in_both
 
 # With fewer training clips, 10/72 for validation are at most two: the recall of that class is then a matter of chance.
@@ -200,16 +200,16 @@ def _missing(labels: set[str]) -> Iterator[DatasetWarning]:
 
 
 def _shorter_than_window(root: Path, clips: Sequence[tuple[Clip, int, float]]) -> Iterator[DatasetWarning]:
-    window = SampleSpec().window_seconds
+    window = TAUGHT_WINDOW_SECONDS
     short = sorted((seconds, _name(clip, root)) for clip, _, seconds in clips if seconds < _ABOUT * window)
     if short:
         length = median(seconds for _, _, seconds in clips)
         text = (
-            f"{len(short):,} clip(s) are shorter than the {window:g} s of a stream's window: "
+            f"{len(short):,} clip(s) are shorter than the {window:g} s of a window of `edgevid teach`: "
             f"{_some([f'{name} ({seconds:.1f} s)' for seconds, name in short])}. A stream sees what comes before and after an "
             "action too"
         )
-        advice = f"; teach with --window-seconds {length:.1g}" if length < _ABOUT * window else ""
+        advice = f"; teach with --window-seconds {length:.2g}" if length < _ABOUT * window else ""
         names = [name for _, name in short]
         yield DatasetWarning("shorter than the window", f"{text}: record longer clips{advice}.", names)
 

@@ -12,6 +12,8 @@ from ..stream import StreamOptions
 from ..support.checks import check_int, check_number, check_type
 from .messages import Output
 
+_FUNCTIONS = ("on_prediction", "on_event", "on_status", "on_sampled")
+
 
 class RunOptions(TypedDict, total=False):
     """How to stream a source. All options are optional.
@@ -62,6 +64,9 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if name not in known:
             raise OptionError(f"The option {name}={value!r} was given to a runner; expected one of {', '.join(known)}.")
+    for name in _FUNCTIONS:
+        if options.get(name) is not None and not callable(options[name]):
+            raise OptionError(f"{name}={options[name]!r} was given; expected a function, such as {name}=print.")
     outputs = options.get("outputs", ())
     for output in check_type("outputs", outputs, (list, tuple), "a list of outputs"):
         if not callable(getattr(output, "take", None)):
@@ -75,5 +80,4 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 def callbacks(options: Mapping[str, Any]) -> dict[str, Callable[..., object]]:
     """The caller's functions, by the names of their options."""
-    names = ("on_prediction", "on_event", "on_status", "on_sampled")
-    return {name: options[name] for name in names if options.get(name) is not None}
+    return {name: options[name] for name in _FUNCTIONS if options.get(name) is not None}

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ..embedders import Window
-from ..errors import SourceError
+from ..errors import EdgevidError, SourceError
 from ..events import EventDetector, fresh_smoothing
 from ..following import Followed, StreamSource, follow, open_stream_source
 from ..frames import RGB
@@ -369,7 +369,10 @@ class Runner(Running):
         # on_status was called for a failed source; nobody knows yet of a function that raised
         is_told = error is None or ("on_status" in self._functions and not by_function)
         if not is_told and not self._asked.wait(_ASK_SECONDS):
-            _logger.error("%s stopped: %s", self.name, error, exc_info=error)
+            # an error of edgevid's says all that there is to know
+            _logger.error(
+                "%s stopped: %s", self.name, error, exc_info=None if isinstance(error, EdgevidError) else error
+            )
 
 
 def _stop_all(runners: list[Runner]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from .clip import Clip, ClipSample, sample_clip
 from .clock import SampleClock, uniform_indices
-from .spec import SAMPLES_PER_CLIP, Sample, SampleSpec, Track, check_window_seconds
+from .spec import SAMPLES_PER_CLIP, TAUGHT_WINDOW_SECONDS, Sample, SampleSpec, Track, check_window_seconds
 from .stream import Due, StreamSampler
 
 __all__ = [
     "SAMPLES_PER_CLIP",
+    "TAUGHT_WINDOW_SECONDS",
     "Clip",
     "ClipSample",
     "Due",

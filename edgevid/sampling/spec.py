@@ -19,6 +19,7 @@ from ..support.checks import (
 from ..support.text import brief
 
 SAMPLES_PER_CLIP = 25
+TAUGHT_WINDOW_SECONDS = 2.0  # the window of a bundle of `edgevid teach`, by default
 _MOST_KEPT = 100_000  # frames or samples of an embedder, in a window and before it
 
 

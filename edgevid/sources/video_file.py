@@ -214,7 +214,8 @@ def _check_file(path: Path) -> Optional[Mirroring]:
     """How its frames are mirrored. Raises: SourceError: it is not a complete video file."""
     try:
         if not path.exists():
-            raise SourceError(f"No such file: {path}")
+            camera = " A camera is 0, /dev/video0 or picamera2." if path.name == str(path) and not path.suffix else ""
+            raise SourceError(f"No such file: {path}.{camera}" if camera else f"No such file: {path}")
         if not path.is_file():
             raise SourceError(f"{path} is not a file; expected a video file.")
         if path.stat().st_size == 0:

@@ -13,7 +13,7 @@ from ..embedders import Embedder
 from ..errors import OptionError
 from ..events import EventOptions
 from ..extraction import default_cache
-from ..sampling import check_window_seconds
+from ..sampling import TAUGHT_WINDOW_SECONDS, check_window_seconds
 from ..support.checks import MAX_SAMPLES, check_int, check_number, check_type, shown
 from ..support.text import brief
 from .lesson import NetworkTrainer
@@ -47,7 +47,7 @@ class TeachOptions:
     embedders: tuple[str, ...] = ("region-difference", "region-flow")
     extractor: Optional[str] = None
     own_embedders: tuple[Embedder, ...] = ()
-    window_seconds: float = 2.0
+    window_seconds: float = TAUGHT_WINDOW_SECONDS
     samples_per_second: float = 5.0
     min_filled: float = 0.4
     reset_on_cut: bool = True

@@ -20,9 +20,9 @@ class TeachPanel:
     """A panel for :class:`~edgevid.outputs.web.WebServer`: record, cancel, delete, learn, correct.
 
     Args:
-        session: the session that the commands control.
-        clips: one ``record`` goes on until its action has this many clips, because whoever stands in front of the camera cannot
-            press a button each time. If there are already this many, it records one.
+        session: runs the commands.
+        clips: ``record`` records clips in a row until its action has so many, because whoever stands before the camera cannot
+            press a button for each. It records one clip if there are that many.
     """
 
     name = "teach"

@@ -74,8 +74,8 @@ class Candidate(NamedTuple):
 
 
 NAMES = tuple(field.name for kind in (NetworkOptions, FitOptions) for field in fields(kind))
-# Hyper-parameters that `auto` does not choose; giving them does not affect the others.
-_NOT_CHOSEN = {"architecture", "seed"}
+# Hyper-parameters that are no choice of network or rate; giving them does not affect the others.
+_NOT_CHOSEN = {"architecture", "epochs", "seed"}
 
 
 def hyper_parameters(given: Mapping[str, Any]) -> HyperParameters:

@@ -37,6 +37,26 @@ def test_the_options_of_examples_are_there(call, monkeypatch):
     assert used > 20
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["classify", "a.mp4", "--tresh", "3"], "classify: error: unrecognized arguments: --tresh 3. Did you mean --threshold?"),
+        (["stream", "0", "--model", "mine"], "stream: error: unrecognized arguments: --model mine. Did you mean --bundle?"),
+        (["info", "--model", "mine"], "edgevid info: error: unrecognized arguments: --model mine."),
+        (["train"], "edgevid train: error: the following arguments are required: DATA, -o/--output."),
+        (["steam", "0"], "Did you mean stream?"),
+        (["stream", "0", "--bad\x1b[2J"], "edgevid stream: error: unrecognized arguments: --bad\\x1b[2J."),
+    ],
+)  # fmt: skip
+def test_wrong_use_is_told_in_two_lines_with_what_was_meant(call, arguments: list[str], said: str):
+    outcome = call(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    what, where = outcome.err.splitlines()
+    assert what.endswith(said)
+    command = f" {arguments[0]}" if arguments[0] in COMMANDS else ""
+    assert where == f"All options: edgevid{command} --help"
+
+
 def test_without_a_command_it_prints_the_help(call):
     outcome = call()
     assert (outcome.code, outcome.err) == (0, "")

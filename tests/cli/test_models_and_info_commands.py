@@ -16,7 +16,7 @@ from edgevid.cli import info
 from edgevid.cli.models import headline_accuracy
 from edgevid.support import child_process
 from edgevid.tflite import probe
-from edgevid.tflite.interpreter import runtimes
+from edgevid.tflite.interpreter import RuntimeInfo, runtimes
 
 THESIS = "exercises10-thesis"
 
@@ -217,6 +217,14 @@ def test_info_with_each_runtime_forced(call, monkeypatch, name):
     usable = next(r for r in runtimes() if r.name == name).usable
     assert ("PROBLEM" in line) is not usable
     assert ("XNNPACK:" in outcome.out) is usable
+
+
+def test_info_asks_for_no_second_runtime(call, monkeypatch):
+    there = [runtime for runtime in runtimes() if runtime.usable][:1]
+    absent = RuntimeInfo("other", "other-runtime", None, "it is not installed. To mend it: pip install other-runtime")
+    monkeypatch.setattr("edgevid.cli.info.runtimes", lambda: [*there, absent])
+    lines = call("info").out.splitlines()
+    assert "not installed" in {line.partition(":")[2].strip() for line in lines if line.startswith("other:")}
 
 
 def test_info_with_a_runtime_that_does_not_exist(call, monkeypatch):

@@ -182,6 +182,9 @@ class TestFilms:
         assert (outcome.code, len(kept(outcome.out))) == (0, 2)
         assert "gave no clip for clap from 7 s to 8 s" in outcome.err
         assert outcome.err.endswith("now: 1 of clap, 1 of none\n")
+        outcome = call("record", "--from", film, "--begin", 7, "--end", 8, "-o", tmp_path / "mine" / "clap")
+        assert (outcome.code, kept(outcome.out)) == (1, [])
+        assert "gave no clip for clap from 7 s to 8 s" in outcome.err
         assert ClipFolder(tmp_path / "mine").counts() == {"clap": 1, "none": 1}
 
 

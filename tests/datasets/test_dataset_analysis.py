@@ -186,12 +186,12 @@ def test_actions_that_differ_by_their_side():
 
 
 def test_clips_that_are_shorter_than_the_window():
-    times = {"a": 2.0, "b": 3.1, "c": 4.4, "d": 4.6}
+    times = {"a": 0.8, "b": 1.24, "c": 1.76, "d": 1.84}  # of 2 s, or nearly
     some = [(Clip(Path(f"wave/{name}"), "wave", name), 50, seconds) for name, seconds in times.items()]
     found = found_in(told("none"), *some)["shorter than the window"]
     assert found.items == ["wave/a", "wave/b", "wave/c"]
-    assert "wave/b (3.1 s)" in found.text
-    assert "--window-seconds 4" in found.text
+    assert "wave/b (1.2 s)" in found.text
+    assert "--window-seconds 1.8" in found.text
     assert "--window-seconds" not in found_in(told("none"), told("run"), some[0])["shorter than the window"].text
 
 

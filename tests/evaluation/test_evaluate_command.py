@@ -253,6 +253,8 @@ def test_errors_come_before_the_work(data, tmp_path, capsys):
     assert "--classes names Sleeping" in error_of(str(data), "--classes", "Sleeping,PullUps")
     assert "nowhere is not there" in error_of(str(data), "--outside", str(tmp_path / "nowhere"))
     assert "are of actions that the bundle knows" in error_of(str(data), "--outside", str(data))
+    assert main(["evaluate", str(data), str(edgevid.open_bundle(THESIS).folder)]) == 2
+    assert "the bundle comes first: edgevid evaluate BUNDLE DATA" in capsys.readouterr().err
     (tmp_path / "note.txt").write_text("mine")
     assert "is not empty" in error_of(str(data), "-o", str(tmp_path))
     broken = tmp_path / "broken.csv"

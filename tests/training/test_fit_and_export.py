@@ -118,7 +118,7 @@ def test_the_defaults_are_the_thesiss():
         (None, {}, 60, "auto"),
         (None, {}, 9537, "thesis"),
         (None, {"units": 8}, 60, "thesis"),
-        (None, {"architecture": "lstm", "seed": 3}, 60, "auto"),
+        (None, {"architecture": "lstm", "epochs": 3, "seed": 3}, 60, "auto"),
         ("thesis", {}, 60, "thesis"),
         ("auto", {"units": 8}, 9537, "auto"),
     ],
