@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import Any, Optional
 
 import pytest
 from support.cameras import Statuses
@@ -11,6 +12,7 @@ from support.stand_ins import StandInRecognizer, reached
 from edgevid.errors import EdgevidError, SourceError
 from edgevid.runner import runner as runner_module
 from edgevid.runner.messages import Message
+from edgevid.runner.running import wait_interruptibly
 from edgevid.runner.state import SourceState
 from edgevid.sources import FrameIterable
 from edgevid.support.retry import Retry
@@ -101,3 +103,16 @@ def test_another_error_is_no_reason_to_wait(stand_in: StandInRecognizer):
     with pytest.raises(EdgevidError, match="no source"):
         stand_in.start(late, wait=True).wait()
     assert late.tries == 1
+
+
+def test_a_wait_holds_no_lock_that_ctrl_c_could_leave_held():
+    """``threading.Event.wait`` does, for moments; Ctrl-C there became a RuntimeError."""
+
+    class Waiting(threading.Event):
+        def wait(self, timeout: Optional[float] = None) -> bool:
+            raise AssertionError("it was waited for")
+
+    event = Waiting()
+    assert not wait_interruptibly(event, 0.05)
+    threading.Timer(0.05, event.set).start()
+    assert wait_interruptibly(event, 20)

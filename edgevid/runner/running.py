@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # How long a stop waits for a read or a function of the caller's that blocks.
 STOP_SECONDS = 2.0
-_PIECE_SECONDS = 0.5
+_LOOK_SECONDS = 0.02
 
 Self = TypeVar("Self", bound="Running")
 
@@ -145,9 +145,15 @@ class Running:
 
 
 def wait_interruptibly(event: threading.Event, timeout: Optional[float] = None) -> bool:
-    """``event.wait(timeout)``, in pieces: on Windows Ctrl-C comes only between two of them."""
+    """``event.wait(timeout)``, by looking again and again.
+
+    ``wait`` itself holds a lock for moments: Ctrl-C then is a RuntimeError, or leaves it held. And on Windows it comes only
+    between two waits.
+    """
     deadline = math.inf if timeout is None else time.monotonic() + timeout
-    while not event.wait(min(max(deadline - time.monotonic(), 0.0), _PIECE_SECONDS)):
-        if time.monotonic() >= deadline:
+    while not event.is_set():
+        left = deadline - time.monotonic()
+        if left <= 0:
             return False
+        time.sleep(min(left, _LOOK_SECONDS))
     return True
