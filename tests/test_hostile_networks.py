@@ -122,6 +122,8 @@ OPERANDS = {
         "too large for its result"),
     "division by 0": ("DIV", tensor((2,), INT32), tensor((), INT32, data=bytes(4)), tensor((2,), INT32), "may be 0"),
     "division by anything": ("FLOOR_MOD", tensor((2,), INT32), tensor((2,), INT32), tensor((2,), INT32), "may be 0"),
+    "more dimensions than there are": ("MEAN", tensor((2,)), tensor((2,), INT32, data=bytes(8)), tensor((1,)),
+        "along the dimensions \\[0, 0\\] of 1"),
     "an integer without dimensions": ("ADD", tensor((), INT8, 0.5), tensor((1,), INT8, 0.5), tensor((1,), INT8, 0.5),
         "holds nothing"),
     "nothing at all": ("ADD", tensor((0,)), tensor((1,)), tensor((0,)), "holds nothing"),
@@ -135,7 +137,7 @@ def test_operands_that_a_runtime_crashes_on_are_refused(
     name, first, second, result, said = case
     (code,) = (number for number, operator in OPERATORS.items() if operator.name == name)
     given = (0,) if second.data else (0, 1)
-    graph = Subgraph([first, second, result], given, (2,), [Node(code, (0, 1), (2,), 0, None)])
+    graph = Subgraph([first, second, result], given, (2,), [Node(code, (0, 1), (2,), OPERATORS[code].options, None)])
     monkeypatch.setattr(graph_check, "read_graphs", lambda data: [graph])
     with pytest.raises(GraphError, match=said):
         check_graphs(b"")

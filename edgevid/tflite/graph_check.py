@@ -25,6 +25,7 @@ from .operators import (
     KEEP_KIND,
     OPERATORS,
     OPTIONAL,
+    REDUCING,
     SAME_SHAPE,
     SCALED,
     Operator,
@@ -155,9 +156,11 @@ class _Check:
             _check_slice(tensors, node.options)
         elif name == "SLICE":
             _check_part(tensors, outputs[0])
+        elif name in REDUCING:
+            _check_axes(name, tensors)
         elif name in ("SPLIT", "SPLIT_V"):
             _check_split(name, tensors, len(outputs))
-        elif name in ("GATHER", "TOPK_V2", "TRANSPOSE", "MEAN", "SUM", "EXPAND_DIMS"):
+        elif name in ("GATHER", "TOPK_V2", "TRANSPOSE", "EXPAND_DIMS"):
             _check_lengths(name, tensors[1])
 
     def _at(self, number: int) -> Tensor:
@@ -356,6 +359,14 @@ def _check_part(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
     if any(start < 0 or length < -1 or start + length > side for start, length, side in zip(starts, lengths, whole)):
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
+
+
+def _check_axes(name: str, tensors: Sequence[Optional[Tensor]]) -> None:
+    """Of what reduces: dimensions that are there, no more than there are."""
+    source, axes = tensors[0], integers(tensors[1])
+    rank = len((source and source.shape) or ())
+    if axes and rank and (len(axes) > rank or not all(-rank <= axis < rank for axis in axes)):
+        raise GraphError(f"{name} is along the dimensions {list(axes[:8])} of {rank}")
 
 
 def _check_split(name: str, tensors: Sequence[Optional[Tensor]], parts: int) -> None:
