@@ -116,3 +116,16 @@ def test_a_wait_holds_no_lock_that_ctrl_c_could_leave_held():
     assert not wait_interruptibly(event, 0.05)
     threading.Timer(0.05, event.set).start()
     assert wait_interruptibly(event, 20)
+
+
+def test_ctrl_c_before_its_threads_run_is_no_trouble_at_the_end(
+    stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupt(*threads: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner_module, "start_threads", interrupt)
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        stand_in.start(Late(1))
+    (runner,) = {entry.frame.f_locals["self"] for entry in interrupted.traceback if entry.name == "__init__"}
+    runner_module._stop_all([runner])

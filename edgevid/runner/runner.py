@@ -185,7 +185,8 @@ class Runner(Running):
 
     def _join_threads(self, deadline: float) -> None:
         for thread in self._threads:
-            thread.join(max(deadline - time.monotonic(), 0.0))
+            if thread.ident is not None:  # Ctrl-C may come before it is started
+                thread.join(max(deadline - time.monotonic(), 0.0))
 
     def _run(self) -> None:
         try:
