@@ -367,8 +367,11 @@ class Runner(Running):
         self.error, self.consumer_failed = error, by_function
         self._over.set()
         self._ended(self)
-        # that a source failed was told to on_status; what a function raised was told to no one yet
-        is_told = error is None or ("on_status" in self._functions and not by_function)
+        # that a source failed was told to on_status; what a function raised was told to no one yet; that nobody reads any more is
+        # no news
+        is_told = isinstance(error, (type(None), BrokenPipeError)) or (
+            "on_status" in self._functions and not by_function
+        )
         if not is_told and not self._asked.wait(_ASK_SECONDS):
             _logger.error("%s stopped: %s", self.name, error, exc_info=error)
 
