@@ -124,6 +124,8 @@ OPERANDS = {
     "division by anything": ("FLOOR_MOD", tensor((2,), INT32), tensor((2,), INT32), tensor((2,), INT32), "may be 0"),
     "more dimensions than there are": ("MEAN", tensor((2,)), tensor((2,), INT32, data=bytes(8)), tensor((1,)),
         "along the dimensions \\[0, 0\\] of 1"),
+    "a reduction to another type": ("MEAN", tensor((2,), INT32), tensor((1,), INT32, data=bytes(4)), tensor((1,), BOOL),
+        "numbers of another type"),
     "an integer without dimensions": ("ADD", tensor((), INT8, 0.5), tensor((1,), INT8, 0.5), tensor((1,), INT8, 0.5),
         "holds nothing"),
     "nothing at all": ("ADD", tensor((0,)), tensor((1,)), tensor((0,)), "holds nothing"),

@@ -136,7 +136,7 @@ class _Check:
     def _check_operands(self, node: Node, operator: Operator) -> None:
         name, tensors = operator.name, [None if number == -1 else self._at(number) for number in node.inputs]
         outputs = [self._at(number) for number in node.outputs]
-        if name in KEEP_KIND and tensors[0] is not None:
+        if (name in KEEP_KIND or name in REDUCING) and tensors[0] is not None:
             self._need(tensors[0].kind == outputs[0].kind, f"{name} gives numbers of another type")
         _check_kinds(name, tensors, outputs)
         if name == "BATCH_MATMUL":
