@@ -252,24 +252,32 @@ def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Option
     if name == "TRANSPOSE_CONV":
         return
     source, weights = tensors[0], None if is_pool else tensors[1]
-    if source is None or not _known(source, output) or (weights is not None and not _known(weights)):
+    filters = (weights and weights.shape) or ()
+    if weights is not None:
+        if len(filters) != 4 or min(filters) < 1:
+            raise GraphError(f"{name} has weights of shape {list(filters)}")
+        sides = [filters[2], filters[1]]
+    if source is None or not has_shape(source):
         return
     shape, result = source.shape or (), output.shape or ()
     if len(shape) != 4 or len(result) != 4:
         raise GraphError(f"{name} has tensors that are no pictures")
+    steps = [
+        _steps(shape[1], sides[1], stride_h, dilation_h, padding), _steps(shape[2], sides[0], stride_w, dilation_w, padding)
+    ]  # fmt: skip
+    # Of a length that is not known, which counts as 1, nothing follows.
+    if any(step < 1 < length for step, length in zip(steps, shape[1:])):
+        raise GraphError(f"{name} has windows of {sides} for {list(shape)}")
+    if not _known(source, output) or (weights is not None and not _known(weights)):
+        return
     channels = shape[3]
     if weights is not None:
-        filters = weights.shape or ()
-        if len(filters) != 4 or min(filters) < 1:
-            raise GraphError(f"{name} has weights of shape {list(filters)}")
-        sides = [filters[2], filters[1]]
         depth = filters[3] if name == "CONV_2D" else filters[3] if filters[0] == 1 else 0
         if not depth or (shape[3] % depth if name == "CONV_2D" else depth % shape[3] if shape[3] else 1):
             raise GraphError(f"{name} has weights {list(filters)} for {list(shape)}")
         channels = filters[0] if name == "CONV_2D" else filters[3]
         _check_bias(name, tensors, channels)
-    wanted = [shape[0], _steps(shape[1], sides[1], stride_h, dilation_h, padding), 0, channels]
-    wanted[2] = _steps(shape[2], sides[0], stride_w, dilation_w, padding)
+    wanted = [shape[0], *steps, channels]
     if list(result) != wanted or min(wanted[1:]) < 1:
         raise GraphError(f"{name} gives {list(result)}; {wanted} follows from its operands")
 
