@@ -18,7 +18,7 @@ from edgevid.classifiers.statistics import LinearHead, Statistics
 from edgevid.embedders import CnnEmbedder
 from edgevid.tflite import graph_check
 from edgevid.tflite.file_check import read_tflite_file
-from edgevid.tflite.flatbuffer import Node, Subgraph, Tensor, read_graphs
+from edgevid.tflite.flatbuffer import Node, Subgraph, Table, Tensor, read_graphs
 from edgevid.tflite.graph_check import GraphError, check_graphs
 from edgevid.tflite.operators import OPERATORS
 
@@ -122,6 +122,10 @@ OPERANDS = {
         "too large for its result"),
     "division by 0": ("DIV", tensor((2,), INT32), tensor((), INT32, data=bytes(4)), tensor((2,), INT32), "may be 0"),
     "division by anything": ("FLOOR_MOD", tensor((2,), INT32), tensor((2,), INT32), tensor((2,), INT32), "may be 0"),
+    "more dimensions than there are": ("MEAN", tensor((2,)), tensor((2,), INT32, data=bytes(8)), tensor((1,)),
+        "along the dimensions \\[0, 0\\] of 1"),
+    "a reduction to another type": ("MEAN", tensor((2,), INT32), tensor((1,), INT32, data=bytes(4)), tensor((1,), BOOL),
+        "numbers of another type"),
     "an integer without dimensions": ("ADD", tensor((), INT8, 0.5), tensor((1,), INT8, 0.5), tensor((1,), INT8, 0.5),
         "holds nothing"),
     "nothing at all": ("ADD", tensor((0,)), tensor((1,)), tensor((0,)), "holds nothing"),
@@ -135,9 +139,25 @@ def test_operands_that_a_runtime_crashes_on_are_refused(
     name, first, second, result, said = case
     (code,) = (number for number, operator in OPERATORS.items() if operator.name == name)
     given = (0,) if second.data else (0, 1)
-    graph = Subgraph([first, second, result], given, (2,), [Node(code, (0, 1), (2,), 0, None)])
+    graph = Subgraph([first, second, result], given, (2,), [Node(code, (0, 1), (2,), OPERATORS[code].options, None)])
     monkeypatch.setattr(graph_check, "read_graphs", lambda data: [graph])
     with pytest.raises(GraphError, match=said):
+        check_graphs(b"")
+
+
+def options(*numbers: int) -> Table:
+    """A table of options, of numbers of 4 bytes each."""
+    slots = range(4, 4 + 4 * len(numbers), 4)
+    fields = struct.pack(f"<{2 + len(numbers)}H", 4 + 2 * len(numbers), 4 + 4 * len(numbers), *slots)
+    return Table(fields + struct.pack(f"<i{len(numbers)}i", len(fields), *numbers), len(fields))
+
+
+def test_windows_that_reach_out_of_a_picture_of_unknown_width_are_refused(monkeypatch: pytest.MonkeyPatch):
+    picture, weights = tensor((1, 25, 1, 4))._replace(is_fixed=False), tensor((1, 25, 1, 4), data=bytes(400))
+    tensors = [picture, weights, tensor((1, 1, 1, 4))]
+    node = Node(4, (0, 1), (2,), 2, options(1, 1, 1, 1, 0, 1, 2))  # no padding, strides of 1, every second row
+    monkeypatch.setattr(graph_check, "read_graphs", lambda data: [Subgraph(tensors, (0,), (2,), [node])])
+    with pytest.raises(GraphError, match=r"windows of \[1, 25\] for \[1, 25, 1, 4\]"):
         check_graphs(b"")
 
 

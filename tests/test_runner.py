@@ -338,6 +338,21 @@ class TestErrors:
             runner.stop()
         runner.stop()
 
+    def test_that_nobody_reads_any_more_is_not_logged(
+        self, stand_in: StandInRecognizer, caplog: pytest.LogCaptureFixture, monkeypatch
+    ):
+        monkeypatch.setattr(runner_module, "_ASK_SECONDS", 0.0)
+
+        def write(prediction: object) -> None:
+            raise BrokenPipeError
+
+        with caplog.at_level(logging.ERROR, "edgevid"):
+            runner = stand_in.start(Scripted(video([0] * 20)), on_prediction=write)
+            assert reached(lambda: not any(thread.is_alive() for thread in runner._threads))
+        assert caplog.records == []
+        with pytest.raises(BrokenPipeError):
+            runner.stop()
+
     def test_one_that_was_asked_for_or_told_is_not_logged(
         self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ):

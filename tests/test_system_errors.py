@@ -19,7 +19,7 @@ import edgevid
 from edgevid import EdgevidError, cli
 from edgevid.benchmarking.reference import read_boards
 from edgevid.bundles import user_bundles, user_extractors
-from edgevid.bundles.writing import check_output
+from edgevid.bundles.writing import check_output, new_bundle
 from edgevid.classifiers import StatisticsClassifier, open_network
 from edgevid.datasets.reading import open_dataset, read_used_clips
 from edgevid.datasets.ucf101 import read_lists
@@ -230,3 +230,13 @@ def test_what_was_started_is_undone(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(edgevid.SourceError):
         start_threads(threads, lambda: undone.append("all"), edgevid.SourceError)
     assert undone == ["all"]
+
+
+def test_a_bundle_that_has_no_room_is_named(tmp_path: Path):
+    def fill() -> None:
+        with new_bundle(tmp_path / "mine"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(EdgevidError, match=r"mine cannot be written: No space left on device\. Make room"):
+        fill()
+    assert list(tmp_path.iterdir()) == []

@@ -51,7 +51,8 @@ def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
     try:
         content = read_content(path)
     except (OSError, MemoryError) as error:
-        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
+        raise ModelError(f"{path} cannot be read: {reason}.") from error
     if content[4:8] != _IDENTIFIER:
         raise ModelError(f"{path} is not a TFLite model; expected a file that a TensorFlow Lite converter wrote.")
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:

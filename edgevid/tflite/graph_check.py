@@ -25,6 +25,7 @@ from .operators import (
     KEEP_KIND,
     OPERATORS,
     OPTIONAL,
+    REDUCING,
     SAME_SHAPE,
     SCALED,
     Operator,
@@ -134,7 +135,7 @@ class _Check:
     def _check_operands(self, node: Node, operator: Operator) -> None:
         name, tensors = operator.name, [None if number == -1 else self._at(number) for number in node.inputs]
         outputs = [self._at(number) for number in node.outputs]
-        if name in KEEP_KIND and tensors[0] is not None:
+        if (name in KEEP_KIND or name in REDUCING) and tensors[0] is not None:
             self._need(tensors[0].kind == outputs[0].kind, f"{name} gives numbers of another type")
         _check_kinds(name, tensors, outputs)
         if name == "BATCH_MATMUL":
@@ -154,9 +155,11 @@ class _Check:
             _check_slice(tensors, node.options)
         elif name == "SLICE":
             _check_part(tensors, outputs[0])
+        elif name in REDUCING:
+            _check_axes(name, tensors)
         elif name in ("SPLIT", "SPLIT_V"):
             _check_split(name, tensors, len(outputs))
-        elif name in ("GATHER", "TOPK_V2", "TRANSPOSE", "MEAN", "SUM", "EXPAND_DIMS"):
+        elif name in ("GATHER", "TOPK_V2", "TRANSPOSE", "EXPAND_DIMS"):
             _check_lengths(name, tensors[1])
 
     def _at(self, number: int) -> Tensor:
@@ -248,24 +251,32 @@ def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Option
     if name == "TRANSPOSE_CONV":
         return
     source, weights = tensors[0], None if is_pool else tensors[1]
-    if source is None or not _known(source, output) or (weights is not None and not _known(weights)):
+    filters = (weights and weights.shape) or ()
+    if weights is not None:
+        if len(filters) != 4 or min(filters) < 1:
+            raise GraphError(f"{name} has weights of shape {list(filters)}")
+        sides = [filters[2], filters[1]]
+    if source is None or not has_shape(source):
         return
     shape, result = source.shape or (), output.shape or ()
     if len(shape) != 4 or len(result) != 4:
         raise GraphError(f"{name} has tensors that are not pictures")
+    steps = [
+        _steps(shape[1], sides[1], stride_h, dilation_h, padding), _steps(shape[2], sides[0], stride_w, dilation_w, padding)
+    ]  # fmt: skip
+    # Nothing follows from an unknown length, which counts as 1.
+    if any(step < 1 < length for step, length in zip(steps, shape[1:])):
+        raise GraphError(f"{name} has windows of {sides} for {list(shape)}")
+    if not _known(source, output) or (weights is not None and not _known(weights)):
+        return
     channels = shape[3]
     if weights is not None:
-        filters = weights.shape or ()
-        if len(filters) != 4 or min(filters) < 1:
-            raise GraphError(f"{name} has weights of shape {list(filters)}")
-        sides = [filters[2], filters[1]]
         depth = filters[3] if name == "CONV_2D" else filters[3] if filters[0] == 1 else 0
         if not depth or (shape[3] % depth if name == "CONV_2D" else depth % shape[3] if shape[3] else 1):
             raise GraphError(f"{name} has weights {list(filters)} for {list(shape)}")
         channels = filters[0] if name == "CONV_2D" else filters[3]
         _check_bias(name, tensors, channels)
-    wanted = [shape[0], _steps(shape[1], sides[1], stride_h, dilation_h, padding), 0, channels]
-    wanted[2] = _steps(shape[2], sides[0], stride_w, dilation_w, padding)
+    wanted = [shape[0], *steps, channels]
     if list(result) != wanted or min(wanted[1:]) < 1:
         raise GraphError(f"{name} gives {list(result)}; {wanted} follows from its operands")
 
@@ -355,6 +366,14 @@ def _check_part(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
     if any(start < 0 or length < -1 or start + length > side for start, length, side in zip(starts, lengths, whole)):
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
+
+
+def _check_axes(name: str, tensors: Sequence[Optional[Tensor]]) -> None:
+    """Of what reduces: dimensions that are there, no more than there are."""
+    source, axes = tensors[0], integers(tensors[1])
+    rank = len((source and source.shape) or ())
+    if axes and rank and (len(axes) > rank or not all(-rank <= axis < rank for axis in axes)):
+        raise GraphError(f"{name} is along the dimensions {list(axes[:8])} of {rank}")
 
 
 def _check_split(name: str, tensors: Sequence[Optional[Tensor]], parts: int) -> None:

@@ -106,6 +106,7 @@ KEEP_KIND = frozenset({
 })
 COMPARING = frozenset({"EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"})
 DIVIDING = frozenset({"DIV", "FLOOR_DIV", "FLOOR_MOD"})
+REDUCING = frozenset({"MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"})
 # Their second operand may have a scale for each channel.
 HAVE_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
 # fmt: on
