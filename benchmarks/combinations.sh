@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The thesis's six combinations of extractor and classifier: trained, exported, evaluated as clips and as streams, compared.
+# Trains, exports, evaluates (on clips and streams) and compares the thesis's six combinations of extractor and classifier.
 #
 #   bash benchmarks/combinations.sh DATA OUTPUT
 #
-# Needs the extra 'train', and EfficientNet-Lite2, which stands in for the large network, in the models folder (once; needs torch):
+# Needs the extra 'train', and EfficientNet-Lite2 as the large network in the models folder (build it once; needs torch):
 #
 #   python models/scripts/build_efficientnet_lite.py lite2 --output ~/.local/share/edgevid/models
 #
-# The networks have the thesis's size. Its learning rate, 1e-5, is for about 10,000 clips; on a few hundred this one is ten times
-# as large, and patience half as long, for all six alike. A run that was interrupted goes on.
+# The networks have the thesis's size. Its learning rate of 1e-5 is for about 10,000 clips. For a few hundred, all six use ten
+# times that rate and half the patience. An interrupted run resumes.
 set -euo pipefail
 data=$1 output=$2
 for extractor in mobilenet_v2_1.0_224_uint8 efficientnet_lite2_uint8; do

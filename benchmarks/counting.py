@@ -1,12 +1,12 @@
-"""How well repetitions are counted, against counts by eye.
+"""How accurately repetitions are counted, compared with manual counts.
 
     python benchmarks/counting.py DATASET [--bundle NAME] [--split test] [--json FILE]
 
-DATASET is the folder of ten UCF101 classes that benchmarks/counts.csv names the clips of. Each clip runs through a stream of the
-bundle. "counted" is what the stream has at its end, whatever it takes the action for: counting apart from recognition. "told" is
-what a program is told that listens to events with their default options: the counts of the events with the clip's label; a
-clip whose action is never announced counts 0 there, and is left out of "told_announced". "mean" and "median" always
-say that of the counts by eye of these clips. Errors are in repetitions.
+DATASET is the folder of ten UCF101 classes that has the clips listed in benchmarks/counts.csv. Each clip runs through a stream of
+the bundle. "counted" is the stream's count at the end of the clip, whatever action it recognises. "told" is the count in events
+with their default options: the sum over the events with the clip's label. A clip whose action is never announced counts 0 there,
+and is left out of "told_announced". "mean" and "median" always answer the mean or median of these clips' manual counts. Errors
+are in repetitions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COUNTS = Path(__file__).parent / "counts.csv"
 
 
 class Measured(NamedTuple):
-    """A clip: its path in the dataset, its label, repetitions by eye, by the stream, by its events (None: not announced)."""
+    """A clip: path in the dataset, label, and repetitions: manual count, stream's count, events' count (None: not announced)."""
 
     path: str
     label: str
@@ -44,7 +44,7 @@ def main() -> int:
     )
     parser.add_argument("--bundle", default=DEFAULT_BUNDLE, metavar="NAME", help="default: %(default)s")
     parser.add_argument("--split", default="test", choices=("train", "test"), help="default: %(default)s")
-    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best installed)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     args = parser.parse_args()
 

@@ -1,9 +1,9 @@
-"""What one embedding costs end to end, against the interpreter's bare invoke(), in one run.
+"""End-to-end cost of one embedding, compared with the interpreter's bare invoke() in the same run.
 
     python benchmarks/embedding.py [--width 320 --height 240] [--threads 1] [--json FILE]
 
-End to end: check the frame, resize it, fill the input tensor, invoke, read the feature map, average it. The issue is what
-edgevid adds to the network, so the figure is a ratio.
+End to end means: check the frame, resize it, fill the input tensor, invoke, read the feature map, average it. The question is
+what edgevid adds to the network, so the result is a ratio.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from edgevid.embedders.opening import open_cnn
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=320, help="of the frame (default: %(default)s)")
-    parser.add_argument("--height", type=int, default=240, help="of the frame (default: %(default)s)")
+    parser.add_argument("--width", type=int, default=320, help="frame width (default: %(default)s)")
+    parser.add_argument("--height", type=int, default=240, help="frame height (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="interpreter threads (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=300, help="timed runs of each (default: %(default)s)")
-    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best installed)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     args = parser.parse_args()
 

@@ -1,15 +1,15 @@
-"""What extraction costs beyond decoding and embedding, and where the time goes, on one core.
+"""Cost of extraction beyond decoding and embedding, and the share of each stage, on one core.
 
     python benchmarks/extraction.py CLIPS... [--max-clips 24] [--rounds 5] [--json FILE]
 
-Three things take turns over the same clips, all on one CPU:
+Three variants take turns on the same clips, all on one CPU:
 
-- bare: OpenCV, Pillow and the interpreter called directly, for the same frames: what decoding and embedding allow;
-- extraction: as `edgevid extract --jobs 1` does it, by a worker process that is warm, into an empty cache;
-- stages: the same in this process, with a clock around each stage.
+- bare: OpenCV, Pillow and the interpreter called directly for the same frames: the rate that decoding and embedding allow;
+- extraction: as in `edgevid extract --jobs 1`, with a warm worker process and an empty cache;
+- stages: the same in this process, with a timer around each stage.
 
-The figure is the rate of extraction as a part of the bare rate: by the clock, and by the CPU time of both processes, which
-other programs disturb less but which leaves out waiting.
+The result is the rate of extraction divided by the bare rate: once by wall clock, and once by the CPU time of both processes.
+Other programs disturb CPU time less, but it leaves out waiting.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from edgevid.sampling import uniform_indices
 from edgevid.sources.video_file import VideoFile
 from edgevid.tflite.interpreter import TfliteModel
 
-# stage -> what is timed for it; the time of another stage that runs inside one is the inner one's only
+# stage -> the function that is timed; the time of a nested stage counts for the nested stage only
 STAGES = {
     "open": (VideoFile, "__init__"),
     "decode": (VideoFile, "grab"),
@@ -58,10 +58,10 @@ STAGES = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIPS", help="video files, or folders of them")
-    parser.add_argument("--max-clips", type=int, default=24, help="evenly chosen among them (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="times that each takes its turn (default: %(default)s)")
+    parser.add_argument("--max-clips", type=int, default=24, help="limit, spread evenly (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each variant (default: %(default)s)")
     parser.add_argument("--extractor", default=None, metavar="NAME", help="default: the whole MobileNetV2")
-    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best installed)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     args = parser.parse_args()
 
@@ -73,7 +73,7 @@ def main() -> int:
     with ExitStack() as stack:
         executor = stack.enter_context(local_executor(1, partial(embedders_of_this_thread, config)))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for number in range(-1, args.rounds):  # the first round warms everything up
+        for number in range(-1, args.rounds):  # the first round is a warm-up
             bare = seconds(lambda: [bare_embeddings(cnn, video) for video in videos])
             before = executor.submit(time.process_time).result()
             wall, cpu = seconds(partial(embed_all, config, videos, folder / f"worker {number}", executor))
@@ -113,7 +113,7 @@ def main() -> int:
 
 
 def stay_on_one_core() -> bool:
-    """Keep this process and its workers on one CPU, where the system can; return whether it can."""
+    """Pin this process and its workers to one CPU, if the system supports it; return whether it does."""
     try:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     except AttributeError:  # macOS, Windows
@@ -122,7 +122,7 @@ def stay_on_one_core() -> bool:
 
 
 def bare_embeddings(cnn: CnnEmbedder, video: Path) -> np.ndarray:
-    """The embeddings with nothing around the calls that make them: no check, no second pass, no file."""
+    """The embeddings, made by direct calls only: no check, no second pass, no file."""
     import cv2
 
     interpreter, model = cnn.model._interpreter, cnn.model
@@ -152,14 +152,14 @@ def embed_all(config: EmbeddingConfig, videos: list[Path], folder: Path, executo
 
 
 def seconds(call: Callable[[], Any]) -> tuple[float, float]:
-    """By the clock, and of this process's CPU time."""
+    """Wall-clock seconds, and seconds of this process's CPU time."""
     start, cpu_start = time.perf_counter(), time.process_time()
     call()
     return time.perf_counter() - start, time.process_time() - cpu_start
 
 
 class staged(ExitStack):  # noqa: N801 - reads as a statement
-    """Within the block, the seconds that each stage takes are added up."""
+    """Adds up the seconds that each stage takes within the block."""
 
     def __enter__(self) -> dict[str, float]:
         super().__enter__()

@@ -1,11 +1,11 @@
-"""How well actions are told that were taught with a few clips, beside the GRU that `edgevid train` trains on the same clips.
+"""Accuracy for actions taught with a few clips, compared with a GRU that `edgevid train` trains on the same clips.
 
     python benchmarks/few_clips.py DATA
     python benchmarks/few_clips.py DATA --gru 2 --test
 
-DATA is a folder of clips with a ``clips.csv``. Each draw takes one clip of each of five groups of each class, all training clips,
-learns these as `edgevid teach` does, and tells all training clips of the other groups; with ``--test`` the test clips. The
-spread is the standard deviation over draws.
+DATA is a folder of clips with a ``clips.csv``. Each draw takes five groups of each class, and one training clip from each group.
+It learns them as `edgevid teach` does, and classifies all training clips of the other groups, or the test clips with ``--test``.
+The spread is the standard deviation over draws.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from edgevid.teaching.teaching import statistics_for
 
 
 def embedded(clips: Sequence[Clip], options: TeachOptions, kinds: Sequence[str] = ()) -> tuple[list[Clip], Examples]:
-    """The clips that can be read, and what is learned from them; those of ``kinds`` show none of the actions."""
+    """The readable clips, and the examples made from them; clips labelled as one of ``kinds`` show none of the actions."""
     config = EmbeddingConfig.of(
         entries_for(options.embedders, options.extractor), interval_seconds=1 / options.samples_per_second
     )
@@ -48,7 +48,7 @@ def embedded(clips: Sequence[Clip], options: TeachOptions, kinds: Sequence[str] 
 
 
 def drawn(clips: Sequence[Clip], groups: int, random: np.random.Generator) -> NDArray[np.bool_]:
-    """One clip of each of so many groups of each class, of the training clips."""
+    """Choose training clips: one from each of ``groups`` random groups of each class."""
     taken = np.zeros(len(clips), bool)
     for label in sorted({clip.label for clip in clips}):
         of_group: dict[str, list[int]] = {}
@@ -61,7 +61,7 @@ def drawn(clips: Sequence[Clip], groups: int, random: np.random.Generator) -> ND
 
 
 def told_by_statistics(examples: Examples, taken: NDArray[np.bool_], shown: NDArray[np.bool_]) -> float:
-    """The accuracy of the clips that are shown."""
+    """The accuracy on the clips in ``shown``."""
     learnt = learn(examples.of_clips(taken))
     windows = shown[examples.owners] & ~examples.early
     numbers = np.unique(examples.owners[windows], return_inverse=True)[1]
@@ -71,7 +71,7 @@ def told_by_statistics(examples: Examples, taken: NDArray[np.bool_], shown: NDAr
 
 
 def told_by_gru(clips: Sequence[Clip], taken: NDArray[np.bool_], shown: NDArray[np.bool_], folder: Path) -> float:
-    """The same of what `edgevid train` makes of the clips, with the settings that it chooses itself."""
+    """The same for the GRU that `edgevid train` makes from the clips with its own choice of settings."""
     with (folder / "clips.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "label", "group", "split"])
@@ -88,10 +88,10 @@ def told_by_gru(clips: Sequence[Clip], taken: NDArray[np.bool_], shown: NDArray[
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of clips")
-    parser.add_argument("--groups", type=int, default=5, metavar="N", help="of each class (default: %(default)s)")
+    parser.add_argument("--groups", type=int, default=5, metavar="N", help="groups per class (default: %(default)s)")
     parser.add_argument("--draws", type=int, default=20, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--gru", type=int, default=0, metavar="N", help="train a GRU for so many of the draws")
-    parser.add_argument("--test", action="store_true", help="tell the test clips; do it once, at the end")
+    parser.add_argument("--gru", type=int, default=0, metavar="N", help="train a GRU for the first N draws")
+    parser.add_argument("--test", action="store_true", help="classify the test clips; do it once, at the end")
     parser.add_argument("--embedders", default=",".join(TeachOptions.embedders), metavar="KIND,...")
     parser.add_argument("--extractor", default=TeachOptions.extractor, metavar="NAME")
     parser.add_argument("--window-seconds", type=float, default=TeachOptions.window_seconds, metavar="S")
@@ -126,7 +126,7 @@ def main() -> int:
             figures[name] = {"mean": float(np.mean(values)), "std": float(np.std(values)), "draws": len(values)}
             lead = f", statistics lead by {np.mean(same) - np.mean(values):.3f}" if name == "gru" else ""
             print(
-                f"{name}: {np.mean(values):.3f}, standard deviation {np.std(values):.3f}, of {len(values)} draws{lead}"
+                f"{name}: {np.mean(values):.3f}, standard deviation {np.std(values):.3f}, over {len(values)} draws{lead}"
             )
     about = {
         "clips_of_a_class": args.groups, "clips": "test" if args.test else "training clips of other groups",

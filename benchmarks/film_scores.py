@@ -1,4 +1,4 @@
-"""What events are worth on a film whose actions are known."""
+"""Scores events on a film whose actions are known."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from edgevid.events import Began, Event
 from edgevid.support.shares import Share
 
-# A shorter segment counts for false events, but need not be announced.
+# Shorter segments can have false events, but need not be announced.
 LONG_SECONDS = 5.0
-# An event of the segment before that comes within so long of its end is late rather than false; both are counted.
+# A false event with the previous segment's label is also counted as late if it begins within this time of that segment's end.
 LATE_SECONDS = 1.0
 
 
 class Segment(NamedTuple):
-    """A part of a film that shows one action; ``label`` is None of one that the bundle does not know. Seconds."""
+    """A part of a film that shows one action, in seconds; ``label`` is None for an action that the bundle does not know."""
 
     label: Optional[str]
     start: float
@@ -26,7 +26,7 @@ class Segment(NamedTuple):
 
 
 def merged(segments: Iterable[Segment]) -> list[Segment]:
-    """Neighbours with the same label as one segment: the action goes on."""
+    """Merge neighbours with the same label into one segment: the action continues."""
     result: list[Segment] = []
     for segment in segments:
         if result and segment.label is not None and result[-1].label == segment.label:
@@ -41,11 +41,11 @@ class Score:
     """Counts over films.
 
     Attributes:
-        long: segments of known actions of 5 s or more. announced: those in which a :class:`Began` with their label lies.
-        delays: seconds from the start of each announced one to the first such event.
-        in_unknown: events that began in a segment of an unknown action. in_other: in one of another action.
-        late: those of both that carry the label of the segment before, and came within a second of its end.
-        seconds: of film.
+        long: segments of known actions that last 5 s or more. announced: those that contain a :class:`Began` with their label.
+        delays: seconds from the start of each announced segment to the first such event.
+        in_unknown: events that began in a segment of an unknown action. in_other: events that began in one of another action.
+        late: those of both that have the previous segment's label and began within a second of its end.
+        seconds: length of the films.
     """
 
     long: int = 0
@@ -57,7 +57,7 @@ class Score:
     seconds: float = 0.0
 
     def add(self, segments: Sequence[Segment], events: Iterable[Event]) -> None:
-        """Count a film: its segments side by side in time order, and what was said of it."""
+        """Count a film: its adjacent segments in time order, and its events."""
         began = [event for event in events if isinstance(event, Began)]
         starts = np.array([segment.start for segment in segments])
         places = [max(int(np.searchsorted(starts, event.timestamp, side="right")) - 1, 0) for event in began]
@@ -81,12 +81,12 @@ class Score:
 
     @property
     def share(self) -> float:
-        """Of the long segments that were announced."""
+        """The share of the long segments that were announced."""
         return self.announced / max(self.long, 1)
 
     @property
     def false_a_minute(self) -> float:
-        """Events with another label than their segment's, late ones too."""
+        """Events per minute with another label than their segment's, including late ones."""
         return 60 * (self.in_unknown + self.in_other) / max(self.seconds, 1e-9)
 
     @property

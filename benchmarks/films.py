@@ -1,20 +1,19 @@
-"""How well a stream tells what happens: films of known and unknown actions, and the events of each bundle.
+"""Accuracy of each bundle's events on films that mix known and unknown actions.
 
     python benchmarks/films.py BUNDLE... --data DATASET --outside DATASET --split test
     python benchmarks/films.py BUNDLE --data DATASET --outside DATASET --split train --folds 3 --sweep
     python benchmarks/films.py BUNDLE --data DATASET --outside DATASET --split test --halves
 
-Clips are joined in a seeded random order, one of an unknown action after every two of known ones, at their own frame rates, into
-films of 40 known clips. They are streamed as `edgevid stream` does; what follows `--` are its options, such as
-`-- --enter 0.5 --reset-on-cut`. A segment is a clip, or clips of one class in a row. One of 5 s or more is announced when an
-event with its label begins between its start and its end. An event with another label than its segment's is false, late ones of
-the segment before too; how many are late by a second at most is stated beside it.
+Clips are joined into films of 40 known clips, in a seeded random order and at their own frame rates. A clip of an unknown action
+follows every two known ones. The films are streamed as in `edgevid stream`. Its options follow `--`, such as
+`-- --enter 0.5 --reset-on-cut`. A segment is a clip, or consecutive clips of one class. A segment of 5 s or more is announced if
+an event with its label begins between its start and its end. An event with another label than its segment's is false, even a
+late one of the previous segment. Events that are late by a second at most are also counted separately.
 
-A bundle that learned from the other actions what is none of its own knows them. With --halves its embedders, window, events and
-cuts are kept, and two classifiers of statistics are taught (no network), each on all training clips and one half of the other
-actions; the films mix in those of the other half. --folds does so too, for each of K parts of the groups, with the clips of
-the other parts. So no film shows what its classifier was fitted on. --groups takes training clips of these groups only, for a
-bundle that was trained without them.
+A bundle that learned "none" from the other actions knows them. With --halves, its embedders, window, events and cuts are kept,
+and two classifiers of statistics are taught (no network), each on all training clips and one half of the other actions. Its films
+mix in the other half. --folds does the same for each of K parts of the groups, with the clips of the other parts. So no film
+shows what its classifier was fitted on. --groups takes only training clips of these groups, for a bundle trained without them.
 """
 
 from __future__ import annotations
@@ -57,14 +56,14 @@ Film = list[tuple[Optional[str], Path]]
 
 
 class Streamed(NamedTuple):
-    """A film's segments, and the predictions of the stream over it; None where a scene ended."""
+    """A film's segments, and the stream's predictions for it; None marks the end of a scene."""
 
     segments: list[Segment]
     predictions: list[Optional[Prediction]]
 
 
 def make_films(known: Sequence[Clip], unknown: Sequence[Clip], seed: int) -> list[Film]:
-    """Clips in random order: (label, path), label None of an unknown action. Known ones once, unknown ones as often as needed."""
+    """Clips in random order: (label, path), label None if unknown. Known clips appear once, unknown ones as often as needed."""
     rng = random.Random(seed)
     order, others, films = rng.sample(known, len(known)), [], []
     count = max(1, round(len(order) / KNOWN_PER_FILM))
@@ -80,7 +79,7 @@ def make_films(known: Sequence[Clip], unknown: Sequence[Clip], seed: int) -> lis
 
 
 def frames_of(film: Film, segments: list[Segment]) -> Iterator[tuple[float, Any]]:
-    """(timestamp, frame) of one clip after the other. A segment for each is added to ``segments`` when the clip is over."""
+    """(timestamp, frame) of one clip after the other. After each clip, its segment is added to ``segments``."""
     start = 0.0
     for label, path in film:
         with VideoFile(path) as video:
@@ -103,7 +102,7 @@ def stream_film(recognizer: edgevid.Recognizer, film: Film, options: StreamOptio
 
 
 def score(streamed: Sequence[Streamed], events: EventOptions, smoothing: str) -> Score:
-    """Predictions -> smoothing -> events, as a runner does it, counted over films."""
+    """Predictions -> smoothing -> events, as in a runner, counted over films."""
     result = Score()
     for segments, predictions in streamed:
         detector, smoother, found = EventDetector(events), fresh_smoothing(smoothing), []
@@ -119,14 +118,14 @@ def score(streamed: Sequence[Streamed], events: EventOptions, smoothing: str) ->
 
 
 class Lesson(NamedTuple):
-    """What a classifier is taught on, and the known clips that its films show."""
+    """The clips that a classifier learns, and the known clips that its films show."""
 
     learned: list[Clip]
     shown: list[Clip]
 
 
 def lessons_by_groups(known: Sequence[Clip], folds: int) -> list[Lesson]:
-    """One for each part of the groups: it is shown, the others are learned from."""
+    """One lesson for each part of the groups: that part is shown, the others are learned."""
     groups = sorted({clip.group for clip in known})
     parts = [set(groups[fold::folds]) for fold in range(folds)]
     return [Lesson([c for c in known if c.group not in own], [c for c in known if c.group in own]) for own in parts]
@@ -135,7 +134,7 @@ def lessons_by_groups(known: Sequence[Clip], folds: int) -> list[Lesson]:
 def taught_bundles(
     name: str, lessons: Sequence[Lesson], unknown: Sequence[Clip], cache: Path, folder: Path
 ) -> Iterator[tuple[Path, list[Clip], list[Clip]]]:
-    """For each lesson a bundle, the clips to show, and clips of unknown actions of which it has seen none."""
+    """For each lesson: a bundle, the clips to show, and clips of unknown actions that the bundle has not seen."""
     bundle = open_bundle(name)
     kinds = tuple(
         kind for entry in bundle.embedders for kind in KINDS if entries_for([kind])[0].identity == entry.identity
@@ -164,7 +163,7 @@ def taught_bundles(
 
 
 def sweep(streamed: Sequence[Streamed]) -> list[dict[str, Any]]:
-    """Options and what they give, over :data:`GRID`: only those that no other beats in both shares and false events."""
+    """Options from :data:`GRID` and their scores: only those that no others beat in both announced share and false events."""
     rows = []
     for smoothing, enter, seconds in product(*GRID.values()):
         options = {"enter": enter, "min_seconds": seconds}
@@ -183,8 +182,8 @@ def line(name: str, figures: dict[str, Any]) -> str:
     return (
         f"{name:34} announced {announced['hits']:3} of {announced['n']:3} ({announced['value']:.1%}), "
         f"median delay {'-' if delay is None else f'{delay:.1f} s'}, "
-        f"false events a minute {figures['false_events_a_minute']:.2f} "
-        f"({figures['false_events_a_minute_but_for_late_ones']:.2f} but for late ones)"
+        f"false events per minute {figures['false_events_a_minute']:.2f} "
+        f"({figures['false_events_a_minute_but_for_late_ones']:.2f} without late ones)"
     )
 
 
@@ -199,9 +198,9 @@ def main() -> int:
     parser.add_argument("--folds", type=int, default=0, metavar="K", help="teach a classifier for each of K folds")
     parser.add_argument("--halves", action="store_true", help="teach a classifier for each half of the other actions")
     parser.add_argument("--groups", type=lambda text: set(text.split(",")), metavar="A,B,...", help="only these groups")
-    parser.add_argument("--clips", type=int, metavar="N", help="only so many known clips, for a quick look")
-    parser.add_argument("--sweep", action="store_true", help="try a grid of options for events")
-    parser.add_argument("--seed", type=int, default=0, help="of the order of clips (default: %(default)s)")
+    parser.add_argument("--clips", type=int, metavar="N", help="use only N known clips, for a quick look")
+    parser.add_argument("--sweep", action="store_true", help="try a grid of event options")
+    parser.add_argument("--seed", type=int, default=0, help="order of clips (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     args = parser.parse_args(words[:end])
@@ -210,7 +209,7 @@ def main() -> int:
     options = streaming.parse_args(["film", *words[end + 1 :]])
 
     if args.halves and (args.folds or args.split != "test"):
-        parser.error("--halves shows the test clips: give it with --split test and without --folds.")
+        parser.error("--halves uses the test clips: give it with --split test and without --folds.")
     dataset = open_dataset(args.data).clips
     known = [clip for clip in dataset if clip.split == args.split]
     known = [clip for clip in known if args.groups is None or clip.group in args.groups]

@@ -1,13 +1,13 @@
-"""How well gestures of people who are not in the training set are told, with each set of embedders.
+"""Accuracy of gesture recognition for people who are not in the training set, with each set of embedders.
 
     python benchmarks/gestures.py DATA
     python benchmarks/gestures.py DATA --embedders region-difference,region-flow --embedders region-flow --samples 25
 
 DATA is a folder of clips with a ``clips.csv`` that has the columns ``group`` (a person), ``place`` and ``distance_m``. Each
-person is held out in turn, and everything recorded elsewhere than in the first place is told by what was recorded there. What
-is held out takes no part in the choice of the penalty. Learned and told as `edgevid teach` and `edgevid classify` do it; nothing
-is kept. Of a few gestures also: each clip is told when the person's own from the other distances, two of each gesture, are
-learned too.
+person is held out in turn. Clips from all other places are classified after learning those from the first place. Held-out clips
+take no part in the choice of the penalty. Clips are learned and classified as in `edgevid teach` and `edgevid classify`; nothing
+is saved. For a few gestures, each clip is also classified after learning the person's own clips from the other distances, two of
+each gesture.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from edgevid.teaching.teaching import statistics_for
 
 
 class Row(NamedTuple):
-    """Embedders side by side; the network of those that have one (None: the usual one); statistics (None: the usual ones)."""
+    """A set of embedders; the network of those that have one (None: the default); their statistics (None: the default)."""
 
     name: str
     kinds: tuple[str, ...]
@@ -56,7 +56,7 @@ ROWS = (
     ),
 )
 FEW = ("greeting", "stop", "attention", "left", "right", "static")
-# From one sample to the next, as a stream with the usual window takes them
+# Seconds between samples, as in a stream with the default window
 INTERVAL = 0.2
 
 
@@ -80,7 +80,7 @@ class Gestures:
         )
 
     def told(self, held_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of the clips that are held out are told right by what was learned of the others."""
+        """Which of the held-out clips are classified correctly after learning the others."""
         data = self.examples
         head = learn(data.of_clips(~held_out)).fitted.head
         shown = held_out[data.owners] & ~data.early
@@ -91,16 +91,16 @@ class Gestures:
         return right
 
     def with_own(self, person: str) -> list[NDArray[np.bool_]]:
-        """Which of a person's clips from each distance are told right once those from the others are learned too."""
+        """Which of a person's clips from each distance are classified correctly after learning those from the others too."""
         mine = self.people == person
         held_out = [mine & (self.distances == distance) for distance in sorted(set(self.distances[mine]))]
         return [self.told(one) for one in held_out]
 
     def figures(self, own: bool = False) -> dict[str, Any]:
-        """Accuracy of clips: each person held out in turn; and what was not recorded in the first clip's place.
+        """Accuracy over clips: each person held out in turn; and clips from other places than the first clip's.
 
         Args:
-            own: also with some clips of the person's own.
+            own: also with some of the person's own clips.
         """
         of_person = {person: self.told(self.people == person) for person in sorted(set(self.people))}
         result = {
@@ -118,7 +118,7 @@ class Gestures:
 
 
 def measured(row: Row, data: Path, samples: int, cache: Path) -> dict[str, Any]:
-    """All figures of a row, of all classes and of a few that a person would choose."""
+    """All figures of a row, for all classes and for a few that a person would choose."""
     config = EmbeddingConfig.of(entries_for(row.kinds, row.extractor), interval_seconds=INTERVAL)
     embedded = embed_clips(config, open_dataset(data, ignore_splits=True).clips, cache)
     statistics = statistics_for(config) if row.statistics is None else [Statistics(row.statistics)] * len(row.kinds)
@@ -135,7 +135,7 @@ def measured(row: Row, data: Path, samples: int, cache: Path) -> dict[str, Any]:
 
 
 def lines_of(data: Path) -> dict[Path, dict[str, str]]:
-    """What the file says of each clip."""
+    """The line of ``clips.csv`` for each clip."""
     with (data / CSV_NAME).open(newline="", encoding="utf-8") as file:
         return {data / line["path"]: line for line in csv.DictReader(file)}
 
@@ -145,11 +145,11 @@ def main() -> int:
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of clips")
     parser.add_argument(
         "--embedders", action="append", type=lambda text: tuple(text.split(",")), metavar="KIND,...",
-        help="a row of these embedders; may be given more than once (default: seven rows)",
+        help="a row with these embedders; may be given more than once (default: seven rows)",
     )  # fmt: skip
-    parser.add_argument("--extractor", metavar="NAME", help="with --embedders (default: the one for each kind)")
+    parser.add_argument("--extractor", metavar="NAME", help="network for --embedders (default: that of each kind)")
     parser.add_argument(
-        "--samples", type=int, default=10, help="of a window, a fifth of a second each (default: %(default)s)"
+        "--samples", type=int, default=10, help="samples per window, every 0.2 s (default: %(default)s)"
     )
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
@@ -172,7 +172,7 @@ def main() -> int:
 
 
 def line(name: str, figures: dict[str, Any]) -> str:
-    """Of the Markdown table."""
+    """A line of the Markdown table."""
     every = figures["all"]
     low, high = every["over_people"]
     cells = [

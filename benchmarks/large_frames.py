@@ -1,9 +1,9 @@
-"""What halving large frames changes of the embeddings: cosine to those of the frames as they are.
+"""How much halving large frames changes the embeddings: cosine to those of the unchanged frames.
 
     python benchmarks/large_frames.py FILM... [--bundle NAME] [--resize 1920x1080]
 
-Of each embedder of the bundle, over the samples of a stream. --resize: enlarge the film's frames to this first, where no film of
-that size is at hand; such frames have less detail than a camera's, so this is the kinder case.
+Measured for each embedder of the bundle, over the samples of a stream. If no film of the wanted size is at hand, --resize
+enlarges the frames first. Enlarged frames have less detail than a camera's, so this is the easier case.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("films", nargs="+", metavar="FILM", type=Path)
     parser.add_argument("--bundle", default=DEFAULT_BUNDLE, help="default: %(default)s")
-    parser.add_argument("--resize", type=_size, metavar="WxH", help="of the frames, before anything looks at them")
+    parser.add_argument("--resize", type=_size, metavar="WxH", help="first resize the frames to this size")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     args = parser.parse_args()
     results = {}
@@ -42,13 +42,13 @@ def main() -> int:
         cosines = [a @ b / (np.linalg.norm(a) * np.linalg.norm(b)) for a, b in pairs if a.any() and b.any()]
         name = f"{embedder.kind}{' (difference)' if getattr(embedder, 'difference', False) else ''}"
         results[name] = {"mean": float(np.mean(cosines)), "min": float(min(cosines)), "samples": len(cosines)}
-        print(f"{name}: cosine {np.mean(cosines):.4f} in the mean, {min(cosines):.4f} at least, {len(cosines)} samples")
+        print(f"{name}: mean cosine {np.mean(cosines):.4f}, lowest {min(cosines):.4f}, {len(cosines)} samples")
     save({"benchmark": "large_frames", "environment": environment(None), "embedders": results}, args.json)
     return 0
 
 
 def embeddings(args: argparse.Namespace, side: int) -> list[tuple[np.ndarray, ...]]:
-    """The rows of each sample, of frames that are halved to ``side`` pixels or more."""
+    """The rows of each sample, from frames that are halved to ``side`` pixels or more."""
     rows = []
     with (
         patch.object(region, "ENOUGH", side),

@@ -1,4 +1,4 @@
-"""How fast edgevid is on this board: `edgevid benchmark`, from a checkout that need not be installed.
+"""How fast edgevid is on this board: `edgevid benchmark` from a checkout, without installing it.
 
     python benchmarks/latency.py [--json FILE] [--check benchmarks/reference/boards.csv]
 

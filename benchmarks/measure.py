@@ -1,6 +1,6 @@
-"""What the benchmarks share: timing, intervals over groups, files of results.
+"""Shared by the benchmarks: timing, intervals over groups, result files.
 
-Machines are noisy, so what is compared is timed in turn, A B A B ..., in one process, and stated as a ratio. The fields
+Machines are noisy, so compared variants are timed in turn, A B A B ..., in one process, and reported as a ratio. The fields
 are those of TensorFlow Lite's ``benchmark_model`` and LiteRT's ``benchmark_litert_model.py``.
 """
 
@@ -26,7 +26,7 @@ __all__ = ["environment", "latency_fields", "over_groups", "peak_bytes", "run", 
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """Run a benchmark; what goes wrong is said in its own words, without a traceback."""
+    """Run a benchmark; print edgevid's errors without a traceback."""
     try:
         sys.exit(main())
     except EdgevidError as error:
@@ -48,7 +48,7 @@ def time_in_turn(calls: Mapping[str, Callable[[], Any]], runs: int, warmup: int 
 
 
 def over_groups(right: Sequence[NDArray[np.bool_]], draws: int = 10_000, seed: int = 0) -> list[float]:
-    """95 % interval of the accuracy over groups: whole groups are drawn again, with replacement (percentile bootstrap)."""
+    """95 % interval of the accuracy over groups: whole groups are resampled with replacement (percentile bootstrap)."""
     hits, sizes = (np.array([measure(one) for one in right]) for measure in (np.sum, len))
     drawn = np.random.default_rng(seed).integers(len(right), size=(draws, len(right)))
     return [

@@ -1,12 +1,12 @@
-"""What each step brings and costs: accuracy on groups that were held out, network passes, bare runs of the network, size.
+"""What each step gains and costs: accuracy on held-out groups, network passes, time in bare runs of the network, size.
 
     python benchmarks/pareto.py DATA --outside OUTSIDE --gru --bundles THESIS exercises10 --json pareto.json --markdown pareto.md
 
-Each step is taught as `edgevid teach` does it, on the training clips of DATA, into a folder that is deleted again. Each clip is
-told by a classifier that was not fitted on its group (six folds of whole groups); the interval draws whole groups again. Costs
-are those of `benchmarks/rolling.py`: what a camera of 25 frames a second needs between two samples, beside one bare run of the
-whole network, in turns in one process. Memory is the peak of a process that does nothing but stream. Finished bundles may
-stand below; their figures, those on test clips too, are read from their cards.
+Each step is taught as in `edgevid teach`, on the training clips of DATA, into a temporary folder. Each clip is classified by a
+classifier that was not fitted on its group (six folds of whole groups). The interval resamples whole groups. Costs are those of
+`benchmarks/rolling.py`: what a 25 fps camera needs between two samples, compared with one bare run of the whole network, in turn
+in one process. Memory is the peak of a process that only streams. --bundles adds finished bundles; their accuracy, also on test
+clips, is read from their cards.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from edgevid.teaching import TeachOptions, teach_clips
 
 
 class Step(NamedTuple):
-    """What is taught: embedders, and whether from mirror images and from clips of other actions too, and with a GRU."""
+    """What is taught: the embedders, and whether mirror images, clips of other actions and a GRU are used too."""
 
     name: str
     embedders: tuple[str, ...]
@@ -63,7 +63,7 @@ STEPS = (
 
 
 def learn(step: Step, clips: Sequence[Clip], options: TeachOptions, folder: Path) -> dict[str, Any]:
-    """Teach a step into ``folder``: its accuracy on groups that were held out."""
+    """Teach a step into ``folder``; return its accuracy on held-out groups."""
     options = replace(
         options,
         embedders=step.embedders,
@@ -74,9 +74,9 @@ def learn(step: Step, clips: Sequence[Clip], options: TeachOptions, folder: Path
     )
     taught = teach_clips(clips, folder, options)
     if taught.held_out is None:
-        sys.exit("All clips are of one group; give data of several.")
+        sys.exit("All clips are from one group; give data with several.")
     skipped = {clip.path for clip, _ in taught.skipped}
-    # People and places are a class's own: the same number names others in another class.
+    # Groups are numbered per class: the same number means other people and places in another class.
     groups: dict[tuple[str, str], list[bool]] = {}
     for clip, right in zip((clip for clip in clips if clip.path not in skipped), taught.held_out.right):
         groups.setdefault((clip.label, clip.group), []).append(bool(right))
@@ -87,7 +87,7 @@ def learn(step: Step, clips: Sequence[Clip], options: TeachOptions, folder: Path
 
 
 def finished(name: str) -> dict[str, Any]:
-    """What the card of a finished bundle says of its accuracy."""
+    """The accuracy on the card of a finished bundle."""
     accuracy = open_bundle(name).card["accuracy"]
     known = {key: accuracy[key]["accuracy"] for key in ("cross-validation", "validation", "test") if key in accuracy}
     held_out = known.get("cross-validation", known.get("validation"))
@@ -95,7 +95,7 @@ def finished(name: str) -> dict[str, Any]:
 
 
 def shipped(name: str) -> dict[str, Any]:
-    """Network passes a sample; bytes of the classifier and of the networks."""
+    """Network passes per sample; bytes of the classifier and the networks."""
     bundle = open_bundle(name)
     passes = sum(entry.network is not None for entry in bundle.embedders)
     return {
@@ -105,9 +105,9 @@ def shipped(name: str) -> dict[str, Any]:
 
 
 def add_costs(rows: dict[str, dict[str, Any]], bundles: dict[str, str], samples: int) -> None:
-    """Time a sample of a stream with each bundle, and a bare run of the whole network in turn with it.
+    """Time a sample of a stream with each bundle, in turn with a bare run of the whole network.
 
-    One bundle at a time: on a board no other networks push its own out of the caches.
+    One bundle at a time: on a board, no other networks evict its weights from the caches.
     """
     import cv2
 
@@ -138,7 +138,7 @@ def memory_of(bundle: str) -> float:
 
 
 def line(name: str, row: dict[str, Any]) -> str:
-    """Of the Markdown table."""
+    """A line of the Markdown table."""
     low, high = row.get("over_groups", row["held_out"]["wilson_95"])
     test: Optional[dict[str, Any]] = row.get("test")
     cells = [
@@ -157,11 +157,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA", help="clips of the actions, with their split")
     parser.add_argument(
-        "--outside", type=Path, metavar="DATA", help="clips of other actions; without, no step has none"
+        "--outside", type=Path, metavar="DATA", help="clips of other actions, for the steps that learn none"
     )
-    parser.add_argument("--gru", action="store_true", help="the steps with a GRU too: minutes each, and needs Keras")
-    parser.add_argument("--bundles", nargs="+", default=[], metavar="BUNDLE", help="finished ones, from their cards")
-    parser.add_argument("--samples", type=int, default=300, help="timed samples of each (default: %(default)s)")
+    parser.add_argument("--gru", action="store_true", help="include steps with a GRU (minutes each; needs Keras)")
+    parser.add_argument("--bundles", nargs="+", default=[], metavar="BUNDLE", help="add these finished bundles")
+    parser.add_argument("--samples", type=int, default=300, help="timed samples per row (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="(default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")

@@ -1,9 +1,9 @@
-"""One row of peers.py in a process of its own; and the rows that need MediaPipe, in whose environment this file runs.
+"""Runs one row of peers.py in its own process. For the rows that need MediaPipe, this file runs in MediaPipe's environment.
 
     PYTHON_WITH_MEDIAPIPE benchmarks/peer_worker.py {pose,pose-each-frame,image-classifier} FRAMES.npy [MODEL]
 
-A worker warms up, says that it is ready, and then reads a number of samples a line, runs them, and writes their times. At the
-end of its input it writes its peak memory and the size of what must be installed for it.
+A worker warms up and reports that it is ready. For each line of input, a number of samples, it runs them and writes their times.
+At the end of the input it writes its peak memory and the size of what must be installed for it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from numpy.typing import NDArray
 
 from edgevid.benchmarking.figures import peak_bytes
 
-FRAMES_A_SAMPLE = 5  # of a camera of 25 frames a second, 0.2 s apart
+FRAMES_A_SAMPLE = 5  # 25 frames a second, one sample every 0.2 s
 WINDOW = 25
 ACTIONS = 10
 
 
 def serve(sample: Callable[[], Any], warmup: int, needs: Sequence[str], own_bytes: int, **about: Any) -> None:
-    """Run a sample as often as the lines of standard input say.
+    """Run as many samples as each line of standard input says.
 
     Args:
-        warmup: samples before the first that counts: the window must be full.
-        needs: distributions that must be installed. own_bytes: of files beside them. about: more to say at the end; called.
+        warmup: samples before the first timed one: the window must be full.
+        needs: distributions that must be installed. own_bytes: size of other files. about: functions for more fields at the end.
     """
     for _ in range(warmup):
         sample()
@@ -61,7 +61,7 @@ def say(**fields: Any) -> None:
 
 
 def installed_bytes(names: Sequence[str]) -> Optional[int]:
-    """Size on disk of distributions and of all that they require, extras apart; None where one of them is not installed."""
+    """Size on disk of distributions and all that they require, without extras; None if one of ``names`` is not installed."""
     sizes: dict[str, int] = {}
     waiting = list(names)
     while waiting:
@@ -83,13 +83,13 @@ def installed_bytes(names: Sequence[str]) -> Optional[int]:
 
 
 def to_and_fro(file: Path) -> list[NDArray[np.uint8]]:
-    """Frames to show over and over, without a cut: forwards, then backwards."""
+    """Frames that can be repeated without a cut: forwards, then backwards."""
     frames = list(np.load(file))
     return frames + frames[-2:0:-1]
 
 
 def endless(file: Path) -> Callable[[], NDArray[np.uint8]]:
-    """Gives the next frame."""
+    """A function that returns the next frame."""
     return itertools.cycle(to_and_fro(file)).__next__
 
 
@@ -98,7 +98,7 @@ def newest_of_sample(following: Callable[[], NDArray[np.uint8]]) -> NDArray[np.u
 
 
 def movinet_step(interpreter: Any, following: Callable[[], NDArray[np.uint8]]) -> Callable[[], NDArray[np.float32]]:
-    """One picture a sample through a stream whose states are inputs and outputs of the same names; gives the rest's scores."""
+    """A step of a streaming network: one picture per sample; states are inputs and outputs of equal names. Returns the scores."""
     from edgevid.frames import resize
 
     run = interpreter.get_signature_runner()
@@ -106,7 +106,7 @@ def movinet_step(interpreter: Any, following: Callable[[], NDArray[np.uint8]]) -
     picture_name, *others = [name for name in inputs if name not in outputs]
     scores_name, *more = [name for name in outputs if name not in inputs]
     if others or more or len(inputs) < 2:
-        raise SystemExit(f"not a stream of one picture and states: inputs {[*inputs]}, outputs {[*outputs]}")
+        raise SystemExit(f"not a streaming network of one picture and states: inputs {[*inputs]}, outputs {[*outputs]}")
     height, width = inputs[picture_name]["shape"][-3:-1]
     states = {name: np.zeros(inputs[name]["shape"], inputs[name]["dtype"]) for name in outputs if name in inputs}
 
@@ -121,7 +121,7 @@ def movinet_step(interpreter: Any, following: Callable[[], NDArray[np.uint8]]) -
 
 
 class Lstm:
-    """LSTM layers and a dense one of random weights over a window of vectors, in NumPy."""
+    """LSTM layers and a dense layer with random weights, over a window of vectors, in NumPy."""
 
     def __init__(self, size: int, units: Sequence[int]) -> None:
         random = np.random.default_rng(0)
@@ -155,10 +155,10 @@ def softmax(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def pose(frames: Path, each_frame: bool) -> None:
-    """MediaPipe's Pose, and LSTM layers of 64, 128 and 64 units over the landmarks of the newest 25 pictures."""
+    """MediaPipe Pose, and LSTM layers of 64, 128 and 64 units over the landmarks of the newest 25 pictures."""
     import mediapipe
 
-    solution = mediapipe.solutions.pose.Pose(model_complexity=1)  # the others' models are not in the wheel
+    solution = mediapipe.solutions.pose.Pose(model_complexity=1)  # the wheel lacks the other models
     following, classify = endless(frames), Lstm(33 * 4, (64, 128, 64))
     window = np.zeros((WINDOW, 33 * 4), np.float32)
     seen = found = 0
@@ -180,7 +180,7 @@ def pose(frames: Path, each_frame: bool) -> None:
 
 
 def image_classifier(frames: Path, model: str) -> None:
-    """MediaPipe's ImageClassifier of one picture a sample."""
+    """MediaPipe's ImageClassifier on one picture per sample."""
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
 

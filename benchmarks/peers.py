@@ -1,15 +1,15 @@
-"""What a prediction each 0.2 s costs with edgevid, and with other ways to recognise actions, side by side.
+"""Cost of a prediction every 0.2 s with edgevid and with other ways to recognise actions, side by side.
 
     python benchmarks/peers.py
     python benchmarks/peers.py --clip CLIP --mediapipe-python VENV/bin/python --movinet movinet_a0_stream.tflite
 
-A sample is all that a camera of 25 frames a second needs for one prediction: what is done with the five frames since the one
-before. Each row is a process that does only that; the processes take turns, a few samples each, with one that runs the bare
-invoke() of the default extractor. Time, and the processor time of all threads, are stated as ratios to that one's medians.
+A sample is all the work for one prediction from a 25 fps camera, with the five frames since the previous one. Each row is a
+process that does only that. The processes take turns, a few samples each, with one that runs the bare invoke() of the default
+extractor. Wall time, and the CPU time of all threads, are given as ratios to that process's medians.
 
 Nothing is trained here, so accuracy is not compared: single frames, Keras's GRU and the LSTM on landmarks have random weights.
-MediaPipe (`pip install mediapipe==0.10.21`) needs NumPy 1, so an environment of its own, whose Python is given. Where there is no
-person in the pictures its Pose stops after it has looked for one, so give a clip: the result says in how many it found one.
+MediaPipe (`pip install mediapipe==0.10.21`) needs NumPy 1, so give the Python of a separate environment. If no person is in the
+picture, Pose stops after searching for one, so give a clip. The result says in how many pictures it found a person.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from edgevid.tflite.interpreter import TfliteModel, select_runtime
 
 HERE = Path(__file__).resolve().parent
 INVOKE = "invoke"
-NO, ANY_LABEL = "no", "no: one of its labels, always"
+NO, ANY_LABEL = "no", "no: always one of its labels"
 
 
 class Row(NamedTuple):
-    """What a row is, and what one gets by it."""
+    """What a row runs, and what it offers."""
 
     what: str
     rolling: str
@@ -60,27 +60,27 @@ class Row(NamedTuple):
 
 
 _BUNDLE = ("yes", "begin, end, count", "yes: learned from other actions", "NumPy, on the device too")
-_SCRIPT = (NO, ANY_LABEL, "TensorFlow or the like, elsewhere")
-_RECURRENT = ("the window again each time", *_SCRIPT)
+_SCRIPT = (NO, ANY_LABEL, "TensorFlow or similar, elsewhere")
+_RECURRENT = ("the whole window each time", *_SCRIPT)
 ROWS = {
     "exercises10": Row("edgevid, two network runs and flow", *_BUNDLE),
     "exercises10-light": Row("edgevid, one network run and flow", *_BUNDLE),
     "exercises10-motion": Row("edgevid, flow only", *_BUNDLE),
     "exercises10-thesis": Row(
         "edgevid, one network run and a GRU of 128 units",
-        "yes", "begin, end, count", "by the largest score only", "TensorFlow, elsewhere",
+        "yes", "begin, end, count", "by the highest score only", "TensorFlow, elsewhere",
     ),
     "window-again": Row("the same network and GRU, all 25 frames embedded again", *_RECURRENT),
     "keras-gru": Row("Keras's graph of a GRU of 1280 units in TFLite, over the kept embeddings", *_RECURRENT),
     "gru-stepwise": Row(
-        "the same GRU as edgevid runs it, one step a sample",
-        "yes", "begin, end, count", "by the largest score only", "TensorFlow, elsewhere",
+        "the same GRU as edgevid runs it, one step per sample",
+        "yes", "begin, end, count", "by the highest score only", "TensorFlow, elsewhere",
     ),
-    "single-frame": Row("one network run and a dense layer", "no: each frame by itself", *_SCRIPT),
-    "pose": Row("MediaPipe's Pose 5 times a second, small LSTM", *_RECURRENT),
-    "pose-each-frame": Row("MediaPipe's Pose 25 times a second, small LSTM", *_RECURRENT),
-    "image-classifier": Row("MediaPipe's ImageClassifier of a frame", "no: each frame by itself", *_SCRIPT),
-    "movinet": Row("MoViNet's stream, states threaded through", "yes", *_SCRIPT),
+    "single-frame": Row("one network run and a dense layer", "no: each frame alone", *_SCRIPT),
+    "pose": Row("MediaPipe Pose 5 times a second, small LSTM", *_RECURRENT),
+    "pose-each-frame": Row("MediaPipe Pose 25 times a second, small LSTM", *_RECURRENT),
+    "image-classifier": Row("MediaPipe's ImageClassifier on one frame", "no: each frame alone", *_SCRIPT),
+    "movinet": Row("MoViNet's stream, states passed on", "yes", *_SCRIPT),
 }  # fmt: skip
 OF_MEDIAPIPE = ("pose", "pose-each-frame", "image-classifier")
 
@@ -88,16 +88,16 @@ OF_MEDIAPIPE = ("pose", "pose-each-frame", "image-classifier")
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default=",".join(ROWS), metavar="NAMES", help="default: all, %(default)s")
-    parser.add_argument("--clip", type=Path, metavar="FILE", help="frames of it (default: generated ones)")
+    parser.add_argument("--clip", type=Path, metavar="FILE", help="clip to take frames from (default: generated)")
     parser.add_argument(
-        "--samples", type=int, default=100, metavar="N", help="timed, of each row (default: %(default)s)"
+        "--samples", type=int, default=100, metavar="N", help="timed samples per row (default: %(default)s)"
     )
-    parser.add_argument("--turn", type=int, default=5, metavar="N", help="samples of a turn (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="but for MediaPipe's (default: %(default)s)")
+    parser.add_argument("--turn", type=int, default=5, metavar="N", help="samples per turn (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="except for MediaPipe (default: %(default)s)")
     parser.add_argument("--mediapipe-python", metavar="PATH", help="Python of an environment with mediapipe==0.10.21")
     parser.add_argument("--image-classifier", metavar="PATH", help="a .tflite for MediaPipe's ImageClassifier")
     parser.add_argument("--movinet", metavar="PATH", help="a MoViNet stream .tflite")
-    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best installed)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
@@ -106,7 +106,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return 0
     names = args.rows.split(",")
     if unknown := [name for name in names if name not in ROWS]:
-        raise OptionError(f"--rows has {', '.join(unknown)}; rows are: {', '.join(ROWS)}.")
+        raise OptionError(f"--rows has unknown {', '.join(unknown)}; known are: {', '.join(ROWS)}.")
     with tempfile.TemporaryDirectory() as folder:
         rows, shape = _measure(names, Path(folder), args)
     print(table(rows))
@@ -125,7 +125,7 @@ def _measure(names: Sequence[str], folder: Path, args: argparse.Namespace) -> tu
         try:
             random_classifiers("gru", 1280, "float32", folder)
         except (EdgevidError, ImportError) as error:
-            skipped.update({name: f"TensorFlow makes its network: {error}" for name in ("keras-gru", "gru-stepwise")})
+            skipped.update({name: f"TensorFlow makes the network: {error}" for name in ("keras-gru", "gru-stepwise")})
     workers: dict[str, Worker] = {}
     try:
         for name in [INVOKE, *(name for name in names if name not in skipped)]:
@@ -161,17 +161,17 @@ def _clip(path: Path) -> list[np.ndarray]:
 
 def _reason_to_skip(name: str, args: argparse.Namespace) -> Optional[str]:
     if name in OF_MEDIAPIPE and not shutil.which(args.mediapipe_python or ""):
-        return "no --mediapipe-python was given, or none that can be run"
+        return "--mediapipe-python was not given, or cannot be run"
     if name == "image-classifier" and not args.image_classifier:
-        return "no --image-classifier was given; MediaPipe's wheel holds none"
-    return "no --movinet was given" if name == "movinet" and not args.movinet else None
+        return "--image-classifier was not given; MediaPipe's wheel has none"
+    return "--movinet was not given" if name == "movinet" and not args.movinet else None
 
 
 class Worker:
-    """A row's process: see peer_worker.py.
+    """The process of a row: see peer_worker.py.
 
     Attributes:
-        failure: the last line it said, where it could not begin.
+        failure: the last line it wrote, if it failed to start.
     """
 
     def __init__(self, name: str, folder: Path, args: argparse.Namespace) -> None:
@@ -199,7 +199,7 @@ class Worker:
         self.process.stdin.flush()
         answer = self._answer()
         if not answer:
-            raise OptionError(f"A process ended before its time: {self._last_words()}")
+            raise OptionError(f"A process ended too early: {self._last_words()}")
         for kind, times in self.times.items():
             times += answer[f"{kind}_ms"]
 
@@ -213,7 +213,7 @@ class Worker:
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if line.startswith("{"):  # the rest is what libraries say
+            if line.startswith("{"):  # other lines come from libraries
                 said: dict[str, Any] = json.loads(line)
                 return said
         return {}
@@ -226,7 +226,7 @@ class Worker:
 
 
 def work(name: str, folder: Path, args: argparse.Namespace) -> None:
-    """Be the process of a row."""
+    """Run as the process of a row."""
     cv2.setNumThreads(args.threads)
     options = {"num_threads": args.threads, "runtime": args.runtime}
     needs = [select_runtime(args.runtime).distribution, "numpy", "opencv-python-headless", "pillow"]
@@ -276,9 +276,9 @@ def work(name: str, folder: Path, args: argparse.Namespace) -> None:
 
 
 def table(rows: dict[str, Any]) -> str:
-    """In Markdown."""
+    """The rows as a Markdown table."""
     lines = [
-        "| | a sample, in bare invokes | its processor time | peak memory | installed | " + " | ".join(Row._fields[1:])
+        "| | per sample, in bare invokes | its CPU time | peak memory | installed | " + " | ".join(Row._fields[1:])
     ]
     lines = [f"{lines[0]} |", "|" + "---|" * 9]
     for name, row in rows.items():

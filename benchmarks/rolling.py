@@ -1,16 +1,16 @@
-"""What a sample of a stream costs: in bare runs of the network, and the rolling form against the whole window each time.
+"""Cost of a sample of a stream: in bare runs of the network, and rolling compared with the whole window each time.
 
     python benchmarks/rolling.py exercises10 exercises10-light exercises10-motion
     python benchmarks/rolling.py                    # the default bundle
     python benchmarks/rolling.py exercises10-light --frame-size 320x240,640x480,1920x1080
     python benchmarks/rolling.py --units 1280       # a network of the thesis's size, random weights (needs the extra 'train')
-    python benchmarks/rolling.py --classifier FILE  # of embeddings of the default extractor
+    python benchmarks/rolling.py --classifier FILE  # takes embeddings of the default extractor
 
-The whole stream: all that a camera of 25 frames a second, which sees something move, needs between two samples: sampling,
-embedders (those with a rate of their own too), classifier, counting. It takes turns with the bare invoke() of the default
-extractor, so that each finds the caches as the other left them; then it is followed over many samples. The classifier by itself:
-its rolling form and the window each time take turns; their memory is measured in a process each. With --units there is a third:
-Keras's own graph of the same network, converted as it is and run over the window each time.
+The whole stream is all that a 25 fps camera with motion in view needs between two samples: sampling, embedders (including those
+with their own rate), classifier, counting. It takes turns with the bare invoke() of the default extractor, so each finds the
+caches as the other left them. Then it is timed over many samples. For the classifier alone, the rolling form takes turns with
+classifying the whole window each time; the memory of each is measured in its own process. With --units there is a third form:
+Keras's own graph of the same network, converted unchanged and run over the whole window each time.
 """
 
 from __future__ import annotations
@@ -46,15 +46,17 @@ FPS = 25.0
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundles", nargs="*", metavar="BUNDLE", help=f"names or folders (default: {DEFAULT_BUNDLE})")
-    parser.add_argument("--classifier", type=Path, metavar="FILE", help="a network, instead of a bundle")
-    parser.add_argument("--units", type=int, metavar="N", help="make one of random weights instead")
-    parser.add_argument("--architecture", choices=("gru", "lstm"), default="gru", help="of it (default: %(default)s)")
-    parser.add_argument("--dtype", choices=("float32", "float16", "int8"), default="float32", help="of its weights")
+    parser.add_argument("--classifier", type=Path, metavar="FILE", help="a classifier network instead of a bundle")
+    parser.add_argument("--units", type=int, metavar="N", help="make one with N units and random weights")
+    parser.add_argument(
+        "--architecture", choices=("gru", "lstm"), default="gru", help="for --units (default: %(default)s)"
+    )
+    parser.add_argument("--dtype", choices=("float32", "float16", "int8"), default="float32", help="for --units")
     parser.add_argument("--threads", type=int, default=1, help="interpreter threads (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=200, help="timed runs of each (default: %(default)s)")
-    parser.add_argument("--frames", type=int, default=10_000, help="samples to follow (default: %(default)s)")
+    parser.add_argument("--frames", type=int, default=10_000, help="samples of the long run (default: %(default)s)")
     parser.add_argument("--frame-size", type=_sizes, default=[(320, 240)], metavar="WxH,...", help="default: 320x240")
-    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best installed)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     parser.add_argument("--memory-of", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -111,13 +113,13 @@ def _whole_stream(
     followed = _followed(calls[ROLLING], args.frames)
     followed["filling_to_full"] = filling["median_ms"] / followed["median_ms"]
     print(
-        f"  a sample of the whole stream, {frame_size[0]}x{frame_size[1]}: "
-        f"{latency[ROLLING]['median_ms']:.3f} ms = {invokes[ROLLING]:.2f} bare invoke() of "
-        f"{latency['invoke']['median_ms']:.3f} ms (medians, in turn); with the window each time {invokes[WINDOW]:.2f}"
+        f"  sample of the whole stream, {frame_size[0]}x{frame_size[1]}: "
+        f"{latency[ROLLING]['median_ms']:.3f} ms = {invokes[ROLLING]:.2f} times the bare invoke() of "
+        f"{latency['invoke']['median_ms']:.3f} ms (medians, in turn); with the whole window each time {invokes[WINDOW]:.2f}"
     )
     print(
         f"  over {args.frames} samples: median {followed['median_ms']:.3f} ms, p99 {followed['p99_ms']:.3f} ms = "
-        f"{followed['p99_to_median']:.2f} times the median; before the window is full / after: "
+        f"{followed['p99_to_median']:.2f} times the median; filling window / full window: "
         f"{followed['filling_to_full']:.2f}"
     )
     return {"latency": latency, "invokes": invokes, "flatness": followed}
@@ -131,10 +133,10 @@ def _compare(
     args: argparse.Namespace,
 ) -> dict[str, Any]:
     interval = recognizer.window_seconds / recognizer.num_samples
-    # rows that come of a sample, as of 2x506: two of 506 numbers
+    # rows of a sample, for example 2x506: two of 506 numbers
     rows = ",".join(f"{max(round(interval * (e.samples_per_second or 0)), 1)}x{e.dim}" for e in recognizer.embedders)
     embeddings = embeddings_of(rows, 64)
-    # a network opened for each form: to change sizes costs tflite-runtime much
+    # each form opens its own network: resizing is slow with tflite-runtime
     rolling = recognizer.classifier.rolling()
     window = RollingWindow(reference.classifier, 1, 1.0)
     calls: dict[str, Callable[[], Any]] = {
@@ -148,7 +150,7 @@ def _compare(
         keras = TfliteModel(keras_path, num_threads=args.threads, runtime=args.runtime)
         calls[KERAS] = lambda: keras.run(Window(window.steps).aligned[np.newaxis])
     latency = {form: latency_fields(values) for form, values in time_in_turn(calls, runs=args.runs).items()}
-    # Each by itself, too: then nothing pushes its weights out of the processor's caches.
+    # Each alone, too: then nothing evicts its weights from the CPU caches.
     alone = {form: latency_fields(time_in_turn({form: call}, runs=args.runs)[form]) for form, call in calls.items()}
     memory = {form: _memory(form, rows, name, args) for form in (ROLLING, WINDOW)}
     for form, fields in latency.items():
@@ -157,14 +159,14 @@ def _compare(
             f"  classifier, {form:8} median {fields['median_ms']:7.3f} ms in turn, {alone[form]['median_ms']:7.3f} ms alone"
             f"{memory_added}"
         )
-    print(f"  largest difference of a probability, window and rolling: {difference:.1e}")
+    print(f"  largest difference in probability, window and rolling: {difference:.1e}")
     return {
         "latency": latency, "latency_alone": alone, "max_abs_difference": difference, "peak_memory_mb": memory,
     }  # fmt: skip
 
 
 def moving_scene(width: int, height: int, count: int = 50) -> list[np.ndarray]:
-    """Frames in which a textured square goes to and fro before a textured wall."""
+    """Frames in which a textured square moves to and fro in front of a textured wall."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(40, 200, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
     wall = np.kron(coarse, np.ones((8, 8, 1), np.uint8))[:height, :width]
@@ -187,7 +189,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def sampler(stream: Stream, frames: Sequence[np.ndarray]) -> Callable[[], None]:
-    """A call that pushes the next of the frames, over and over, until one completes a sample."""
+    """A function that pushes frames, repeating them endlessly, until one completes a sample."""
     numbers = itertools.count()
 
     def next_sample() -> None:
@@ -205,7 +207,7 @@ def _push_next(state: Any, embeddings: Any) -> Any:
 
 
 def _followed(call: Callable[[], Any], count: int) -> dict[str, float]:
-    """Time for each sample."""
+    """Statistics of the time per sample."""
     milliseconds = []
     for _ in range(count):
         started = time.perf_counter()
@@ -218,7 +220,7 @@ def _followed(call: Callable[[], Any], count: int) -> dict[str, float]:
 
 
 def random_classifiers(architecture: str, units: int, dtype: str, folder: Path) -> tuple[Path, Path]:
-    """A classifier of the thesis's form for the default extractor, of random weights; and Keras's own graph of it, float32."""
+    """A classifier of the thesis's form for the default extractor, with random weights, and Keras's own float32 graph of it."""
     from edgevid.training.export import to_tflite
     from edgevid.training.networks import NetworkOptions, load_keras, make_network
 
@@ -239,7 +241,7 @@ def random_classifiers(architecture: str, units: int, dtype: str, folder: Path) 
 
 
 def embeddings_of(rows: str, count: int) -> list[Embedding]:
-    """What would come of so many samples; ``rows``: of a sample, as in "1x1728,2x506"."""
+    """Random embeddings of ``count`` samples; ``rows``: those of one sample, such as "1x1728,2x506"."""
     random = np.random.default_rng(0)
     shapes = [tuple(map(int, part.split("x"))) for part in rows.split(",")]
     return [Embedding(tuple(random.random(shape, np.float32) for shape in shapes)) for _ in range(count)]
@@ -253,7 +255,7 @@ def _described(classifier: Classifier) -> str:
 
 
 def _memory(form: str, rows: str, name: str, args: argparse.Namespace) -> Optional[float]:
-    """What a form adds to the peak memory of a new process, in 10^6 bytes; None where the system does not say."""
+    """What a form adds to the peak memory of a new process, in 10^6 bytes; None if the system does not report it."""
     command = [sys.executable, __file__, "--memory-of", form, rows, "--threads", str(args.threads)]
     command += ["--classifier", name] if args.classifier else ["--", name]
     command[2:2] = ["--runtime", args.runtime] if args.runtime else []

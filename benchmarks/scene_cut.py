@@ -1,14 +1,14 @@
-"""How many cuts the scene cut detector finds, and how often it takes motion for one.
+"""How many cuts the scene cut detector finds, and how often it mistakes motion for a cut.
 
     python benchmarks/scene_cut.py DATASET [--bundle NAME] [--json FILE]
 
-DATASET is what `edgevid train` takes, with numbered groups in its clips.csv, as UCF101 has. Only its training clips are used.
-They are sampled and embedded as a stream does it. A cut that it finds within a clip is a false one (the clips of UCF101 are
-single shots). A cut that is there is made by joining the end of one clip to the start of another, of the same class but another
-group (hard) or of another class (easy).
+DATASET is a dataset for `edgevid train` with numbered groups in its clips.csv, such as UCF101. Only its training clips are used.
+They are sampled and embedded as in a stream. A cut found within a clip is false (the clips of UCF101 are single shots). True cuts
+are made by joining the end of one clip to the start of another, of the same class but another group (hard) or of another class
+(easy).
 
-Even-numbered groups choose the threshold: the lowest one with less than --false-cuts a minute. The figures are measured
-with it on the odd-numbered groups. Intervals: 95 %, bootstrap over groups.
+The threshold is chosen on even-numbered groups: the lowest one with fewer than --false-cuts per minute. The figures are measured
+with it on odd-numbered groups. Intervals: 95 %, bootstrap over groups.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from edgevid.sources import VideoFile
 
 THRESHOLDS = [round(0.005 * k, 3) for k in range(4, 92)]
 RESAMPLES = 2000
-# More than the detector remembers: what lay before changes nothing.
+# More than the detector remembers: earlier embeddings change nothing.
 TAIL = 8
 
 
@@ -53,22 +53,22 @@ class Embedded(NamedTuple):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "dataset", type=Path, metavar="DATASET", help="a folder or CSV file, as `edgevid train` takes it"
+        "dataset", type=Path, metavar="DATASET", help="a folder or CSV file that `edgevid train` can read"
     )
     parser.add_argument(
-        "--bundle", default=DEFAULT_BUNDLE, metavar="NAME", help="whose extractor (default: %(default)s)"
+        "--bundle", default=DEFAULT_BUNDLE, metavar="NAME", help="use its extractor (default: %(default)s)"
     )
     parser.add_argument(
-        "--false-cuts", type=float, default=0.5, metavar="N", help="a minute, while choosing (default: %(default)s)"
+        "--false-cuts", type=float, default=0.5, metavar="N", help="limit per minute (default: %(default)s)"
     )
-    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best installed)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     args = parser.parse_args()
 
     clips = [clip for clip in open_dataset(args.dataset).clips if clip.split == "train"]
     if not all(clip.group.isdecimal() for clip in clips):
         sys.exit(
-            "The groups of this dataset are no numbers; give a dataset whose clips.csv numbers them, such as one of UCF101."
+            "The groups of this dataset are not numbers; give one with numbered groups in its clips.csv, such as UCF101."
         )
     with edgevid.load(args.bundle, num_threads=1, runtime=args.runtime) as recognizer:
         embedder = recognizer.embedders[0]
@@ -87,8 +87,8 @@ def main() -> int:
         "chosen_on": figures(choosing, threshold, interval_seconds),
         "measured_on": figures(reporting, threshold, interval_seconds),
     }
-    said = "says nothing" if on_card is None else f"says {on_card:g}"
-    print(f"chosen threshold: {threshold:g}; the card of the network {said}. For the card:")
+    said = "has none" if on_card is None else f"has {on_card:g}"
+    print(f"chosen threshold: {threshold:g}; the network's card {said}. For the card:")
     print(json.dumps({"scene_cut": {"threshold": threshold, "seconds_apart": round(interval_seconds, 2)}}, indent=2))
     for name in ("chosen_on", "measured_on"):
         print_figures(name, result[name])
@@ -114,7 +114,7 @@ def count_cuts(embeddings: np.ndarray, threshold: float) -> int:
 
 
 def finds_splice(before: np.ndarray, after: np.ndarray, threshold: float) -> bool:
-    """Whether the detector says at the first embedding of ``after`` that there was a cut."""
+    """Whether the detector reports a cut at the first embedding of ``after``."""
     detector = SceneCutDetector(threshold)
     for embedding in before[-TAIL:]:
         detector.update(embedding)
@@ -122,7 +122,7 @@ def finds_splice(before: np.ndarray, after: np.ndarray, threshold: float) -> boo
 
 
 def minutes(items: Sequence[Embedded], interval_seconds: float) -> float:
-    """Of video between successive samples."""
+    """Minutes of video between successive samples."""
     return sum(len(item.embeddings) - 1 for item in items) * interval_seconds / 60
 
 
@@ -155,7 +155,7 @@ def figures(items: Sequence[Embedded], threshold: float, interval_seconds: float
 
 
 def splices(items: Sequence[Embedded]) -> dict[str, list[tuple[Embedded, Embedded]]]:
-    """Pairs of clips to join: each clip with each other of its class, and one pair for two groups of different classes."""
+    """Pairs of clips to join: each clip with all others of its class, and one pair for every two groups of different classes."""
     pairs = [(a, b) for a, b in itertools.permutations(items, 2) if a.group != b.group]
     hard = [(a, b) for a, b in pairs if a.clip.label == b.clip.label]
     easy = {(a.group, b.group): (a, b) for a, b in pairs if a.clip.label != b.clip.label}

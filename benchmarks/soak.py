@@ -1,11 +1,11 @@
-"""Whether a stream that runs for long takes more and more memory, or leaves threads or files open when it is closed.
+"""Whether a long-running stream leaks memory, or leaves threads or files open when it is closed.
 
     python benchmarks/soak.py                       # 200,000 frames, each embedded and classified: a quarter of an hour or more
     python benchmarks/soak.py --frames 20000 --every 4
 
-A synthetic source gives frames as fast as they are taken. They go the way of a camera's: source, sampling, extractor, classifier,
-smoothing, events, runner. Memory is the process's resident set, /proc/self/statm, so this runs on Linux. Exit code 1: it grew by
-1 MB or more after the first frames, or something was left open.
+A synthetic source gives frames as fast as they are taken. They pass through all that a camera's do: source, sampling, extractor,
+classifier, smoothing, events, runner. Memory is the process's resident set, /proc/self/statm, so this runs on Linux only. Exit
+code 1: it grew by 1 MB or more after the first frames, or something was left open.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ from edgevid.frames import Frame
 WARM_UP = 10_000
 MAX_GROWTH_MB = 1.0
 SCENES = 8
-FRAMES_PER_SCENE = 150  # so that the most probable class changes, and events come
-POINTS = 20  # of the memory's course
-# No gap and no least duration, so that many events come, though noise is no action.
+FRAMES_PER_SCENE = 150  # a new scene changes the most probable class, so there are events
+POINTS = 20  # at which memory is recorded
+# No gap and no minimum duration, so that there are many events although noise is no action.
 EVENTS = EventOptions(enter=0.4, exit=0.4, min_seconds=0.0)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=200_000, help="of the source (default: %(default)s)")
+    parser.add_argument("--frames", type=int, default=200_000, help="number of frames (default: %(default)s)")
     parser.add_argument(
-        "--every", type=int, default=1, metavar="N", help="sample each Nth frame (default: %(default)s)"
+        "--every", type=int, default=1, metavar="N", help="sample every Nth frame (default: %(default)s)"
     )
     parser.add_argument("--bundle", default=DEFAULT_BUNDLE, metavar="NAME", help="what to run (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="interpreter threads (default: %(default)s)")
-    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best present)")
+    parser.add_argument("--runtime", default=None, help="litert or tflite-runtime (default: the best installed)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the result there")
     args = parser.parse_args()
     if args.frames < 4 or args.every < 1:
-        parser.error("expected 4 or more frames, and each 1st or later one")
+        parser.error("--frames must be 4 or more, and --every 1 or more")
 
-    _run(args, frames=200)  # what is loaded at the first use, and kept, is loaded now
+    _run(args, frames=200)  # loads what is loaded at first use and then kept
     before = _held()
     result = _run(args, args.frames)
     result.update(held_before=before, held_after=_held())
@@ -61,7 +61,7 @@ def main() -> int:
         f"{args.frames} frames in {result['seconds']:.0f} s, {result['predictions']} predictions, {result['events']} events"
     )
     print(
-        f"memory after {result['memory']['warm_up_frames']} frames {result['memory']['warm_mb']:.2f} MB, grown by {grown:.2f} MB"
+        f"memory after {result['memory']['warm_up_frames']} frames: {result['memory']['warm_mb']:.2f} MB, growth {grown:.2f} MB"
     )
     print("left after close: " + ", ".join(f"{count} {name}" for name, count in left.items()))
     options = {"frames": args.frames, "every": args.every, "threads": args.threads, "bundle": args.bundle}
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def _run(args: argparse.Namespace, frames: int) -> dict[str, Any]:
-    """One stream from opening to closing; says what its memory did."""
+    """Run one stream from opening to closing; return its counts and its memory."""
     memory = _Memory(frames)
     counts: Counter[str] = Counter(predictions=0, events=0)
 
@@ -95,7 +95,7 @@ def _run(args: argparse.Namespace, frames: int) -> dict[str, Any]:
 
 
 def _frames(count: int, interval_seconds: float, memory: _Memory) -> Iterator[tuple[float, Frame]]:
-    """Frames of noise, now coarse, now fine, in scenes of their own colour; with timestamps."""
+    """Timestamps and frames of noise, coarse or fine, in scenes that each have their own colour."""
     random = np.random.default_rng(0)
     scenes = []
     for number in range(SCENES):
@@ -110,7 +110,7 @@ def _frames(count: int, interval_seconds: float, memory: _Memory) -> Iterator[tu
 
 
 class _Memory:
-    """The resident set in MB after the first frames, at some points between, and at the end."""
+    """The resident set in MB after the first frames, at some points in between, and at the end."""
 
     def __init__(self, frames: int) -> None:
         self._frames = frames
@@ -136,7 +136,7 @@ def _resident_mb() -> float:
 
 
 def _held() -> dict[str, int]:
-    """What this process holds: open files, Python's threads, all threads."""
+    """What this process holds: open files, Python threads, all threads."""
     gc.collect()
     return {
         "open files": sum(1 for _ in Path("/proc/self/fd").iterdir()),

@@ -1,18 +1,18 @@
-"""Whether memory stays flat and nothing is left open while all around the streams goes wrong, for hours.
+"""Whether memory stays flat and nothing is left open during hours of faults all around the streams.
 
     python benchmarks/soak_faults.py                  # two hours
     python benchmarks/soak_faults.py --minutes 5 --seed 7
 
-Streams run over a looping file in real time, network cameras and the caller's own frames, with a page and, where mosquitto and
-paho-mqtt are there, a broker. One group of them lives all along; others, on bundles of their own, are started and stopped. Faults
-are drawn from the seed: cameras die, fall silent, send garbage or other sizes and come back; the broker is killed, halted and
-started again; browsers come, do not read, and vanish; the caller's frames raise; damaged bundles and clips are opened.
+Streams read a looping file in real time, network cameras and the caller's own frames, with a web page and, if mosquitto and
+paho-mqtt are installed, a broker. One group of streams lasts for the whole run; others, with their own bundles, start and stop.
+Faults are drawn from the seed. Cameras die, fall silent, send garbage or other sizes, and come back. The broker is killed, halted
+and started again. Browsers connect, do not read, and vanish. The caller's frames raise. Damaged bundles and clips are opened.
 
-At the end of each cycle all but the lasting group is closed, and memory is read: what is allocated (glibc's malloc_info), and the
-resident set (/proc/self/statm), which holds also what was freed, in an arena for each of up to eight threads a core. With
-PYTHONMALLOC=malloc in the environment, the first counts Python's small objects too. The stand-ins for cameras and browsers run in
-the same process, so what they take counts as well. Linux with glibc only. Exit code 1: what is allocated grew by 5 MB or more
-after the first tenth, something was left open, or an error came that is none of edgevid's.
+At the end of each cycle, all groups but the lasting one are closed, and memory is read: what is allocated (glibc's malloc_info),
+and the resident set (/proc/self/statm). The resident set also holds freed memory, in an arena for each of up to eight threads per
+core. With PYTHONMALLOC=malloc in the environment, the allocated memory includes Python's small objects. The stand-ins for cameras
+and browsers run in the same process, so their memory counts too. Linux with glibc only. Exit code 1: the allocated memory grew by
+5 MB or more after the first tenth, something was left open, or there was an error that is not one of edgevid's.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from soak_world import MQTT, Errors, World
 
 MAX_GROWTH_MB = 5.0
 CYCLES = 40
-LEFT_SECONDS = 60.0  # for threads that block in OpenCV to come back
+LEFT_SECONDS = 60.0  # for threads that block in OpenCV to return
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=120.0, help="(default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="of the faults (default: drawn, and printed)")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the faults (default: random)")
     parser.add_argument(
-        "--json", type=Path, default=None, metavar="FILE", help="write the result there, also on the way"
+        "--json", type=Path, default=None, metavar="FILE", help="write the result there, after each cycle too"
     )
     args = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if args.seed is None else args.seed
@@ -56,7 +56,7 @@ def main() -> int:
         "benchmark": "soak_faults", "environment": environment(), "seed": seed, "minutes": args.minutes, "broker": MQTT,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        # What is loaded at the first use, and kept, is loaded now.
+        # This loads what is loaded at first use and then kept.
         _soak(Path(folder), 10.0, 1, random.Random(0), Errors(), lambda soaked: None)
         before = _settled()
 
@@ -95,7 +95,7 @@ def _soak(
     errors: Errors,
     note: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
-    """Run for so many seconds. Returns the faults' counts, the predictions and the course of seconds, MB and what is held."""
+    """Run for ``length`` seconds. Returns the counts of faults and predictions, and the course: seconds, MB, what is held."""
     course: list[list[float]] = []
     started = time.monotonic()
     with World(folder, rng, errors) as world:
@@ -114,7 +114,7 @@ def _soak(
 
 
 def _settled() -> dict[str, int]:
-    """What is held once threads that block in OpenCV have come back, or have had their time."""
+    """What is held once threads that block in OpenCV have returned, or their time is up."""
     deadline = time.monotonic() + LEFT_SECONDS
     while time.monotonic() < deadline and any(one.name.startswith("edgevid") for one in threading.enumerate()):
         time.sleep(0.5)
@@ -122,7 +122,7 @@ def _settled() -> dict[str, int]:
 
 
 def _allocated_mb() -> float:
-    """What malloc has given and not got back, in all arenas."""
+    """What malloc has handed out and not got back, in all arenas."""
     libc = ctypes.CDLL(None)
     libc.open_memstream.restype = ctypes.c_void_p
     text, size = ctypes.c_char_p(), ctypes.c_size_t()
@@ -137,7 +137,7 @@ def _allocated_mb() -> float:
 
 
 def _flatness(course: list[list[float]], column: int) -> dict[str, float]:
-    """What the memory did after the first tenth: its line's slope, and means of the first and last tenth of the rest."""
+    """Memory after the first tenth: slope of a fitted line, and means of the first and last tenth of the rest."""
     seconds, megabytes = np.array(course)[:, [0, column]].T
     later = seconds > seconds[-1] / 10
     seconds, megabytes = seconds[later], megabytes[later]

@@ -1,4 +1,4 @@
-"""What befalls streams in a soak: cameras, a broker, browsers, bundles and the caller's own code, all of which go wrong."""
+"""The surroundings of streams in a soak: cameras, a broker, browsers, bundles and the caller's own code, all of which fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-# FFmpeg's and OpenCV's own lines about the damage; they are read when OpenCV is loaded.
+# Silence FFmpeg's and OpenCV's own messages about the damage. OpenCV reads these when it is loaded.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
@@ -44,11 +44,11 @@ MQTT = MOSQUITTO is not None and importlib.util.find_spec("paho") is not None
 
 
 class PlannedError(Exception):
-    """What the caller's own code raises here."""
+    """Raised by the caller's own code here."""
 
 
 class Errors(logging.Handler):
-    """What went wrong: edgevid's own errors, counted, and all others, which are to be none. Hears of threads' and logged ones."""
+    """Errors, including those in threads and logs: counts of edgevid's own, and all others, of which there should be none."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -65,7 +65,7 @@ class Errors(logging.Handler):
             self.add(error, f"logged by {record.name}: {record.getMessage()}")
 
     def add(self, error: Optional[BaseException], where: str) -> None:
-        # aiohttp logs what a browser sends that is no HTTP
+        # aiohttp logs browser data that is not HTTP
         if isinstance(error, (EdgevidError, PlannedError)) or type(error).__module__.startswith("aiohttp."):
             self.known[type(error).__name__] += 1
         elif len(self.strange) < 50:
@@ -76,7 +76,7 @@ class Errors(logging.Handler):
 
 
 class World:
-    """The streams, what they look at, who looks at them, and what befalls all of these."""
+    """The streams, their sources, their viewers, and the faults that hit all of these."""
 
     def __init__(self, folder: Path, rng: random.Random, errors: Errors) -> None:
         self._folder, self._rng, self._errors = folder, rng, errors
@@ -136,7 +136,7 @@ class World:
         group.close()
         self._past_predictions += group.predictions
 
-    # Faults: each says what it did, or None.
+    # Faults: each returns what it did, or None.
 
     def _camera(self) -> Optional[str]:
         number = self._rng.randrange(CAMERAS)
@@ -180,7 +180,7 @@ class World:
     def _browser(self) -> Optional[str]:
         if self._browsers and (len(self._browsers) >= MAX_BROWSERS or self._rng.random() < 0.4):
             browser, _ = self._browsers.pop(self._rng.randrange(len(self._browsers)))
-            if self._rng.random() < 0.5:  # as one that loses its network: a reset
+            if self._rng.random() < 0.5:  # a reset, as when the network is lost
                 browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             browser.close()
             return "browser goes"
@@ -201,7 +201,7 @@ class World:
         return f"browser asks {what!r}"
 
     def _read_browsers(self) -> None:
-        """What browsers read, and their wish for the next update; those that do not read are left as they are."""
+        """Let the browsers that read do so and request the next update; leave the others alone."""
         for browser, reads in self._browsers:
             if reads:
                 with contextlib.suppress(OSError):
@@ -300,7 +300,7 @@ class _Group:
 
 
 def _looping(clip: Path) -> Iterator[tuple[float, Frame]]:
-    """A film in real time, over and over."""
+    """A film in real time, repeated endlessly."""
     started, offset, timestamp = time.monotonic(), 0.0, 0.0
     while True:
         with VideoFile(clip) as video:
@@ -311,7 +311,7 @@ def _looping(clip: Path) -> Iterator[tuple[float, Frame]]:
 
 
 def _own_frames(count: Optional[int]) -> Iterator[tuple[float, Frame]]:
-    """Ten frames a second; after so many it fails."""
+    """Ten frames a second; fails after ``count`` frames, if given."""
     frames = moving_frames(100, 64, 48)
     started, number = time.monotonic(), 0
     while number != count:

@@ -1,12 +1,12 @@
-"""What `skip_still` saves where nothing moves, and what it changes where something does.
+"""What `skip_still` saves when nothing moves, and what it changes when something does.
 
-    python benchmarks/still.py DATA            # a data set of clips: those of its training split
+    python benchmarks/still.py DATA            # the training clips of a dataset
     python benchmarks/still.py DATA --bundle exercises10-light
 
-Processor time of a stream of 25 frames a second, with and without it, in turn: of a still picture with a camera's noise (another
-one each frame, standard deviation 3 grey levels), and of one in which something moves. Of the clips, streamed both ways: how many
-embeddings were used again, how many answers differ, and how often each is right. The bundle has learned from these clips, so what
-is right says only how the two differ.
+First, the CPU time of a 25 fps stream with and without it, in turn: for a still picture with camera noise (new in each frame,
+standard deviation 3 grey levels), and for a scene with motion. Then clips are streamed both ways: how many embeddings were
+reused, how many answers differ, and how often each is right. The bundle has learned these clips, so the accuracy only shows how
+the two differ.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("--bundle", default=DEFAULT_BUNDLE, help="default: %(default)s")
-    parser.add_argument("--each", type=int, default=1, metavar="N", help="use every N-th clip (default: all)")
+    parser.add_argument("--each", type=int, default=1, metavar="N", help="use every Nth clip (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     with edgevid.load(args.bundle, num_threads=1) as recognizer:
         cost = {name: processor_time(recognizer, frames) for name, frames in scenes().items()}
         for name, ratios in cost.items():
-            again = f"{ratios['skipped_part']:.0%} of embeddings used again"
-            print(f"{name}: {ratios['ratio']:.2f} of the processor time ({again})")
+            again = f"{ratios['skipped_part']:.0%} of embeddings reused"
+            print(f"{name}: {ratios['ratio']:.2f} of the CPU time ({again})")
         clips = [clip for clip in open_dataset(args.data).clips if clip.split == "train"][:: args.each]
         changed = over_clips(recognizer, clips)
     print(
-        f"{len(clips)} clips: {changed['skipped_part']:.2%} of embeddings used again, {changed['different']} of "
+        f"{len(clips)} clips: {changed['skipped_part']:.2%} of embeddings reused, {changed['different']} of "
         f"{changed['predictions']} answers differ; right {changed['right']['all']} and {changed['right']['skipping']}"
     )
     fields = {"benchmark": "still", "environment": environment(None), "bundle": args.bundle}
@@ -65,21 +65,21 @@ def scenes() -> dict[str, list[np.ndarray]]:
 
 
 def processor_time(recognizer: Recognizer, frames: list[np.ndarray]) -> dict[str, float]:
-    """Of a stream that skips, in parts of that of one that does not."""
+    """CPU time of a stream that skips, relative to one that does not, and the part that it skips."""
     streams = [recognizer.open_stream(StreamOptions(skip_still=skip)) for skip in (False, True)]
     used = [0.0, 0.0]
     for number in range(round((SECONDS + 5) * FPS)):
         for k, stream in enumerate(streams):
             began = time.process_time()
             stream.push(frames[number % len(frames)], number / FPS)
-            if number >= 5 * FPS:  # the region is held, and the window fills, at first
+            if number >= 5 * FPS:  # at first, the region is held and the window fills
                 used[k] += time.process_time() - began
     made = embeddings_a_second(recognizer, streams[1]) * (SECONDS + 5)
     return {"ratio": used[1] / used[0], "skipped_part": streams[1].skipped / made}
 
 
 def embeddings_a_second(recognizer: Recognizer, stream: edgevid.Stream) -> float:
-    """Of all embedders, where none is used again."""
+    """Of all embedders, if none is reused."""
     return sum(embedder.samples_per_second or stream.samples_per_second for embedder in recognizer.embedders)
 
 

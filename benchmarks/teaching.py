@@ -1,10 +1,11 @@
-"""How long it takes to learn, and to learn one example more, once clips are embedded.
+"""How long it takes to learn, and to learn one more example, once clips are embedded.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/teaching.py
     python benchmarks/teaching.py --clips 60 --features 8220
 
-Made-up features of clips of ten actions in 18 groups, four windows a clip: `fit` chooses the penalty, calibrates and measures
-on folds of groups, as `edgevid teach` does; `refit` is what `recognizer.refit(measure=False)` does after one example more.
+The features are generated: clips of ten actions in 18 groups, four windows per clip. `fit` chooses the penalty, calibrates and
+measures on folds of groups, as in `edgevid teach`. `refit` does what `recognizer.refit(measure=False)` does after one more
+example.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _ACTIONS, _GROUPS = 10, 18
 
 
 def made_up(clips: int, features: int, windows: int, seed: int = 0) -> Examples:
-    """Examples whose windows resemble those of their clip, less those of their group, least those of their action."""
+    """Examples whose windows resemble others of their clip most, of their group less, and of their action least."""
     random = np.random.default_rng(seed)
     labels, groups = random.integers(_ACTIONS, size=clips), random.integers(_GROUPS, size=clips)
     actions, of_groups = (random.normal(size=(count, features)).astype(np.float32) for count in (_ACTIONS, _GROUPS))
@@ -49,9 +50,9 @@ def timed(work: Any) -> tuple[float, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=450, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--features", type=int, default=5000, metavar="N", help="of a window (default: %(default)s)")
-    parser.add_argument("--windows", type=int, default=4, metavar="N", help="of a clip (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=3, metavar="N", help="the least time counts (default: %(default)s)")
+    parser.add_argument("--features", type=int, default=5000, metavar="N", help="per window (default: %(default)s)")
+    parser.add_argument("--windows", type=int, default=4, metavar="N", help="windows per clip (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="the fastest counts (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     args = parser.parse_args()
     examples = made_up(args.clips + args.runs, args.features, args.windows)
@@ -87,7 +88,7 @@ def main() -> int:
     print(
         f"{args.clips} clips, {known} windows of {args.features} features: fit {result['fit_cpu_seconds']:.2f} s of one core"
     )
-    print(f"one example more: refit {result['refit_cpu_seconds']:.2f} s of one core")
+    print(f"one more example: refit {result['refit_cpu_seconds']:.2f} s of one core")
     about = {"clips": args.clips, "features": args.features, "windows": args.windows}
     save({"benchmark": "teaching", "environment": environment(), **about, **result}, args.json)
     return 0

@@ -1,9 +1,9 @@
-"""What a step of a large GRU costs by how many windows are in flight, and by how its weights are stored.
+"""Cost of a step of a large GRU by the number of windows in flight and the storage of its weights.
 
     python benchmarks/windows_in_flight.py            # 1280 units, as in the thesis; needs the extra 'train'
 
-XNNPACK multiplies so many rows at a time, so 25 windows may cost what 28 do. 13 are in flight with a hop of 2. All take turns
-with the bare invoke() of the default extractor, so that each finds the caches as in a stream.
+XNNPACK multiplies several rows at a time, so 25 windows may cost the same as 28. With a hop of 2, 13 are in flight. All variants
+take turns with the bare invoke() of the default extractor, so that each finds the caches as in a stream.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for dtype in DTYPES:
             path, _ = random_classifiers("gru", args.units, dtype, Path(folder))
-            for rows in ROWS:  # one interpreter each: a change of size costs much
+            for rows in ROWS:  # one interpreter each: resizing is slow
                 calls[f"{dtype} {rows}"] = step_of(path, rows)
     times = {name: latency_fields(values) for name, values in time_in_turn(calls, args.runs, warmup=3).items()}
     base = times["float32 25"]["median_ms"]

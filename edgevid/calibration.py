@@ -131,13 +131,13 @@ def known_scores(probabilities: NDArray[np.float32], none: bool) -> NDArray[np.f
     return scores
 
 
-def acceptance_threshold(scores: NDArray[np.floating[Any]], accepted: float = ACCEPTED) -> float:
+def acceptance_threshold(scores: NDArray[np.floating[Any]]) -> float:
     """The score that 95 of 100 known clips reach.
 
     It is the k-th best of the N scores, k = ceil(0.95 (N + 1)), at most N: a new clip like these reaches it with a
     probability of at least 95 % (the split conformal quantile; Angelopoulos and Bates 2021, arXiv:2107.07511). It is lowered by
     the possible difference between runtimes and rounded down to 4 decimals, so that the clip it comes from is accepted.
     """
-    place = min(len(scores), math.ceil(round(accepted * (len(scores) + 1), 9)))
+    place = min(len(scores), math.ceil(round(ACCEPTED * (len(scores) + 1), 9)))
     reached = float(np.sort(scores)[-place]) - _ROUNDING
     return max(0.0, math.floor(reached * 1e4) / 1e4)

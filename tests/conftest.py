@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Callable, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import pytest
-from support.stand_ins import StandInRecognizer, reached
+from support.cameras import FakeCamera, plugging
+from support.stand_ins import StandInRecognizer
 from support.videos import write_video
+from support.waiting import reached
 
 import edgevid
+from edgevid import RuntimeNotAvailableError
 from edgevid.frames import Frame
+from edgevid.tflite.interpreter import tflite_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -24,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What lies in the home folder of whoever runs the tests must not decide them."""
+    """Tests must not depend on the home folder of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEVID_MODELS", str(tmp_path_factory.mktemp("user") / "models"))
         yield
@@ -38,7 +42,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real clips and models beside the checkout, where there is one."""
+    """The folder of real clips and models beside the checkout, if there is one."""
     if not (SHARED / "data").is_dir():
         pytest.skip("the folder ../shared with real clips is not here")
     return SHARED
@@ -46,7 +50,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def recognizer() -> Iterator[edgevid.Recognizer]:
-    """The bundle of the thesis's form, opened once for all tests, on one thread: a network of the frame and a GRU."""
+    """The bundle of the thesis's form (a network on the frame, and a GRU), opened once for all tests, on one thread."""
     with edgevid.load("exercises10-thesis", num_threads=1) as opened:
         yield opened
 
@@ -65,12 +69,28 @@ def motion_recognizer() -> Iterator[edgevid.Recognizer]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def schema() -> Any:
+    """The classes of the TFLite file format."""
+    try:
+        return tflite_schema()
+    except RuntimeNotAvailableError:
+        pytest.skip("cutting needs ai-edge-litert, which is not installed")
+
+
 @pytest.fixture
 def no_thread_is_left() -> Iterator[None]:
-    """Whatever a test starts has ended when it has."""
+    """No thread that a test starts may outlive it."""
     before = set(threading.enumerate())
     yield
     assert reached(lambda: set(threading.enumerate()) <= before, 10), threading.enumerate()
+
+
+@pytest.fixture
+def plug(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCamera]]:
+    """``plug(camera, device=None)``: every camera (or that device) opened from now on is this one."""
+    with plugging(monkeypatch) as plug_in:
+        yield plug_in
 
 
 @pytest.fixture

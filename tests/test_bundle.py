@@ -62,7 +62,7 @@ class Copy:
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Copy:
     made = Copy(tmp_path / "mine")
-    # else the shipped extractor would stand in for a damaged one
+    # otherwise the shipped extractor would replace a damaged one
     for module in (bundle, networks):
         monkeypatch.setattr(module, "models_folder", lambda: tmp_path / "nothing")
     return made
@@ -330,7 +330,7 @@ class TestShipped:
 
 
 def in_format_2(copy: Copy, embedders: list[dict[str, Any]], classifier: dict[str, Any], samples: int = 25) -> None:
-    """Write the card anew, as format 2."""
+    """Rewrite the card as format 2."""
     card = json.loads(copy.card.read_text())
     for field in ("extractor", "sampling", "classifier", "calibration"):
         card.pop(field, None)
@@ -373,7 +373,7 @@ def write_statistics(copy: Copy, dims: list[int], num_samples: int = 25) -> dict
 
 
 class Brightness(Embedder):
-    """A caller's own."""
+    """A caller's own embedder."""
 
     dim = 2
 

@@ -1,4 +1,4 @@
-"""edgevid.calibration: probabilities at a temperature, and what a card may say of it."""
+"""edgevid.calibration: probabilities at a temperature, and how a card states it."""
 
 from __future__ import annotations
 

@@ -1,27 +1,18 @@
-"""edgevid.sources.camera, with stand-ins that behave as OpenCV's captures do."""
+"""edgevid.sources.camera, with stand-ins that behave like OpenCV's captures."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pytest
-from support.cameras import BlockingCamera, FakeCamera, camera_threads, plugging
+from support.cameras import BlockingCamera, FakeCamera, camera_threads
 from support.videos import number_of, numbered_frame
 
 import edgevid
 from edgevid import Camera, OptionError, SourceError, StreamOptions
-
-
-@pytest.fixture
-def plug(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCamera]]:
-    """``plug(camera)``: every camera opened from now on is this one."""
-    with plugging(monkeypatch) as plug_in:
-        yield plug_in
 
 
 def take(camera: Camera, count: int) -> list[edgevid.TimedFrame]:
@@ -118,7 +109,7 @@ class TestFrames:
 
 
 class TestTrouble:
-    """A camera that is not to be opened again; for the others see test_sources_reconnect.py."""
+    """A camera that is not reopened; for the others see test_sources_reconnect.py."""
 
     def test_camera_that_does_not_open_says_what_to_check(self):
         with pytest.raises(SourceError, match=r"camera 99 does not open.*ls /dev/video.*picamera2"):
@@ -196,7 +187,7 @@ class TestTrouble:
         with Camera(0) as camera:
             with pytest.raises(ZeroDivisionError):
                 next(camera.frames(lambda timestamp: 1 / 0 > 0))
-            assert len(take(camera, 3)) == 3  # the camera itself is well
+            assert len(take(camera, 3)) == 3  # the camera itself works
             assert camera.restarts == 0
 
     def test_error_in_the_driver_reaches_the_consumer(self, plug):

@@ -1,4 +1,4 @@
-"""edgevid.classifiers.network: windows of embeddings -> probabilities; and what a classifier of one's own gets."""
+"""edgevid.classifiers.network: windows of embeddings -> probabilities; and what a caller's own classifier gets."""
 
 from __future__ import annotations
 

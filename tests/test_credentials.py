@@ -1,4 +1,4 @@
-"""edgevid.support.credentials: what of an address may be shown."""
+"""edgevid.support.credentials: which parts of an address may be shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ADDRESSES = {
     "http://h/v?user=me&password=s3@&x=1": ("http://h/v?user=***&password=***&x=***",) * 2,
     "http://h/v?PWD=a": ("http://h/v?PWD=***",) * 2,
     "a@b.mp4": ("a@b.mp4",) * 2,
-    # what cameras really have
+    # addresses of real cameras
     "rtsp://h:554/user=admin_password=tl_Jwp_channel=1_stream=0.sdp?real_stream": (
         "rtsp://h:554/user=***?real_stream",
     ) * 2,
@@ -37,7 +37,7 @@ ADDRESSES = {
     "http://h:8080/s3cret?s3cret&path=/a/s3cret": ("http://h:8080/s3cret?***&path=***/***/***",) * 2,
     "http://h/mjpg/video.mjpg?action=stream&camera=2&1": ("http://h/mjpg/video.mjpg?action=stream&camera=2&1",) * 2,
     "rtsp://h?x=1": ("rtsp://h?x=***",) * 2,
-    # a password that breaks the address, and addresses that are broken by themselves
+    # a password that breaks the address, and addresses that are invalid anyway
     "rtsp://me:p/w@h/live": ("rtsp://me:***@h/live", "rtsp://h/live"),
     "rtsp://me:my pass@h/live": ("rtsp://me:***@h/live", "rtsp://h/live"),
     "rtsp:/me:pw@h/live": ("rtsp:/me:***@h/live", "rtsp:/h/live"),

@@ -1,4 +1,4 @@
-"""edgevid.embedders: sample -> embedding; several side by side, at rates of their own; what a window of them is."""
+"""edgevid.embedders: sample -> embedding; several embedders, with rates of their own; windows of embeddings."""
 
 from __future__ import annotations
 

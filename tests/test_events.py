@@ -15,7 +15,7 @@ from edgevid import OptionError, Prediction, TimestampError
 from edgevid.events import ActiveAction, Began, Ended, Event, EventDetector, EventOptions
 
 LABELS = ("a", "b", "c")
-# Thresholds that float32 holds exactly, so that a score on the edge is on it.
+# Thresholds that float32 represents exactly, so that a score can equal them.
 AT_ONCE = EventOptions(enter=0.75, exit=0.5, min_seconds=0.0)
 
 
@@ -367,7 +367,7 @@ class TestAnySeries:
 
     @pytest.mark.parametrize("options", OPTIONS, ids=str)
     def test_nothing_that_is_due_is_missed(self, predictions: list[Prediction], options: EventOptions):
-        """While no action goes on, the best class is below enter, has not held for long, or cools down."""
+        """While no action is under way, the best class is below enter, has not lasted long enough, or cools down."""
         detector = EventDetector(options)
         ended_at: dict[str, float] = {}
         above_since: dict[str, float] = {}

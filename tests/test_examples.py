@@ -87,7 +87,7 @@ def test_an_embedder_of_ones_own_learns_and_streams() -> None:
     assert done.returncode == 0, done.stderr
     said = [line.split() for line in done.stdout.splitlines()]
     assert len(said) >= 25
-    # until the window is within the second part, and from the time on at which it is
+    # before the window reaches into the second part, and once it lies within it
     assert {label for seconds, _, label, _ in said if float(seconds) < 4.0} == {"swings"}
     assert {label for seconds, _, label, _ in said if float(seconds) > 6.0} == {"blinks"}
 
@@ -155,14 +155,14 @@ class TestRos2Node:
         monkeypatch.setattr(edgevid, "load", lambda: stand_in)
         monkeypatch.setattr(stand_in, "events", edgevid.events.EventDefaults(AT_ONCE))
         pictures = [picture(jump) for jump in (0, 1, 1, 1, 0, 0)]
-        for start in (1.7e9, 1.6e9):  # the second: a recording that is played again
+        for start in (1.7e9, 1.6e9):  # the second: an older recording is played
             ros.images += [image(frame, "bgr8", start + k * SECONDS) for k, frame in enumerate(pictures)]
         ros.images.insert(3, image(picture(1), "yuv422", 1.7e9 + 3 * SECONDS))
         ros2_node.main()
         assert ros.subscribed == {"image": 1}
         assert [one["label"] for one in ros.published["prediction"][:5]] == ["idle", "jump", "jump", "idle", "idle"]
         assert ("began", "jump") in [(one["event"], one["label"]) for one in ros.published["event"]]
-        assert len(ros.published["prediction"]) == 9  # the frame that goes back begins anew and is not counted
+        assert len(ros.published["prediction"]) == 9  # the frame that goes back in time starts over and is not counted
         assert len(ros.errors) == 1
         assert "'yuv422'" in ros.errors[0]
         assert ros.ended == ["rclpy"]

@@ -1,4 +1,4 @@
-"""Numbers, texts and types that nobody means: refused in words wherever they are given."""
+"""Numbers, texts and types that nobody intends: refused with a message wherever they are given."""
 
 from __future__ import annotations
 

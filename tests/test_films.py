@@ -1,4 +1,4 @@
-"""benchmarks/films.py: what counts as announced and as false; and what a bundle's card says of events."""
+"""benchmarks/films.py: what counts as announced and as false; and what a bundle's card says about events."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def scored(*events: Began) -> Score:
 class TestScore:
     def test_long_segments_are_announced_by_the_first_event_in_them(self):
         score = scored(began("a", 2.0), began("a", 4.0), began("b", 13.0), began("a", 17.0))
-        assert (score.long, score.announced, score.delays) == (2, 2, [2.0, 3.0])  # b is too short to be asked for
+        assert (score.long, score.announced, score.delays) == (2, 2, [2.0, 3.0])  # b is too short to count
         assert (score.share, score.median_delay, score.false_a_minute) == (1.0, 2.5, 0.0)
 
     def test_an_event_of_another_label_is_false_wherever_it_lies(self):

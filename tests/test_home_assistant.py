@@ -1,4 +1,4 @@
-"""What Home Assistant is told, against its own schemas where it is installed, and the walk-through in examples/."""
+"""What Home Assistant receives, checked against its own schemas if it is installed; and the walk-through in examples/."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgevid.outputs.mqtt.discovery import EVENT_TYPES, discovery_payload, disco
 from edgevid.outputs.mqtt.topics import Topics, slug
 
 WALK_THROUGH = Path(__file__).parent.parent / "examples" / "home_assistant.md"
-# What Home Assistant 2025.4 takes of an entity; it refuses what it does not know.
+# The keys that Home Assistant 2025.4 accepts for an entity; it refuses unknown ones.
 COMMON = {"platform", "unique_id", "name", "state_topic", "value_template", "qos", "icon", "entity_category"}
 KNOWN = {
     "sensor": {*COMMON, "device_class", "state_class", "options", "unit_of_measurement"},
@@ -49,7 +49,7 @@ def test_home_assistant_takes_it(payload, tmp_path):
     from homeassistant.helpers import frame
 
     async def check() -> None:
-        frame.async_setup(HomeAssistant(str(tmp_path)))  # which templates want to have
+        frame.async_setup(HomeAssistant(str(tmp_path)))  # templates need it
         schemas.DEVICE_DISCOVERY_SCHEMA(payload)
         for entity in payload["components"].values():
             schema = {"sensor": sensor, "event": event}[entity["platform"]].PLATFORM_SCHEMA_MODERN

@@ -1,8 +1,10 @@
-"""edgevid.tflite.graph_check: a network that was changed by a number or two is refused, before a runtime crashes on it."""
+"""edgevid.tflite.graph_check: a network with one or two changed numbers is refused before a runtime crashes on it."""
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -14,15 +16,17 @@ from edgevid.calibration import calibrated
 from edgevid.classifiers import StatisticsClassifier, open_network
 from edgevid.classifiers.statistics import LinearHead, Statistics
 from edgevid.embedders import CnnEmbedder
+from edgevid.tflite import graph_check
 from edgevid.tflite.file_check import read_tflite_file
-from edgevid.tflite.flatbuffer import read_graphs
+from edgevid.tflite.flatbuffer import Node, Subgraph, Table, Tensor, read_graphs
 from edgevid.tflite.graph_check import GraphError, check_graphs
 from edgevid.tflite.operators import OPERATORS
 
 DATA = Path(__file__).parent / "data"
 MINUS_1 = 2**32 - 1
+FLOAT32, INT32, BOOL, INT8 = 0, 2, 6, 9  # types of numbers, as the format has them
 
-# file, the field of a table and the number in it that is changed (the first such), to what; what is said of it
+# file, table field and old number (the first such is changed), new number; message
 CHANGES = {
     "a tensor that is not there is written": ("gru", "Operator.2", 22, MINUS_1, "tensor -1 of"),
     "a tensor that is not there is read": ("lstm_int8", "Operator.1", 24, 4000, "tensor 4000 of"),
@@ -98,6 +102,72 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path):
     path.write_bytes((DATA / "gru.tflite").read_bytes().replace(b"embeddings", b"embedding\xff"))
     with pytest.raises(ModelError, match=r"a name in it is not text|cannot be read"):
         open_network(path)
+
+
+def tensor(shape: tuple[int, ...], kind: int = FLOAT32, scale: float = 0.0, data: Optional[bytes] = None) -> Tensor:
+    return Tensor("t", shape, kind, data, True, False, (1, 1, 0) if scale else None, scale)
+
+
+# One operator, of two operands, with a result; what is said of it. A runtime crashes on each.
+OPERANDS = {
+    "many dimensions": ("EQUAL", tensor((1, 1, 1, 1, 2)), tensor((2,)), tensor((1, 1, 1, 1, 2), BOOL), "more than 4 dimensions"),
+    "two types": ("LESS", tensor((2,)), tensor((2,), INT32), tensor((2,), BOOL), "two types"),
+    "an operand without a scale": ("SUB", tensor((2,), INT8, 0.5), tensor((2,), INT8), tensor((2,), INT8, 0.5),
+        "without a scale"),
+    "a result without a scale": ("SQUARED_DIFFERENCE", tensor((2,), INT8, 0.5), tensor((2,), INT8, 0.5), tensor((2,), INT8),
+        "without a scale"),
+    "a scale too large to compare": ("GREATER", tensor((2,), INT8, 1.0), tensor((2,), INT8, 0.5), tensor((2,), BOOL),
+        "a scale of 1 or more"),
+    "a scale too large for the result": ("ADD", tensor((2,), INT8, 1.0), tensor((2,), INT8, 0.5), tensor((2,), INT8, 1e-7),
+        "too large for its result"),
+    "division by 0": ("DIV", tensor((2,), INT32), tensor((), INT32, data=bytes(4)), tensor((2,), INT32), "may be 0"),
+    "division by anything": ("FLOOR_MOD", tensor((2,), INT32), tensor((2,), INT32), tensor((2,), INT32), "may be 0"),
+    "more dimensions than there are": ("MEAN", tensor((2,)), tensor((2,), INT32, data=bytes(8)), tensor((1,)),
+        "along the dimensions \\[0, 0\\] of 1"),
+    "a reduction to another type": ("MEAN", tensor((2,), INT32), tensor((1,), INT32, data=bytes(4)), tensor((1,), BOOL),
+        "numbers of another type"),
+    "an integer without dimensions": ("ADD", tensor((), INT8, 0.5), tensor((1,), INT8, 0.5), tensor((1,), INT8, 0.5),
+        "holds nothing"),
+    "nothing at all": ("ADD", tensor((0,)), tensor((1,)), tensor((0,)), "holds nothing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OPERANDS.values(), ids=OPERANDS)
+def test_operands_that_a_runtime_crashes_on_are_refused(
+    monkeypatch: pytest.MonkeyPatch, case: tuple[str, Tensor, Tensor, Tensor, str]
+):
+    name, first, second, result, said = case
+    (code,) = (number for number, operator in OPERATORS.items() if operator.name == name)
+    given = (0,) if second.data else (0, 1)
+    graph = Subgraph([first, second, result], given, (2,), [Node(code, (0, 1), (2,), OPERATORS[code].options, None)])
+    monkeypatch.setattr(graph_check, "read_graphs", lambda data: [graph])
+    with pytest.raises(GraphError, match=said):
+        check_graphs(b"")
+
+
+def options(*numbers: int) -> Table:
+    """A table of options, of numbers of 4 bytes each."""
+    slots = range(4, 4 + 4 * len(numbers), 4)
+    fields = struct.pack(f"<{2 + len(numbers)}H", 4 + 2 * len(numbers), 4 + 4 * len(numbers), *slots)
+    return Table(fields + struct.pack(f"<i{len(numbers)}i", len(fields), *numbers), len(fields))
+
+
+def test_windows_that_reach_out_of_a_picture_of_unknown_width_are_refused(monkeypatch: pytest.MonkeyPatch):
+    picture, weights = tensor((1, 25, 1, 4))._replace(is_fixed=False), tensor((1, 25, 1, 4), data=bytes(400))
+    tensors = [picture, weights, tensor((1, 1, 1, 4))]
+    node = Node(4, (0, 1), (2,), 2, options(1, 1, 1, 1, 0, 1, 2))  # no padding, strides of 1, every second row
+    monkeypatch.setattr(graph_check, "read_graphs", lambda data: [Subgraph(tensors, (0,), (2,), [node])])
+    with pytest.raises(GraphError, match=r"windows of \[1, 25\] for \[1, 25, 1, 4\]"):
+        check_graphs(b"")
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, -1.0, 1e30], ids=str)
+def test_a_scale_that_is_none_is_refused(scale: float):
+    data = bytearray((DATA / "extractor.tflite").read_bytes())
+    number = next(number for number in numbers_of(bytes(data)) if number.role == "Quantization.2")
+    struct.pack_into("<f", data, number.at, scale)
+    with pytest.raises(GraphError, match="out of range"):
+        check_graphs(bytes(data))
 
 
 @pytest.mark.parametrize("path", [*models_folder().glob("**/*.tflite"), *DATA.glob("*.tflite")], ids=lambda p: p.stem)

@@ -94,7 +94,7 @@ def core_modules() -> list[Path]:
 def test_core_never_reaches_for_training_packages_or_pickle():
     forbidden = {"tensorflow", "keras", "matplotlib", "sklearn", "torch", "pickle", "joblib", "dill"}
     for path in core_modules():
-        # what scikit-learn asks an estimator for is made of its own classes, which are there then
+        # an estimator uses scikit-learn's own classes, which are installed where it is used
         allowed = {"sklearn"} if path.name == "estimator.py" else set()
         assert imports_of(path).isdisjoint(forbidden - allowed), path
 

@@ -1,4 +1,4 @@
-"""Inception-v3's path, from its builder to an embedding, with random weights: the real ones are not always to be had."""
+"""Inception-v3 from its builder to an embedding, with random weights: the real ones are not always available."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_float_extractor_embeds_as_the_keras_network_does(models: Path, monk
 
 
 def test_its_whole_path_from_clips_to_a_stream(models: Path, tmp_path: Path, make_video, monkeypatch) -> None:
-    """Extract, train, export, open the bundle where no models folder is, classify and stream."""
+    """Extract, train, export, open the bundle without a models folder, classify and stream."""
     random = np.random.default_rng(0)
     for label, level in (("dark", 40), ("light", 200)):
         for index in range(3):

@@ -1,4 +1,4 @@
-"""The way of the data is one way: every import in edgevid points to a layer above its own, or into its own folder."""
+"""Data flows in one direction: every import in edgevid points to a layer above its own, or into its own folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "edgevid"
 
-# From the top: what stands in one line is one layer, whose parts may use one another.
+# From the top: each line is one layer, whose parts may use one another.
 LAYERS = [
     ("errors", "frames", "pace", "prediction", "calibration", "support"),
     ("tflite",),
@@ -38,8 +38,8 @@ LAYERS = [
 ]
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names}
 
-# A recogniser starts runners, and learns by teaching, which use recognisers: it imports them when it is asked to, and names
-# their types.
+# A recogniser starts runners and learns through teaching, which both use recognisers. So it imports them only when needed, and
+# for their types.
 IMPORTS_LATER = {
     ("recognizer", "start"): {"runner"},
     ("recognizer", "start_many"): {"runner"},
@@ -48,7 +48,7 @@ IMPORTS_LATER = {
     ("teachable", "TYPE_CHECKING"): {"recognizer", "teaching"},
 }
 
-# Python's own and the libraries that may be missing where only clips are embedded and models evaluated
+# Libraries that may be missing where clips are only embedded and models only evaluated
 HEAVY = {"keras", "tensorflow"}
 WITHOUT_HEAVY = ("datasets", "recording", "extraction", "teaching", "evaluation")
 
@@ -58,7 +58,7 @@ MOST_LINES = 400
 class Import(NamedTuple):
     """An import of a name, in full.
 
-    ``inside``: the functions that it stands in, outermost first; ``"TYPE_CHECKING"`` where only type checkers see it.
+    ``inside``: the functions that contain it, outermost first; ``"TYPE_CHECKING"`` if only type checkers see it.
     """
 
     module: str
@@ -118,7 +118,7 @@ def points_down(one: Import) -> bool:
         return False
     if one.inside and (layer_of(one.module), one.inside[-1]) in IMPORTS_LATER:
         return layer_of(one.name) not in IMPORTS_LATER[layer_of(one.module), one.inside[-1]]
-    # what is nowhere in the list is wrong, too
+    # a layer that is not in the list is wrong, too
     return PLACE.get(layer_of(one.name), len(LAYERS)) > PLACE[layer_of(one.module)]
 
 

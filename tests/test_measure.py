@@ -13,12 +13,12 @@ from measure import over_groups
 
 
 def test_whole_groups_are_drawn():
-    """Of two groups, one right and one wrong, three draws in four hold one or both of the wrong one: the interval is all."""
+    """With one right and one wrong group, a quarter of the draws is all right, a quarter all wrong: the interval is [0, 1]."""
     assert over_groups([np.ones(3, bool), np.zeros(3, bool)]) == [0.0, 1.0]
 
 
 def test_large_groups_count_more():
-    """Each draw's accuracy is of its clips: nine right beside one wrong are 0.9, not a half."""
+    """A draw's accuracy is over clips: nine right ones and one wrong one give 0.9, not a half."""
     groups = [np.ones(9, bool), np.zeros(1, bool)] * 50
     low, high = over_groups(groups)
     assert low < 0.9 < high

@@ -1,4 +1,4 @@
-"""Threads share arenas of malloc where edgevid is the whole process."""
+"""Threads share malloc arenas if edgevid is the whole process."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ class Failing(Classifier):
 
 
 class OwnRolling:
-    """A caller's own rolling form, which cannot be taken back."""
+    """A caller's own rolling form, which cannot undo a step."""
 
     def push(self, *embeddings: Embedding) -> Any:
         raise AssertionError("its windows are classified whole")
@@ -171,7 +171,7 @@ def test_parts_that_do_not_fit_are_refused(network: RecurrentClassifier, statist
 
 @pytest.fixture
 def bundle(tmp_path: Path, statistics: StatisticsClassifier) -> Path:
-    """A bundle of the shipped network's frames with both classifiers."""
+    """A bundle with the shipped network on frames and both classifiers."""
     folder = tmp_path / "mixed"
     folder.mkdir()
     shutil.copy(DATA / "gru.tflite", folder / "classifier.tflite")

@@ -1,4 +1,4 @@
-"""The shipped feature extractors are what their cards say, on whichever runtime is here."""
+"""The shipped feature extractors match their cards, on whichever runtime is installed."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def scene(x: float, y: float, size: int = 40, *, width: int = 320, height: int =
 
 
 def followed(frames: list[Frame], seconds_apart: float = 0.1) -> list[Region]:
-    """The regions of a stream, a pair of neighbours each."""
+    """The regions of a stream, one for each pair of neighbouring frames."""
     tracker, greys = RegionTracker(), [Picture.of(frame).small for frame in frames]
     aspect = frames[0].shape[1] / frames[0].shape[0]
     return [tracker.update(a, b, (k + 1) * seconds_apart, aspect) for k, (a, b) in enumerate(zip(greys, greys[1:]))]
@@ -116,7 +116,7 @@ class TestRegion:
         assert picture.grey.shape == picture.colour.shape[:2]
         assert picture.small.shape == (120, 160)
         assert (picture.colour is frame) == (halved == 0)
-        # what it shows is where it was
+        # the square is where it was
         rows, columns = (np.flatnonzero(picture.grey.max(axis) > 128) for axis in (1, 0))
         assert rows.mean() == pytest.approx((height // 2) / (1 << halved), abs=2)
         assert columns.mean() == pytest.approx((width // 2) / (1 << halved), abs=2)
@@ -127,7 +127,7 @@ class TestRegion:
     def test_a_crop_looks_where_the_region_was_before_the_camera_moved(self):
         frame, region = scene(160, 120), Region(0.25, 0.25, 0.5, 0.5)
         assert np.array_equal(cropped(frame, region, (0.1, -0.05)), frame[48:108, 112:192])
-        # not beyond the edge, and as large as ever
+        # not beyond the edge, and of the same size
         assert np.array_equal(cropped(frame, region, (-0.9, 0.9)), frame[180:240, 0:80])
 
 
@@ -159,7 +159,7 @@ class TestFlowHistogram:
         assert fine[1:].max() == 0
 
     def test_a_person_far_away_counts_as_one_who_is_near(self):
-        # The square is the same part of its region; so it is of the frame that is half as large.
+        # The square is the same part of its region in both; far frames are half as large, with a margin.
         near = [scene(100 + 8 * (k % 2), 120, 80, width=320, height=240) for k in range(8)]
         far = [
             np.ascontiguousarray(np.pad(frame[::2, ::2], ((60, 60), (80, 80), (0, 0)), constant_values=90))
@@ -209,7 +209,7 @@ class TestInStreams:
         region.embed(Sample(1.0, frames[1:], times[1:]))
         row = late.embed(Sample(1.0, frames, times))
         assert late.region == region.region
-        # what it embeds is the difference to the frame of 0.2 s ago, in the region that the last two frames tell
+        # it embeds the difference from the frame of 0.2 s ago, in the region found from the last two frames
         picture = difference_picture(*(cropped(frame, region.region or WHOLE) for frame in (frames[0], frames[2])))
         network = embedders[0]._cnn
         expected = network.embed_picture(resized(picture, network.width, network.height), 3)
@@ -217,7 +217,7 @@ class TestInStreams:
         assert np.abs(row - difference.embed(Sample(1.0, frames[1:], times[1:]))).max() > 0.01
 
     def test_no_difference_spans_a_cut(self, lagging: MotionRegion):
-        """Of 0.2 s: the cut lies between the frames that are older than 0.1 s."""
+        """A difference over 0.2 s: the cut lies between the frames older than 0.1 s."""
         rng = np.random.default_rng(0)
         scenes = [rng.integers(0, 255, (240, 320, 3), dtype=np.uint8) for _ in range(2)]
         frames = [scenes[0]] * 6 + [scenes[1]] * 2
@@ -244,7 +244,7 @@ class TestInStreams:
             np.testing.assert_array_equal(one, other)
 
     def test_frames_of_the_callers_may_be_written_to(self, embedders: list):
-        """As a camera's buffer is: nothing of the newest frame is looked at again."""
+        """Like a camera's buffer: nothing in the newest frame is read again."""
         results = []
         for again in (False, True):
             fresh, buffer = fresh_embedders(embedders), np.empty((240, 320, 3), np.uint8)
@@ -329,7 +329,7 @@ PATHS: dict[str, Callable[[int], tuple[float, float]]] = {
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
-    """Three motions of a square, four groups of each: in each group it is of another size and begins elsewhere."""
+    """Three motions of a square, four groups of each: each group has another size and start."""
     folder = tmp_path_factory.mktemp("motions")
     made = []
     for label, at in PATHS.items():
@@ -388,7 +388,7 @@ class TestTeach:
         assert card["none"] is True
         assert card["labels"] == sorted(PATHS)
         assert card["unknown"]["outside"]["rejected"]["n"] == 7
-        assert card["accuracy"]["test"]["accuracy"]["n"] == 1  # of the actions; the other shows none
+        assert card["accuracy"]["test"]["accuracy"]["n"] == 1  # of the actions; the other clip shows none
         with edgevid.load(tmp_path / "mine", num_threads=1) as recognizer:
             known, other, none = (recognizer.classify(path) for path in (clips[0].path, left[0].path, unseen))
             assert (known.label, known.verdict) == (clips[0].label, clips[0].label)
@@ -501,7 +501,7 @@ class TestShipped:
             assert prediction.region.top < y < prediction.region.bottom
 
     def test_where_nothing_moves_it_is_none(self, name: str):
-        """Noise of a camera is no motion; a window of which the classifier has seen nothing like is not asked about."""
+        """Camera noise is no motion; a window unlike anything that the classifier has seen is not classified."""
         random = np.random.default_rng(0)
         frames = [
             np.clip(_TEXTURE.astype(np.int16) // 2 + random.normal(0, 3, _TEXTURE.shape), 0, 255).astype(np.uint8)
@@ -517,7 +517,7 @@ class TestShipped:
             told = [stream.push(frame, k / 25) for k, frame in enumerate(frames)]
         none = {round(one.timestamp, 1): one.none for one in told if one is not None}
         assert {none[seconds] for seconds in (2.0, 2.8)} == {1.0}
-        # what moves is asked about at once, and for three seconds afterwards
+        # motion is classified at once, and for three seconds afterwards
         assert max(none[seconds] for seconds in (3.4, 4.8, 7.8)) < 1.0
         assert none[8.6] == 1.0
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
+import os
 import random
 import re
 import shutil
@@ -25,7 +24,8 @@ import numpy as np
 import pytest
 from support import hostile_broker
 from support.hostile_broker import CONNACK, HostileBroker, packet
-from support.mosquitto import MOSQUITTO, Gate, Listener, Mosquitto, free_port, retained, wait_for
+from support.mosquitto import MOSQUITTO, Gate, Listener, Mosquitto, retained, wait_for
+from support.system import free_port, open_files, threads_named
 from support.telling import Paced, Seen, Told
 
 from edgevid import ExtraNotInstalledError, OptionError, Prediction
@@ -41,7 +41,6 @@ from edgevid.outputs.mqtt.outbox import Outbox
 from edgevid.outputs.mqtt.topics import Topics, default_node_id, slug
 from edgevid.runner.messages import Sampled
 from edgevid.sources.base import SourceStats, SourceStatus
-from edgevid.support.credentials import without_credentials
 
 pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
 
@@ -96,21 +95,7 @@ def seconds_since(iso: str) -> float:
 
 
 def mqtt_threads() -> list[threading.Thread]:
-    return [
-        thread
-        for thread in threading.enumerate()
-        if thread.name.startswith(("edgevid mqtt", "paho-mqtt-client-edgevid"))
-    ]
-
-
-def open_files() -> set[str]:
-    """What this program has open: files, and sockets by number; nothing where the system does not tell."""
-    gc.collect()  # so that only what is held counts
-    opened = set()
-    for link in Path("/proc/self/fd").glob("*"):
-        with contextlib.suppress(OSError):  # the folder itself
-            opened.add(str(link.readlink()))
-    return opened
+    return threads_named("edgevid mqtt", "paho-mqtt-client-edgevid")
 
 
 @pytest.fixture
@@ -129,7 +114,7 @@ def listener(broker: Mosquitto) -> Iterator[Listener]:
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Told]]:
-    """``publish(port, **options)`` makes a publisher that retries fast; ``publisher.said`` is what it told people."""
+    """``publish(port, **options)`` makes a publisher that retries fast; ``publisher.said`` is what it told the user."""
     monkeypatch.setattr(client_module, "_FIRST_RETRY_SECONDS", 0.02)
     monkeypatch.setattr(client_module, "_LAST_RETRY_SECONDS", 0.2)
     monkeypatch.delenv("EDGEVID_MQTT_PASSWORD", raising=False)
@@ -210,10 +195,6 @@ class TestAddress:
         assert str(address) == "host:1883"
         assert "secret" not in repr(address)
 
-    def test_credentials_are_taken_out_of_names(self):
-        assert without_credentials("camera rtsp://me:secret@10.0.0.2/live") == "camera rtsp://10.0.0.2/live"
-        assert without_credentials("a@b.mp4") == "a@b.mp4"
-
 
 class TestOptions:
     @pytest.mark.parametrize(
@@ -254,6 +235,12 @@ class TestOptions:
             path.write_text(content)
         with pytest.raises(OptionError, match="cannot be read as PEM"):
             MqttPublisher("mqtts://127.0.0.1:1", LABELS, ca_file=path)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+    def test_a_ca_file_that_is_a_pipe_is_refused_at_once(self, tmp_path: Path):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OptionError, match="it is no regular file"):
+            MqttPublisher("mqtts://127.0.0.1:1", LABELS, ca_file=tmp_path / "pipe")
 
     def test_without_paho_the_extra_is_named(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
@@ -419,7 +406,7 @@ class TestOutbox:
     def test_events_of_a_camera_have_their_own_wall_clock_and_those_of_a_file_their_frame_s(self):
         outbox = self.make()
         now = time.monotonic()
-        # A camera that was lost: what ended with it is told when the loss is certain, which is later.
+        # A lost camera: what ended with it is published when the loss is certain, which is later.
         outbox.observe(observation(timestamp=now - 1000))
         outbox.status(status("lost"))
         outbox.events("camera 0", [ended(timestamp=now - 1000)])
@@ -560,7 +547,7 @@ class TestPublishing:
         publisher = publish(broker.port, interval_seconds=3600.0, stats_seconds=3600.0)
         publisher.observe(observation(events=[began()]))
         listener.wait("edgevid/node/camera_0/stats")
-        publisher.observe(observation())  # its stats, which no broker acknowledges, are what is left
+        publisher.observe(observation())  # only its stats, which no broker acknowledges, are left
         asked = time.monotonic()
         publisher.close()
         assert time.monotonic() - asked < 20
@@ -574,7 +561,7 @@ class TestPublishing:
         listener.wait("edgevid/node/availability", lambda message: message.payload == "offline")
 
     def test_after_close_nothing_is_held_and_calls_do_nothing(self, broker, listener, publish):
-        publish(broker.port).close()  # what is imported at the first use is open now
+        publish(broker.port).close()  # opens what the first use imports
         before = open_files()
         publisher = publish(broker.port)
         publisher.observe(observation())
@@ -796,7 +783,7 @@ class TestAbsentBroker:
         monkeypatch.setattr(client_module, "_CONNECT_SECONDS", 100.0)
         with socket.create_server(("127.0.0.1", 0)) as server:
             publisher = publish(server.getsockname()[1], "mqtts://127.0.0.1:{port}")
-            peer, _ = server.accept()  # and not a word of TLS
+            peer, _ = server.accept()  # but never speaks TLS
             publisher.observe(observation(events=[began()]))
             publisher.close()
             assert mqtt_threads() != []
@@ -816,7 +803,7 @@ class TestAbsentBroker:
 
 
 def without_end(data: bytes) -> Callable[[socket.socket, int], object]:
-    """A broker that says that all is well, then this again and again, and reads nothing."""
+    """A broker that accepts the connection, then sends ``data`` endlessly and reads nothing."""
 
     def send(client: socket.socket, number: int) -> None:
         client.sendall(CONNACK)
@@ -874,7 +861,7 @@ class TestHostileBroker:
             for _ in range(5):
                 command = rng.choice([0x20, 0x30, 0x31, 0x40, 0x90, 0xB0, 0xD0, rng.randrange(256)])
                 client.sendall(packet(command, rng.randbytes(rng.randrange(40))))
-            client.sendall(hostile_broker.message("a", b"")[:4] + b"\xff")  # a topic that is no text
+            client.sendall(hostile_broker.message("a", b"")[:4] + b"\xff")  # a topic that is not text
 
         with HostileBroker(behave) as broker:
             publisher = publish(broker.port)
@@ -896,7 +883,7 @@ class TestHostileBroker:
 
 @needs_broker
 class TestOthers:
-    """Home Assistant, the run before, and another program of the same name."""
+    """Home Assistant, the previous run, and another program of the same name."""
 
     def test_home_assistant_that_asks_again_and_again_is_answered_once_in_a_while(self, broker, listener, publish):
         publisher = publish(broker.port)
@@ -967,7 +954,7 @@ class TestOthers:
 class TestPassword:
     @pytest.fixture
     def locked(self, tmp_path: Path) -> Iterator[tuple[Mosquitto, Callable[[str], None], Path]]:
-        """A broker that knows the user "me" and the listener "test", what changes the password of "me", and the file."""
+        """A broker with the users "me" and "test" (the listener), a function that changes the password of "me", and the file."""
         tool = shutil.which("mosquitto_passwd")
         if tool is None:
             pytest.skip("mosquitto_passwd is not installed")
@@ -1031,7 +1018,7 @@ class TestPassword:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ca.pem, and server.pem with server.key for 127.0.0.1 that it signed."""
+    """ca.pem, and server.pem with server.key for 127.0.0.1, signed by it."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed")

@@ -35,7 +35,7 @@ def stream_events(
     window_seconds: Optional[float],
     hop: int,
 ) -> list[Event]:
-    """What a program gets that follows the video as a stream."""
+    """The events for a program that follows the video as a stream."""
     detector, events = EventDetector(options), []
     for prediction in recognizer.stream(video, StreamOptions(window_seconds=window_seconds, hop=hop)):
         events += detector.update(prediction if smoothing is None else smoothing.update(prediction))
@@ -43,7 +43,7 @@ def stream_events(
 
 
 def facts(events: list[Event]) -> list[tuple[type, str, float]]:
-    """Which events when, without the scores, which the rolling form may round otherwise."""
+    """Which events happen when, without scores, which the rolling form may round differently."""
     return [(type(event), event.label, event.timestamp) for event in events]
 
 
@@ -72,7 +72,7 @@ IDS = ["default", "low thresholds", "exponential, hop 2", "mean, hop 3", "hop 25
 
 @pytest.fixture(scope="module")
 def scenes(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A minute and more of real clips joined: one of each class, in another order than the classes, and one of them again."""
+    """More than a minute of joined real clips: one of each class, in another order than the classes, and one of them again."""
     with (shared / "data" / "ucf101_core10" / "clips.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
     longest = {row["label"]: row for row in sorted(rows, key=lambda row: int(row["frames"]))}
@@ -91,7 +91,7 @@ def scenes(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def embedding_once(recognizer: edgevid.Recognizer) -> Iterator[edgevid.Recognizer]:
-    """The shipped bundle, which embeds a picture that it has seen before only once: for tests over the same video."""
+    """The shipped bundle, changed to embed equal pictures only once: for tests over the same video."""
     embed, seen = recognizer.embedders[0].embed, {}
 
     def embed_once(sample: Sample) -> np.ndarray:
@@ -157,7 +157,7 @@ def counting() -> Counting:
 
 
 def predictions(recognizer: edgevid.Recognizer, video: Any, **options: Any) -> list[Prediction]:
-    """What the events of a video are made of, as :func:`find_events` gets it: each window run as a whole."""
+    """The predictions that :func:`find_events` makes a video's events from: each window run as a whole."""
     source = open_stream_source(video)
     stream = recognizer.open_stream(StreamOptions(rolling=False, **options))
     followed = [one for one in follow(stream, source) if one is not None]

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import pytest
 from support.cameras import FakeCamera
-from support.stand_ins import LABELS, SECONDS, StandInRecognizer, picture, reached, video
+from support.stand_ins import LABELS, SECONDS, StandInRecognizer, picture, video
 from support.videos import moving_frames, number_of
+from support.waiting import reached
 
 import edgevid
 from edgevid import EdgevidWarning, FrameError, OptionError, SourceError, StreamOptions
@@ -220,7 +221,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> Ticking:
 
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Nothing is warned of."""
+    """There are no warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", EdgevidWarning)
         yield

@@ -1,4 +1,4 @@
-"""What pip would install, and whether the package holds everything."""
+"""What pip would install, and whether the package is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""benchmarks/peers.py: rows take turns, what is absent is skipped with the reason, and a stream's states are threaded through."""
+"""benchmarks/peers.py: rows take turns, absent ones are skipped with the reason, and a stream's states are passed on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_rows_are_measured_or_skipped_with_the_reason(tmp_path: Path, capsys: py
         assert result[name]["wall_latency"]["num_runs"] == result[name]["cpu_latency"]["num_runs"] == 3
         assert result[name]["wall_in_invokes"] > 0
         assert result[name]["peak_memory_mb"] is None or result[name]["peak_memory_mb"] > 20
-    assert "test_peers.py" in result["movinet"]["skipped"]  # the process said what is wrong with the file
+    assert "test_peers.py" in result["movinet"]["skipped"]  # the process reported what is wrong with the file
     assert "--mediapipe-python" in result["pose"]["skipped"]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 1 + len(rows)

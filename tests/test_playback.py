@@ -54,7 +54,7 @@ def test_frames_that_are_not_wanted_are_asked_for_in_its_own_time(film: Path):
 
 
 class Clock:
-    """A time that passes only where it is waited for."""
+    """A clock that advances only while it is waited for."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -78,8 +78,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.mark.parametrize(
     ("pause", "shown"),
     [
-        (0.15, [0.0, 0.1, 0.25, 0.3, 0.4]),  # who is a little late catches up
-        (60.0, [0.0, 0.1, 60.1, 60.2, 60.3]),  # nobody wants to see what a long pause left out in fast motion
+        (0.15, [0.0, 0.1, 0.25, 0.3, 0.4]),  # a consumer that is a little late catches up
+        (60.0, [0.0, 0.1, 60.1, 60.2, 60.3]),  # what a long pause left out is not shown in fast motion
     ],
 )
 def test_frames_come_when_they_are_due(film: Path, clock: Clock, pause: float, shown: list[float]):

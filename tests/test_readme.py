@@ -29,7 +29,7 @@ def blocks(guide: Path, language: str) -> list[str]:
 
 
 def commands(guide: Path) -> list[str]:
-    """Each call of the command line, without what stands before or after it."""
+    """Each call of the command line, without the text around it."""
     lines = "\n".join(blocks(guide, "sh")).splitlines()
     parts = (part.strip() for line in lines for part in re.split(r"&&|  #", line))
     return [part for part in parts if part.startswith("edgevid ")]
@@ -76,14 +76,14 @@ def test_the_service_is_one(tmp_path: Path):
 
 
 class EndedError(Exception):
-    """The camera of a snippet has no frame any more."""
+    """The camera of a snippet has no more frames."""
 
 
 @pytest.fixture
 def snippets(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make_video: Callable[..., Path]
 ) -> Callable[[Path, dict[str, Any]], None]:
-    """Runs a guide's snippets one after the other, with a film in the place of camera 0 and of clip.mp4."""
+    """Runs a guide's snippets one after the other, with a film in place of camera 0 and of clip.mp4."""
     film = make_video("clip.mp4", frames=75, fps=25.0)
     opened = edgevid.following.open_source
     monkeypatch.setattr(

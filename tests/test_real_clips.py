@@ -1,4 +1,4 @@
-"""The shipped bundle on real clips, where they are at hand beside the checkout."""
+"""The shipped bundle on real clips, if they are beside the checkout."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ def test_accuracy_on_the_test_clips_is_the_cards(recognizer: edgevid.Recognizer,
     told: dict[str, Any] = recognizer.bundle.card["accuracy"]["test"]["accuracy"]
     assert told["n"] == len(rows) == 127
     hits = sum(recognizer.classify(path_of(shared, row)).label == row["label"] for row in rows)
-    # decoders and processors round differently in the last bit: a clip on the edge may fall to the other side
+    # decoders and CPUs round the last bit differently: a borderline clip may change its label
     assert abs(hits - told["hits"]) <= 1
     assert told["value"] == pytest.approx(told["hits"] / told["n"], abs=1e-4)

@@ -1,4 +1,4 @@
-"""Repetitions: counted in rows, in streams, and told as events."""
+"""Repetitions: counted in rows and in streams, and reported as events."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ OTHER = RNG.normal(size=40).astype(np.float32)
 
 
 def cycles_at(hertz: float, seconds: float) -> np.ndarray:
-    """The cycles gone through at each row."""
+    """The cycles completed at each row."""
     return np.arange(round(seconds * RATE)) / RATE * hertz
 
 
 def rows(values: np.ndarray, noise: float = 0.0, direction: np.ndarray = DIRECTION) -> Array:
-    """Rows in which ``values`` go along one direction."""
+    """Rows that vary by ``values`` along one direction."""
     clean = values[:, np.newaxis] * direction
     return (clean + noise * np.random.default_rng(1).normal(size=clean.shape)).astype(np.float32)
 
@@ -117,7 +117,7 @@ class TestRepetitionCounter:
 
 
 class Told(Embedder):
-    """An embedder that is never asked."""
+    """An embedder that is never called."""
 
     def __init__(self, dim: int, rate: Optional[float] = None) -> None:
         self.dim, self.samples_per_second = dim, rate
@@ -166,7 +166,7 @@ def bobbing(hertz: float, seconds: float, fps: float = 25.0) -> list[Frame]:
 
 
 class Always(Classifier):
-    """The first of two classes, whatever it is shown."""
+    """Always predicts the first of two classes."""
 
     num_samples, num_classes, dim = 10, 2, None
 

@@ -1,4 +1,4 @@
-"""What a person sees of an object in a prompt, a traceback and a notebook."""
+"""How objects look in a prompt, a traceback and a notebook."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PREDICTION = Prediction(
 
 
 def all_kinds(recognizer: edgevid.Recognizer, clip: Path) -> list[object]:
-    """One of each public class, and of those that they hold."""
+    """One of each public class, and of the classes that they contain."""
     bundle = recognizer.bundle
     stand_in = StandInRecognizer()
     stream = stand_in.open_stream()

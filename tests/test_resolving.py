@@ -1,6 +1,6 @@
-"""What pip would choose for other machines and Pythons than this: no combination gets what cannot work together.
+"""What pip would choose for other machines and Pythons: no combination gets packages that do not work together.
 
-The whole matrix takes a minute: EDGEVID_RESOLVE=all. Without it a few combinations stand for the rest.
+The whole matrix takes a minute: EDGEVID_RESOLVE=all. Without it, only a few combinations are tested.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ ROOT = Path(__file__).parent.parent
 EVERYTHING = os.environ.get("EDGEVID_RESOLVE") == "all"
 ALL_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 ALL_64_BIT = [(machine, python) for machine in ("x86_64", "aarch64") for python in ALL_PYTHONS]
-# Systems that wheels may be made for, the newest first: those of Debian 12, and of Raspberry Pi OS that is made of it. Python 3.9
-# came with Debian 11.
+# Systems that wheels may be made for, newest first: up to Debian 12 and Raspberry Pi OS, which is based on it. Python 3.9 came
+# with Debian 11.
 GLIBC = ("2_36", "2_35", "2_34", "2_31", "2_28", "2_27", "2_17")
 GLIBC_OF_DEBIAN_11 = GLIBC[3:]
 
-# pip takes the markers of this machine whatever --platform says, and knows --target only with it.
+# pip evaluates markers for this machine whatever --platform says, so this replaces their environment.
 PIP_FOR = """
 import sys
 from pip._vendor.packaging import markers

@@ -39,7 +39,7 @@ def classifier(request, runtime):
 
 @pytest.fixture(scope="module")
 def reference(classifier):
-    """The same file, opened again: on tflite-runtime one interpreter cannot change sizes without being made anew."""
+    """The same file, opened again: on tflite-runtime, an interpreter must be recreated to change sizes."""
     opened = open_network(classifier.model.path, num_threads=1, runtime=classifier.model.runtime.name)
     yield opened
     opened.close()
@@ -61,13 +61,13 @@ def real_embeddings(shared, recognizer):
 
 
 def random_embeddings(count):
-    """Out of 300, at random: 2,000 windows at a hop of 25 are made of 49,999 embeddings."""
+    """Drawn from 300 at random: 2,000 windows at a hop of 25 need 49,999 embeddings."""
     random = np.random.default_rng(0)
     return random.random((300, 1280), np.float32), random.integers(0, 300, count)
 
 
 class Rolling:
-    """A stream's state, pushed embeddings."""
+    """A stream's state, to which embeddings are pushed."""
 
     def __init__(self, classifier, hop):
         self.states = classifier.rolling(hop)
@@ -83,7 +83,7 @@ def predict(classifier, embeddings):
 
 
 def largest_difference(classifier, reference, embeddings, order, hop, resets=()):
-    """Over the windows that are complete; their number."""
+    """The largest difference over the complete windows, and their number."""
     rolling = Rolling(classifier, hop)
     size, start, difference, windows = classifier.num_samples, 0, 0.0, 0
     answers = []
@@ -187,7 +187,7 @@ def open_stream(embeddings, classifier, **options):
 @pytest.mark.parametrize("hop", HOPS)
 @pytest.mark.parametrize("min_filled", [1.0, 0.0, 0.5])
 def test_a_stream_predicts_the_same_and_at_the_same_time(classifier, reference, hop, min_filled):
-    """Also where frames come too slowly, so that one stands for several samples, and early predictions are asked for."""
+    """Also if frames come too slowly, so that one stands for several samples, and early predictions are requested."""
     random = np.random.default_rng(1)
     embeddings = random.random((250, 1280), np.float32)
     times = np.cumsum(random.choice([0.05, 0.2, 0.5, 0.9], 250))
@@ -222,7 +222,7 @@ def test_reset_on_cut_begins_a_new_window(classifier):
 
 @pytest.mark.parametrize("architecture", ["gru", "lstm"])
 def test_int8_weights_run_on_every_runtime(architecture: str, runtime: str):
-    """Activations are quantised as the network runs, so only about as the float32 network does; both forms alike."""
+    """Activations are quantised at run time, so results only approximate those of float32; both forms agree."""
     floats, ints = (open_network(DATA / f"{architecture}{kind}.tflite", runtime=runtime) for kind in ("", "_int8"))
     embeddings, order = random_embeddings(40)
     rolling = Rolling(ints, 1)
@@ -243,11 +243,11 @@ def test_the_shipped_bundle_rolls(recognizer: Recognizer):
     assert not isinstance(RollingWindow(recognizer.classifier, 1, 1.0), RollingStates)
 
 
-# --- what fails in the middle of a step changes nothing that comes after it
+# --- a failure in the middle of a step changes nothing in later ones
 
 
 class Broken:
-    """Lets the calls of a function pass, but for those whose numbers are given: they raise before it or after it."""
+    """Passes on the calls of a function, except those with the given numbers: they raise before or after it."""
 
     def __init__(self, function, numbers, error, after):
         self.function, self.numbers, self.error, self.after, self.calls = function, set(numbers), error, after, 0
@@ -264,7 +264,7 @@ class Broken:
 
 
 def assert_as_windows(rolling, reference, hop, embeddings, pushes, disturb):
-    """Push groups of embeddings, each again where it was disturbed; every answer is that of the window."""
+    """Push groups of embeddings, each again if it was disturbed; every answer equals that of the window."""
     order, answers, disturbed, missed = [], 0, 0, 0
     for number, group in enumerate(pushes):
         context, before, answer = disturb(number), rolling.states.steps, None
@@ -278,7 +278,7 @@ def assert_as_windows(rolling, reference, hop, embeddings, pushes, disturb):
         order += group
         due = [k for k in range(len(order) - len(group) + 1, len(order) + 1) if k >= 25 and (k - 25) % hop == 0]
         if answer is None and due:
-            missed += 1  # broken off on its way to the caller
+            missed += 1  # interrupted on its way to the caller
         else:
             assert (answer is not None) == bool(due)
         if answer is not None:
@@ -303,7 +303,7 @@ SEVERAL = [[at, at + 1, at + 2] if at % 2 else [at, at + 1, at + 2, at + 3, at +
 def test_a_step_that_fails_changes_nothing(classifier, reference, monkeypatch, hop, pushes, error, after, where):
     embeddings, _ = random_embeddings(0)
     owner = classifier.model if where == "run" else classifier
-    # not regular, or each disturbance could undo the one before
+    # irregular, or each disturbance could undo the previous one
     broken = Broken(getattr(owner, where), [4, 5, 7, 30, 31, 33, 48, 59], error, after)
     monkeypatch.setattr(owner, where, broken)
     disturbed = assert_as_windows(
@@ -314,7 +314,7 @@ def test_a_step_that_fails_changes_nothing(classifier, reference, monkeypatch, h
 
 @contextmanager
 def interrupt_at_line(nth):
-    """Ctrl-C as the ``nth`` line of the rolling form's own code is about to run, wherever that is: between two copies too."""
+    """Ctrl-C just before the ``nth`` line of the rolling form's own code runs, even between two copies."""
     left = nth
     own = (RollingStates.push, RollingStates.advance, RollingStates.classify, RollingStates.after)
     codes = {method.__code__ for method in own}
@@ -343,7 +343,7 @@ def test_an_interrupt_at_any_line_of_a_step_changes_nothing(classifier, referenc
     embeddings, _ = random_embeddings(0)
 
     def disturb(number):
-        # each push is broken off one line later than the one before, and after the last line begins anew
+        # each push is interrupted one line later than the previous one, starting over after the last line
         return interrupt_at_line(1 + number % 24)
 
     disturbed = assert_as_windows(Rolling(classifier, hop), reference, hop, embeddings, pushes, disturb)

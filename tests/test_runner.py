@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.stand_ins import AT_ONCE, SECONDS, Endless, Keeping, Scripted, StandInRecognizer, picture, reached, video
+from support.stand_ins import AT_ONCE, SECONDS, Endless, Keeping, Scripted, StandInRecognizer, picture, video
+from support.system import open_files
 from support.videos import moving_frames
+from support.waiting import reached
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, StreamOptions, TimedFrame, TimestampError
@@ -171,7 +173,7 @@ class TestSlowConsumers:
         with stand_in.start(jumping, on_prediction=sleep_once, on_event=events.append, events=AT_ONCE) as runner:
             assert reached(lambda: len(got) == 1)
             seen, told = runner.stats().predictions, len(events)
-            for k in range(20):  # the camera goes on, and what happens is noted, though nobody listens
+            for k in range(20):  # the camera continues, and events are recorded though nobody listens
                 jumping.jump = float(k % 2 == 0)
                 assert reached(lambda: runner.latest.probabilities[1] == jumping.jump)
             assert runner.stats().predictions > seen + 20
@@ -194,7 +196,7 @@ class TestSlowConsumers:
 
         with stand_in.start(Scripted(video([0] * 60)), on_prediction=slow) as runner:
             assert reached(lambda: len(got) == 1)
-            assert reached(lambda: runner.stats().predictions == 10)  # one at work, eight that wait, one at the door
+            assert reached(lambda: runner.stats().predictions == 10)  # one runs, eight wait, one is blocked
             assert runner.stats().source.used == 11
             for _ in range(59):
                 go_on.release()
@@ -256,7 +258,7 @@ class TestErrors:
             pytest.raises(MineError, match="my own mistake"),
             stand_in.start(lambda: source, events=AT_ONCE, **{kind: fail}),
         ):
-            assert source.closed.wait(20)  # the camera is not read for nobody
+            assert source.closed.wait(20)  # the camera is not read if nobody listens
         runner = stand_in.start(Endless(), events=AT_ONCE, **{kind: fail})
         with pytest.raises(MineError):
             runner.wait(20)
@@ -320,19 +322,7 @@ class TestErrors:
             assert runner.wait()
             assert runner.stats().predictions == 5
 
-    def test_one_that_nobody_asks_for_is_logged(
-        self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
-    ):
-        monkeypatch.setattr(runner_module, "_ASK_SECONDS", 0.01)
-        with caplog.at_level(logging.ERROR, "edgevid"):
-            stand_in.start(tmp_path / "absent.mp4")
-            assert reached(lambda: bool(caplog.records))
-        (record,) = caplog.records
-        assert record.name == "edgevid"
-        assert "absent.mp4 stopped: No such file" in record.getMessage()
-        assert not record.exc_info  # the words say it all
-
-    def test_one_that_was_logged_is_still_raised_by_stop(
+    def test_one_that_nobody_asks_for_is_logged_and_still_raised_by_stop(
         self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
     ):
         """Whether the end of a block raises must not depend on how long the block lasts."""
@@ -340,9 +330,28 @@ class TestErrors:
         with caplog.at_level(logging.ERROR, "edgevid"):
             runner = stand_in.start(tmp_path / "absent.mp4")
             assert reached(lambda: bool(caplog.records))
+        (record,) = caplog.records
+        assert record.name == "edgevid"
+        assert "absent.mp4 stopped: No such file" in record.getMessage()
+        assert not record.exc_info  # the words say it all
         with pytest.raises(SourceError, match="No such file"):
             runner.stop()
         runner.stop()
+
+    def test_that_nobody_reads_any_more_is_not_logged(
+        self, stand_in: StandInRecognizer, caplog: pytest.LogCaptureFixture, monkeypatch
+    ):
+        monkeypatch.setattr(runner_module, "_ASK_SECONDS", 0.0)
+
+        def write(prediction: object) -> None:
+            raise BrokenPipeError
+
+        with caplog.at_level(logging.ERROR, "edgevid"):
+            runner = stand_in.start(Scripted(video([0] * 20)), on_prediction=write)
+            assert reached(lambda: not any(thread.is_alive() for thread in runner._threads))
+        assert caplog.records == []
+        with pytest.raises(BrokenPipeError):
+            runner.stop()
 
     def test_one_that_was_asked_for_or_told_is_not_logged(
         self, stand_in: StandInRecognizer, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -550,11 +559,11 @@ class TestStopping:
             ) as runner:
                 runner.wait()
 
-        run()  # what libraries keep open for good
-        handles, threads = open_files(), threading.active_count()
+        run()  # opens what libraries keep open
+        handles, threads = len(open_files()), threading.active_count()
         for _ in range(3):
             run()
-        assert (open_files(), threading.active_count()) == (handles, threads)
+        assert (len(open_files()), threading.active_count()) == (handles, threads)
 
 
 def run_program(repository: Path, code: str, *arguments: Path) -> subprocess.CompletedProcess[str]:
@@ -564,15 +573,8 @@ def run_program(repository: Path, code: str, *arguments: Path) -> subprocess.Com
     )  # fmt: skip
 
 
-def open_files() -> int:
-    folder = Path("/proc/self/fd")
-    if not folder.is_dir():
-        pytest.skip("this system does not list a process's open files in /proc")
-    return len(list(folder.iterdir()))
-
-
 class TestStuck:
-    """A function of the caller's that never returns, and a camera that gives no frame any more."""
+    """A caller's function that never returns, and a camera that gives no more frames."""
 
     def test_what_waits_for_a_function_that_never_returns_is_bounded_and_told_once(
         self, caplog: pytest.LogCaptureFixture

@@ -6,8 +6,9 @@ import threading
 
 import numpy as np
 import pytest
-from support.stand_ins import AT_ONCE, LABELS, Endless, Keeping, Scripted, StandInRecognizer, reached, video
+from support.stand_ins import AT_ONCE, LABELS, Endless, Keeping, Scripted, StandInRecognizer, video
 from support.videos import moving_frames
+from support.waiting import reached
 
 import edgevid
 from edgevid import EdgevidError, OptionError, SourceError, StreamOptions
@@ -52,7 +53,7 @@ class TestNames:
 
     @pytest.mark.parametrize("one", [0, "door.mp4", Endless("door")])
     def test_a_single_source_is_refused(self, stand_in: StandInRecognizer, one: object):
-        """A camera is an iterable, of frames: they are no sources."""
+        """A camera is iterable, but its frames are not sources."""
         with pytest.raises(OptionError, match="expected several sources"):
             stand_in.start_many(one)
 

@@ -8,7 +8,8 @@ import time
 import warnings
 
 import pytest
-from support.stand_ins import Endless, Scripted, StandInRecognizer, reached, video
+from support.stand_ins import Endless, Scripted, StandInRecognizer, video
+from support.waiting import reached
 
 import edgevid
 from edgevid import EdgevidError, EdgevidWarning

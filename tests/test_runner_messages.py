@@ -1,4 +1,4 @@
-"""What a runner tells, and in which order: scenes, ends, kinds of events."""
+"""What a runner reports, and in which order: scenes, ends, kinds of events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from support.stand_ins import AT_ONCE, Keeping, Scripted, StandInRecognizer, reached, video
+from support.stand_ins import AT_ONCE, Keeping, Scripted, StandInRecognizer, video
+from support.waiting import reached
 
 from edgevid import FrameError, SourceError, SourceStatus, TimedFrame
 from edgevid.events import Began, Ended, Event, EventDetector
@@ -184,24 +185,24 @@ class TestOrder:
         source = Scripted([*video([0, 0, 1, 1, 0, 0]), all_told.set], live=True)
         with stand_in.start(source, outputs=[keeping], events=AT_ONCE) as runner:
             assert runner.wait(60)
-        # the first status was under way, one frame waited: the last
+        # the first status was being handled; one frame waited: the last
         assert words(keeping) == [
             "opened", "began idle", "ended idle", "began jump", "0.00", "ended jump", "began idle", "ended idle", "ended",
         ]  # fmt: skip
         assert keeping.states[-1].frames == 6  # the state knows of all
-        assert runner.stats().passed_over == 0  # which is of functions
+        assert runner.stats().passed_over == 0  # which counts for functions only
 
 
 @dataclass(frozen=True)
 class Paced(Event):
-    """A kind of event that nobody knows."""
+    """An unknown kind of event."""
 
     count: int
     kind: ClassVar[str] = "paced"
 
 
 class CountingDetector(EventDetector):
-    """Says also how many predictions there were."""
+    """Also reports the number of predictions."""
 
     count = 0
 

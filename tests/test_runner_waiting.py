@@ -1,16 +1,19 @@
-"""Runners that wait for sources that are not there yet, and say when they try again."""
+"""Runners that wait for missing sources, and report when they try again."""
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import Any, Optional
 
 import pytest
 from support.cameras import Statuses
-from support.stand_ins import StandInRecognizer, reached
+from support.stand_ins import StandInRecognizer
+from support.waiting import reached
 
 from edgevid.errors import EdgevidError, SourceError
 from edgevid.runner import runner as runner_module
 from edgevid.runner.messages import Message
+from edgevid.runner.running import wait_interruptibly
 from edgevid.runner.state import SourceState
 from edgevid.sources import FrameIterable
 from edgevid.support.retry import Retry
@@ -35,7 +38,7 @@ class Late:
 
 
 class Pauses:
-    """In place of a :class:`Retry`: notes what its pauses would have been, and makes short ones."""
+    """In place of a :class:`Retry`: records what its pauses would have been, and makes short ones."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -101,3 +104,29 @@ def test_another_error_is_no_reason_to_wait(stand_in: StandInRecognizer):
     with pytest.raises(EdgevidError, match="no source"):
         stand_in.start(late, wait=True).wait()
     assert late.tries == 1
+
+
+def test_a_wait_holds_no_lock_that_ctrl_c_could_leave_held():
+    """``threading.Event.wait`` does, for moments; Ctrl-C there became a RuntimeError."""
+
+    class Waiting(threading.Event):
+        def wait(self, timeout: Optional[float] = None) -> bool:
+            raise AssertionError("it was waited for")
+
+    event = Waiting()
+    assert not wait_interruptibly(event, 0.05)
+    threading.Timer(0.05, event.set).start()
+    assert wait_interruptibly(event, 20)
+
+
+def test_ctrl_c_before_its_threads_run_is_no_trouble_at_the_end(
+    stand_in: StandInRecognizer, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupt(*threads: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner_module, "start_threads", interrupt)
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        stand_in.start(Late(1))
+    (runner,) = {entry.frame.f_locals["self"] for entry in interrupted.traceback if entry.name == "__init__"}
+    runner_module._stop_all([runner])

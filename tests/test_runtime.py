@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.stand_ins import reached
+from support.waiting import reached
 
 import edgevid
 from edgevid import ModelError, OptionError, RuntimeNotAvailableError
@@ -260,7 +260,7 @@ RUNTIMES = [info.name for info in runtimes() if info.usable]
 
 @pytest.fixture(params=RUNTIMES)
 def classifier(request: pytest.FixtureRequest, recognizer: edgevid.Recognizer) -> Iterator[RecurrentClassifier]:
-    """The shipped classifier, a network whose inputs have any number of rows, in each runtime that is here."""
+    """The shipped classifier, a network whose inputs have any number of rows, on each installed runtime."""
     opened = open_network(recognizer.classifier.model.path, num_threads=1, runtime=request.param)
     yield opened
     opened.close()
@@ -375,8 +375,8 @@ class TestSeveralThreads:
         picture = np.zeros((1, 224, 224, 3), np.uint8)
         for _ in range(3):
             model.run(picture)
-        assert slept == []  # alone it waits for nobody
-        model._waiting.add(-1)  # as of another thread
+        assert slept == []  # alone, it waits for no other thread
+        model._waiting.add(-1)  # as if from another thread
         model.run(picture)
         assert slept == [interpreter._STEP_ASIDE_SECONDS]
         model._last_thread = -1

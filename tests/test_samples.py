@@ -62,7 +62,7 @@ def at_rate(fps: float, seconds: float = 3.0, start: float = 0.0) -> list[float]
 
 
 class TestOffsets:
-    """Samples 0.2 s apart, each with the frame of 0.1 s before."""
+    """Samples 0.2 s apart, each with the frame 0.1 s earlier."""
 
     @pytest.mark.parametrize("start", [0.0, 1000.5])
     @pytest.mark.parametrize(("fps", "between"), [(10, 1), (30, 3), (50, 5), (100, 10)])
@@ -73,7 +73,7 @@ class TestOffsets:
         assert run.wanted == [k * between for k in range(30)]
 
     def test_at_25_frames_a_second_the_first_at_or_after_the_moment(self):
-        # samples at frames 0, 5, 10, ...; 0.1 s before is 2.5 frames before
+        # samples at frames 0, 5, 10, ...; 0.1 s earlier is 2.5 frames earlier
         run = Run(PAIR).all(at_rate(25))
         assert run.made == [[((0, 0), 1), *(((5 * k - 2, 5 * k), 1) for k in range(1, 15))]]
         assert run.wanted == sorted([0, *(5 * k for k in range(1, 15)), *(5 * k - 2 for k in range(1, 16))])
@@ -199,7 +199,6 @@ def of_clip(clip: Any, spec: SampleSpec, timestamps: Iterable[float] = ()) -> li
     samples = sample_clip(clip, spec, list(timestamps))
     for one in samples:
         made = found[one.track]
-        assert one.number == len(made)
         made.append(numbers(one.sample))
         assert one.frame_index == made[-1][-1]
     assert all(found)

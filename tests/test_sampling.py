@@ -22,7 +22,7 @@ class Ticks(StreamSampler):
         super().__init__(SampleSpec(25, window_seconds))
 
     def take(self, timestamp: float) -> int:
-        """How many samples a frame stands for, which it is then taken as."""
+        """Take a frame for as many samples as it stands for; return their number."""
         ticks = self.ticks_due(timestamp)
         (due,) = self.due(FRAME, timestamp)
         assert (0 if due is None else due.ticks) == ticks
@@ -75,7 +75,7 @@ class TestUniformIndices:
             assert indices[-1] < num_frames
 
     def test_symmetric_in_time(self):
-        # as many frames are left out before the first sample as after the last, to one frame
+        # equally many frames, to within one, are left out before the first sample and after the last
         for num_frames in range(25, 300):
             indices = uniform_indices(num_frames)
             assert 0 <= indices[0] - (num_frames - 1 - indices[-1]) <= 1

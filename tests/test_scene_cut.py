@@ -76,7 +76,7 @@ def test_motion_before_a_cut_says_nothing_about_the_new_scene():
     detector = SceneCutDetector(0.3)
     before = [at(d) for d in (0, 30, 65, 105, 150)]
     assert cuts(detector, [*before, at(330)]) == [5]
-    # 0.36 against nothing: were 0.18 of the old scene's motion still counted, it would be none
+    # 0.36 from rest: if 0.18 of the old scene's motion still counted, there would be no cut
     assert cuts(detector, [at(330 + 50)]) == [0]
 
 
@@ -144,7 +144,7 @@ def test_real_clips_joined_are_cut_where_they_are_joined(recognizer: edgevid.Rec
         SceneCutDetector(recognizer.embedders[0].scene_cut_threshold),
         [embedding for scene in scenes for embedding in scene],
     )
-    # one cut may be missed, one found too many: what benchmarks/scene_cut.py measures is not 100 %
+    # one cut may be missed, and one may be false: benchmarks/scene_cut.py measures less than 100 %
     assert len(set(joins) - set(found)) <= 1
     assert len(set(found) - set(joins)) <= 1
 
@@ -152,7 +152,7 @@ def test_real_clips_joined_are_cut_where_they_are_joined(recognizer: edgevid.Rec
 def test_the_threshold_is_the_cards_of_the_network(recognizer: edgevid.Recognizer):
     told = recognizer.bundle.networks[0].card["scene_cut"]
     assert recognizer.embedders[0].scene_cut_threshold == told["threshold"] == 0.29
-    # what was measured holds for samples about as far apart
+    # the measured threshold is for samples about as far apart
     assert recognizer.spec.interval_seconds == pytest.approx(told["seconds_apart"], abs=0.01)
 
 
@@ -201,7 +201,7 @@ def test_embedders_that_follow_motion_begin_anew_after_a_cut(recognizer: edgevid
                 for mine, its in zip(ours.rows, theirs.rows):
                     np.testing.assert_array_equal(mine, its)
     else:
-        # flow from before the cut is not taken for the new scene's
+        # flow from before the cut does not count for the new scene
         assert len(made[first - 2].embeddings[0].rows[1]) == 2
         assert len(made[first].embeddings[0].rows[1]) == 2
 

@@ -1,4 +1,4 @@
-"""What the machine says of itself, from trees like those of /sys and /proc."""
+"""What the machine reports about itself, in trees like /sys and /proc."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgevid.support import hardware, sensors
 
 @pytest.fixture(autouse=True)
 def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that says nothing."""
+    """A machine that reports nothing."""
     for name in ("_THERMAL", "_CPUS", "_FIRMWARE"):
         monkeypatch.setattr(sensors, name, tmp_path / name)
     for name in ("_BOARD", "_CPUINFO"):
@@ -29,7 +29,7 @@ def say(path: Path, text: str) -> None:
 
 @pytest.fixture
 def zone(tmp_path: Path):
-    """``zone(kind, text)`` adds a sensor of temperature that says ``text``."""
+    """``zone(kind, text)`` adds a temperature sensor that reads ``text``."""
 
     def add(kind: str, text: str) -> None:
         folder = tmp_path / "_THERMAL" / f"thermal_zone{len(list((tmp_path / '_THERMAL').glob('*')))}"

@@ -33,7 +33,7 @@ class TestExponential:
         assert got[16] == pytest.approx(math.exp(-4), abs=1e-6)
 
     def test_the_rate_does_not_matter(self):
-        """A step, then another: seen at 50 a second, at 2 a second and at uneven times."""
+        """Two steps, seen at 50 a second, at 2 a second and at uneven times."""
         fast, slow = np.arange(0, 10, 0.02), np.arange(0, 10, 0.5)
         uneven = np.sort(np.r_[slow, np.random.default_rng(0).uniform(0, 10, 40)])
 

@@ -1,4 +1,4 @@
-"""edgevid.runner.state: what is known of a source after each message."""
+"""edgevid.runner.state: what is known about a source after each message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Optional
 
 import numpy as np
 import pytest
-from support.stand_ins import Endless, StandInRecognizer, reached
+from support.stand_ins import Endless, StandInRecognizer
+from support.waiting import reached
 
 from edgevid import SourceStats, SourceStatus
 from edgevid.cli.stream_summary import Summary
@@ -87,7 +88,7 @@ class TestStates:
         for message in (sampled(3.0, 0.7), event(Began("jump", 3.0, 0.7)), event(Counted("jump", 3.0, 2))):
             state = tracker.take(message)
         assert (state.action.label, state.action.count, state.action.since, state.events) == ("jump", 2, 3.0, 2)
-        assert tracker.take(event(Counted("idle", 3.1, 7))).action == state.action  # that does not go on
+        assert tracker.take(event(Counted("idle", 3.1, 7))).action == state.action  # idle is not under way
         assert tracker.take(sampled(3.2, 0.9)).action.count == 2
 
     def test_a_runner_has_one(self):
@@ -207,6 +208,6 @@ class TestRates:
         told = capsys.readouterr().err
         assert told.count("the model needs") == (1 if too_slow else 0)
         assert (f"this machine processes {1 / seconds:.1f} of the 5.0" in told) == (too_slow == "machine")
-        # a file waits, so it is not too slow; what is lost is not slow
+        # a file waits, so it is not too slow; nor is a lost source
         assert tracker.take(dataclasses.replace(sampled(60.0), live=False)).too_slow is None
         assert tracker.take(status("lost")).too_slow is None

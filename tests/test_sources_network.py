@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from support.cameras import Statuses, camera_threads, wait_until
+from support.cameras import Statuses, camera_threads
 from support.mjpeg import MjpegCamera
+from support.system import free_port, open_files
+from support.waiting import wait_until
 
 import edgevid
 from edgevid import Camera, SourceError
@@ -27,12 +29,6 @@ RTSP_SERVER = Path(__file__).parent / "support" / "rtsp_server.py"
 
 # A server needs a moment to start, and the computer may be busy with other things.
 SECONDS = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -55,7 +51,7 @@ class Server:
         self._process = self._start()
 
     def open(self, **options: object) -> Camera:
-        """A camera on it, once it listens."""
+        """A camera on it, once the server listens."""
         deadline = time.monotonic() + SECONDS
         while True:
             try:
@@ -121,10 +117,6 @@ def serve() -> Iterator[Callable[[type[Server]], Server]]:
     wait_until(lambda: not camera_threads(), SECONDS)
 
 
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-
-
 kinds = pytest.mark.parametrize("kind", [RtspServer, HttpServer])
 
 
@@ -164,23 +156,22 @@ def test_server_that_is_killed_and_comes_back_is_found_again(serve, kind: type[S
 
 
 @kinds
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc")
 def test_closing_leaves_no_thread_and_no_open_file(serve, kind: type[Server]):
     server = serve(kind)
-    threads, files = threading.active_count(), open_files()
+    threads, files = threading.active_count(), len(open_files())
     for _ in range(3):
         with server.open() as camera:
             next(camera.frames())
-        if kind is HttpServer:  # serves one client in its life
+        if kind is HttpServer:  # it only ever serves one client
             server.kill()
             server.start_again()
-    wait_until(lambda: threading.active_count() <= threads and open_files() <= files)
+    wait_until(lambda: threading.active_count() <= threads and len(open_files()) <= files)
 
 
 def test_where_gstreamer_is_not_there_rtsp_is_skipped_and_the_reason_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """As with Debian's python3-gi alone. Python takes its time to end."""
+    """As with Debian's python3-gi alone. Python is slow to exit."""
     (tmp_path / "gi.py").write_text(
         "import atexit, time\n"
         "atexit.register(time.sleep, 0.5)\n"
@@ -258,7 +249,7 @@ def test_stopping_is_quick_while_a_server_is_silent(serve):
 
 @pytest.mark.parametrize("how", ["raise SystemExit(0)", "raise KeyError('mine')"])
 def test_program_that_ends_without_closing_its_camera_is_not_aborted(repository: Path, how: str):
-    """A thread that is in OpenCV while Python goes down would abort it."""
+    """A thread in OpenCV while Python shuts down would abort the process."""
     code = f"import sys, edgevid\nnext(iter(edgevid.Camera(sys.argv[1])))\n{how}"
     with MjpegCamera() as camera:
         done = subprocess.run(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import cv2
 import numpy as np
 import pytest
-from support.cameras import BlockingCamera, FakeCamera, Statuses, camera_threads, plugging, wait_until
+from support.cameras import BlockingCamera, FakeCamera, Statuses, camera_threads
 from support.stand_ins import StandInRecognizer, picture
 from support.videos import number_of
+from support.waiting import wait_until
 
 from edgevid import Camera, OptionError, SourceError, TimedFrame, VideoFile
 from edgevid.events import Began, Ended, Event, EventOptions
@@ -22,15 +22,8 @@ from edgevid.sources import live, turns
 from edgevid.support.retry import Retry
 
 
-@pytest.fixture
-def plug(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCamera]]:
-    """``plug(fake, device=None)``: every camera (or that device) opened from now on is this one."""
-    with plugging(monkeypatch) as plug_in:
-        yield plug_in
-
-
 class Consumer:
-    """A thread that takes frames, and notes with each how often the source said it was reopened."""
+    """A thread that takes frames, and records with each how often the source was reopened."""
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
@@ -269,12 +262,12 @@ class TestGivingUp:
 
 @pytest.fixture
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An OpenCV that opens one at a time."""
+    """An OpenCV that opens one capture at a time."""
     monkeypatch.setenv("OPENCV_FFMPEG_IS_THREAD_SAFE", "0")
 
 
 def test_who_comes_first_opens_first() -> None:
-    """A file too, however many cameras are opened again and again."""
+    """Even a file, however many cameras are being reopened."""
     queue, order, threads = turns.Turns(), [], []
 
     def camera(name: str) -> None:
@@ -316,7 +309,7 @@ class TestBlocked:
             assert camera.stats().restarts == 1
 
     def test_blocked_threads_do_not_pile_up(self, plug):
-        """However long it lasts: three that block, and one that waits for one of them to come back."""
+        """However long it lasts: three that block, and one that waits for one of them to return."""
         fake = plug(BlockingCamera(frames=2))
         with Camera(0, timeout_seconds=0.1) as camera, Consumer(camera) as consumer:
             most = 0
@@ -337,7 +330,7 @@ class TestBlocked:
         with pytest.raises(SourceError, match=r"camera 0 does not open: no answer within 0\.2 s"):
             Camera(0)
         fake.unblock.set()
-        wait_until(lambda: fake.captures and fake.captures[0].released)  # late, and of no use any more
+        wait_until(lambda: fake.captures and fake.captures[0].released)  # late, and no longer of use
 
     def test_reopening_that_blocks_is_tried_anew(self, plug, monkeypatch: pytest.MonkeyPatch):
         fake = plug(FakeCamera())
@@ -395,7 +388,7 @@ class TestBlocked:
 
     @pytest.mark.usefixtures("one_at_a_time")
     def test_network_camera_that_answers_is_opened_after_those_that_do_not(self, plug, monkeypatch: pytest.MonkeyPatch):
-        """OpenCV opens one at a time: who waits for it is not to blame."""
+        """OpenCV opens one at a time: a camera that waits for its turn is not at fault."""
         monkeypatch.setattr(live, "_OPEN_SECONDS", 0.2)
         silent = plug(FakeCamera(), "rtsp://silent/")
         plug(FakeCamera(), "rtsp://good/")
@@ -470,7 +463,7 @@ class TestBlocked:
         assert consumer.error is None
 
     def test_the_consumer_that_was_away_finds_out_too(self, plug):
-        """Nobody watches the thread while the consumer is busy; it is noticed as soon as a frame is asked for."""
+        """Nobody watches the thread while the consumer is busy; the block is noticed with the next request for a frame."""
         fake = plug(BlockingCamera())
         with Camera(0, timeout_seconds=0.5) as camera:
             frames = camera.frames()
@@ -544,7 +537,7 @@ class TestStats:
             done.set()
             watcher.join()
             last = camera.stats()
-        # all that was grabbed, but for what came while it was closed
+        # all that was grabbed, except while it was closed
         assert fake.grabbed - 2 <= camera.stats().captured <= fake.grabbed
         assert [stats.captured for stats in seen] == sorted(stats.captured for stats in seen)
         assert last.used == 50

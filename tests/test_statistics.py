@@ -34,7 +34,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def window_of(random: np.random.Generator, level: float = 0.0, speed: float = 0.0, samples: int = 25) -> Window:
-    """Two embedders, 6 and 4 numbers: the first at a level, the second swings at a speed, in rows twice as dense."""
+    """Two embedders, 6 and 4 numbers: the first stays at a level, the second oscillates at a speed, in twice as many rows."""
     first = random.normal(level, 1.0, (samples, 6)).astype(np.float32)
     phases = random.uniform(0, 2 * np.pi, 4) + speed * np.arange(2 * samples)[:, np.newaxis]
     second = (np.sin(phases) + random.normal(0, 0.2, (2 * samples, 4))).astype(np.float32)
@@ -163,7 +163,7 @@ class TestFit:
         assert 0.12 < np.mean(found) < 0.36
 
     def test_whole_groups_are_held_out(self):
-        """Each group has a mark of its own, and a class at random: by the mark its windows are told, by nothing else."""
+        """Each group has its own mark and a random class: its windows can be recognised by the mark only."""
         groups = np.repeat(np.arange(30), 4)
         together, apart = [], []
         for seed in range(5):
@@ -338,7 +338,7 @@ class Looked(Embedder):
 
 
 class Nearest(Classifier):
-    """Of the caller's own: classes by the sign of the first numbers' mean."""
+    """A caller's own: classes by the sign of the first numbers' mean."""
 
     num_samples, num_classes = 10, 2
 
@@ -380,7 +380,7 @@ def test_a_stream_equals_a_clip_of_the_same_samples(kind: str, runtime: str, hop
 
 
 def steps_of(random: np.random.Generator, count: int, rows: Sequence[int]) -> list[Embedding]:
-    """Two embedders, 6 and 4 numbers; of the second one of so many rows a sample, at random."""
+    """Two embedders, 6 and 4 numbers; the second has a number of rows per sample drawn from ``rows``."""
     numbers = random.choice(rows, count)
     return [
         Embedding((random.normal(3, 0.1, (1, 6)).astype(np.float32), random.random((n, 4), np.float32)))
@@ -390,7 +390,7 @@ def steps_of(random: np.random.Generator, count: int, rows: Sequence[int]) -> li
 
 @pytest.fixture(scope="module")
 def of_all() -> StatisticsClassifier:
-    """Of all statistics of both, of bands in hertz and in parts."""
+    """A classifier of all statistics of both embedders, with bands in parts and in hertz."""
     windows = [window_of(np.random.default_rng(k), k % 2, samples=25) for k in range(8)]
     return fit_statistics(windows, [k % 2 for k in range(8)], [Statistics(ALL), Statistics(ALL, 10.0)])
 
@@ -399,7 +399,7 @@ class TestRolling:
     @pytest.mark.parametrize("rows", [[2], [1, 2, 3], [0, 2, 2, 2]], ids=["even", "uneven", "gaps"])
     @pytest.mark.parametrize(("hop", "min_filled"), [(1, 0.0), (3, 0.4), (40, 1.0)])
     def test_equals_the_whole_window(self, of_all, rows: list[int], hop: int, min_filled: float):
-        """Over more samples than it takes until all is computed anew, with resets, and frames that stand for several samples."""
+        """Over so many samples that all is recomputed at least once, with resets, and frames that stand for several samples."""
         random = np.random.default_rng(0)
         rolling, whole = of_all.rolling(hop, min_filled), RollingWindow(of_all, hop, min_filled)
         assert isinstance(rolling, RollingStatistics)

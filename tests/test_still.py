@@ -1,4 +1,4 @@
-"""edgevid.embedders.still: pictures that look as the one before are not embedded again."""
+"""edgevid.embedders.still: pictures that look like the previous one are not embedded again."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def embedders() -> list:
 
 
 def film() -> list[Frame]:
-    """Three seconds of motion, five without, four of motion again; with a camera's noise."""
+    """Three seconds of motion, five without, four of motion again; with camera noise."""
     noise = np.random.default_rng(0).normal(0, 2, (8, 240, 320, 3)).round().astype(np.int16)
     places = [160 + (40 * np.sin(k / 3) if not 3 <= k / FPS < 8 else 0) for k in range(12 * FPS)]
     return [np.clip(scene(x, 120) + noise[k % 8], 0, 255).astype(np.uint8) for k, x in enumerate(places)]
 
 
 def rows_of(stream: StreamEmbedder, frames: list[Frame]) -> list[tuple[np.ndarray, ...]]:
-    """What each sample gave."""
+    """The rows of each sample."""
     rows = []
     for k, frame in enumerate(frames):
         made = stream.make(frame, k / FPS)
@@ -51,7 +51,7 @@ def test_what_moves_is_embedded_and_what_is_still_is_not(embedders: list):
     assert len(same) == 60
     assert all(same[:15])
     assert all(same[41:])  # the frame before the first that moves was still
-    # in five seconds few are made anew: the first, and where the whole picture becomes the region
+    # in five seconds, few are recomputed: the first, and when the whole picture becomes the region
     assert sum(same[16:40]) <= 4
     assert plain.skipped == 0
     assert skipping.skipped >= 20 * len(embedders)
@@ -70,7 +70,7 @@ def test_a_picture_that_stays_is_embedded_again_after_five_seconds():
     assert stream.skipped == 96
     stream.reset()
     rows_of(stream, [scene(160, 120)])
-    assert embedder.embedded == 5  # a new scene has nothing to use again
+    assert embedder.embedded == 5  # a new scene has nothing to reuse
 
 
 def test_a_recogniser_s_stream_does_so_when_asked():

@@ -1,4 +1,4 @@
-"""edgevid.support: checks of options, files that are whole, locks, other processes, pauses between attempts."""
+"""edgevid.support: checks of options, complete files, locks, other processes, pauses between attempts."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_files_that_would_fill_the_memory_are_not_read(tmp_path: Path):
 
 
 class TestInstallCommand:
-    """What installs an extra has to work where edgevid came from; an index may not have it."""
+    """The command that installs an extra must use edgevid's origin; an index may not have edgevid."""
 
     @pytest.fixture(autouse=True)
     def _fresh(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""What the system refuses is an EdgevidError wherever a path of the caller's is touched, and a sentence on the command line."""
+"""What the system refuses is an EdgevidError wherever a caller's path is used, and one sentence on the command line."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ import pytest
 
 import edgevid
 from edgevid import EdgevidError, cli
+from edgevid.benchmarking.reference import read_boards
 from edgevid.bundles import user_bundles, user_extractors
-from edgevid.bundles.writing import check_output
+from edgevid.bundles.writing import check_output, new_bundle
 from edgevid.classifiers import StatisticsClassifier, open_network
-from edgevid.datasets.reading import open_dataset
+from edgevid.datasets.reading import open_dataset, read_used_clips
+from edgevid.datasets.ucf101 import read_lists
 from edgevid.embedders.opening import entries_for
 from edgevid.evaluation.folder import check_folder, read_evaluation
+from edgevid.evaluation.predictions import read_predictions
 from edgevid.extraction import EmbeddingConfig, embed_clips
 from edgevid.recording import ClipFolder
+from edgevid.recording.film import read_intervals
 from edgevid.sources import ImageFolder, open_source
 from edgevid.support.files import write_whole
 from edgevid.support.system import reason_of, system_errors
@@ -51,6 +55,17 @@ TOUCHING: dict[str, Callable[[Path], object]] = {
 }
 
 
+# what reads a table
+READING: dict[str, Callable[[Path], object]] = {
+    "clips.csv of a folder": lambda path: ClipFolder(path.parent),
+    "clips.csv of a training": lambda path: read_used_clips(path.parent),
+    "intervals": read_intervals,
+    "predictions": read_predictions,
+    "boards": read_boards,
+    "official lists": lambda path: read_lists(path.parent, 1),
+}
+
+
 @contextmanager
 def as_nobody() -> Iterator[None]:
     """Root may read everything: be somebody else for a while."""
@@ -66,7 +81,7 @@ def as_nobody() -> Iterator[None]:
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no users here")
 @pytest.mark.parametrize("touch", TOUCHING.values(), ids=TOUCHING)
 def test_a_folder_that_may_not_be_entered(tmp_path: Path, touch: Callable[[Path], object]):
-    with suppress(EdgevidError):  # load now what the call imports: nobody may not read the environment, perhaps
+    with suppress(EdgevidError):  # load what the call imports now: "nobody" may be unable to read it
         touch(tmp_path / "missing")
     (tmp_path / "closed").mkdir(mode=0)
     try:
@@ -91,7 +106,7 @@ def test_models_of_the_user_that_may_not_be_read_are_none(
 ):
     monkeypatch.delenv("EDGEVID_MODELS")
     monkeypatch.setenv(variable, str(tmp_path / "closed"))
-    assert user_bundles() == user_extractors() == []  # what this imports is loaded now
+    assert user_bundles() == user_extractors() == []  # loads what this imports
     (tmp_path / "closed").mkdir(mode=0)
     with as_nobody():
         assert user_bundles() == []
@@ -100,6 +115,22 @@ def test_models_of_the_user_that_may_not_be_read_are_none(
 
 def test_a_clip_with_a_name_that_no_file_can_have_is_not_there(tmp_path: Path):
     (tmp_path / "clips.csv").write_text(f"path,label\njump/{'x' * 300}.avi,jump\n")
+    assert ClipFolder(tmp_path).clips() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("read", READING.values(), ids=READING)
+def test_a_pipe_in_place_of_a_table_is_refused_at_once(read: Callable[[Path], object], tmp_path: Path):
+    for name in ("clips.csv", "trainlist01.txt", "testlist01.txt"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(EdgevidError, match="it is no regular file"):
+        read(tmp_path / "clips.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_among_clips_is_none(tmp_path: Path):
+    (tmp_path / "wave").mkdir()
+    os.mkfifo(tmp_path / "wave" / "clip.avi")
     assert ClipFolder(tmp_path).clips() == []
 
 
@@ -162,7 +193,7 @@ def test_output_that_cannot_be_written(repository: Path):
 
 
 class NoThreads:
-    """Lets so many threads start; the next one does not."""
+    """Lets ``allowed`` threads start; all later ones fail."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
         start = threading.Thread.start
@@ -199,3 +230,13 @@ def test_what_was_started_is_undone(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(edgevid.SourceError):
         start_threads(threads, lambda: undone.append("all"), edgevid.SourceError)
     assert undone == ["all"]
+
+
+def test_a_bundle_that_has_no_room_is_named(tmp_path: Path):
+    def fill() -> None:
+        with new_bundle(tmp_path / "mine"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(EdgevidError, match=r"mine cannot be written: No space left on device\. Make room"):
+        fill()
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""edgevid.teaching: bundles that are taught, extended, and learn while they run. Actions are how brightness changes."""
+"""edgevid.teaching: bundles that are taught, extended, and learn while they run. Actions are changes of brightness."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def options(**more: object) -> TeachOptions:
 def taught(folder: Path, actions: tuple[str, ...] = ("slow", "quick"), **more: object) -> edgevid.Bundle:
     """Six groups of each action."""
     clips = [(action, group) for action in actions for group in range(6)]
-    # 25 frames a second: the actions are as quick as the pictures say, whatever that is in seconds
+    # at 25 frames a second; only the speed in pictures matters here
     return edgevid.teach(
         [frames_of(action, 10 * k) for k, (action, _) in enumerate(clips)],
         [action for action, _ in clips],
@@ -162,7 +162,7 @@ class TestAdd:
         with edgevid.load(added, embedders=[embedder()]) as recognizer:
             for action, label in (("quick", "quick"), ("slow", "slow"), ("none", "still")):
                 assert recognizer.classify(frames_of(action, 77)).label == label
-        # the bundle itself, which needs no leave to be replaced
+        # the bundle itself, which may be replaced without asking
         again = edgevid.teach(new[:1], ["none"], folder, options=options(add=added))
         assert (again.labels, again.none) == (("quick", "slow", "still"), True)
 
@@ -192,7 +192,7 @@ class TestLearning:
         assert learnt.labels == learner.labels == ("quick", "slow", "still")
         assert learnt.held_out is not None
         assert learner.classify(frames_of("none", 50)).label == "still"
-        # an open stream goes on with the labels that it had
+        # an open stream keeps the labels that it had
         assert watch(before, frames_of("none", 1), 10.0)[-1].labels == ("quick", "slow")
         assert watch(learner.open_stream(), frames_of("none", 9))[-1].label == "still"
         saved = learner.save(tmp_path / "kept")

@@ -13,21 +13,12 @@ from PIL import Image
 
 from edgevid.errors import ModelError, RuntimeNotAvailableError
 from edgevid.frames import resize
-from edgevid.tflite.interpreter import TfliteModel, runtimes, tflite_schema
+from edgevid.tflite.interpreter import TfliteModel, runtimes
 from edgevid.tflite.truncation import Graph
 
 HEADS = ["mean", "average_pool", "flatten"]
 # picture and network types: quantisation-aware, post-training with three kinds of input and output, float
 KINDS = ["uint8", "int8", "int8 in uint8", "int8 in float32", "float32"]
-
-
-@pytest.fixture(scope="session")
-def schema() -> Any:
-    """The classes of the TFLite file format."""
-    try:
-        return tflite_schema()
-    except RuntimeNotAvailableError:
-        pytest.skip("cutting needs ai-edge-litert, which is not installed")
 
 
 @pytest.fixture(params=["litert", "tflite-runtime"])
@@ -40,7 +31,7 @@ def runtime(request: pytest.FixtureRequest) -> str:
 
 
 class TinyModel:
-    """Puts a small TFLite model together. Weights are random, activations are quantised as the types ask for."""
+    """Builds a small TFLite model. Weights are random; activations are quantised as the types require."""
 
     def __init__(self, schema: Any) -> None:
         self.schema = schema
@@ -192,9 +183,9 @@ def assert_truncated_equals_whole(
 ) -> None:
     """Compare the truncated network with the whole one's tensor, taken from it in two ways.
 
-    The output's index is changed in the whole file: both graphs run as edgevid runs them, XNNPACK included. And both
-    interpreters preserve all tensors: LiteRT then hands each operator to XNNPACK alone, tflite-runtime none. The two
-    ways give equal quantised results; the float ones of tflite-runtime differ in the last digits, truncated or not.
+    First, the output's index is changed in the whole file: both graphs run as in edgevid, XNNPACK included. Second, both
+    interpreters preserve all tensors: then LiteRT hands each operator to XNNPACK alone, tflite-runtime none. Quantised
+    results are equal both ways; the float ones of tflite-runtime differ in the last digits, truncated or not.
     """
     path = folder / "truncated.tflite"
     path.write_bytes(truncated)

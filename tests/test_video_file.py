@@ -30,7 +30,7 @@ def sampled(path: Path) -> list[int]:
 
 
 class CountingCapture:
-    """A real capture that counts what is asked of it, and may tell another frame count."""
+    """A real capture that counts its calls, and may report another frame count."""
 
     def __init__(self, capture: cv2.VideoCapture, declared: float | None = None) -> None:
         self._capture, self._declared = capture, declared
@@ -168,7 +168,7 @@ class TestAgain:
             assert [number_of(frame.image) for frame in second] == list(range(30))
             assert [frame.timestamp for frame in second] == [frame.timestamp for frame in first]
             assert second[0].timestamp == 0.0
-            next(iter(video))  # one that was broken off
+            next(iter(video))  # one that was interrupted
             assert [number_of(frame.image) for frame in video] == list(range(30))
 
     def test_opened_once_where_it_is_read_once(self, make_video, captures):
@@ -195,42 +195,28 @@ class TestAgain:
 
 
 class TestTurned:
+    @pytest.mark.parametrize("mirrored", [False, True])
     @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-    def test_frames_are_upright_however_the_phone_was_held(self, make_video, degrees: int):
+    def test_frames_are_upright_however_the_phone_was_held(self, make_video, degrees: int, mirrored: bool):
+        """The second time too; mirrored are those of a front camera, and not upside down."""
         picture = np.zeros((48, 64, 3), np.uint8)
         picture[:24, :32] = 220  # the upper left quarter is light
-        path = make_video("phone.mp4", [picture] * 3)
-        path.write_bytes(mp4_turned(path.read_bytes(), degrees))
+        path = make_video("phone.mov" if mirrored else "phone.mp4", [picture] * 3)
+        path.write_bytes(mp4_turned(path.read_bytes(), degrees, mirrored=mirrored))
         upright = np.rot90(picture, -degrees // 90)
+        shown = upright[:, ::-1] if mirrored else upright
         with VideoFile(path) as video:
-            frame = next(iter(video)).image
-            assert (video.height, video.width) == frame.shape[:2] == upright.shape[:2]
-        np.testing.assert_array_equal(frame > 110, upright > 110)
-
-    @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-    def test_a_mirrored_phone_video_is_mirrored_and_not_upside_down(self, make_video, degrees: int):
-        picture = np.zeros((48, 64, 3), np.uint8)
-        picture[:24, :32] = 220
-        path = make_video("front.mov", [picture] * 3)
-        path.write_bytes(mp4_turned(path.read_bytes(), degrees, mirrored=True))
-        shown = np.rot90(picture, -degrees // 90)[:, ::-1]
-        with VideoFile(path) as video:
-            for _ in range(2):
-                frame = next(iter(video)).image
-                assert (video.height, video.width) == frame.shape[:2] == shown.shape[:2]
-                np.testing.assert_array_equal(frame > 110, shown > 110)
+            frames = [frame.image for frame in [*video, *video]]
+            assert (video.height, video.width) == shown.shape[:2]
+        assert len(frames) == 6
+        for frame in frames:
+            np.testing.assert_array_equal(frame > 110, shown > 110)
 
     @pytest.mark.parametrize("fill", [b"\0\0\0\x08free", b"\0" * 8, b"\0\0\0\x01moov" + b"\xff" * 8])
     def test_parts_without_end_take_no_time(self, tmp_path: Path, fill: bytes):
         path = tmp_path / "parts.mp4"
         path.write_bytes(b"\0\0\0\x08ftyp" + fill * 200_000)
         assert mirroring_of(path) is None
-
-    def test_frames_are_upright_the_second_time_too(self, make_video):
-        path = make_video("phone.mp4", 3)
-        path.write_bytes(mp4_turned(path.read_bytes(), 90))
-        with VideoFile(path) as video:
-            assert [frame.image.shape for frame in [*video, *video]] == [(64, 48, 3)] * 6
 
 
 class TestDamage:
@@ -266,14 +252,8 @@ class TestDamage:
         assert f"{path} is damaged after 2." in said.getMessage()
         assert "Copy or record it again" in said.getMessage()
 
-    def test_whole_file_has_no_damage(self, make_video, caplog: pytest.LogCaptureFixture):
-        with VideoFile(make_video("clip.mp4", 30)) as video:
-            assert len(list(video)) == 30
-            assert video.stats().damaged == 0
-        assert caplog.records == []
-
-    @pytest.mark.parametrize("declared", [1e6, 31.0, 500.0])
-    def test_end_of_a_file_that_declares_too_many_frames_is_no_damage(
+    @pytest.mark.parametrize("declared", [30.0, 31.0, 500.0, 1e6])
+    def test_end_of_a_file_is_no_damage_also_of_one_that_declares_too_many_frames(
         self, make_video, captures, caplog, declared: float
     ):
         captures.declared = declared

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..support.files import open_table
 from .comparison import ReportError
 from .machine import machine_name
 
@@ -43,7 +44,7 @@ def read_boards(path: Path) -> list[dict[str, str]]:
         ReportError: it cannot be read, or lacks columns or rates.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with open_table(path) as file:
             lines = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = (error.strerror or error) if isinstance(error, OSError) else "it is not CSV"

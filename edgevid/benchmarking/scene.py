@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import SourceError
 from ..frames import Frame
-from ..sources import Source, TimedFrame, VideoFile, Wanted
+from ..sources import VideoFile
+from ..sources.playback import Playback
 
 FPS = 25.0
 SECONDS = 8.0
@@ -65,31 +66,25 @@ def write_clip(path: Path, width: int, height: int) -> None:
         writer.release()
 
 
-class RepeatedClip(Source):
-    """A video file in a loop, as one stream: its timestamps continue.
-
-    Attributes:
-        grabbing_since: ``time.perf_counter()`` when reading of the frame that was handed out last began.
-    """
+class RepeatedClip(Playback):
+    """A video file in a loop, as fast as it can be read, as one stream: its timestamps continue."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
-        self.grabbing_since = 0.0
+        self._clip = _Clip(path)
+        super().__init__(self._clip, realtime=False, loop=True)
 
-    def frames(self, wanted: Optional[Wanted] = None) -> Iterator[TimedFrame]:
-        begin = 0.0
-        while True:
-            timestamp = begin
-            with VideoFile(self.path) as video:
-                while True:
-                    self.grabbing_since = time.perf_counter()
-                    grabbed = video.grab()
-                    if grabbed is None:
-                        break
-                    timestamp = begin + grabbed
-                    if wanted is None or wanted(timestamp):
-                        yield TimedFrame(timestamp, video.retrieve())
-                begin = timestamp + 1.0 / video.fps
+    @property
+    def grabbing_since(self) -> float:
+        """``time.perf_counter()`` when the frame that was handed out last began to be read."""
+        return self._clip.grabbing_since
+
+
+class _Clip(VideoFile):
+    grabbing_since = 0.0
+
+    def grab(self) -> Optional[float]:
+        self.grabbing_since = time.perf_counter()
+        return super().grab()
 
 
 def _texture(random: np.random.Generator, width: int, height: int) -> Frame:

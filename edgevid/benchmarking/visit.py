@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..recognizer import Recognizer
@@ -70,6 +70,7 @@ def _measured(
     import cv2
 
     from ..sources import open_source
+    from .figures import peak_bytes
     from .scene import RepeatedClip
 
     cv2.setNumThreads(settings["threads"])
@@ -86,7 +87,7 @@ def _measured(
         answer: dict[str, Any] = {"first_prediction_at": pipeline.timestamp}
         pipeline.run(0.0, _WARM_UP)
         answer["run"] = pipeline.run(settings["run_seconds"], _LEAST)
-        answer["peak_bytes"] = _peak_bytes()
+        answer["peak_bytes"] = peak_bytes()
         if settings["trace_seconds"]:
             answer["trace"] = _traced(recognizer, pipeline, settings["trace_seconds"])
     if settings["networks"]:
@@ -205,9 +206,3 @@ def _times(model: Any, arrays: list[Any]) -> Iterator[float]:
             return
         model.run(*arrays)
         yield (time.perf_counter() - start) * 1000
-
-
-def _peak_bytes() -> Optional[int]:
-    from .figures import peak_bytes
-
-    return peak_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from .cards import CARD_NAME
 from .networks import ExtractorFile, models_folder
 
 _STALE_SECONDS = 3600.0
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 _HERE, _RENAME_EXCHANGE = -100, 2  # of <fcntl.h> and <linux/fs.h>
 
 
@@ -52,6 +54,9 @@ def new_bundle(output: Path) -> Iterator[Path]:
 
     So there is either the whole bundle or none: an error or Ctrl-C leaves the previous state. Remains of earlier killed runs
     are removed after an hour.
+
+    Raises:
+        BundleError: there is no room for it.
     """
     for left in output.parent.iterdir():
         with contextlib.suppress(OSError):  # another process was faster
@@ -62,6 +67,12 @@ def new_bundle(output: Path) -> Iterator[Path]:
     try:
         yield folder
         _take_place(folder, output)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise BundleError(
+            f"The bundle {output} cannot be written: {error.strerror}. Make room, or name another place for it."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

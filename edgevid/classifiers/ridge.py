@@ -143,7 +143,6 @@ def fit_head(
     groups: Optional[Sequence[Hashable]] = None,
     weights: Optional[Array] = None,
     penalties: Sequence[float] = PENALTIES,
-    num_folds: int = _FOLDS,
 ) -> Fitted:
     """Fit a linear head; its penalty and the sharpness of its probabilities are chosen by cross-validation over groups.
 
@@ -185,7 +184,7 @@ def fit_head(
     chosen_groups = list(range(len(truth))) if groups is None else groups
     if not isinstance(chosen_groups, Sequence) or len(chosen_groups) != len(truth) or not _hashable(chosen_groups):
         raise OptionError(f"groups={shown(groups)} was given; expected a name for each of the {len(truth)} windows.")
-    folds = folds_of(chosen_groups, truth, num_folds)
+    folds = folds_of(chosen_groups, truth, _FOLDS)
     kernel = Kernel.of(features, sizes)
     if len(folds) < 2:
         return kernel.fit(targets, float(np.median(penalties)), _USUAL_SHARPNESS)

@@ -23,6 +23,7 @@ examples:
 """
 REPORT_NAME = "dataset.json"
 PLOT_NAME = "clips_per_class.png"
+_SHOWN = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,5 +106,5 @@ def _print(root: Path, report: dict[str, Any]) -> None:
         print_lines("", f"warning: {warning['text']}")
 
 
-def _first(items: list[str], limit: int = 4) -> str:
-    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")
+def _first(items: list[str]) -> str:
+    return ", ".join(items[:_SHOWN]) + (f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else "")

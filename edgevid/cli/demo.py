@@ -145,8 +145,6 @@ def _folder(path: Path) -> Iterator[None]:
         ) from error
     try:
         yield
-    except OSError as error:
-        raise EdgevidError(f"The results cannot be written to {path}: {error.strerror or error}.") from error
     finally:
         if made and not any(path.iterdir()):
             path.rmdir()

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..bundles import DEFAULT_EXTRACTOR
 from ..embedders.opening import DEFAULT_KINDS, KINDS
+from .options import names
 
 
 def add_embedder_options(parser: Any) -> None:
@@ -16,15 +17,15 @@ def add_embedder_options(parser: Any) -> None:
         help=f"feature extractor of the embedders; see `edgevid models` (default: {DEFAULT_EXTRACTOR})",
     )  # fmt: skip
     parser.add_argument(
-        "--embedders", type=_kinds, default=DEFAULT_KINDS, metavar="KIND,...",
+        "--embedders", type=kinds, default=DEFAULT_KINDS, metavar="KIND,...",
         help="what to embed at each sample, concatenated: cnn (the frame), frame-difference (its difference from the frame "
         "0.1 s earlier, which shows motion; one more run of the network) (default: cnn)",
     )  # fmt: skip
 
 
-def _kinds(text: str) -> tuple[str, ...]:
-    kinds = tuple(part.strip() for part in text.split(","))
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown or len(set(kinds)) < len(kinds):
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected one or more of {', '.join(KINDS)}, each once")
-    return kinds
+def kinds(text: str) -> tuple[str, ...]:
+    """An option's value that names embedders."""
+    found = names(text)
+    if not found or not set(found) <= set(KINDS):
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected one or more of {', '.join(KINDS)}")
+    return found

@@ -24,7 +24,7 @@ from ..loading import load
 from ..recognizer import Recognizer
 from ..support.extras import load_jinja2, load_matplotlib
 from .interrupts import interruptible
-from .options import add_bootstrap_options, add_ucf101_options, positive_int, repeatable_command
+from .options import add_bootstrap_options, add_ucf101_options, names, positive_int, repeatable_command
 from .output import Progress, print_error, print_json_line, print_lines, print_note, table, terminal_width
 
 _SHOWN = 3
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="clips of other actions: also measure what share of them, and of the known ones, the bundle's threshold rejects",
     )  # fmt: skip
     parser.add_argument(
-        "--classes", type=_names, default=(), metavar="A,B,...", help="also write a confusion matrix of these classes"
+        "--classes", type=_classes, default=(), metavar="A,B,...", help="also write a confusion matrix of these classes"
     )
     parser.add_argument(
         "-k", "--top", type=positive_int, metavar="K",
@@ -197,8 +197,8 @@ def _print_table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
     print_lines(*table(rows, right=right, width=terminal_width()), "")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if len(names) < 2:
+def _classes(text: str) -> tuple[str, ...]:
+    classes = names(text)
+    if len(classes) < 2:
         raise argparse.ArgumentTypeError(f"expected two or more classes, separated by commas; got {text!r}")
-    return names
+    return classes

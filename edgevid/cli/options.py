@@ -163,6 +163,11 @@ def positive_part(text: str) -> float:
     return value
 
 
+def names(text: str) -> tuple[str, ...]:
+    """An option's value that is a list: what stands between its commas, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def seed(text: str) -> int:
     """An option's value that seeds a random generator."""
     if not (text.isdecimal() and len(text) <= _MOST_DIGITS):

@@ -83,14 +83,14 @@ def answer_width(labels: Sequence[str]) -> int:
     return max(len(printable(label)) for label in labels) + len(f"{NOTHING} ()")
 
 
-def fit_columns(widths: Sequence[int], total: int, *, gap: int = 2) -> list[int]:
-    """Column widths that fit into ``total`` columns: the widest shrink first, none below a readable minimum.
+def fit_columns(widths: Sequence[int], total: int) -> list[int]:
+    """Column widths that fit ``total`` columns with two between them: the widest shrink first, none below a readable minimum.
 
     >>> fit_columns([50, 10, 5], 40)
     [21, 10, 5]
     """
     fitted = list(widths)
-    while sum(fitted) + gap * (len(fitted) - 1) > total:
+    while sum(fitted) + 2 * (len(fitted) - 1) > total:
         widest = max(range(len(fitted)), key=lambda i: fitted[i])
         if fitted[widest] <= _MIN_CELL:
             break

@@ -16,10 +16,12 @@ from ..extraction import default_cache
 from ..support.shares import Share
 from ..teaching import Taught, TeachOptions, teach_clips
 from ..teaching.lesson import NetworkTrainer
+from .embedder_options import kinds
 from .interrupts import interruptible
 from .options import (
     DATA_HELP,
     add_ucf101_options,
+    names,
     part,
     positive_int,
     positive_seconds,
@@ -59,9 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder to write the bundle to; may be left out with --add, to extend the bundle in place",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
-    parser.add_argument("--actions", type=_names, metavar="A,B,...", help="classes of DATA to learn (default: all)")
+    parser.add_argument("--actions", type=names, metavar="A,B,...", help="classes of DATA to learn (default: all)")
     parser.add_argument(
-        "--none", type=_names, default=(), metavar="A,B,...",
+        "--none", type=names, default=(), metavar="A,B,...",
         help="classes of DATA that show none of the actions, in addition to a class named none",
     )  # fmt: skip
     parser.add_argument(
@@ -80,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "relearned if their label has changed",
     )  # fmt: skip
     parser.add_argument(
-        "--embedders", type=_kinds, default=default.embedders, metavar="KIND,...",
+        "--embedders", type=kinds, default=default.embedders, metavar="KIND,...",
         help=f"what to embed, concatenated, of: {', '.join(KINDS)} (default: {','.join(default.embedders)})",
     )  # fmt: skip
     parser.add_argument(
@@ -142,8 +144,8 @@ def run(args: argparse.Namespace) -> int:
         return run_live(args, _options(args))
     dataset = open_dataset(args.data, list_number=args.split_list, lists_folder=args.splits)
     labels = {clip.label for clip in dataset.clips}
-    for option, names in (("--actions", args.actions or ()), ("--none", args.none)):
-        unknown = [name for name in names if name not in labels]
+    for option, given in (("--actions", args.actions or ()), ("--none", args.none)):
+        unknown = [name for name in given if name not in labels]
         if unknown:
             raise OptionError(
                 f"{option} names {', '.join(unknown)}; the classes of {args.data} are {', '.join(sorted(labels))}."
@@ -271,14 +273,3 @@ def _print(taught: Taught) -> None:
 def _percent(share: Share) -> str:
     low, high = share.interval
     return f"{share.value:.1%} [{100 * low:.1f}, {100 * high:.1f}] of {share.n} clips"
-
-
-def _kinds(text: str) -> tuple[str, ...]:
-    kinds = _names(text)
-    if not set(kinds) <= set(KINDS):
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected some of {', '.join(KINDS)}")
-    return kinds
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

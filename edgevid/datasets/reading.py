@@ -10,7 +10,7 @@ from typing import Optional, Union
 
 from ..sources.folder import VIDEO_SUFFIXES, videos_below
 from ..support.checks import check_type
-from ..support.files import as_path
+from ..support.files import as_path, open_table
 from ..support.system import system_errors
 from . import ucf101
 from .clips import CSV_NAME, SPLITS, Clip, Dataset, DatasetError, check_classes
@@ -100,7 +100,7 @@ def read_used_clips(run: Path) -> list[Clip]:
     """
     path = run / CSV_NAME
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_table(path) as file:
             return [Clip(Path(row["path"]), row["label"], row["group"], row["split"]) for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise DatasetError(f"{path} is damaged or missing: {error}. Train again, with --restart.") from error
@@ -134,7 +134,7 @@ def _read_folder(root: Path, videos: Sequence[Path]) -> Dataset:
 
 def _read_csv(path: Path, ignore_splits: bool) -> list[Clip]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_table(path) as file:
             reader = csv.DictReader(file)
             missing = [name for name in ("path", "label") if name not in (reader.fieldnames or [])]
             if missing:

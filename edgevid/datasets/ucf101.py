@@ -17,6 +17,7 @@ from typing import NamedTuple, Optional
 
 from ..errors import OptionError
 from ..support.checks import shown
+from ..support.files import open_table
 from ..support.system import system_errors
 from .clips import CSV_NAME, Clip, Dataset, DatasetError
 
@@ -166,7 +167,7 @@ def _list_names(number: int) -> tuple[str, str]:
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     """The position of each line, and the line; empty ones are skipped."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = open_table(path).read()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DatasetError(

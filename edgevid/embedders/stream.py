@@ -18,6 +18,8 @@ from .region import reduced
 from .still import StillSkipper
 from .window import Embedding, Window
 
+_FPS = 25.0  # of a clip that is given as frames
+
 
 class Made(NamedTuple):
     """The result of a frame.
@@ -134,13 +136,13 @@ class StreamEmbedder:
 
 
 def embed_as_stream(
-    embedders: Sequence[Embedder], clip: Clip, spec: SampleSpec, *, fps: float = 25.0, mirrored: bool = False
+    embedders: Sequence[Embedder], clip: Clip, spec: SampleSpec, *, mirrored: bool = False
 ) -> list[Embedding]:
     """The embeddings that a stream over a finished clip gives, one for each sample.
 
     Args:
         embedders: one for each track of ``spec``.
-        clip: path of a video file; or its frames, uint8 ``[N, H, W, 3]`` RGB or a sequence of frames, ``fps`` a second.
+        clip: path of a video file; or its frames, uint8 ``[N, H, W, 3]`` RGB or a sequence of frames, 25 a second.
         mirrored: embed the mirror image of each frame.
 
     Raises:
@@ -161,8 +163,8 @@ def embed_as_stream(
                 push(frame, timestamp)
     else:
         for number in range(count_frames(clip)):
-            if stream.wants(number / fps):
-                push(clip[number], number / fps)
+            if stream.wants(number / _FPS):
+                push(clip[number], number / _FPS)
     return steps
 
 

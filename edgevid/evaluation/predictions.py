@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..datasets.clips import Clip
 from ..errors import EdgevidError
 from ..recognizer import Recognizer
-from ..support.files import write_whole
+from ..support.files import open_table, write_whole
 from ..support.shares import confusion_matrix
 from ..support.system import system_errors
 from .metrics import rank_of_truth
@@ -191,7 +191,7 @@ def read_predictions(path: Path) -> Predictions:
         EvaluationError: it cannot be read.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_table(path) as file:
             reader = csv.DictReader(file)
             columns = [name for name in reader.fieldnames or [] if name.startswith(_PROBABILITY)]
             rows = list(reader)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from ..datasets.clips import Clip
 from ..errors import EdgevidError
+from ..sampling.picture import jpeg_at
 from ..sources import VideoFile
 from .predictions import Predictions, clip_names
 
-MOST = 24  # pictures of about 5 kB each
-_WIDTH, _QUALITY = 192, 70
+_MOST = 24  # pictures of about 5 kB each
 
 
 class WrongClip(NamedTuple):
@@ -28,8 +28,8 @@ class WrongClip(NamedTuple):
     picture: str
 
 
-def wrong_clips(predictions: Predictions, clips: Sequence[Clip], most: int = MOST) -> list[WrongClip]:
-    """The wrong answers with the highest scores, at most ``most``, with the picture in the middle of each.
+def wrong_clips(predictions: Predictions, clips: Sequence[Clip]) -> list[WrongClip]:
+    """The wrong answers with the highest scores, with the picture in the middle of each.
 
     Args:
         clips: of the data set, as given to :func:`edgevid.evaluation.evaluation.evaluate`.
@@ -45,25 +45,16 @@ def wrong_clips(predictions: Predictions, clips: Sequence[Clip], most: int = MOS
         if picture is not None:
             label = predictions.labels[int(predictions.predicted[number])]
             found.append(WrongClip(clip.path, clip.label, label, float(scores[number]), picture))
-        if len(found) == most:
+        if len(found) == _MOST:
             break
     return found
 
 
 def _picture(path: Path) -> Optional[str]:
     """The frame in the middle; None if it cannot be read any more."""
-    import cv2
-
     try:
         with VideoFile(path) as video:
-            middle = video.declared_frames // 2 / video.fps
-            frame = next(iter(video.frames(lambda timestamp: timestamp >= middle)), None)
+            jpeg = jpeg_at(video, video.declared_frames // 2 / video.fps)
     except EdgevidError:
         return None
-    if frame is None:
-        return None
-    image = frame.image
-    height = max(1, round(image.shape[0] * _WIDTH / image.shape[1]))
-    small: Any = cv2.resize(image, (_WIDTH, min(height, 3 * _WIDTH)), interpolation=cv2.INTER_AREA)
-    good, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return base64.b64encode(jpeg.tobytes()).decode("ascii") if good else None
+    return None if jpeg is None else base64.b64encode(jpeg).decode("ascii")

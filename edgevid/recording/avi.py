@@ -66,6 +66,8 @@ def write_avi(path: Path, jpegs: Sequence[bytes], width: int, height: int, fps: 
 def read_note(path: Path) -> Optional[dict[str, Any]]:
     """The note that :func:`write_avi` stored in a file; None if there is none, or the file cannot be read."""
     try:
+        if not path.is_file():  # to open a pipe would wait
+            return None
         with path.open("rb") as file:
             head = file.read(_NOTE_BYTES)
         start = head.index(b"ICMT", head.index(b"INFO")) + 8 if head[:4] == b"RIFF" else len(head)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..datasets.clips import DatasetError
 from ..errors import OptionError
 from ..sources import Source
+from ..support.files import open_table
 from .folder import check_label
 from .take import Take, Taking
 
@@ -69,7 +70,7 @@ def read_intervals(path: Path) -> list[Interval]:
     """
     found = []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_table(path) as file:
             reader = csv.DictReader(file)
             if not {"begin", "end", "label"} <= set(reader.fieldnames or []):
                 raise DatasetError(

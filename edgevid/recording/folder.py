@@ -29,7 +29,7 @@ from ..datasets import ucf101
 from ..datasets.clips import CSV_NAME, DatasetError
 from ..errors import OptionError
 from ..sources.folder import videos_below
-from ..support.files import as_path, is_file, whole, write_whole
+from ..support.files import as_path, is_file, open_table, whole, write_whole
 from ..support.locks import locked
 from ..support.system import reason_of
 from .avi import count_frames, read_note, write_avi
@@ -228,7 +228,7 @@ class _Table:
         fields: list[str] = []
         rows: list[dict[str, str]] = []
         try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
+            with open_table(path) as file:
                 reader = csv.DictReader(file, restkey="", restval="")
                 rows, fields = list(reader), list(reader.fieldnames or [])
         except FileNotFoundError:

@@ -185,7 +185,8 @@ class Runner(Running):
 
     def _join_threads(self, deadline: float) -> None:
         for thread in self._threads:
-            thread.join(max(deadline - time.monotonic(), 0.0))
+            if thread.ident is not None:  # Ctrl-C may come before it is started
+                thread.join(max(deadline - time.monotonic(), 0.0))
 
     def _run(self) -> None:
         try:
@@ -366,8 +367,10 @@ class Runner(Running):
         self.error, self.consumer_failed = error, by_function
         self._over.set()
         self._ended(self)
-        # on_status was called for a failed source; nobody knows yet of a function that raised
-        is_told = error is None or ("on_status" in self._functions and not by_function)
+        # on_status was called for a failed source; nobody knows yet of a function that raised; a closed pipe is no news
+        is_told = isinstance(error, (type(None), BrokenPipeError)) or (
+            "on_status" in self._functions and not by_function
+        )
         if not is_told and not self._asked.wait(_ASK_SECONDS):
             # an error of edgevid's says all that there is to know
             _logger.error(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # How long a stop waits for a blocked read or caller's function.
 STOP_SECONDS = 2.0
-_PIECE_SECONDS = 0.5
+_LOOK_SECONDS = 0.02
 
 Self = TypeVar("Self", bound="Running")
 
@@ -145,9 +145,15 @@ class Running:
 
 
 def wait_interruptibly(event: threading.Event, timeout: Optional[float] = None) -> bool:
-    """``event.wait(timeout)`` in pieces: on Windows Ctrl-C takes effect only between two of them."""
+    """``event.wait(timeout)`` by polling.
+
+    ``wait`` itself holds a lock for moments: Ctrl-C at that time raises RuntimeError, or leaves the lock held. On Windows Ctrl-C
+    takes effect only between two waits.
+    """
     deadline = math.inf if timeout is None else time.monotonic() + timeout
-    while not event.wait(min(max(deadline - time.monotonic(), 0.0), _PIECE_SECONDS)):
-        if time.monotonic() >= deadline:
+    while not event.is_set():
+        left = deadline - time.monotonic()
+        if left <= 0:
             return False
+        time.sleep(min(left, _LOOK_SECONDS))
     return True

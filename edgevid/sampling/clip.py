@@ -35,13 +35,11 @@ class ClipSample(NamedTuple):
 
     Attributes:
         track: index of its track in the spec.
-        number: its position in the track, from 0.
         frame_indices: indices of its frames in the clip. In a clip of few frames several samples of a track have the same.
         sample: the frames.
     """
 
     track: int
-    number: int
     frame_indices: tuple[int, ...]
     sample: Sample
 
@@ -168,10 +166,9 @@ class _Kept:
     """Frames that samples still need while a clip is read."""
 
     def __init__(self, plan: _Plan) -> None:
-        self._plan = plan
         self._frames: dict[int, tuple[Frame, float]] = {}
         rows = (
-            (int(row.max()), track, number, tuple(int(i) for i in row))
+            (int(row.max()), track, number, tuple(int(i) for i in row))  # the number keeps a track's samples in order
             for track, indices in enumerate(plan.indices)
             for number, row in enumerate(indices)
         )
@@ -185,9 +182,9 @@ class _Kept:
         """The samples that a frame completes."""
         self._frames[index] = (frame, timestamp)
         while self._waiting and self._waiting[-1][0] == index:
-            _, track, number, row = self._waiting.pop()
+            _, track, _, row = self._waiting.pop()
             frames, times = zip(*(self._frames[i] for i in row))
-            yield ClipSample(track, number, row, Sample(timestamp, frames, times))
+            yield ClipSample(track, row, Sample(timestamp, frames, times))
         for old in [i for i in self._frames if self._last_use[i] <= index]:
             del self._frames[old]
 

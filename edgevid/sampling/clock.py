@@ -86,8 +86,8 @@ class SampleClock:
         self.start, self._done = None, 0
 
 
-def check_timestamp(timestamp: Any, last: Optional[float], start: Optional[float]) -> float:
-    """Return ``timestamp`` as a float, if it may follow the ``last`` one of a stream that began at ``start``.
+def check_timestamp(timestamp: Any, last: Optional[float]) -> float:
+    """Return ``timestamp`` as a float, if it may follow the ``last`` one of a stream.
 
     Raises:
         TimestampError: not a finite number, or before the last one.

@@ -13,7 +13,7 @@ from ..errors import EdgevidError
 from ..sources import VideoFile
 from .clip import Clip
 
-_SIZE = (160, 160)
+_SIZE = (192, 192)
 # Read at most up to this time: going further into a long film takes too long for a picture.
 _MOST_SECONDS = 5.0
 
@@ -38,16 +38,20 @@ class ClipPicture:
     timestamp: float
 
     def __call__(self) -> Optional[bytes]:
-        """A JPEG with sides of at most 160 pixels; None: the file is gone."""
+        """A JPEG with sides of at most 192 pixels; None: the file is gone."""
         try:
             with VideoFile(self.path) as video:
-                moment = min(self.timestamp, _MOST_SECONDS)
-                found = next(video.frames(lambda timestamp: timestamp >= moment), None)
+                return jpeg_at(video, min(self.timestamp, _MOST_SECONDS))
         except (EdgevidError, OSError):
             return None
-        if found is None:
-            return None
-        picture, jpeg = Image.fromarray(found.image), BytesIO()
-        picture.thumbnail(_SIZE)
-        picture.save(jpeg, "JPEG", quality=80)
-        return jpeg.getvalue()
+
+
+def jpeg_at(video: VideoFile, moment: float) -> Optional[bytes]:
+    """A JPEG of 192 pixels a side at most, of the frame at a moment in seconds; None: the video ends before."""
+    found = next(video.frames(lambda timestamp: timestamp >= moment), None)
+    if found is None:
+        return None
+    picture, jpeg = Image.fromarray(found.image), BytesIO()
+    picture.thumbnail(_SIZE)
+    picture.save(jpeg, "JPEG", quality=80)
+    return jpeg.getvalue()

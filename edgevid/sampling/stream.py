@@ -79,7 +79,7 @@ class StreamSampler:
 
     def check(self, timestamp: float) -> float:
         """``timestamp`` as a float, if it may come next; see :meth:`wants`."""
-        return check_timestamp(timestamp, self._last, self._clock.start)
+        return check_timestamp(timestamp, self._last)
 
 
 class _Kept(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import uuid
@@ -13,8 +14,8 @@ from typing import Any, Union
 
 from ..errors import OptionError
 
-# Maximum sizes of files that are read at once: cards and reports; networks
-MAX_TEXT, MAX_CONTENT = 20_000_000, 1_000_000_000
+# Maximum sizes of files that are read at once: cards and reports; tables of clips; networks
+MAX_TEXT, MAX_TABLE, MAX_CONTENT = 20_000_000, 200_000_000, 1_000_000_000
 
 
 def as_path(name: str, value: Any) -> Path:
@@ -59,6 +60,11 @@ def read_content(path: Path, most: int = MAX_CONTENT) -> bytes:
 def read_text(path: Path) -> str:
     """A small text file's content, UTF-8. Raises: OSError: as :func:`read_content`. UnicodeDecodeError: it is not UTF-8."""
     return read_content(path, MAX_TEXT).decode("utf-8")
+
+
+def open_table(path: Path) -> io.StringIO:
+    """A file of text in lines, UTF-8, such as CSV, read as a whole. Raises: as :func:`read_text`."""
+    return io.StringIO(read_content(path, MAX_TABLE).decode("utf-8-sig"), newline="")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def reason_of(error: BaseException) -> Optional[str]:
     if isinstance(error, OSError):
         reason = error.strerror or str(error) or type(error).__name__
         if error.filename is None:
-            return f"The system refused: {reason}."
+            return f"The system refused: {reason.rstrip('.')}."
         return f"{_shown(error.filename)}: {reason}. Check that it is there, and may be read and written."
     if isinstance(error, UnicodeError) or "embedded null" in str(error):
         return f"A name or a text cannot be encoded or decoded: {_shown(error)}. Use plain UTF-8."

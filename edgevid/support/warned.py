@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from ..errors import EdgevidWarning
+from .printable import printable
 
 _format = warnings.formatwarning
 
@@ -18,4 +19,5 @@ def format_for_people() -> None:
 
 
 def _formatted(message: Any, category: type[Warning], *code: Any, **more: Any) -> str:
-    return f"edgevid: {message}\n" if category is EdgevidWarning else _format(message, category, *code, **more)
+    text = printable(str(message))  # another library's may quote a label
+    return f"edgevid: {text}\n" if category is EdgevidWarning else _format(text, category, *code, **more)

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Optional, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
 from ..embedders import Array, Window
-
-
-class Teacher(Protocol):
-    """The closed-form classifier, which gives soft labels."""
-
-    def __call__(self, clips: Optional[NDArray[Any]] = None) -> Array:
-        """Class probabilities of clips, float32 ``[len(clips), K]``, each by a classifier fitted on clips of other groups.
-
-        Args:
-            clips: numbers of the clips that it may know; default: all.
-        """
 
 
 class Lesson(NamedTuple):
@@ -39,7 +28,6 @@ class Lesson(NamedTuple):
     owners: NDArray[Any]
     num_samples: int
     min_samples: int
-    teacher: Teacher
 
 
 class TrainedNetwork(NamedTuple):

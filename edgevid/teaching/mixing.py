@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..bundles import MIXTURE
 from ..calibration import calibrated, fit_temperature, log_probabilities
 from ..classifiers.mixture import mix
-from ..classifiers.ridge import fit_head
 from ..datasets.clips import DatasetError
 from ..embedders import Array, Window
 from .card import file_entry
@@ -73,33 +71,14 @@ def add_network(
     Raises:
         DatasetError: no group can be held out.
     """
-    data, fitted = learnt.examples, learnt.fitted
-    held_out = fitted.probabilities
+    data, held_out = learnt.examples, learnt.fitted.probabilities
     if held_out is None:
         raise DatasetError("All clips are of one group, so none can be held out to choose the network's training.")
     num_clips = sum(not clip.mirrored for clip in data.clips)
     count = int(np.searchsorted(data.owners, num_clips))
     owners, of_head = data.owners[:count], held_out[:count]
-    all_classes, weights, groups = data.classes, data.weights, data.groups
-    classes = all_classes[np.searchsorted(owners, np.arange(num_clips))]
-
-    def teacher(clips: Optional[NDArray[Any]] = None) -> Array:
-        if clips is None:
-            return mean_by(owners, of_head)
-        known = np.flatnonzero(np.isin(owners, clips))
-        inner = fit_head(
-            data.features[known],
-            all_classes[known].tolist(),
-            data.sizes,
-            num_classes=of_head.shape[1],
-            groups=[groups[k] for k in known],
-            weights=weights[known],
-            penalties=(fitted.penalty,),
-        )
-        labels = np.eye(of_head.shape[1], dtype=np.float32)[all_classes[known]]
-        numbers = np.searchsorted(clips, owners[known])
-        return mean_by(numbers, labels if inner.probabilities is None else inner.probabilities)
-
+    truth = data.classes[:count]
+    classes = truth[np.searchsorted(owners, np.arange(num_clips))]
     network = train(
         Lesson(
             streams,
@@ -110,13 +89,12 @@ def add_network(
             owners,
             options.num_samples,
             max(1, round(options.min_filled * options.num_samples)),
-            teacher,
         )
     )
     tried, found = [], {}
     for weight in (0.0, *_WEIGHTS, 1.0):
         both = mix((network.probabilities, of_head), (weight, 1 - weight))
-        temperature = fit_temperature(both, all_classes[:count]) or 1.0
+        temperature = fit_temperature(both, truth) or 1.0
         found[weight] = (temperature, calibrated(both, temperature))
         of_clips = mean_by(owners, found[weight][1])
         loss = float(-log_probabilities(of_clips)[np.arange(num_clips), classes].mean())

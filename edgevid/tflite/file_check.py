@@ -13,6 +13,7 @@ from typing import Optional, Union
 
 from ..errors import ModelError
 from ..support.files import read_content
+from .flatbuffer import Table, root
 from .graph_check import GraphError, check_graphs
 
 _IDENTIFIER = b"TFL3"
@@ -50,7 +51,8 @@ def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
     try:
         content = read_content(path)
     except (OSError, MemoryError) as error:
-        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
+        raise ModelError(f"{path} cannot be read: {reason}.") from error
     if content[4:8] != _IDENTIFIER:
         raise ModelError(f"{path} is not a TFLite model; expected a file that a TensorFlow Lite converter wrote.")
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
@@ -58,7 +60,7 @@ def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
             f"{path} was changed while it was opened, or is another file than its card describes. Copy both again."
         )
     try:
-        _Checker(content).table("Model", _unsigned(content, 0))
+        _follow(root(content), "Model", set())
     except (struct.error, IndexError) as error:
         raise ModelError(
             f"{path} is cut short or damaged: parts of the TFLite model lie outside the file. Copy it again."
@@ -73,41 +75,18 @@ def read_tflite_file(path: Path, sha256: Optional[str] = None) -> bytes:
     return content
 
 
-class _Checker:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._seen: set[tuple[str, int]] = set()
-
-    def table(self, name: str, start: int) -> None:
-        if (name, start) in self._seen:
-            return
-        self._seen.add((name, start))
-        data = self._data
-        fields = start - struct.unpack_from("<i", data, start)[0]
-        self._inside(fields, 4)
-        fields_size, table_size = struct.unpack_from("<HH", data, fields)
-        self._inside(fields, fields_size)
-        self._inside(start, table_size)
-        for field, kind in _TABLES[name].items():
-            slot = 4 + 2 * field
-            offset = struct.unpack_from("<H", data, fields + slot)[0] if slot + 2 <= fields_size else 0
-            if offset == 0:  # absent: the schema's default
-                continue
-            target = start + offset + _unsigned(data, start + offset)
-            if isinstance(kind, str):
-                self.table(kind, target)
-                continue
-            count = _unsigned(data, target)
-            self._inside(target + 4, count * (kind if isinstance(kind, int) else 4))
-            if isinstance(kind, list):
-                for position in range(target + 4, target + 4 + 4 * count, 4):
-                    self.table(kind[0], position + _unsigned(data, position))
-
-    def _inside(self, start: int, size: int) -> None:
-        if start < 0 or start + size > len(self._data):
-            raise IndexError(f"bytes {start} to {start + size} of {len(self._data)}")
-
-
-def _unsigned(data: bytes, position: int) -> int:
-    value: int = struct.unpack_from("<I", data, position)[0]
-    return value
+def _follow(table: Table, name: str, seen: set[tuple[str, int]]) -> None:
+    """Reads all that a table refers to, once. Raises: IndexError, struct.error: a part of it lies outside the file."""
+    if (name, table.start) in seen:
+        return
+    seen.add((name, table.start))
+    for field, kind in _TABLES[name].items():
+        if isinstance(kind, int):
+            table.vector(field, kind)
+        elif isinstance(kind, list):
+            for item in table.tables(field):
+                _follow(item, kind[0], seen)
+        else:
+            inner = table.table(field)
+            if inner is not None:
+                _follow(inner, kind, seen)

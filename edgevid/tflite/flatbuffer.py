@@ -6,7 +6,7 @@ It does not need the flatbuffers library, which comes only with LiteRT, and whos
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 
 class Table:
@@ -32,7 +32,7 @@ class Table:
             raise IndexError("a field reaches out of its table")
         return _read(self.data, self.start + offset, form)
 
-    def numbers(self, field: int, form: str = "i") -> Optional[tuple[int, ...]]:
+    def numbers(self, field: int, form: str = "i") -> Optional[tuple[Any, ...]]:
         """A vector of numbers; None: absent."""
         place = self.vector(field, struct.calcsize(form))
         return None if place is None else struct.unpack_from(f"<{place[1]}{form}", self.data, place[0])
@@ -70,10 +70,16 @@ class Table:
         return _read(self.data, self._fields + slot, "<H") if slot + 2 <= self._fields_size else 0
 
 
+def root(data: bytes) -> Table:
+    """The table from which all others are found. Raises: IndexError, struct.error: it lies outside the data."""
+    return Table(data, _read(data, 0, "<I"))
+
+
 # Bits of a number, by the format's type number; other types (strings, resources) are not used here
 _BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 15: 32, 16: 16, 17: 4}
 
 _INTEGERS = {2: "i", 4: "q"}
+_MOST_SCALE = 1e9
 
 
 class Tensor(NamedTuple):
@@ -86,6 +92,7 @@ class Tensor(NamedTuple):
     is_fixed: bool  # whether its shape is the same in each run
     is_variable: bool
     channels: Optional[tuple[int, int, int]]  # of its quantisation: scales, zero points, their dimension
+    scale: float  # the first of them; 0: none
 
     @property
     def bytes(self) -> int:
@@ -133,7 +140,7 @@ def read_graphs(data: bytes) -> list[Subgraph]:
         IndexError, struct.error: a part of it lies outside the file. UnicodeDecodeError: a name is not text.
         ValueError: it contains something that no supported network needs.
     """
-    model = Table(data, _read(data, 0, "<I"))
+    model = root(data)
     # version 3a has one byte for the kind of an operator; larger ones are in a field of their own
     codes = [max(code.number(0, "<b"), code.number(3)) for code in model.tables(1)]
     buffers = model.tables(4)
@@ -165,10 +172,14 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
     signature = table.numbers(7)
     place = contents[table.number(2, "<I")]
     quantization = table.table(4)
-    channels = None
+    channels: Optional[tuple[int, int, int]] = None
+    scales: tuple[float, ...] = ()
     if quantization is not None:
-        scales, zeros = quantization.vector(2, 4), quantization.vector(3, 8)
-        channels = (scales[1] if scales else 0, zeros[1] if zeros else 0, quantization.number(6))
+        scales, zeros = quantization.numbers(2, "f") or (), quantization.numbers(3, "q") or ()
+        channels = (len(scales), len(zeros), quantization.number(6))
+        low, high = {3: (0, 255), 9: (-128, 127)}.get(kind, (0, 0))
+        if not all(0 <= scale < _MOST_SCALE for scale in scales) or not all(low <= zero <= high for zero in zeros):
+            raise ValueError("the quantisation of a tensor is out of range")
     return Tensor(
         table.text(3),
         table.numbers(0),
@@ -177,6 +188,7 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
         signature is None or -1 not in signature,
         bool(table.number(5, "<B")),
         channels,
+        scales[0] if scales else 0.0,
     )
 
 

@@ -15,7 +15,21 @@ from typing import Optional
 from .flatbuffer import Node, Subgraph, Table, Tensor, has_shape, integers, read_graphs
 from .loop_check import GraphError as GraphError
 from .loop_check import check_calls
-from .operators import ACTIVATION, BROADCAST, GROWING, KEEP_KIND, OPERATORS, OPTIONAL, SAME_SHAPE, Operator
+from .operators import (
+    ACTIVATION,
+    BROADCAST,
+    COMPARING,
+    DIVIDING,
+    GROWING,
+    HAVE_WEIGHTS,
+    KEEP_KIND,
+    OPERATORS,
+    OPTIONAL,
+    REDUCING,
+    SAME_SHAPE,
+    SCALED,
+    Operator,
+)
 
 # Maximum size in bytes of a tensor, and of all computed tensors of a graph
 MOST_BYTES, MOST_BYTES_IN_ALL = 1 << 28, 1 << 30
@@ -23,7 +37,9 @@ _MOST_RANK = 8
 _MOST_STEP = 4096  # maximum stride, dilation and window side
 _MOST_LENGTH = 1 << 16  # maximum side given by operands
 _ACTIVATIONS = 4  # none, three kinds of ReLU, tanh
-_UINT8, _INT8 = 3, 9
+_FLOAT32, _FLOAT16, _UINT8, _INT16, _INT8 = 0, 1, 3, 7, 9
+_MOST_BROADCAST = 4  # dimensions
+_MOST_SCALES = 1 << 18  # of operands, in parts of their result's
 
 
 def check_graphs(data: bytes) -> None:
@@ -37,7 +53,7 @@ def check_graphs(data: bytes) -> None:
         if not graphs:
             raise GraphError("it holds no graph")
         for graph in graphs:
-            _Check(graph, graphs).run()
+            _Check(graph).run()
         check_calls(graphs)
     except (IndexError, struct.error) as error:
         raise GraphError(f"a part of it refers to one that is not there ({error})") from error
@@ -48,9 +64,8 @@ def check_graphs(data: bytes) -> None:
 
 
 class _Check:
-    def __init__(self, graph: Subgraph, graphs: Sequence[Subgraph]) -> None:
-        self._graph, self._graphs = graph, graphs
-        self._tensors = graph.tensors
+    def __init__(self, graph: Subgraph) -> None:
+        self._graph, self._tensors = graph, graph.tensors
 
     def run(self) -> None:
         for tensor in self._tensors:
@@ -112,7 +127,7 @@ class _Check:
             name
         )
         self._need(counted is None or options.number(0) == len(counted), f"{name} is of another number of parts")
-        if name in ("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"):
+        if name in ("SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "LOCAL_RESPONSE_NORMALIZATION"):
             self._need(1 <= options.number(0) <= _MOST_STEP, f"{name} has blocks out of range")
         if name in ("CONCATENATION", "GATHER"):
             self._need(abs(options.number(0)) <= _MOST_RANK, f"{name} is along no dimension")
@@ -120,11 +135,11 @@ class _Check:
     def _check_operands(self, node: Node, operator: Operator) -> None:
         name, tensors = operator.name, [None if number == -1 else self._at(number) for number in node.inputs]
         outputs = [self._at(number) for number in node.outputs]
-        if name in KEEP_KIND and tensors[0] is not None:
+        if (name in KEEP_KIND or name in REDUCING) and tensors[0] is not None:
             self._need(tensors[0].kind == outputs[0].kind, f"{name} gives numbers of another type")
-            for one in (tensors[0], outputs[0]):
-                scaled = one.channels is not None and one.channels[0] > 0
-                self._need(scaled or one.kind not in (_UINT8, _INT8), f"{name} computes with numbers without a scale")
+        _check_kinds(name, tensors, outputs)
+        if name == "BATCH_MATMUL":
+            _check_product(node.options, tensors)
         if name in ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D", "TRANSPOSE_CONV"):
             _check_windows(name, node.options, tensors, outputs[0])
         elif name == "FULLY_CONNECTED":
@@ -140,7 +155,11 @@ class _Check:
             _check_slice(tensors, node.options)
         elif name == "SLICE":
             _check_part(tensors, outputs[0])
-        elif name in ("GATHER", "TOPK_V2", "TRANSPOSE", "MEAN", "SUM", "EXPAND_DIMS"):
+        elif name in REDUCING:
+            _check_axes(name, tensors)
+        elif name in ("SPLIT", "SPLIT_V"):
+            _check_split(name, tensors, len(outputs))
+        elif name in ("GATHER", "TOPK_V2", "TRANSPOSE", "EXPAND_DIMS"):
             _check_lengths(name, tensors[1])
 
     def _at(self, number: int) -> Tensor:
@@ -157,6 +176,8 @@ def _check_tensor(tensor: Tensor) -> None:
     if tensor.shape is None and tensor.data is None:
         raise GraphError("a tensor has no shape")
     shape = tensor.shape or ()
+    if tensor.data is None and (0 in shape or (not shape and tensor.kind in (_UINT8, _INT8))):
+        raise GraphError(f"a tensor of the shape {list(shape)} holds nothing")
     if len(shape) > _MOST_RANK or any(length < -1 for length in shape) or tensor.bytes > MOST_BYTES:
         raise GraphError(f"a tensor has the shape {list(shape)}; {MOST_BYTES >> 20} MB are the most")
     if tensor.data is not None and len(tensor.data) < tensor.bytes:
@@ -168,6 +189,48 @@ def _check_tensor(tensor: Tensor) -> None:
             raise GraphError("the quantisation of a tensor does not fit it")
         if many and tensor.is_fixed and scales != shape[dimension]:
             raise GraphError("the quantisation of a tensor does not fit its shape")
+
+
+def _check_kinds(name: str, tensors: Sequence[Optional[Tensor]], outputs: Sequence[Tensor]) -> None:
+    """Of what computes: small integers have a scale, one for all but weights, and two operands are of one type."""
+    kinds = [None if tensor is None else tensor.kind for tensor in tensors]
+    if name in BROADCAST and kinds[0] != kinds[1]:
+        raise GraphError(f"{name} is of numbers of two types")
+    if name in DIVIDING and kinds[0] not in (_FLOAT16, _FLOAT32) and min(integers(tensors[1]) or (0,)) < 1:
+        raise GraphError(f"{name} divides integers by what may be 0")
+    if name not in SCALED:
+        return
+    small = [
+        tensor
+        for tensor in [*tensors[: 1 if name in HAVE_WEIGHTS else None], *outputs]
+        if tensor is not None and tensor.kind in (_UINT8, _INT8, _INT16)
+    ]
+    for tensor in small:
+        if tensor.channels is None or tensor.channels[0] != 1 or not tensor.scale:
+            raise GraphError(f"{name} computes with numbers without a scale, or with several")
+    # tflite ends the process where a factor between scales is none that it computes with.
+    if name in COMPARING and any(tensor.scale >= 1 for tensor in small):
+        raise GraphError(f"{name} compares numbers with a scale of 1 or more")
+    if name in BROADCAST and small and max(tensor.scale for tensor in small) > _MOST_SCALES * outputs[0].scale > 0:
+        raise GraphError(f"{name} has operands whose scale is too large for its result's")
+
+
+def _check_product(options: Optional[Table], tensors: Sequence[Optional[Tensor]]) -> None:
+    """Of BATCH_MATMUL: matrices that can be multiplied, of one type, or float32 and int8."""
+    first, second = tensors
+    assert options is not None
+    if first is None or second is None or not first.shape or not second.shape:
+        raise GraphError("BATCH_MATMUL lacks an operand")
+    if first.kind == _UINT8 or (first.kind != second.kind and (first.kind, second.kind) != (_FLOAT32, _INT8)):
+        raise GraphError("BATCH_MATMUL is of numbers that it does not multiply")
+    shapes = [first.shape, second.shape]
+    if not all(2 <= len(shape) <= _MOST_BROADCAST for shape in shapes):
+        raise GraphError(f"BATCH_MATMUL of {list(shapes[0])} and {list(shapes[1])}")
+    if _known(first, second):
+        inner = shapes[0][-2 if options.number(0, "<b") else -1], shapes[1][-1 if options.number(1, "<b") else -2]
+        batches = zip(shapes[0][-3::-1], shapes[1][-3::-1])
+        if inner[0] != inner[1] or any(a != b and 1 not in (a, b) for a, b in batches):
+            raise GraphError(f"BATCH_MATMUL of {list(shapes[0])} and {list(shapes[1])}")
 
 
 def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
@@ -188,24 +251,32 @@ def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Option
     if name == "TRANSPOSE_CONV":
         return
     source, weights = tensors[0], None if is_pool else tensors[1]
-    if source is None or not _known(source, output) or (weights is not None and not _known(weights)):
+    filters = (weights and weights.shape) or ()
+    if weights is not None:
+        if len(filters) != 4 or min(filters) < 1:
+            raise GraphError(f"{name} has weights of shape {list(filters)}")
+        sides = [filters[2], filters[1]]
+    if source is None or not has_shape(source):
         return
     shape, result = source.shape or (), output.shape or ()
     if len(shape) != 4 or len(result) != 4:
         raise GraphError(f"{name} has tensors that are not pictures")
+    steps = [
+        _steps(shape[1], sides[1], stride_h, dilation_h, padding), _steps(shape[2], sides[0], stride_w, dilation_w, padding)
+    ]  # fmt: skip
+    # Nothing follows from an unknown length, which counts as 1.
+    if any(step < 1 < length for step, length in zip(steps, shape[1:])):
+        raise GraphError(f"{name} has windows of {sides} for {list(shape)}")
+    if not _known(source, output) or (weights is not None and not _known(weights)):
+        return
     channels = shape[3]
     if weights is not None:
-        filters = weights.shape or ()
-        if len(filters) != 4 or min(filters) < 1:
-            raise GraphError(f"{name} has weights of shape {list(filters)}")
-        sides = [filters[2], filters[1]]
         depth = filters[3] if name == "CONV_2D" else filters[3] if filters[0] == 1 else 0
         if not depth or (shape[3] % depth if name == "CONV_2D" else depth % shape[3] if shape[3] else 1):
             raise GraphError(f"{name} has weights {list(filters)} for {list(shape)}")
         channels = filters[0] if name == "CONV_2D" else filters[3]
         _check_bias(name, tensors, channels)
-    wanted = [shape[0], _steps(shape[1], sides[1], stride_h, dilation_h, padding), 0, channels]
-    wanted[2] = _steps(shape[2], sides[0], stride_w, dilation_w, padding)
+    wanted = [shape[0], *steps, channels]
     if list(result) != wanted or min(wanted[1:]) < 1:
         raise GraphError(f"{name} gives {list(result)}; {wanted} follows from its operands")
 
@@ -242,6 +313,8 @@ def _check_shape(name: str, output: Tensor, source: Optional[Tensor]) -> None:
 
 def _check_broadcast(name: str, tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
     first, second = tensors[0], tensors[1]
+    if any(len(tensor.shape or ()) > _MOST_BROADCAST for tensor in (first, second) if tensor is not None):
+        raise GraphError(f"{name} is of more than {_MOST_BROADCAST} dimensions")
     if first is None or second is None or not _known(first, second, output):
         return
     shapes = [first.shape or (), second.shape or ()]
@@ -293,6 +366,24 @@ def _check_part(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
     if any(start < 0 or length < -1 or start + length > side for start, length, side in zip(starts, lengths, whole)):
         raise GraphError(f"SLICE takes {list(lengths)} of {list(whole)}")
+
+
+def _check_axes(name: str, tensors: Sequence[Optional[Tensor]]) -> None:
+    """Of what reduces: dimensions that are there, no more than there are."""
+    source, axes = tensors[0], integers(tensors[1])
+    rank = len((source and source.shape) or ())
+    if axes and rank and (len(axes) > rank or not all(-rank <= axis < rank for axis in axes)):
+        raise GraphError(f"{name} is along the dimensions {list(axes[:8])} of {rank}")
+
+
+def _check_split(name: str, tensors: Sequence[Optional[Tensor]], parts: int) -> None:
+    """Along one dimension that is there, in parts as long as they say."""
+    source, axis = (tensors[1], tensors[0]) if name == "SPLIT" else (tensors[0], tensors[2])
+    axes = integers(axis)
+    if source is None or axes is None or len(axes) != 1 or not source.shape:
+        raise GraphError(f"{name} is along no dimension")
+    if not -len(source.shape) <= axes[0] < len(source.shape) or (_known(source) and source.shape[axes[0]] < parts):
+        raise GraphError(f"{name} of {list(source.shape)} in {parts} along dimension {axes[0]}")
 
 
 def _known(*tensors: Tensor) -> bool:

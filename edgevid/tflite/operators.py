@@ -59,7 +59,7 @@ OPERATORS = {
         (114, "QUANTIZE", (1, 1)), (116, "ROUND", (1, 1)), (117, "HARD_SWISH", (1, 1)),
         (118, "IF", (1, _MANY), _MANY, 92), (119, "WHILE", (1, _MANY), _MANY, 93), (123, "SELECT_V2", (3, 3)),
         (126, "BATCH_MATMUL", (2, 2), 1, 101), (128, "CUMSUM", (2, 2)), (130, "BROADCAST_TO", (2, 2)),
-        (145, "BROADCAST_ARGS", (2, 2)), (150, "GELU", (1, 1)), (151, "DYNAMIC_UPDATE_SLICE", (3, 3)),
+        (150, "GELU", (1, 1)), (151, "DYNAMIC_UPDATE_SLICE", (3, 3)),
         (158, "SIGN", (1, 1)),
     )
 }  # fmt: skip
@@ -98,10 +98,17 @@ GROWING = frozenset({
     "BATCH_TO_SPACE_ND", "BROADCAST_TO", "FILL", "MIRROR_PAD", "PAD", "PADV2", "RANGE", "RESIZE_BILINEAR",
     "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_BATCH_ND", "TILE", "TRANSPOSE_CONV",
 })
-# Their results have the type of the first operand; if that is quantised, both have a scale.
+# Their results have the type of the first operand.
 KEEP_KIND = frozenset({
     "ADD", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "DIV",
     "FULLY_CONNECTED", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PRELU", "RELU",
     "RELU6", "SOFTMAX", "SUB", "TANH",
 })
+COMPARING = frozenset({"EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"})
+DIVIDING = frozenset({"DIV", "FLOOR_DIV", "FLOOR_MOD"})
+REDUCING = frozenset({"MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"})
+# Their second operand may have a scale for each channel.
+HAVE_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
 # fmt: on
+# They compute with integers of 8 and 16 bits by their scale.
+SCALED = (KEEP_KIND | BROADCAST | SAME_SHAPE) - {"CAST", "DEQUANTIZE", "QUANTIZE", "SIGN", "ZEROS_LIKE"}

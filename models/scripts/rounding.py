@@ -3,14 +3,14 @@
 A converter rounds each weight to the nearest of 255 levels. Two corrections, made layer by layer from the input to the
 output on calibration images, keep the outputs of the rounded network closer to those of the float network:
 
-- the rounding error of one weight is made up for by the weights of the same output channel that are not rounded yet,
-  weighed by the correlations of the layer's inputs (GPTQ: Frantar et al. 2022, https://arxiv.org/abs/2210.17323);
-- the batch normalisation after it is shifted so that the mean of each output channel is that of the float network (bias
-  correction: Nagel et al. 2019, https://arxiv.org/abs/1906.04721).
+- the weights of an output channel that are not rounded yet compensate for the rounding error of each weight, weighted by
+  the correlations of the layer's inputs (GPTQ: Frantar et al. 2022, https://arxiv.org/abs/2210.17323);
+- the following batch normalisation is shifted so that the mean of each output channel equals that of the float network
+  (bias correction: Nagel et al. 2019, https://arxiv.org/abs/1906.04721).
 
-The rounded network's activations are rounded to 8 bits too, as the converted model will do, so the corrections allow
-for that error as well. The weights stay on the grid that the converter chooses (symmetric, one scale for each output
-channel, from its largest weight), so that the converter's own rounding changes nothing.
+The rounded network's activations are rounded to 8 bits too, as in the converted model, so the corrections also allow for
+that error. The weights stay on the grid that the converter chooses (symmetric, one scale for each output channel, from its
+largest weight), so the converter's own rounding changes nothing.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ import keras
 import numpy as np
 
 BATCH = 8
-DAMPING = 0.01  # of the mean diagonal: the correlations of few images are not to be trusted fully
+DAMPING = 0.01  # of the mean diagonal: correlations from few images are not fully reliable
 MAX_SAMPLES = 60_000  # positions of a feature map that the correlations are computed from
 
 
 def round_weights(model: keras.Model, images: np.ndarray, seen_images: np.ndarray) -> None:
     """Change the model's kernels and batch normalisations in place.
 
-    images: the float network's input for the calibration images; seen_images: the same as the quantised input holds them.
+    images: the float network's input for the calibration images; seen_images: the same after quantising the input.
     """
     exact: dict[int, np.ndarray] = {}  # activations of the float network, by the identity of the Keras tensor
-    rounded: dict[int, np.ndarray] = {}  # the same of the network that is being rounded
+    rounded: dict[int, np.ndarray] = {}  # the same for the network that is being rounded
     users = Counter(key for layer in model.layers[1:] for key in _input_keys(layer))
     for layer in model.layers:
         output = id(layer.output)
@@ -53,7 +53,7 @@ def round_weights(model: keras.Model, images: np.ndarray, seen_images: np.ndarra
         rounded[output] = result
         users.subtract(keys)
         for key in keys:
-            if users[key] == 0:  # the maps of all the layers together would not fit into memory
+            if users[key] == 0:  # the maps of all layers together would not fit into memory
                 del exact[key], rounded[key]
 
 
@@ -71,7 +71,7 @@ def _run(layer: Any, inputs: list[np.ndarray]) -> np.ndarray:
 
 
 def _is_stored(layer: Any, model: keras.Model) -> bool:
-    """Whether the converted model holds this layer's output as int8: convolution, normalisation and ReLU become one."""
+    """Whether the converted model stores this layer's output as int8: convolution, normalisation and ReLU are fused."""
     if isinstance(layer, keras.layers.ReLU | keras.layers.Add):
         return True
     followers = [user for user in model.layers[1:] if id(layer.output) in _input_keys(user)]
@@ -92,7 +92,7 @@ def _round_kernel(layer: Any, inputs: np.ndarray) -> None:
     kernel = np.asarray(layer.kernel, np.float64)
     height, width, channels, _ = kernel.shape
     correlations = _input_correlations(layer, inputs)
-    if isinstance(layer, keras.layers.DepthwiseConv2D):  # each channel is a layer of its own with one output
+    if isinstance(layer, keras.layers.DepthwiseConv2D):  # each channel is a separate layer with one output
         rows = kernel[..., 0].transpose(2, 0, 1).reshape(channels, 1, height * width)
         rows = _round_rows(rows, correlations)
         kernel = rows.reshape(channels, height, width).transpose(1, 2, 0)[..., None]
@@ -103,12 +103,12 @@ def _round_kernel(layer: Any, inputs: np.ndarray) -> None:
 
 
 def _input_correlations(layer: Any, inputs: np.ndarray) -> np.ndarray:
-    """[groups, n, n]: mean products of the n inputs of one output; one group, or one a channel if depthwise."""
+    """[groups, n, n]: mean products of the n inputs of one output; one group, or one per channel if depthwise."""
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     size, stride = layer.kernel.shape[0], layer.strides[0]
     if layer.padding == "same" and size > 1:
-        # As much on both sides, which is right for stride 1. For stride 2 (MobileNetV2's first layer) TensorFlow pads one
-        # side only, so these patches lie one pixel off: their statistics are hardly touched, the network not at all.
+        # Pad both sides equally, which is right for stride 1. For stride 2 (MobileNetV2's first layer) TensorFlow pads one
+        # side only, so these patches are one pixel off. Their statistics hardly change, the network not at all.
         margin = (size - 1) // 2
         inputs = np.pad(inputs, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
     count = (inputs.shape[1] - size) // stride + 1
@@ -141,7 +141,7 @@ def _round_rows(weights: np.ndarray, correlations: np.ndarray) -> np.ndarray:
     correlations = correlations.copy()
     correlations[:, each, each] += DAMPING * power.mean(axis=1, keepdims=True) + 1e-9
 
-    order = np.argsort(-power, axis=1, kind="stable")  # strongest inputs first, while most weights can still make up
+    order = np.argsort(-power, axis=1, kind="stable")  # strongest inputs first, while most weights can still compensate
     index = np.arange(groups)[:, None]
     correlations = correlations[index[..., None], order[:, :, None], order[:, None, :]]
     weights = weights.transpose(0, 2, 1)[index, order].transpose(0, 2, 1)
@@ -151,7 +151,7 @@ def _round_rows(weights: np.ndarray, correlations: np.ndarray) -> np.ndarray:
     result = np.empty_like(weights)
     for i in range(count):
         levels = np.clip(np.round(weights[:, :, i] / scale), -127, 127)
-        # the largest weight defines the scale, so it must stay what it is
+        # the largest weight defines the scale, so it must not change
         levels = np.where(largest == i, np.sign(original[:, :, i]) * 127, levels)
         result[:, :, i] = levels * scale
         error = (weights[:, :, i] - result[:, :, i]) / factor[:, None, i, i]

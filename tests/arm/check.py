@@ -1,8 +1,8 @@
-"""Runs what edgevid does, with the edgevid and the runtime that are installed, and writes what came of it as JSON.
+"""Runs edgevid's functions with the installed edgevid and runtime, and writes the results as JSON.
 
     python tests/arm/check.py INPUTS RESULTS.json
 
-INPUTS is a folder that inputs.py made. The file is written after each step, so that a crash leaves what came before it.
+INPUTS is a folder made by inputs.py. The file is written after each step, so that a crash leaves the earlier results.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BUNDLES = ("exercises10", "exercises10-light")
 
 
 class Results:
-    """What the steps gave, by their names, with the seconds that each took."""
+    """The results of the steps by name, with the seconds that each took."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -74,7 +74,7 @@ def error_of(call: Callable[[], object]) -> str:
 
 
 def frames_of(folder: Path) -> list[tuple[float, Any]]:
-    """The frames of a folder of pictures, with times, as 10 a second."""
+    """The frames of a folder of pictures, with timestamps for 10 a second."""
     import numpy as np
     from PIL import Image
 
@@ -146,8 +146,8 @@ def check(inputs: Path, results: Results, work: Path) -> None:
 
 
 if __name__ == "__main__":
-    # What edgevid takes for the cores that it may use is one, so that networks get one thread: on a busy machine two that wait
-    # for each other take many times as long.
+    # Let edgevid see one core, so that networks get one thread: on a busy machine, two threads that wait for each other take
+    # many times as long.
     os.sched_getaffinity = lambda _process: {0}
     with tempfile.TemporaryDirectory() as folder:
         check(Path(sys.argv[1]), Results(Path(sys.argv[2])), Path(folder))

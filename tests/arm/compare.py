@@ -1,4 +1,4 @@
-"""Compares what check.py gave on two machines, and prints a line for each step. Exit code 1: they disagree.
+"""Compares the results of check.py on two machines, and prints a line for each step. Exit code 1: they disagree.
 
 python tests/arm/compare.py REFERENCE.json RESULTS.json
 """
@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 
 # Between probabilities of the same pixels
 TOLERANCE = 0.02
-# Between those of a lossy video: FFmpeg's decoders and conversions for x86 and ARM give pixels that differ by up to 2 of 255.
+# Between probabilities of a lossy video: FFmpeg's decoders and conversions on x86 and ARM differ by up to 2 of 255 in a pixel.
 TOLERANCE_DECODED = 0.1
-# Least cosine between embeddings of one picture: kernels of quantised networks round differently on x86 and on ARM.
+# Lowest cosine between embeddings of one picture: kernels of quantised networks round differently on x86 and ARM.
 LEAST_COSINE = 0.99
-# What differs as it should
+# What may differ
 ABOUT = ("machine", "python", "runtime", "numpy", "opencv", "pillow")
 
 Step = dict[str, Any]
 
 
 class Compared(NamedTuple):
-    """Whether a step gave what it should, in words what it gave, and by how much its probabilities differ, if it has any."""
+    """Whether a step gave the expected result, a description, and the largest difference of its probabilities, if any."""
 
     good: bool
     text: str
@@ -34,7 +34,7 @@ class Compared(NamedTuple):
 def compared(name: str, reference: Step, given: Step) -> Compared:
     if "embedding" in reference:
         cosine = cosine_of(reference["embedding"], given["embedding"])
-        return Compared(cosine >= LEAST_COSINE, f"cosine {cosine:.4f} to x86's, at least {LEAST_COSINE:g}")
+        return Compared(cosine >= LEAST_COSINE, f"cosine {cosine:.4f} with x86, at least {LEAST_COSINE:g}")
     if "probabilities" in reference:
         return compared_probabilities(reference, given, TOLERANCE_DECODED if "MPEG-4" in name else TOLERANCE)
     wrong = [key for key in reference if key not in (*ABOUT, "seconds") and reference[key] != given[key]]
@@ -55,7 +55,7 @@ def compared_probabilities(reference: Step, given: Step, tolerance: float) -> Co
 
 
 def cosine_of(old: list[float], new: list[float]) -> float:
-    """Of the angle between two embeddings; 0 where they differ in size."""
+    """Of the angle between two embeddings; 0 if they differ in size."""
     if len(old) != len(new):
         return 0.0
     return sum(a * b for a, b in zip(old, new)) / (math.hypot(*old) * math.hypot(*new))
@@ -73,7 +73,7 @@ def main(reference: Path, results: Path) -> int:
         print(f"{'PASS' if step.good else 'FAIL'}  {name:26} {seconds:>6}  {step.text}")
         failed, largest = failed + (not step.good), max(largest, step.difference)
     verdict = f"FAIL: {failed} of {len(old)} steps" if failed else f"PASS: {len(old)} steps"
-    print(f"{verdict}; the largest difference to x86 is {largest:.4f}")
+    print(f"{verdict}; the largest difference from x86 is {largest:.4f}")
     return int(failed > 0)
 
 

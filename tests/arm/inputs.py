@@ -1,4 +1,4 @@
-"""Makes what check.py is given: a picture, a short clip as a video and as pictures, clips to teach, damaged files.
+"""Makes the inputs of check.py: a picture, a short clip as a video and as pictures, clips to teach, damaged files.
 
 python tests/arm/inputs.py FOLDER
 """
@@ -16,7 +16,7 @@ import numpy as np
 FPS, WIDTH, HEIGHT = 10.0, 160, 120
 SKIN, SHIRT, TROUSERS = (150, 190, 230), (60, 60, 200), (120, 70, 30)  # BGR
 
-# at a phase: angles of both arms and of the legs from straight down, in radians, and how high the jump is, 0 to 1
+# at one phase: angles of both arms and of the legs from straight down, in radians, and height of the jump, 0 to 1
 Pose = tuple[float, float, float, float]
 Move = Callable[[float], Pose]
 
@@ -37,7 +37,7 @@ def jack(phase: float) -> Pose:
 
 
 def wave(phase: float) -> Pose:
-    """One arm waves, the body is still."""
+    """One arm waves; the body is still."""
     return 0.2, 2.3 + 0.5 * math.sin(2 * phase), 0.08, 0.0
 
 
@@ -59,7 +59,7 @@ def figure(picture: np.ndarray, pose: Pose, x: int) -> None:
 
 
 def pictures(move: Move, seconds: float, seed: int) -> list[np.ndarray]:
-    """A person who moves before a still background, 10 frames a second, with a camera's noise."""
+    """A person who moves in front of a still background, 10 frames a second, with camera noise."""
     still, rng = background(seed), np.random.default_rng(seed)
     x, rate = int(rng.integers(70, 90)), rng.uniform(0.9, 1.2)
     frames = []

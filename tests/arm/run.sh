@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# edgevid on ARM without a board: installs the wheel in an aarch64 and an armv7l Debian 12 under qemu-user, runs check.py
-# there and on this machine, and compares. Emulation shows whether results are right, never how fast a board is.
+# Tests edgevid on ARM without a board: installs the wheel in an aarch64 and an armv7l Debian 12 under qemu-user, runs check.py
+# there and on this machine, and compares. Emulation shows whether results are right, not how fast a board is.
 #
 #   bash tests/arm/run.sh [aarch64|armv7l]...      (default: both)
 #
-# Needs an x86-64 Debian 12 with Python 3.11, git and the right to make mount namespaces. Installs nothing on this machine: what
-# it fetches (about 300 MB, unpacked 1.1 GB) is kept in ${XDG_CACHE_HOME:-~/.cache}/edgevid/arm. Packages come from where this
-# machine's APT and pip take theirs, and APT checks them as its own.
+# Needs an x86-64 Debian 12 with Python 3.11, git and the right to make mount namespaces. Installs nothing on this machine: its
+# downloads (about 300 MB, unpacked 1.1 GB) are kept in ${XDG_CACHE_HOME:-~/.cache}/edgevid/arm. Packages come from the sources of
+# this machine's APT and pip, and APT verifies them as usual.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,17 +23,17 @@ python=$(command -v python3.11) || { echo "Python 3.11 is needed: both runtimes 
 
 section() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
 
-quietly() { # a command: what it says is shown where it fails
+quietly() { # a command: its output is shown only if it fails
     "$@" > "$work/log" 2>&1 || { cat "$work/log" && return 1; }
 }
 
-unpack() { # packages, folder: made whole or not at all
+unpack() { # packages, folder: made completely or not at all
     rm -rf "$2.part" && mkdir -p "$2.part"
     for package in "$1"/*.deb; do dpkg -x "$package" "$2.part"; done
     mv "$2.part" "$2"
 }
 
-# APT for another architecture, with a state of its own: the machine's sources and keys, not its list of what is installed.
+# APT for another architecture, with its own state: the machine's sources and keys, but not its list of installed packages.
 foreign_apt() { # architecture, arguments...
     local state=$cache/apt-$1
     mkdir -p "$state"/lists/partial "$state"/archives/partial && touch "$state/status"
@@ -70,7 +70,7 @@ fetch_root() { # Debian's name of the architecture, packages...
     rm -f "$cache/apt-$1"/archives/*.deb
 }
 
-# LiteRT reads /proc/cpuinfo, and crashes on that of another architecture: one of ARM is laid over it, in a mount namespace.
+# LiteRT reads /proc/cpuinfo, and crashes on that of another architecture. So an ARM one is mounted over it in a mount namespace.
 emulated() { # arguments of Python
     local user=()
     [ "$(id -u)" = 0 ] || user=(--map-root-user)
@@ -89,7 +89,7 @@ check() { # machine, runtime
     section "$1, $2: run"
     seconds=$SECONDS
     EDGEVID_RUNTIME=$2 emulated tests/arm/check.py "$work/inputs" "$environment.json" 2> "$environment.log" || {
-        echo "check.py ended with $?:" && tail -n 20 "$environment.log"
+        echo "check.py exited with $?:" && tail -n 20 "$environment.log"
     }
     "$work/x86-$2/bin/python" tests/arm/compare.py "$work/x86-$2.json" "$environment.json" > "$environment.txt" || failed=1
     echo "== $1, $2, $((SECONDS - seconds)) s" >> "$work/summary" && cat "$environment.txt" >> "$work/summary"
@@ -127,10 +127,10 @@ armv7l() {
         $'idiva idivt\nCPU implementer\t: 0x41\nCPU architecture: 7\nCPU variant\t: 0x0\nCPU part\t: 0xc07\nCPU revision\t: 5\n' \
         > "$work/cpuinfo"
     fetch_qemu qemu-arm-static
-    # The Python Package Index has nothing but the runtime for it: NumPy, OpenCV and Pillow are Debian's.
+    # The Python Package Index has only the runtime for armv7l: NumPy, OpenCV and Pillow come from Debian.
     fetch_root armhf python3 python3-numpy python3-opencv python3-pil
     libraries=$root/usr/lib/arm-linux-gnueabihf
-    # Debian's OpenCV does not tell pip that it is there.
+    # Debian's OpenCV does not tell pip that it is installed.
     local about=$root/usr/lib/python3/dist-packages/opencv_python_headless-4.6.0.dist-info
     mkdir -p "$about"
     printf 'Metadata-Version: 2.1\nName: opencv-python-headless\nVersion: 4.6.0\n' > "$about/METADATA"
@@ -146,7 +146,7 @@ wheel=$(echo "$work"/wheel/edgevid-*.whl)
 quietly "$python" -m pip download --quiet --no-deps --dest "$work/pip" pip
 pip=$(echo "$work"/pip/pip-*.whl)
 
-# nothing of the user's decides
+# ignore the user's settings
 export PYTHONDONTWRITEBYTECODE=1 EDGEVID_MODELS=$work/no-models
 for machine in "$@"; do "$machine"; done
 

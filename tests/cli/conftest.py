@@ -76,13 +76,13 @@ def spawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., su
 
 @pytest.fixture
 def clip(make_video) -> Path:
-    """Two seconds of coloured stripes that move; few frames, for a slow runtime takes 0.1 s for each."""
+    """Two seconds of coloured stripes that move; few frames, because a slow runtime takes 0.1 s for each."""
     return make_video("clip.mp4", moving_frames(6), 3.0)
 
 
 @pytest.fixture
 def brief(make_video) -> Path:
-    """Two frames, for tests that look at what surrounds the predictions."""
+    """Two frames, for tests of what surrounds the predictions."""
     return make_video("brief.mp4", moving_frames(2), 2.0)
 
 

@@ -1,4 +1,4 @@
-"""``edgevid benchmark``: the report is whole, is compared and checked; bad input is told."""
+"""``edgevid benchmark``: the report is complete, compared and checked; bad input is reported."""
 
 from __future__ import annotations
 

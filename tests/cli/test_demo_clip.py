@@ -1,4 +1,4 @@
-"""Fetching the demo's clip: with a pip that is played, and once with the real one."""
+"""Fetching the demo's clip: with a stand-in for pip, and once with the real one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``edgevid demo``, on a video given; what it draws is looked at in test_drawing.py."""
+"""``edgevid demo``, on a given video; test_drawing.py checks what it draws."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from support.mjpeg import MjpegCamera
 from support.videos import moving_frames
+from support.waiting import wait_until
 
 from edgevid.errors import EdgevidError
 from edgevid.outputs.drawing.video_writer import VideoWriter
@@ -71,7 +72,7 @@ def test_where_nothing_is_recognised_it_says_so_and_what_to_try(call, clip, tmp_
 
 
 def test_it_judges_from_when_the_bundle_was_trained_to(call, make_video, tmp_path):
-    """The default bundle from 10 of its 25 samples on; the thesis's takes a short video for a clip, and judges all of it."""
+    """The default bundle from 10 of its 25 samples on; the thesis's treats a short video as a clip, and classifies all of it."""
     path = make_video("short.avi", moving_frames(24, 64, 48), 10.0)
     outcome = call("demo", path, "-o", tmp_path / "out", "--threshold", 1.0)
     assert "Not judged:       the first 1.8 s, in which the window filled" in outcome.out
@@ -219,10 +220,7 @@ def test_older_results_survive_a_failure(call, brief, tmp_path, monkeypatch):
 def test_nothing_partial_is_left_when_it_is_ended(spawn, long_clip, tmp_path, number):
     folder = tmp_path / "out"
     process = spawn("demo", long_clip, "-o", folder, *MOTION)
-    deadline = time.monotonic() + 30
-    while not (folder.exists() and any(folder.iterdir())) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert any(folder.iterdir())
+    wait_until(lambda: folder.exists() and any(folder.iterdir()))
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT
@@ -248,7 +246,7 @@ def test_a_writer_that_wrote_too_little_says_so(tmp_path, suffix):
     with VideoWriter(tmp_path / f"short{suffix}", 64, 48, 10.0) as writer:
         for frame in moving_frames(3, 64, 48):
             writer.write(frame)
-        writer.frames += 1  # as if OpenCV had swallowed one
+        writer.frames += 1  # as if OpenCV had lost one
         with pytest.raises(EdgevidError, match="Only 3 of the 4 frames"):
             writer.finish()
     with pytest.raises(EdgevidError, match="cannot write"):

@@ -27,7 +27,7 @@ LABELS = ("walk", "run")
 
 
 def predicted(time: float, walk: float, filled: float = 1.0, recognised: bool = True, count: int = 0) -> Judged:
-    """A prediction, with an action that goes on, the likelier one, unless the window fills or nothing is to be recognised."""
+    """A prediction with the likelier action under way, unless the window still fills or nothing is recognised."""
     scores = np.array([walk, 1 - walk], dtype=np.float32)
     prediction = Prediction(LABELS, scores, timestamp=time, window_filled=filled)
     goes_on = recognised and filled >= 1
@@ -67,7 +67,7 @@ def test_the_summary_leaves_out_the_filling_window():
 
 
 def nothing_at(*seconds: int) -> list[Judged]:
-    """HISTORY, with no action that goes on at these seconds, and a best guess."""
+    """HISTORY with no action under way at these seconds, only a best guess."""
     return [
         predicted(at, 0.6, recognised=False) if at in seconds else one
         for one, at in zip(HISTORY, (one.prediction.timestamp for one in HISTORY))
@@ -158,7 +158,7 @@ def test_the_region_is_framed_where_it_is(width: int, height: int):
     assert rows.max() == pytest.approx(height * scale, abs=12)  # inside the border
     middle = framed[round(0.75 * height * scale), round(left + 0.5 * width * scale)]
     assert tuple(middle) == (90, 90, 90)
-    assert frame.min() == frame.max() == 90  # what was given is not drawn on
+    assert frame.min() == frame.max() == 90  # the given frame is not drawn on
 
 
 def test_a_frame_shows_sure_and_unsure_differently():

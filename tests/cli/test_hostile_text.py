@@ -1,4 +1,4 @@
-"""File names, labels and cards that want to be obeyed by the terminal."""
+"""File names, labels and cards with control characters for the terminal."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.videos import moving_frames
 
+from edgevid import EdgevidWarning
 from edgevid.cli import output
 from edgevid.support.printable import printable
+from edgevid.support.warned import format_for_people
 
 # colours and a title, a forged line, a forged column, text from right to left, half of a character
 EVIL = "a\x1b[2J\x9b31mb\nforged 0.99\tc\u202egpj.\udcff"
@@ -26,7 +29,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="such names exist on 
 
 
 def check(*texts: str) -> None:
-    """Nothing that a terminal obeys is in it but the ends of lines and tabs between fields."""
+    """The texts have no terminal control characters but line ends and tabs between fields."""
     for text in texts:
         assert re.findall("[^\\n\\t -~\xa0-\u061b]", text) == []
 
@@ -123,6 +126,16 @@ def test_errors(call: Any, tmp_path: Path):
         assert outcome.code in (1, 2)
         check(outcome.out, outcome.err)
         assert FILE_SHOWN in outcome.err, arguments
+
+
+@pytest.mark.parametrize("category", [EdgevidWarning, UserWarning])
+def test_warnings(monkeypatch: pytest.MonkeyPatch, category: type[Warning]):
+    """Matplotlib quotes a sign that its font lacks."""
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # it is put back
+    format_for_people()
+    said = warnings.formatwarning(EVIL, category, "file.py", 1, "code")
+    check(said)
+    assert SHOWN in said
 
 
 def test_a_table_is_measured_as_it_is_shown():

@@ -27,14 +27,6 @@ from edgevid.tflite.interpreter import TfliteModel, tflite_schema
 SHIPPED = "mobilenet_v2_1.0_224_uint8"
 
 
-@pytest.fixture(scope="module")
-def schema() -> Any:
-    try:
-        return tflite_schema()
-    except RuntimeNotAvailableError:
-        pytest.skip("cutting needs ai-edge-litert, which is not installed")
-
-
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's models folder, not there yet."""

@@ -13,6 +13,7 @@ from typing import Callable
 
 import pytest
 
+from edgevid.cli import interrupts
 from edgevid.support.loading import ends_at_once
 
 # The command, interrupted where a module is looked for.
@@ -50,6 +51,23 @@ def test_where_it_is_ignored_it_stays_so(repository: Path):
     done = interrupted(repository, "numpy", "models", before="signal.signal(signal.SIGINT, signal.SIG_IGN)")
     assert done.returncode == 0
     assert "exercises10" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_of_several_signals_the_first_counts_and_one_a_second_later(monkeypatch: pytest.MonkeyPatch):
+    """A terminal that is closed sends SIGHUP and then SIGTERM; the second one broke off what ended in order."""
+    now = [100.0]
+    monkeypatch.setattr(interrupts.time, "monotonic", lambda: now[0])
+    with interrupts.interruptible():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        now[0] += 0.9
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) != signal.SIG_IGN:  # SIGHUP under nohup
+                os.kill(os.getpid(), number)
+        now[0] += 0.2
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_afterwards_it_is_a_keyboard_interrupt_again():

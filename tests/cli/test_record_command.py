@@ -62,7 +62,7 @@ class TestCamera:
         assert {clip[3:] for clip in clips} == {("Ann", "hall", "pi")}
         assert len({clip.group for clip in clips}) == 1
         for path in kept(out):
-            assert 4 <= count_frames(path) <= 9  # 0.3 s, 25 a second, on a machine that does other things too
+            assert 4 <= count_frames(path) <= 9  # 0.3 s, 25 a second, on a busy machine
         assert "wave: clip 3 of 3" in err
         assert err.endswith("now: 3 of wave\n")
         assert "\a" not in err

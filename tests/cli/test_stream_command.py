@@ -21,8 +21,10 @@ import numpy as np
 import pytest
 from support.mjpeg import MjpegCamera
 from support.mosquitto import MOSQUITTO, Listener, Mosquitto
-from support.stand_ins import Endless, StandInRecognizer, reached
+from support.stand_ins import Endless, StandInRecognizer
+from support.system import open_files
 from support.videos import moving_frames
+from support.waiting import reached
 
 from edgevid import Prediction, Sampled, SourceStats, StreamOptions
 from edgevid.cli import stream as stream_command
@@ -35,7 +37,7 @@ from edgevid.sources import VideoFile
 
 THESIS = ("--bundle", "exercises10-thesis")
 MOTION = ("--bundle", "exercises10-motion")  # the cheapest, where any bundle will do
-# On this classifier, which knows no "none", something begins with the first prediction and goes on to the end.
+# With this classifier, which has no "none", an action begins with the first prediction and lasts to the end.
 ALWAYS = (*THESIS, "--threshold", 0, "--enter", 0.05, "--exit", 0, "--min-seconds", 0)
 QUICK = (*MOTION, "--window-seconds", 0.5, "--min-filled", 0, "--threads", 1)
 
@@ -115,7 +117,7 @@ def test_a_signal_ends_it_cleanly(spawn, long_clip, number):
 def test_lines_come_at_once_and_a_reader_that_leaves_is_no_error(spawn, long_clip):
     process = spawn("stream", long_clip, *MOTION, "--json", "--window-seconds", 1)
     assert json.loads(process.stdout.readline())["label"]
-    assert process.poll() is None  # the video is not over: the line was not held back
+    assert process.poll() is None  # the video is not over: the line was not delayed
     process.stdout.close()
     assert process.wait(timeout=30) == 0
     assert process.stderr.read() == ""
@@ -190,7 +192,7 @@ class TestEvents:
         assert "2 events" in outcome.err
 
     def test_what_is_recognised_is_what_goes_on_as_an_event(self, call, clip):
-        """In lines and in JSON; nothing is, where the action has to last longer than the clip does."""
+        """In lines and in JSON; nothing is recognised if the action must last longer than the clip."""
         options = "--window-seconds", 1, "--events", *ALWAYS
         records = [json.loads(line) for line in call("stream", clip, "--json", *options).out.splitlines()]
         (began,) = (record for record in records if record.get("event") == "began")
@@ -383,7 +385,7 @@ class TestSlowReader:
     @pytest.mark.skipif(os.name != "posix", reason="closed as a POSIX shell closes it")
     @pytest.mark.parametrize("closed", ["1", "2"])
     def test_closed_stdout_or_stderr_is_as_a_null_device(self, clip, repository, closed):
-        """As a supervisor that gives a service no output; what goes to the other one stays what it is."""
+        """As under a supervisor that gives a service no output; the other stream stays unchanged."""
         done = subprocess.run(
             ["sh", "-c", f'exec "$0" -m edgevid "$@" {closed}>&-', sys.executable, "stream", str(clip), *map(str, QUICK)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
@@ -399,13 +401,13 @@ class TestSlowReader:
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
     def test_notes_that_cannot_be_written_stop_nothing(self, clip, repository, tmp_path):
-        """One of two sources fails, which is told on stderr, and so is the summary."""
+        """One of two sources fails; this and the summary go to stderr."""
         with Path("/dev/full").open("w") as full:
             done = subprocess.run(
                 [sys.executable, "-m", "edgevid", "stream", str(tmp_path / "absent.mp4"), str(clip), "--json", *map(str, QUICK)],
                 stdout=subprocess.PIPE, stderr=full, text=True, timeout=120, cwd=repository,
             )  # fmt: skip
-        assert done.returncode == 1  # for one failed
+        assert done.returncode == 1  # because one failed
         alone = subprocess.run(
             [sys.executable, "-m", "edgevid", "stream", str(clip), "--json", *map(str, QUICK)],
             capture_output=True, text=True, timeout=120, cwd=repository,
@@ -539,7 +541,7 @@ class TestInterrupts:
 
     def test_the_process_has_what_it_had_before(self, call, clip, default_recognizer):
         call("stream", clip, "--window-seconds", 1)
-        threads, files = threading.active_count(), open_files()
+        threads, files = threading.active_count(), len(open_files())
         for _ in range(3):
             call(
                 "stream",
@@ -554,7 +556,7 @@ class TestInterrupts:
                 "--no-realtime",
             )
         assert reached(lambda: threading.active_count() <= threads)
-        assert open_files() <= files
+        assert len(open_files()) <= files
 
 
 class TestWatching:
@@ -675,13 +677,6 @@ def in_pipe(pipe: int) -> int:
     import termios
 
     return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0])
-
-
-def open_files() -> int:
-    folder = Path("/proc/self/fd")
-    if not folder.is_dir():
-        pytest.skip("this system does not list a process's open files in /proc")
-    return len(list(folder.iterdir()))
 
 
 def lines_of(stream) -> Iterator[str]:

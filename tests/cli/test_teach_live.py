@@ -80,7 +80,7 @@ class Talk:
                     return line
         raise AssertionError(f"never said {pattern}: {self.err}")
 
-    def answers_with(self, label: str, seconds: float = 30.0) -> None:
+    def answers_with(self, label: str, seconds: float = 60.0) -> None:
         """Wait for three such answers in a row."""
         end = time.monotonic() + seconds
         while self.answers[-3:] != [label] * 3:

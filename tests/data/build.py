@@ -1,7 +1,7 @@
 """Builds the small networks beside this file: ``python tests/data/build.py`` (needs the extra 'train').
 
-The extractor is the first part of a shipped one, for pictures of 32 pixels a side. The classifiers' weights are random, so large
-that windows are told apart. The tests of the rolling form need them where Keras is not installed.
+The extractor is the first part of a shipped one, for pictures of 32 pixels a side. The classifiers' weights are random, and large
+enough to distinguish windows. The tests of the rolling form need them where Keras is not installed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading of labelled clips, and whole groups held out of them."""
+"""Reading labelled clips, and holding out whole groups of them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_people_places_and_other_columns_of_a_csv_file(tmp_path):
         ("walk/c.mp4", "", ""),
     ]
     (note,) = dataset.notes
-    assert "1 video(s) are not named in clips.csv and are left out, such as new.mp4" in note
+    assert "1 video(s) are not listed in clips.csv and are left out, such as new.mp4" in note
 
 
 def test_a_csv_file_as_spreadsheets_write_it(tmp_path):
@@ -159,7 +159,7 @@ def test_a_class_of_one_group_cannot_be_divided():
 def test_validation_clips_that_are_named_are_taken():
     clips = [*grouped(2), Clip(Path("v"), "class0", "v", "validation"), Clip(Path("t"), "class0", "t", "test")]
     assert validation_folds(clips, 0.1, 0) == [(list(range(60)), [60])]
-    with pytest.raises(OptionError, match="that is one"):
+    with pytest.raises(OptionError, match="which is one split"):
         validation_folds(clips, 0.1, 0, count=2)
 
 

@@ -1,4 +1,4 @@
-"""Statistics of a data set, and what it is warned of."""
+"""Statistics of a dataset, and warnings about it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kinds(analysis: Analysis) -> list[str]:
 
 
 def clips(label: str, count: int, split: str = "train", per_group: int = 1) -> list[Counted]:
-    """Of 50 frames and 6 s."""
+    """Clips of 50 frames and 6 s."""
     return [
         (Clip(Path(f"{label}/{split}{i}"), label, f"{label}{split}{i // per_group}", split), 50, 6.0)
         for i in range(count)
@@ -31,7 +31,7 @@ def clips(label: str, count: int, split: str = "train", per_group: int = 1) -> l
 
 
 def warnings(*found: Counted, duplicates: tuple[list[Clip], ...] = (), **options: object) -> dict[str, DatasetWarning]:
-    """But for the one that there is no class called none."""
+    """All but the one about the missing class called none."""
     kinds = {w.kind: w for w in find_warnings(Path(), found, (), duplicates, **options)}
     assert "no none" in kinds
     return {kind: warning for kind, warning in kinds.items() if kind != "no none"}
@@ -153,7 +153,7 @@ def test_imbalance():
 
 
 def told(label: str, **about: str) -> Counted:
-    """A clip of a class that needs no other: of 6 s, and of a group of its own unless said."""
+    """A clip of 50 frames and 6 s, in a group named after its class unless given."""
     return Clip(Path(f"{label}/{len(about)}.avi"), label, **{"group": label, **about}), 50, 6.0
 
 

@@ -1,4 +1,4 @@
-"""Which clips a bundle was made from, by its card."""
+"""Which clips a bundle was made from, according to its card."""
 
 from __future__ import annotations
 

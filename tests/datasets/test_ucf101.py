@@ -1,4 +1,4 @@
-"""UCF101 by its official names and lists: a miniature of it, and the real lists where they are at hand."""
+"""UCF101 by its official names and lists: a miniature of it, and the real lists if they are available."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_numbers_of_lists(miniature, tmp_path):
     (tmp_path / "clips.csv").write_text("path,label\na.mp4,run\nb.mp4,walk\n")
     with pytest.raises(OptionError, match="expected 1, 2 or 3"):
         read_dataset(tmp_path / "clips.csv", list_number=0)
-    with pytest.raises(DatasetError, match="does not go with it"):
+    with pytest.raises(DatasetError, match="cannot be used with it"):
         read_dataset(tmp_path / "clips.csv", list_number=2)
 
 

@@ -1,4 +1,4 @@
-"""Predictions that no network made, for tests of what is computed of them."""
+"""Predictions made without a network, for tests of what is computed from them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_evaluation(
     units: Any = 128,
     ucf101_split_1: bool = False,
 ) -> Path:
-    """What a comparison reads of an evaluation's folder."""
+    """Write what a comparison reads from an evaluation's folder."""
     check_folder(folder)
     measured = measure_predictions(predictions, k=2, bootstrap=Bootstrap(200)).as_dict()
     metrics = {

@@ -95,7 +95,7 @@ def test_paired_tests_count_the_clips(comparison):
 def test_figures_of_the_thesis_stand_beside_no_other_data(comparison, tmp_path):
     headings = [*accuracy_rows(comparison)[0], *score_rows(comparison)[0]]
     assert not [heading for heading in headings if "thesis" in heading]
-    # nor where a file claims to be of UCF101 split 1 and has not its 101 classes
+    # nor if a file claims to be UCF101 split 1 but lacks its 101 classes
     folder = write_evaluation(tmp_path / "claims", synthetic_predictions(4), SMALL, "gru", 1280, ucf101_split_1=True)
     evaluations = [read_evaluation(folder), read_evaluation(folder)]
     assert not any(compare(evaluations, resamples=20).bundles[0].published)

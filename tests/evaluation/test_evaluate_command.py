@@ -31,7 +31,7 @@ QUICK = ["--bootstrap", "50", "--threads", "1"]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """Six test clips of three classes, two groups each, one clip more that is broken, and a training clip each."""
+    """Six test clips of three classes, two groups each; one more clip, which is broken; and a training clip per class."""
     from support.videos import write_video
 
     root = tmp_path_factory.mktemp("evaluate") / "clips"
@@ -264,7 +264,7 @@ def test_errors_come_before_the_work(data, tmp_path, capsys):
 
 def test_without_scikit_learn_the_extra_is_named_at_once(data, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
-    monkeypatch.setattr("edgevid.evaluation.evaluation.predict_clips", None)  # it is not come to
+    monkeypatch.setattr("edgevid.evaluation.evaluation.predict_clips", None)  # it is not reached
     assert main(["evaluate", THESIS, str(data)]) == 1
     assert "[evaluate]'" in capsys.readouterr().err
 
@@ -292,7 +292,7 @@ def test_a_bundle_on_the_clips_of_its_run_folder(data, tmp_path, capsys, archite
 class TestClipsThatTheBundleWasMadeFrom:
     @pytest.fixture
     def bundle(self, data: Path, repository: Path, tmp_path: Path) -> Path:
-        """One that was made from the first test clip of each class, and from the training clips."""
+        """A bundle made from the first test clip of each class and from the training clips."""
         folder = Path(shutil.copytree(repository / "models" / THESIS, tmp_path / "mine"))
         clips = [clip for clip in open_dataset(data).clips if clip.group in "02"]
         self.put(folder, clips)

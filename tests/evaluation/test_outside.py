@@ -83,7 +83,7 @@ class TestOutsideFigures:
         assert found["outside"]["rejected"]["value"] == 0.0
 
     def test_accepted_is_what_the_bundle_would_say(self):
-        """Also sure enough that it is one of the actions, an action must reach the score that begins an event, and beat none."""
+        """Even if it is surely one of the actions, an action must reach the score that begins an event, and beat none."""
         scored = ScoredClips.of(
             "x", [Clip(Path("a"), "a", "1")] * 3, np.float32([[0.3, 0.3], [0.5, 0.1], [0.4, 0.1]]), True
         )

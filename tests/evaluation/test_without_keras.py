@@ -1,4 +1,4 @@
-"""Data sets are described, bundles measured and compared where neither Keras nor TensorFlow is installed."""
+"""Datasets are described, and bundles evaluated and compared, without Keras and TensorFlow."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from typing import Callable
 
 import pytest
 from support.videos import moving_frames, write_video
+from support.waiting import wait_until
 
 from edgevid.bundles import EmbedderEntry, find_extractor
 from edgevid.cli import main
@@ -71,7 +72,7 @@ def spawn(data, tmp_path) -> Iterator[Callable[[], subprocess.Popen]]:
 
 
 def whole_files(cache: Path) -> list[Path]:
-    """Those that are finished."""
+    """The finished files."""
     return sorted(file for file in cache.rglob("*.npy") if not file.name.startswith(".partial-"))
 
 
@@ -80,10 +81,7 @@ def content(cache: Path) -> dict[str, bytes]:
 
 
 def wait_for_files(cache: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while len(whole_files(cache)) < count:
-        assert time.monotonic() < deadline, "no embeddings came"
-        time.sleep(0.002)
+    wait_until(lambda: len(whole_files(cache)) >= count, 60)
 
 
 @posix
@@ -92,7 +90,7 @@ def test_kills_at_random_moments_leave_what_no_kill_leaves(spawn, tmp_path, refe
     cache, rng = tmp_path / "cache", random.Random(20261122)
     for _ in range(kills):
         files = whole_files(cache)
-        if len(files) > CLIPS // 2:  # so that each kill meets it at work, however fast it is
+        if len(files) > CLIPS // 2:  # so that each kill comes while it works, however fast it is
             for file in rng.sample(files, CLIPS // 2):
                 file.unlink()
         process, before = spawn(), len(content(cache))
@@ -142,10 +140,7 @@ def test_workers_do_not_outlive_their_parent(spawn, tmp_path):
     workers = workers_of(process)
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}/exe").exists() for pid in workers):
-        assert time.monotonic() < deadline, "a worker goes on"
-        time.sleep(0.05)
+    wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in workers))
 
 
 def workers_of(process: subprocess.Popen) -> list[int]:

@@ -199,7 +199,7 @@ def test_an_embedder_more_embeds_with_that_one_only(config, cnn, videos, tmp_pat
 
 
 class Bright(Embedder):
-    """A caller's own, denser than the samples."""
+    """A caller's own embedder, denser than the samples."""
 
     dim, samples_per_second = 1, 25.0
     identity = {"kind": "bright"}  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""The embeddings of a data set, as arrays to train on."""
+"""The embeddings of a dataset, as arrays to train on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgevid.sampling import Sample
 
 
 class Clip(NamedTuple):
-    """All that is needed of one here, and what else is known."""
+    """The fields of a clip that are needed here."""
 
     path: Path
     label: str

@@ -1,10 +1,9 @@
-"""Damaged and hostile inputs of all kinds, thousands of them: what edgevid does not take it must refuse with an `EdgevidError`.
+"""Thousands of damaged and hostile inputs of all kinds: edgevid must accept each or refuse it with an `EdgevidError`.
 
     python -m tests.fuzz --cases 20000 --seed 1     # all kinds, mixed
     python -m tests.fuzz --only network --cases 500
-    python -m tests.fuzz --replay network:1:217     # one case again, by the name that a finding is printed with
+    python -m tests.fuzz --replay network:1:217     # one case again, by the name printed with a finding
 
-Each case runs in a worker process with a time limit and a limit on its memory; one that crashes,
-hangs or takes too much is ended
-and a new one goes on. The same name makes the same case again, on the same versions of the libraries.
+Each case runs in a worker process with limits on time and memory. A worker that crashes, hangs or takes too much is killed, and a
+new one continues. The same name makes the same case again, with the same versions of the libraries.
 """

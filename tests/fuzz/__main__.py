@@ -15,13 +15,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.fuzz", description="Damaged and hostile inputs of all kinds."
     )
-    parser.add_argument("--cases", type=int, default=1000, help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the cases (default: %(default)s)")
+    parser.add_argument("--cases", type=int, default=1000, help="number of cases (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the cases (default: %(default)s)")
     parser.add_argument("--only", action="append", choices=list(KINDS), help="this kind only; may be given again")
     parser.add_argument(
-        "--replay", action="append", metavar="KIND:SEED:NUMBER", help="run this case, and say what it does"
+        "--replay", action="append", metavar="KIND:SEED:NUMBER", help="run this case, and print its outcome"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="workers at a time (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="parallel workers (default: %(default)s)")
     parser.add_argument("--each", action="store_true", help="print a line for each case")
     args = parser.parse_args()
     began, done = time.monotonic(), 0

@@ -1,4 +1,4 @@
-"""Public functions and classes, called with values that nobody expects."""
+"""Public functions and classes, called with unexpected values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .mutations import NUMBERS, any_value
 _FRAME = np.zeros((24, 32, 3), np.uint8)
 _FRAMES = np.zeros((6, 24, 32, 3), np.uint8)
 
-# a call: a function, and what it is given when all is well; functions of a case get its folder and a recogniser
+# a call: a function and its valid arguments; each is made from a recogniser, the corpus and the case's own folder
 _Call = tuple[Callable[..., Any], dict[str, Any]]
 _Case = Callable[[edgevid.Recognizer, Path, Path], _Call]
 
@@ -192,7 +192,7 @@ _ARRAYS: list[Any] = [
 
 
 def _hostile_paths(corpus: Path, scratch: Path) -> list[Any]:
-    """All in the case's own folder, which they may be replaced in: pipes, devices, loops, names that no file can have."""
+    """Paths in the case's own folder, where calls may replace them: pipes, devices, loops, impossible names."""
     nodes = {
         "fifo": (stat.S_IFIFO, 0),
         "zero.mp4": (stat.S_IFCHR, os.makedev(1, 5)),
@@ -200,7 +200,7 @@ def _hostile_paths(corpus: Path, scratch: Path) -> list[Any]:
     }
     if not (scratch / "fifo").exists():
         for name, (kind, device) in nodes.items():
-            with contextlib.suppress(OSError):  # only root makes devices
+            with contextlib.suppress(OSError):  # only root can make devices
                 os.mknod(scratch / name, kind | 0o666, device)
         (scratch / "folder.mp4").mkdir()
         (scratch / "loop").symlink_to(scratch / "loop")
@@ -211,7 +211,7 @@ def _hostile_paths(corpus: Path, scratch: Path) -> list[Any]:
 
 
 def call(rng: random.Random, corpus: Path, scratch: Path) -> object:
-    """One of them, with one or two arguments that nobody expects."""
+    """Make one of the calls, with one or two unexpected arguments."""
     name = rng.choice(list(CALLS))
     recognizer = _recognizer(corpus)
     try:

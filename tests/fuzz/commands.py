@@ -1,4 +1,4 @@
-"""Commands, with options that nobody expects."""
+"""Commands, with unexpected options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BUNDLE, _VIDEO, _CLIPS, _OUT = (
     "{scratch}/out",
 )
 _MODEL = {"--bundle": _BUNDLE, "--threshold": "0.5", "--threads": "1", "--runtime": None}
-# command -> its arguments, and its options with a good value each
+# command -> its arguments, and its options, each with a valid value
 COMMANDS: dict[str, tuple[list[str], dict[str, object]]] = {
     "classify": ([_VIDEO], {**_MODEL, "--top": "3", "--bundle": _BUNDLE}),
     "stream": ([_VIDEO], {
@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[list[str], dict[str, object]]] = {
 
 
 def command(rng: random.Random, corpus: Path, scratch: Path) -> object:
-    """One of them; that it refuses is no finding."""
+    """Run one of the commands; a refusal is no finding."""
     name = rng.choice(list(COMMANDS))
     positional, options = COMMANDS[name]
     words = list(positional)

@@ -1,4 +1,4 @@
-"""Small good inputs of each kind, to be damaged."""
+"""Small valid inputs of each kind, to be damaged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 TESTS = Path(__file__).resolve().parents[1]
-if str(TESTS) not in sys.path:  # as pytest has it
+if str(TESTS) not in sys.path:  # as under pytest
     sys.path.insert(0, str(TESTS))
 
 from support.videos import moving_frames, write_video  # noqa: E402
@@ -28,11 +28,11 @@ EXTRACTOR_DIM = 24
 
 
 def make_corpus(folder: Path) -> Path:
-    """Write them into a new folder."""
+    """Write the inputs into a new folder."""
     folder.mkdir(parents=True)
     _media(folder / "media")
     _clips(folder / "clips")
-    for label in LABELS[:2]:  # each worker process of a command takes its time
+    for label in LABELS[:2]:  # few, because the worker processes of commands are slow
         write_video(_made(folder / "few" / label) / "clip.avi", moving_frames(6, 32, 32))
     for bundle, classifier in (
         ("statistics", "npz"),
@@ -61,7 +61,7 @@ def _media(folder: Path) -> None:
 
 
 def _clips(folder: Path) -> None:
-    """A data set: a folder for each class, and the same as a file."""
+    """A dataset: a folder for each class, and a CSV file with the same clips."""
     rows = ["path,label,group,split,person,place"]
     for label in LABELS:
         for number in range(3):

@@ -1,4 +1,4 @@
-"""Runs cases in worker processes, and tells what became of each."""
+"""Runs cases in worker processes, and reports the outcome of each."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS, LIMIT_BYTES = 20.0, 1_500_000_000
 _POLL_SECONDS = 0.05
 _START_SECONDS = 120.0
-_MOST_CASES = 1000  # of one worker: what libraries leak is not the next case's
+_MOST_CASES = 1000  # of one worker, so that leaks in libraries do not add up
 GOOD = ("taken", "refused")
 
 
 class Outcome(NamedTuple):
-    """What became of a case: "taken", "refused" (an EdgevidError), "error", "signal", "hang" or "memory"."""
+    """The outcome of a case: "taken", "refused" (an EdgevidError), "error", "signal", "hang" or "memory"."""
 
     name: str
     result: str
@@ -70,7 +70,7 @@ class Report:
 
 
 def case_names(cases: int, seed: int, kinds: Sequence[str] = ()) -> Iterator[str]:
-    """The names of so many cases: kind, seed, number."""
+    """The names of ``cases`` cases: kind, seed, number."""
     for number in range(cases):
         draw = random.Random(f"{seed}:{number}")
         kind = (
@@ -82,7 +82,7 @@ def case_names(cases: int, seed: int, kinds: Sequence[str] = ()) -> Iterator[str
 def run(
     names: Iterable[str], *, jobs: int = 1, on_outcome: Callable[[Outcome], object] = lambda outcome: None
 ) -> Report:
-    """Run the cases, in so many workers at a time."""
+    """Run the cases in ``jobs`` parallel workers."""
     report, waiting, lock = Report(), SimpleQueue[str](), threading.Lock()
     for name in names:
         waiting.put(name)
@@ -117,7 +117,7 @@ def run(
 
 
 class _Worker:
-    """A process of its own session, with folders of its own, that runs one case after the other."""
+    """A process in its own session, with its own folders, that runs one case after the other."""
 
     def __init__(self, corpus: Path, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -155,7 +155,7 @@ class _Worker:
         return Outcome(name, *answer, seconds, 0)
 
     def end(self) -> None:
-        """End the process and what it started."""
+        """Kill the process and those that it started."""
         self.ended = True
         with_children = os.getpgid(self._process.pid) if self._process.poll() is None else self._process.pid
         with contextlib.suppress(ProcessLookupError):
@@ -166,7 +166,7 @@ class _Worker:
                 pipe.close()
 
     def _answer(self, until: float) -> object:
-        """What it says, or, where it says nothing, the result and its detail."""
+        """The worker's answer, or, if it gives none, the result and its detail."""
         assert self._process.stdout is not None
         while time.monotonic() < until:
             if select.select([self._process.stdout], [], [], _POLL_SECONDS)[0]:
@@ -180,7 +180,7 @@ class _Worker:
         return ("hang", f"no answer after {LIMIT_SECONDS:g} s")
 
     def _said(self) -> str:
-        """The Python frames of its last words."""
+        """The Python frames in the worker's last output."""
         lines = self._errors.read_text(errors="replace").splitlines()
         frames = [line.strip() for line in lines if line.strip().startswith("File ")]
         return "; ".join(frames[:4]) or " ".join(lines[-3:])

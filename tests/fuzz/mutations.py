@@ -1,7 +1,8 @@
-"""Ways to damage a file, and values that nobody expects."""
+"""Ways to damage a file, and unexpected values."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import math
@@ -16,7 +17,7 @@ NUMBERS: list[Any] = [
     -(2**63), 10**30, 10**400, -(10**400), 0.0, -0.0, 0.5, 1.5, 1e-9, 5e-324, -5e-324, 1e-300, 1e9, 1e18, 1e300, 1.7e308,
     math.nan, math.inf, -math.inf,
 ]  # fmt: skip
-# No path out of a case's own folder is among them: a case may write, and nobody says as whom it runs.
+# None is a path out of the case's own folder: a case may write, perhaps as root.
 TEXTS: list[str] = [
     "", " ", "0", "-1", "none", "nan", "a", ".", "x" * 300, "y" * 5000, "a\0b", "\ud800", "caf\xe9", "\x1b[31m",
     "a\nb", "a\tb", "%s%n", "1" * 5000, "1e400", "rtsp://", "://", "file:///", "\u202e", "\U0001f600" * 80, "{}", "null",
@@ -32,7 +33,7 @@ def any_value(rng: random.Random) -> Any:
 
 
 def damaged(data: bytes, rng: random.Random, others: Sequence[bytes] = ()) -> bytes:
-    """One to three of: flipped bits, other bytes, other numbers, a part that is gone, doubled, moved, or another file's."""
+    """One to three of: flipped bits, other bytes, other numbers, a part removed, doubled, moved or taken from another file."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         size = max(len(changed), 1)
@@ -65,7 +66,7 @@ def damaged(data: bytes, rng: random.Random, others: Sequence[bytes] = ()) -> by
 
 
 def changed_tree(tree: Any, rng: random.Random) -> Any:
-    """A copy of what a JSON file says, with one to three values replaced, removed, moved or wrapped."""
+    """A copy of a JSON file's content, with one to three values replaced, removed, moved or wrapped."""
     root = [copy.deepcopy(tree)]
     for _ in range(rng.choice((1, 1, 2, 3))):
         places = list(_places(root))
@@ -79,7 +80,8 @@ def changed_tree(tree: Any, rng: random.Random) -> Any:
         elif way == 2:
             holder[key] = [value] * rng.choice((0, 1, 2, 1000))
         elif way == 3 and isinstance(value, (int, float)):
-            holder[key] = value * rng.choice((-1, 0, 0.5, 2, 1000, 10**9))
+            with contextlib.suppress(OverflowError):  # half of an int that is larger than any float
+                holder[key] = value * rng.choice((-1, 0, 0.5, 2, 1000, 10**9))
         elif way == 4:
             holder[key] = rng.choice(TEXTS)
         else:
@@ -89,7 +91,7 @@ def changed_tree(tree: Any, rng: random.Random) -> Any:
 
 
 def json_bytes(tree: Any, rng: random.Random) -> bytes:
-    """As JSON; now and then damaged, or nested without end."""
+    """As JSON; sometimes damaged, or nested very deeply."""
     try:
         text = json.dumps(tree).encode("utf-8")
     except (ValueError, TypeError):
@@ -135,14 +137,14 @@ def _is_json(value: Any) -> bool:
 
 
 class Number(NamedTuple):
-    """A number in a TFLite file: where, how many bytes, and of which table and field."""
+    """A number in a TFLite file: its offset, its size in bytes, and its table and field."""
 
     at: int
     size: int
     role: str
 
 
-# table -> field -> bytes of a number; a vector: (bytes,); a table: its name; a list: a vector of tables
+# table -> field -> kind. A number: its bytes; a vector: (bytes of an item,); a table: its name; a vector of tables: [name]
 _TABLES: dict[str, dict[int, Any]] = {
     "Model": {0: 4, 1: ["OperatorCode"], 2: ["SubGraph"], 4: ["Buffer"], 6: ["Metadata"], 7: ["Signature"]},
     "OperatorCode": {0: 1, 1: (1,), 2: 4, 3: 4},
@@ -160,7 +162,7 @@ _SMALL_VECTOR = 64  # bytes: shapes, axes and the like, but not weights
 
 
 def numbers_of(data: bytes) -> list[Number]:
-    """The numbers of a whole TFLite file that say what its network is; of weights only the first ones."""
+    """The numbers of an undamaged TFLite file that define its network; of weights, only the first ones."""
     found: list[Number] = []
     _collect(data, "Model", struct.unpack_from("<I", data, 0)[0], found, set())
     return found
@@ -204,7 +206,7 @@ def _collect(data: bytes, name: str, start: int, found: list[Number], seen: set[
 
 
 def changed_network(data: bytes, rng: random.Random) -> bytes:
-    """A TFLite file with one to three numbers changed; now and then with bytes changed."""
+    """A TFLite file with one to three numbers changed; sometimes with bytes changed."""
     if rng.randrange(12) == 0:
         return damaged(data, rng)
     changed, numbers = bytearray(data), numbers_of(data)

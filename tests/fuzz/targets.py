@@ -1,4 +1,4 @@
-"""What is done with each kind of hostile input. A target makes one from a random generator and hands it to edgevid."""
+"""Targets, one for each kind of hostile input. A target makes an input from a random generator and passes it to edgevid."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MOST_FRAMES = 40
 
 
 class FuzzEmbedder(Embedder):
-    """An embedder of the caller's own, for networks that take 1280 numbers."""
+    """A caller's own embedder, for networks that take 1280 numbers."""
 
     dim = 1280
 
@@ -69,7 +69,7 @@ def media(rng: random.Random, corpus: Path, scratch: Path) -> object:
 
 
 def card(rng: random.Random, corpus: Path, scratch: Path) -> object:
-    """A bundle, or its extractor, whose card says something else."""
+    """A bundle, or its extractor, with a changed card."""
     source = rng.choice(sorted((corpus / "bundles").iterdir()))
     folder = scratch / "bundle"
     shutil.copytree(source, folder)
@@ -80,7 +80,7 @@ def card(rng: random.Random, corpus: Path, scratch: Path) -> object:
 
 
 def arrays(rng: random.Random, corpus: Path, scratch: Path) -> object:
-    """The classifier of statistics, or examples, with damaged arrays, and a card with the checksum that they have."""
+    """A classifier of statistics, or examples, with damaged arrays, and a card with their checksum."""
     folder = scratch / "bundle"
     shutil.copytree(corpus / "bundles" / rng.choice(("statistics", "windows", "mixture")), folder)
     path = folder / "classifier.npz"
@@ -92,7 +92,7 @@ def arrays(rng: random.Random, corpus: Path, scratch: Path) -> object:
 
 
 def network(rng: random.Random, corpus: Path, scratch: Path) -> object:
-    """A network with changed numbers, by itself or in a bundle whose card has its checksum."""
+    """A network with changed numbers, alone or in a bundle whose card has its checksum."""
     name = rng.choice(NETWORKS)
     path = scratch / "network.tflite"
     path.write_bytes(changed_network((TESTS / "data" / f"{name}.tflite").read_bytes(), rng))
@@ -122,7 +122,7 @@ def network(rng: random.Random, corpus: Path, scratch: Path) -> object:
 
 
 def cache(rng: random.Random, corpus: Path, scratch: Path) -> object:
-    """A cache of embeddings whose files hold something else, with the digest that they have; or an evaluation."""
+    """A cache of embeddings with changed files and (mostly) their digests; or an evaluation."""
     if rng.randrange(3) == 0:
         return _evaluation(rng, scratch)
     tiny = corpus / "bundles" / "statistics"
@@ -139,7 +139,7 @@ def cache(rng: random.Random, corpus: Path, scratch: Path) -> object:
 
 
 def table(rng: random.Random, corpus: Path, scratch: Path) -> object:
-    """A data set whose list says something else: ``clips.csv``, that of a training, or UCF101's."""
+    """A dataset with a changed list: ``clips.csv``, that of a training run, or UCF101's."""
     text = (corpus / "clips" / "clips.csv").read_text()
     way = rng.randrange(5)
     if way == 0:
@@ -189,7 +189,7 @@ _opened: dict[Path, Any] = {}
 
 
 def _vouch(folder: Path, path: Path) -> None:
-    """Give the cards of a bundle the checksum that a file has."""
+    """Write a file's actual checksum into the cards of a bundle."""
     for card_path in folder.glob("*.json"):
         tree = json.loads(card_path.read_text())
         _set_checksum(tree, path.name, sha256_of(path))
@@ -209,7 +209,7 @@ _DTYPES = ("<f4", "<f8", "<i8", "|u1", "<U5", "|S3", "<c8", "|b1", "<f2", "<M8[s
 
 
 def _npy(rng: random.Random) -> bytes:
-    """A .npy of any shape and dtype; or one whose header says more than it holds."""
+    """A .npy file of any shape and dtype; or one whose header claims more than it contains."""
     shape = tuple(rng.choice((0, 1, 2, 3, 24, 48)) for _ in range(rng.randrange(4)))
     values = np.zeros(shape, rng.choice(_DTYPES))
     if values.dtype.kind == "f" and values.size:
@@ -246,7 +246,7 @@ def _changed_arrays(path: Path, rng: random.Random) -> bytes:
 
 
 def _evaluation(rng: random.Random, scratch: Path) -> object:
-    """What an evaluation left: its figures and its predictions."""
+    """The changed files of an evaluation: its figures and its predictions."""
     metrics = {
         "kind": "evaluation",
         "format": 1,

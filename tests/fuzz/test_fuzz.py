@@ -16,6 +16,6 @@ SLOW = ("command",)
 def test_hostile_inputs_are_taken_or_refused(capsys: pytest.CaptureFixture[str]):
     report = run(case_names(1000, 1, [kind for kind in KINDS if kind not in SLOW]))
     with capsys.disabled():
-        print("\n" + "\n".join(report.lines()))  # noqa: T201 - what was done is as good to know as that it was good
+        print("\n" + "\n".join(report.lines()))  # noqa: T201 - shows what was run
     assert len(report.outcomes) == 1000
     assert not [f"--replay {outcome.name}: {outcome.result}: {outcome.detail}" for outcome in report.findings]

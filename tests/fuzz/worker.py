@@ -1,4 +1,4 @@
-"""The process that runs cases: names come in on stdin, a line of JSON goes out for each."""
+"""The process that runs cases: it reads names from stdin, and writes a line of JSON for each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> None:
     for line in names:
         os.ftruncate(errors, 0)
         scratch.mkdir(parents=True)
-        os.chdir(scratch)  # relative names are the case's own
+        os.chdir(scratch)  # relative paths stay in the case's folder
         _forget_peak()
         try:
             result, detail = run_case(line.strip(), corpus, scratch)
@@ -59,7 +59,7 @@ def run_case(name: str, corpus: Path, scratch: Path) -> tuple[str, str]:
 
 
 def _forget_peak() -> None:
-    with contextlib.suppress(OSError):  # elsewhere than on Linux
+    with contextlib.suppress(OSError):  # not on Linux
         Path("/proc/self/clear_refs").write_text("5")
 
 

@@ -189,7 +189,7 @@ class TestTroubles:
 
     @contextmanager
     def file_limit(self, size: int) -> Iterator[None]:
-        """Files may not grow beyond so many bytes: the system refuses the rest of a write, as on a full disk."""
+        """Limit files to ``size`` bytes: the system refuses the rest of a write, as on a full disk."""
         resource = pytest.importorskip("resource", reason="this system has no limits on files")
         old = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
@@ -272,7 +272,7 @@ while count:
 
 
 def recorder(root: Path, label: str, count: int) -> subprocess.Popen:
-    """A process that adds so many clips (-1: without end; then of more than 30 it deletes the oldest) once it is sent a line."""
+    """A process that, once it is sent a line, adds ``count`` clips (-1: endlessly, deleting the oldest of more than 30)."""
     arguments = [sys.executable, "-c", RECORDER, str(ROOT), str(root), label, str(count)]
     process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -294,7 +294,7 @@ class TestSeveralRecorders:
         assert all(count_frames(tmp_path / row["path"]) == 8 for row in rows(tmp_path))
 
     def test_one_that_opens_removes_nothing_of_one_that_writes(self, tmp_path):
-        """Unfinished files are a dead recorder's only where nobody holds the lock."""
+        """Unfinished files belong to a dead recorder only if nobody holds the lock."""
         folder, errors = ClipFolder(tmp_path), []
 
         def open_often() -> None:
@@ -328,7 +328,7 @@ def test_kills_at_random_times_lose_no_clip_that_was_confirmed(tmp_path):
             assert count_frames(tmp_path / path) == 8, "no broken clip is listed, before anyone repairs"
         folder = ClipFolder(tmp_path)
         paths = [clip.path for clip in folder.clips()]
-        # the oldest is deleted when there are 31: what was confirmed last is never that one
+        # the oldest is deleted when there are 31: never the one confirmed last
         assert set(confirmed[-29:]) <= set(paths)
         assert set(listed) <= set(paths)
         assert {clip.group for clip in folder.clips()} <= {"wave"}

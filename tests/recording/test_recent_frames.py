@@ -1,4 +1,4 @@
-"""A clip of what has been seen already."""
+"""A clip of frames that have been seen already."""
 
 from __future__ import annotations
 

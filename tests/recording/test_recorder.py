@@ -24,7 +24,7 @@ def numbered(count: int, fps: float = 5.0, first: int = 0) -> list[TimedFrame]:
 
 
 class Losing(Source):
-    """A camera that does what a list says: a frame, or None where it is lost."""
+    """A camera that follows a list: a frame, or None where it is lost."""
 
     live, name = True, "camera 7"
 
@@ -51,7 +51,7 @@ class TestClips:
     def test_clips_of_a_slow_camera_last_as_long_as_was_asked_for(self, record):
         one = record(Losing(numbered(15)), group="g", person="Ann", place="hall", device="pi")
         taken = one.record_clip("wave")
-        # the first frame of a camera is for waiting, as it may have to come back
+        # the first frame of a camera is only waited for, as it may have to come back
         assert numbers(taken) == [1, 2, 3, 4, 5]
         assert (taken.fps, taken.seconds) == (pytest.approx(5), pytest.approx(1))
         assert one.folder.clips() == []
@@ -157,7 +157,7 @@ class TestLosses:
             record(camera).record_clip("wave")
 
     def test_a_real_camera_is_lost_and_comes_back(self, tmp_path):
-        """Over HTTP: pulled while a clip is recorded, put back; the clip before it stays, the next one is whole."""
+        """Over HTTP: unplugged during a recording, then plugged in again; the previous clip stays, the next one is complete."""
         with MjpegCamera() as camera:
             pulled = threading.Event()
 

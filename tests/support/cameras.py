@@ -1,4 +1,4 @@
-"""Cameras that are not there: stand-ins for ``cv2.VideoCapture`` that work and fail as it does."""
+"""Stand-ins for cameras: they replace ``cv2.VideoCapture``, and work and fail as it does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 import cv2
 import numpy as np
@@ -15,7 +15,9 @@ import pytest
 from edgevid.sources import SourceStatus, live
 from edgevid.support.retry import Retry
 
+from .system import threads_named
 from .videos import numbered_frame
+from .waiting import wait_until
 
 
 class FakeCamera:
@@ -24,11 +26,11 @@ class FakeCamera:
     ``open`` takes the place of ``cv2.VideoCapture``. Tests replace ``grab`` and ``retrieve``, or set:
 
     Attributes:
-        frames: after so many there comes no other.
+        frames: after this many, no more come.
         present: whether it is plugged in. While it is not, no grab succeeds and no capture opens.
         opens: how often it was opened or tried to be.
         open_times: when, on ``time.monotonic()``.
-        faults: what OpenCV would have crashed of.
+        faults: what would have crashed OpenCV.
     """
 
     def __init__(self, period: float = 0.004, frames: float = float("inf")) -> None:
@@ -74,7 +76,7 @@ class FakeCamera:
 
 
 class FakeCapture:
-    """What opening a :class:`FakeCamera` gives. Never raises by itself, as OpenCV's does not."""
+    """The capture of an opened :class:`FakeCamera`. Never raises by itself, like OpenCV's."""
 
     def __init__(self, camera: FakeCamera, is_open: bool) -> None:
         self._camera = camera
@@ -132,7 +134,7 @@ class BlockingCamera(FakeCamera):
 
 
 class Statuses(list[SourceStatus]):
-    """An ``on_status`` that keeps what it is told."""
+    """An ``on_status`` that keeps the statuses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,22 +150,14 @@ class Statuses(list[SourceStatus]):
         return [status.state for status in self]
 
     def wait_for(self, state: str, seconds: float = 30.0) -> SourceStatus:
-        """The first status of this state, once it was told."""
+        """The first status of this state; waits until there is one."""
         with self._condition:
             assert self._condition.wait_for(lambda: state in self.states, seconds), f"{state!r} is not in {self.states}"
             return self[self.states.index(state)]
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
-    """Wait for something that announces itself by no event."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
-
-
 def camera_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("edgevid camera")]
+    return threads_named("edgevid camera")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Rewrites container files byte by byte: what no writer at hand would write."""
+"""Rewrites container files byte by byte, to make files that no available writer makes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def mp4_with_frame_durations(data: bytes, ticks: list[int]) -> bytes:
 
 
 def mp4_with_damage(data: bytes, at: float, size: int = 4096) -> bytes:
-    """Overwrite ``size`` bytes of an MP4's media data with 0xFF, from the part ``at`` of it on: a sector that cannot be read."""
+    """Overwrite ``size`` bytes of an MP4's media data with 0xFF, starting at the fraction ``at``: an unreadable sector."""
     start = data.index(b"mdat") + 4
     length = struct.unpack_from(">I", data, start - 8)[0] - 8
     first = start + int(at * length)
@@ -70,7 +70,7 @@ def mp4_with_damage(data: bytes, at: float, size: int = 4096) -> bytes:
 
 
 def mp4_turned(data: bytes, degrees: int, *, mirrored: bool = False) -> bytes:
-    """Note in an MP4's track header that the picture is to be turned clockwise when it is shown, as phones do.
+    """Note in an MP4's track header, as phones do, that the picture is to be turned clockwise for display.
 
     ``mirrored``: and then to be mirrored, left to right, as front cameras do.
     """

@@ -49,7 +49,7 @@ class Windows(Classifier):
 
 
 class Counting(Recognizer):
-    """A recogniser of them, of windows of 2.5 s: a sample each 0.1 s."""
+    """A recogniser that uses both, with windows of 2.5 s and a sample every 0.1 s."""
 
     def __init__(self, score: Callable[[int], float] = lambda last: 0.75) -> None:
         self.numbers, self.kept = Numbers(), Windows(score)

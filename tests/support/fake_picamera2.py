@@ -1,8 +1,8 @@
-"""A stand-in for the module ``picamera2`` that behaves as that package does, for machines without its cameras.
+"""A stand-in for the module ``picamera2`` that behaves like that package, for machines without its cameras.
 
-What it copies, because code goes wrong by it: "RGB888" is B, G, R in memory; a camera opens once at a time; only the newest
+It copies what code easily gets wrong: "RGB888" is B, G, R in memory; a camera can be opened only once at a time; only the newest
 completed request is kept; a request that nobody releases keeps its buffer, and without a free buffer there are no frames; a
-capture that times out leaves its job in the queue, where it takes a request when one comes and where it holds up ``stop``.
+capture that times out leaves its job in the queue, where it takes the next request and blocks ``stop``.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import pytest
 
 
 class Sensor:
-    """What is in front of the cameras, and in what state they are.
+    """What the cameras see, and the state that they are in.
 
     Attributes:
-        scene: uint8 [H, W, 3] RGB; scaled to what was configured.
+        scene: uint8 [H, W, 3] RGB; scaled to the configured size.
         streaming: False: the ribbon cable is loose; the camera opens, and there are no frames.
         clock: of ``SensorTimestamp``, in nanoseconds; None: there is no such key.
         failing: raised by the next captures.
         opened: the configurations of the cameras, as they were opened.
-        open_cameras: those not closed.
-        frames: how many there were.
+        open_cameras: the cameras that are not closed.
+        frames: number of frames so far.
         arrays: how many pictures were copied out of a request.
     """
 

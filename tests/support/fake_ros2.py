@@ -1,4 +1,4 @@
-"""A stand-in for the modules of ROS 2 that a node uses, for machines without it: what its callback publishes for which images."""
+"""A stand-in for the ROS 2 modules that a node uses, for machines without ROS 2. It records what the node publishes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program at a broker's address that does as the test likes."""
+"""A program at a broker's address that does what the test wants."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONNACK = b"\x20\x02\x00\x00"
 
 
 def packet(command: int, body: bytes, length: Optional[int] = None) -> bytes:
-    """An MQTT packet, that says its body is ``length`` bytes (default: as long as it is)."""
+    """An MQTT packet that claims a body of ``length`` bytes (default: its true length)."""
     left, lengths = len(body) if length is None else length, b""
     while not lengths or left:
         lengths += bytes([left % 128 | (128 if left > 127 else 0)])
@@ -29,11 +29,11 @@ def message(topic: str, payload: bytes, qos: int = 0, number: int = 1) -> bytes:
 
 
 class HostileBroker:
-    """Answers each client's CONNECT with what ``behave`` does with its socket, in a thread; then ends the connection.
+    """After each client's CONNECT, calls ``behave`` with the client's socket, in a thread, and then closes the connection.
 
     Attributes:
         arrivals: when each client came, on ``time.monotonic()``.
-        ended: of how many ``behave`` is over.
+        ended: for how many clients ``behave`` has returned.
     """
 
     def __init__(self, behave: Callable[[socket.socket, int], object]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import itertools
 import threading
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Optional
@@ -18,10 +18,10 @@ from .videos import moving_frames
 
 
 class MjpegCamera:
-    """Serves coloured stripes, or what :meth:`show` was told, over and over at ``url``, to as many clients as come.
+    """Serves coloured stripes, or the frames given to :meth:`show`, endlessly at ``url``, to any number of clients.
 
     Attributes:
-        silent: while it is set, clients are accepted and get nothing, as of a camera that hangs.
+        silent: while it is set, clients are accepted and get nothing, as from a camera that hangs.
         clients: how many have come.
         quiet: whether a client waits in silence.
     """
@@ -34,7 +34,7 @@ class MjpegCamera:
         self._over = threading.Event()
         self.show(moving_frames(6, 96, 72))
         self._server: Optional[http.server.ThreadingHTTPServer] = None
-        self._plug = threading.Lock()  # what is unplugged in one thread is plugged in once it is
+        self._plug = threading.Lock()  # plugging in waits for unplugging in another thread
         self._port = 0
         self.plug_in()
 
@@ -69,7 +69,7 @@ class MjpegCamera:
             serve.start()
 
     def unplug(self) -> None:
-        """Break all connections off and refuse new ones."""
+        """Close all connections and refuse new ones."""
         with self._plug:
             self._over.set()
             if self._server is not None:
@@ -84,9 +84,10 @@ class MjpegCamera:
         handler.send_response(200)
         handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         handler.end_headers()
-        for number in itertools.count():
-            if over.wait(self._period):
-                return
+        started, number = time.monotonic(), 0
+        # Motion keeps its speed on a busy machine: overdue pictures are skipped, as by a real camera.
+        while not over.wait(max(started + (number + 1) * self._period - time.monotonic(), 0.0)):
+            number = max(number + 1, int((time.monotonic() - started) / self._period))
             picture = self._pictures[number % len(self._pictures)]
             while self.silent.is_set():
                 self.quiet = True

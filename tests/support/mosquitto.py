@@ -1,4 +1,4 @@
-"""A real broker, someone who listens to it, and a gate that can be shut between it and a client."""
+"""A real broker, a client that listens to it, and a gate between it and a client that can be shut."""
 
 from __future__ import annotations
 
@@ -10,30 +10,22 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 import uuid
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional
 
+from .system import free_port
+from .waiting import reached
+
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
-PATIENCE = 60.0  # seconds that a busy machine may take for what takes milliseconds
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+PATIENCE = 60.0  # seconds that a busy machine may need for what takes milliseconds
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    """Poll until ``condition`` gives something true, and return that."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"in {PATIENCE:g} s it did not happen: {what}")
+    """Wait until ``condition`` gives something true, and return that."""
+    value = reached(condition, PATIENCE)
+    assert value, f"in {PATIENCE:g} s it did not happen: {what}"
+    return value
 
 
 class Mosquitto:
@@ -42,13 +34,13 @@ class Mosquitto:
     Args:
         folder: for its files.
         options: further lines of its configuration.
-        persistent: it keeps what is retained over a restart.
+        persistent: it keeps retained messages over a restart.
     """
 
     def __init__(self, folder: Path, *options: str, persistent: bool = False) -> None:
         self.port = free_port()
         self._config = folder / f"mosquitto-{self.port}.conf"
-        # A broker that root starts gives up its rights, and could not read the test's files.
+        # A broker that root starts drops its privileges, and could not read the test's files.
         lines = [
             f"listener {self.port} 127.0.0.1",
             f"user {getpass.getuser()}",
@@ -160,7 +152,7 @@ def retained(port: int, **login: str) -> dict[str, str]:
 
 
 class Gate:
-    """A port that leads to another one while it is open."""
+    """A port that forwards to another one while the gate is open."""
 
     def __init__(self, target_port: int) -> None:
         self.port = free_port()

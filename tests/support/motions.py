@@ -1,4 +1,4 @@
-"""A drawn person that does things: motions to be taught, without a clip of anybody."""
+"""A drawn person who moves: motions to be taught, without clips of a real person."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SKIN, _SHIRT, _TROUSERS, _HAIR = (216, 168, 138), (32, 108, 122), (52, 60, 74),
 
 
 def motion(kind: str, count: int = 25, width: int = 320, height: int = 240) -> list[Frame]:
-    """Frames of a second or so to be repeated, uint8 [height, width, 3]: "wave", "jump", or anything else: he stands."""
+    """About a second of frames to repeat, uint8 [height, width, 3]: "wave", "jump", or anything else to stand still."""
     return [_person(kind, i / count, width, height) for i in range(count)]
 
 

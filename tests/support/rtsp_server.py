@@ -1,6 +1,6 @@
-"""An RTSP server of GStreamer with a test picture: run by the system's Python, ``rtsp_server.py PORT``.
+"""A GStreamer RTSP server with a test picture, run by the system's Python: ``rtsp_server.py PORT``.
 
-Serves rtsp://127.0.0.1:PORT/test, says "ready" on stdout, and ends when it is killed. Exits with 3 and a reason where something
+Serves rtsp://127.0.0.1:PORT/test, prints "ready" on stdout, and ends when it is killed. Exits with 3 and a reason if something
 is not installed.
 """
 

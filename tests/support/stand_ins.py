@@ -1,4 +1,4 @@
-"""A recogniser and sources that need no model and no camera: a picture's brightness says what happens in it."""
+"""A recogniser and sources that need no model and no camera: a picture's brightness says what it shows."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def picture(jump: float) -> Frame:
 
 
 def video(jumps: Iterable[float], start: float = 0.0) -> list[TimedFrame]:
-    """One sample each."""
+    """One frame for each sample."""
     return [TimedFrame(start + k * SECONDS, picture(jump)) for k, jump in enumerate(jumps)]
 
 
 class Brightness(Embedder):
-    """Tells what happens from a picture's brightness."""
+    """Embeds a picture by its brightness."""
 
     dim = 2
 
@@ -76,9 +76,9 @@ class StandInRecognizer(Recognizer):
 
 
 class Scripted(Source):
-    """Gives what it is told: frames, and functions that are called in their place (to block, fail, or note a restart).
+    """Follows a script: frames, and functions that are called in their place (to block, fail, or note a restart).
 
-    As a camera, its frames wait all the same, so that a test decides what is seen.
+    Even as a camera, its frames wait, so that a test decides what is seen.
     """
 
     def __init__(
@@ -143,16 +143,8 @@ class Endless(Source):
         self._tell("ended", f"{self.name} is closed.")
 
 
-def reached(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether the condition comes true within so long: for what happens in other threads and tells nobody."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
-
-
 class Keeping:
-    """An output that keeps what it is told."""
+    """An output that keeps its messages."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []

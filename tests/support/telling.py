@@ -28,7 +28,7 @@ class Paced(Event):
 
 
 class Told:
-    """An output, told with the state of each source. What it has itself is found here too."""
+    """An output that is told the state of each source. Its own attributes are available here too."""
 
     def __init__(self, output: Any, window_seconds: Optional[float] = None) -> None:
         self.output = output
@@ -45,7 +45,7 @@ class Told:
         self.take(status)
 
     def events(self, source: str, events: Sequence[Event], *, live: bool = True) -> None:
-        """Events without a frame, as they follow a scene's last one."""
+        """Events without a frame, as after a scene's last one."""
         for event in events:
             self.take(SourceEvent(source, event, live))
 
@@ -57,7 +57,7 @@ class Told:
         self.output.take(message, tracker.take(message))
 
     def states(self, source: Optional[str] = None) -> list[SourceState]:
-        """What is known of a source, or of all."""
+        """What is known about a source, or about all."""
         return [tracker.state for name, tracker in self._trackers.items() if source in (None, name)]
 
     def __getattr__(self, name: str) -> Any:

@@ -62,7 +62,7 @@ def write_video(
 
 
 def sample_values(path: Path, make: Callable[[Frame], Any], num_samples: int = 25) -> list[tuple[int, Any]]:
-    """For each sample of a clip, its frame's index and what ``make`` makes of the frame: once of each frame."""
+    """For each sample of a clip, its frame's index and the result of ``make``, which is called once per frame."""
     spec, made = SampleSpec(num_samples), {}
     timestamps: Sequence[float] = ()
     while True:

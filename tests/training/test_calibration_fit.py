@@ -1,4 +1,4 @@
-"""What is fitted of scores on validation clips."""
+"""What is fitted to scores on validation clips."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edgevid.training.calibration import (
 
 
 def honest_probabilities(num_clips: int, num_classes: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities that are true, and classes drawn by them."""
+    """Calibrated probabilities, and classes drawn by them."""
     rng = np.random.default_rng(seed)
     powers = np.exp(rng.normal(0.0, 1.5, (num_clips, num_classes)))
     probabilities = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)

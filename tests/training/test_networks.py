@@ -33,7 +33,7 @@ def shape(architecture: str, units: int = 8) -> NetworkOptions:
 
 
 def random_network(architecture: str):
-    """Weights as after a training: none at its initial value, the batch normalisations' neither."""
+    """Weights as after training: none has its initial value, not even in the batch normalisations."""
     network, rng = make_network(DIM, CLASSES, shape(architecture)), np.random.default_rng(0)
     network.set_weights(
         [rng.normal(0, 0.3, w.shape) if w.ndim == 2 else rng.uniform(0.2, 0.6, w.shape) for w in network.get_weights()]

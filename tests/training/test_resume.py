@@ -1,4 +1,4 @@
-"""A training that is interrupted ends as one that is not."""
+"""Interrupted training ends like uninterrupted training."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class KilledError(BaseException):
 def train(
     path: Path, architecture: str = "gru", epochs: int = 6
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[list[str]]]:
-    """Train, or go on with, what lies in ``path``: best weights, last state, curves (but for the seconds)."""
+    """Start or resume training in ``path``: best weights, last state, curves (without the seconds)."""
     shape = NetworkOptions(architecture, None if architecture == "single-frame" else 8)
     options = FitOptions(learning_rate=1e-2, epochs=epochs, patience=epochs, batch_size=16)
     run = RunFolder.open(path, CONFIG, CLIPS)
@@ -104,7 +104,7 @@ def test_sigkill(tmp_path):
             time.sleep(draw.uniform(0, 0.5))
             assert process.poll() is None, process.communicate()[1]
             process.send_signal(signal.SIGKILL)
-    # Both end in processes of their own, as the killed ones were: this one may have set TensorFlow up in another way.
+    # Both end in processes of their own, like the killed ones: this one may have set up TensorFlow differently.
     for name in ("whole", "killed"):
         subprocess.run(_train_command(tmp_path / name), check=True, capture_output=True, timeout=300)
     assert_same(train(tmp_path / "whole", epochs=EPOCHS), train(tmp_path / "killed", epochs=EPOCHS))
@@ -144,7 +144,7 @@ def test_another_configuration_is_refused_and_named(tmp_path):
     newer = {**CONFIG, "versions": {"python": "4"}}
     with pytest.raises(RunError, match=r"versions\.python"):
         RunFolder.open(tmp_path / "run", newer, CLIPS)
-    run.write_result({})  # only a training that goes on needs the same versions
+    run.write_result({})  # only resumed training needs the same versions
     assert RunFolder.open(tmp_path / "run", newer, CLIPS).finished
     restarted = RunFolder.open(tmp_path / "run", other, CLIPS, restart=True)
     assert not restarted.resumed
@@ -155,7 +155,7 @@ def test_another_configuration_is_refused_and_named(tmp_path):
 def test_places_that_are_no_run_folder(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         RunFolder.open(tmp_path / "photos", CONFIG, CLIPS, restart=True)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text("{}")

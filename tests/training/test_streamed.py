@@ -1,4 +1,4 @@
-"""A GRU that is trained on windows as they are streamed, beside the statistics that teach it."""
+"""A GRU trained on windows as they are streamed, together with the statistics."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from edgevid.training.streamed import StreamedOptions, train_streamed  # noqa: E
 
 LABELS = ("rising", "falling")
 FEW = StreamedOptions(
-    units=8, dropout=0.2, soft=0.3, learning_rate=1e-2, batch_size=12, averaging=0.9, epochs=100, every=100, folds=2
+    units=8, dropout=0.2, learning_rate=1e-2, batch_size=12, averaging=0.9, epochs=100, every=100, folds=2
 )
 
 

@@ -60,7 +60,7 @@ def train(data: Path, output: Path, *options: str) -> int:
 
 @pytest.fixture
 def no_training(monkeypatch):
-    """A network that was not trained, at once."""
+    """Return an untrained network at once."""
 
     def untrained(training, validation, num_classes, shape, options, progress=None, store=None) -> Fitted:
         epoch = Epoch(1, 1.0, 0.5, 1.0, 0.5, options.learning_rate, 0.1)
@@ -305,7 +305,7 @@ def test_the_other_architectures(data, tmp_path, capsys, architecture):
 
 @pytest.fixture
 def folder_of_clips(make_video, tmp_path) -> Path:
-    """Two classes of six clips, nothing said of groups or splits."""
+    """Two classes of six clips, without groups or splits."""
     for label in ("left", "right"):
         for i in range(6):
             make_video(f"clips/{label}/{i}.mp4", moving_square(label == "right", seed=i))

@@ -30,7 +30,7 @@ def synthetic(num_clips: int = 60, dim: int = 12, seed: int = 0) -> LabelledEmbe
 
 
 class Said:
-    """A reporter that keeps what it is told."""
+    """A reporter that keeps its messages."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

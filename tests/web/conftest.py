@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
+from support.system import threads_named
 from support.telling import Told
 from web_browser import DESK, Page, open_browser
 from web_feed import LABELS
-from web_waiting import web_threads
 
 from edgevid.outputs.web import WebServer
 
@@ -33,7 +33,7 @@ def serve() -> Iterator[Callable[..., Told]]:
     yield start
     for server in servers:
         server.close()
-    assert web_threads() == []
+    assert threads_named("edgevid web") == []
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def page(chromium: Any) -> Iterator[Page]:
-    """The browser, at a desk screen; at the end the page may have complained of nothing and asked nobody else."""
+    """The browser, with a desktop screen. At the end, the page must have logged no error and contacted nobody else."""
     chromium.get("about:blank")
     for kind in ("browser", "performance"):
         chromium.get_log(kind)
@@ -59,7 +59,7 @@ def page(chromium: Any) -> Iterator[Page]:
         for url in requests
         if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "blob:http://127.0.0.1:"))
     ] == []
-    # A server that a test stopped cannot be reached: that is no mistake of the page.
+    # A server that a test stopped cannot be reached: that is no error of the page.
     complaints = [
         entry["message"] for entry in chromium.get_log("browser") if "ERR_CONNECTION_REFUSED" not in entry["message"]
     ]

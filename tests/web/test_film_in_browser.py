@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from support.videos import moving_frames
-from web_waiting import wait_until
+from support.waiting import wait_until
 
 from edgevid.outputs.drawing.video_writer import SUFFIXES, VideoWriter
 

@@ -14,7 +14,8 @@ from typing import Callable, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from support.mosquitto import free_port, wait_for
+from support.mosquitto import wait_for
+from support.system import free_port
 from support.telling import Told
 from web_browser import Page
 from web_client import Watching, get
@@ -84,7 +85,7 @@ def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
 
 
 class Front(NamedTuple):
-    """A server, the addresses of the proxy in front of it, and what trusts its certificate."""
+    """A server, the addresses of the proxy in front of it, and a context that trusts its certificate."""
 
     server: Told
     http: str

@@ -1,4 +1,4 @@
-"""Who is kept from the page: connections and guesses without end, others than a trusted proxy; TLS."""
+"""Who is kept from the page: endless connections and guesses, untrusted proxies; TLS."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.telling import Told
+from support.waiting import wait_until
 from web_client import Watching, get
 from web_feed import observation
-from web_waiting import wait_until
 
 from edgevid import EdgevidError, OptionError
 from edgevid.outputs.web import guesses
@@ -33,7 +33,7 @@ several_addresses = pytest.mark.skipif(sys.platform != "linux", reason="this sys
 
 @contextlib.contextmanager
 def silent(url: str, count: int, source: str = "127.0.0.1") -> Iterator[list[socket.socket]]:
-    """Connections that say nothing."""
+    """Connections that send nothing."""
     where = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
     with contextlib.ExitStack() as stack:
         yield [
@@ -144,7 +144,7 @@ class TestProxies:
         ("peer", "forwarded", "client"),
         [
             ("10.0.0.5", "203.0.113.7", "203.0.113.7"),
-            ("10.0.0.5", "1.1.1.1, 203.0.113.7, 10.0.0.6", "203.0.113.7"),  # the first was made up by whoever asks
+            ("10.0.0.5", "1.1.1.1, 203.0.113.7, 10.0.0.6", "203.0.113.7"),  # the client made up the first
             ("10.0.0.5", "", "10.0.0.5"),
             ("10.0.0.5", "203.0.113.7, unknown", "10.0.0.5"),
             ("::ffff:10.0.0.5", "2001:db8::7", "2001:db8::7"),

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from support.telling import Paced, Told
 from support.videos import moving_frames
+from support.waiting import wait_until
 from web_browser import DESK, PHONE, Page
 from web_feed import LABELS, observation, prediction, status
-from web_waiting import wait_until
 
 from edgevid.events import Began, Counted, Ended, Event
 from edgevid.frames import Region
@@ -28,7 +28,7 @@ Serve = Callable[..., Told]
 def show(
     server: Told, best: int, score: float, at: float, *, events: Optional[Sequence[Event]] = None, **options: Any
 ) -> None:
-    """A prediction, and by default the events of a detector that takes what reaches 0.5."""
+    """A prediction, and by default the events of a detector with a threshold of 0.5."""
     predicted = prediction(best, score, timestamp=at)
     goes_on = next((a for state in server.states(options.get("source")) for a in state.actions), None)
     if events is None:

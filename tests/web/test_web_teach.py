@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 from support.mjpeg import MjpegCamera
 from support.motions import motion
+from support.system import threads_named
+from support.waiting import wait_until
 from web_browser import DESK, PHONE, Page
 from web_client import Answer, get
-from web_waiting import wait_until, web_threads
 
 from edgevid import TeachOptions, open_bundle, open_source
 from edgevid.recording import ClipFolder
@@ -46,7 +48,7 @@ class Taught:
         return self.server.url
 
     def post(self, command: str, what: Any, **headers: str) -> Answer:
-        """As a program would."""
+        """Send a command as a program would."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
         try:
@@ -70,7 +72,7 @@ def taught(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Taught]:
     made = Taught(tmp_path, **getattr(request, "param", {}))
     yield made
     made.close()
-    assert web_threads() == []
+    assert threads_named("edgevid web") == []
 
 
 def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(taught: Taught, page: Page):
@@ -94,7 +96,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
     assert page.one(".teach input").get_attribute("value") == ""
     page.click(".actions li:nth-child(2) button")
     page.shows(".actions li:nth-child(2) .count", "2 clips")
-    # One is deleted; whoever works with the keyboard stays near
+    # One is deleted; the keyboard focus stays near
     page.click(".actions li:nth-child(2) summary")
     page.run("document.querySelector('.actions li:nth-child(2) ol button').focus()")
     assert page.focused().get_attribute("aria-label") == "Delete clip 1 of wave"
@@ -111,7 +113,7 @@ def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(tau
     page.shows(".action", "wave")
     page.shows(".teach .hint", "Not measured")
     assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
-    # What is answered is wrong: it was nothing
+    # The answer is wrong: it was nothing
     page.click(".choices button:first-child")
     page.shows(".actions li:first-child .count", "3 clips")
     wait_until(lambda: not taught.session.state.work)
@@ -162,7 +164,7 @@ def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
     assert not page.one(".teach .error").is_displayed()
     taught.post("delete", {"path": "wave/gone.avi"})
     page.shows(".teach .error", "lists no clip 'wave/gone.avi'")
-    # a refused command is one of the console's lines, and no mistake of the page
+    # a refused command is logged by the console, and no error of the page
     lines = page.driver.get_log("browser")
     assert ["400 (Bad Request)" in line["message"] for line in lines] == [True]
 
@@ -176,6 +178,7 @@ def test_what_goes_wrong_is_shown(taught: Taught, page: Page):
         ("record", b"label=wave", {}, 400, "JSON object of strings"),
         ("record", {}, {}, 400, 'No "label" was given'),
         ("record", {"label": "wave"}, {"Content_Type": "application/x-www-form-urlencoded"}, 415, "Expected JSON"),
+        ("record", gzip.compress(b'{"label": "wave"}'), {"Content_Encoding": "gzip"}, 400, "JSON object of strings"),
         ("record", {"label": "wave"}, {"Origin": "http://evil.example"}, 403, "a page of another site"),
         ("record", {"label": "wave"}, {"Host": "evil.example"}, 403, "localhost"),
         ("correct", {"label": "wave"}, {}, 400, "teach first"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_waiting import wait_until
+from support.waiting import wait_until
 
 PHONE, DESK = (360, 740), (1280, 800)
 _CHROMIUM, _DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
@@ -56,24 +56,24 @@ class Page:
         return self.driver.find_element("css selector", selector)
 
     def click(self, selector: str) -> None:
-        """Click what is there, or comes."""
+        """Click the element; waits until it is there."""
         self.shows(selector, "")
         self.one(selector).click()
 
     def type(self, selector: str, *keys: str) -> None:
-        """Type into what is there, or comes."""
+        """Type into the element; waits until it is there."""
         self.shows(selector, "")
         self.one(selector).send_keys(*keys)
 
     def text(self, selector: str) -> str:
-        """The text on the screen, spaces of all kinds as one."""
+        """The text on the screen, with each run of whitespace as one space."""
         return " ".join(self.one(selector).text.split())
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
     def shows(self, selector: str, text: str) -> None:
-        """Wait until the element that is there, or comes, has the text in it."""
+        """Wait until the element is there and contains the text."""
 
         def there() -> bool:
             with contextlib.suppress(Exception):  # not there yet, or just replaced

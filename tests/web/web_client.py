@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 def get(url: str, path: str = "/", *, source: str = "", tls: Optional[ssl.SSLContext] = None, **headers: str) -> Answer:
-    """GET ``path`` of the server at ``url``, from an address of this machine, or any; a header's underscores stand for dashes."""
+    """GET ``path`` from the server at ``url``, from the local address ``source`` or any; header underscores become dashes."""
     where = (urlsplit(url).hostname or "", urlsplit(url).port)
     options: dict[str, Any] = {"timeout": 20, "source_address": (source, 0)}
     connection = (
@@ -47,7 +47,7 @@ def connect(url: str) -> socket.socket:
 
 
 class Watching:
-    """A WebSocket as the page opens it. ``status`` is the HTTP status of the answer: 101 where it is open."""
+    """A WebSocket as the page opens it. ``status`` is the HTTP status of the answer: 101 if it is open."""
 
     def __init__(self, url: str, *, token: Optional[str] = None, **headers: str) -> None:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""A made-up stream for the page: frames and events as a running recogniser gives them, without one.
+"""A simulated stream for the page: frames and events like those of a running recogniser.
 
 ``PYTHONPATH=tests python tests/web/web_feed.py [VIDEO]`` serves them until Ctrl-C, to look at the page.
 """
@@ -68,7 +68,7 @@ def observation(
     scene: int = 1,
     action: Optional[ActiveAction] = None,
 ) -> Seen:
-    """A frame, what was predicted, what that decided, and the action that goes on; by default the one that begins with it."""
+    """A frame, its prediction, the events that it decided, and the action under way; by default the one that begins with it."""
     timestamp = time.monotonic() if timestamp is None else timestamp
     begun = [ActiveAction(event.label, event.timestamp, event.score) for event in events if isinstance(event, Began)]
     image = np.full((48, 64, 3), 90, np.uint8) if image is None else image
@@ -82,7 +82,7 @@ def status(state: str, message: str = "", source: str = "camera 0") -> SourceSta
 
 
 def course(images: Sequence[Frame], source: str = "camera 0", *, start: float = 0.0, seed: int = 4) -> Iterator[Seen]:
-    """Ten observations a second, for ever: actions of some seconds with an unsure while between them."""
+    """Ten observations a second, endlessly: actions of a few seconds with uncertain times between them."""
     rng = np.random.default_rng(seed)
     tick, dropped = 0, 0
     while True:

@@ -10,6 +10,7 @@ from typing import Any, Callable, Optional, Union
 
 from ...errors import ExtraNotInstalledError, OptionError
 from ...support.extras import install_command
+from ...support.files import MAX_TEXT, read_content
 from ...support.retry import Retry
 from .broker_address import BrokerAddress
 
@@ -92,6 +93,8 @@ def make_client(
         client.username_pw_set(address.user, address.password)
     if address.tls:
         try:
+            if ca_file is not None:
+                read_content(Path(ca_file), MAX_TEXT)  # OpenSSL would wait for a pipe
             context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
             if ca_file is not None:
                 # Python 3.13 requires extensions that home-made certificates usually lack.

@@ -42,11 +42,8 @@ class Connection(web.RequestHandler):
     def __init__(
         self, server: Any, loop: asyncio.AbstractEventLoop, peer: str, lost: Callable[[Connection], None]
     ) -> None:
-        options: Any = {
-            "logger": log,
-            "access_log": None,
-            "lingering_time": 1.0,
-        }  # an access log would reveal the token
+        # An access log would reveal the token. No browser sends compressed requests; unpacked, a few MB may be gigabytes.
+        options: Any = {"logger": log, "access_log": None, "lingering_time": 1.0, "auto_decompress": False}
         super().__init__(server, loop=loop, **options)
         self.peer = peer
         self._lost = lost

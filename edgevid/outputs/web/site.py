@@ -204,7 +204,11 @@ class Site:
             compress=False,
             max_msg_size=clients.MAX_REQUEST_BYTES,
         )
-        if not browser.can_prepare(request).ok:
+        try:
+            can_open = browser.can_prepare(request).ok
+        except ValueError:  # its key is not ASCII
+            can_open = False
+        if not can_open:
             return self._error(request, Refusal(426, "The page gets its data here; open / instead."))
         connection = _connection_of(request)
         client = self._watching[connection] = Client(browser, self._shown)
