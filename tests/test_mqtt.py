@@ -239,7 +239,7 @@ class TestOptions:
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
     def test_a_ca_file_that_is_a_pipe_is_refused_at_once(self, tmp_path: Path):
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(OptionError, match="it is no regular file"):
+        with pytest.raises(OptionError, match="it is not a regular file"):
             MqttPublisher("mqtts://127.0.0.1:1", LABELS, ca_file=tmp_path / "pipe")
 
     def test_without_paho_the_extra_is_named(self, monkeypatch):

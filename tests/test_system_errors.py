@@ -123,7 +123,7 @@ def test_a_clip_with_a_name_that_no_file_can_have_is_not_there(tmp_path: Path):
 def test_a_pipe_in_place_of_a_table_is_refused_at_once(read: Callable[[Path], object], tmp_path: Path):
     for name in ("clips.csv", "trainlist01.txt", "testlist01.txt"):
         os.mkfifo(tmp_path / name)
-    with pytest.raises(EdgevidError, match="it is no regular file"):
+    with pytest.raises(EdgevidError, match="it is not a regular file"):
         read(tmp_path / "clips.csv")
 
 
