@@ -27,9 +27,9 @@ MOTIONS = {kind: motion(kind) for kind in ("none", "wave")}
 
 
 class Taught:
-    """A session with its page; clips of a second, and no countdown to speak of."""
+    """A session with its page; clips of a second, and a short countdown."""
 
-    def __init__(self, folder: Path, token: Optional[str] = None, clips: int = 1) -> None:
+    def __init__(self, folder: Path, token: Optional[str] = None, clips: int = 1, countdown: float = 0.3) -> None:
         from edgevid.outputs.web import WebServer
 
         self.folder, self.camera = folder, MjpegCamera(25)
@@ -38,7 +38,7 @@ class Taught:
         options = TeachOptions(embedders=("region-flow",), cache=folder / "cache")
         self.session = TeachingSession(
             open_source(self.camera.url), ClipFolder(folder / "clips"), folder / "mine", options=options, seconds=1.0,
-            countdown_seconds=0.3, outputs=[self.server], on_labels=self.server.relabel,
+            countdown_seconds=countdown, outputs=[self.server], on_labels=self.server.relabel,
         )  # fmt: skip
         self.server.panel = TeachPanel(self.session, clips)
         self.server.start()
@@ -75,6 +75,7 @@ def taught(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Taught]:
     assert threads_named("edgevid web") == []
 
 
+@pytest.mark.parametrize("taught", [{"countdown": 1.0}], indirect=True, ids=["countdown"])  # long enough to be seen
 def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(taught: Taught, page: Page):
     page.look(*PHONE).open(taught.url)
     page.shows(".teach .hint", "Record doing nothing and an action")
