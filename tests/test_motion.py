@@ -191,16 +191,18 @@ def test_a_region_of_bad_options_is_refused(options: dict[str, float]):
         MotionRegion(open_cnn(find_extractor(), num_threads=1), **options)
 
 
+@pytest.fixture(scope="module")
+def embedders() -> list:
+    cnn = open_cnn(find_extractor(), num_threads=1)
+    return [MotionRegion(cnn), MotionRegion(cnn, difference=True), FlowHistogram("region")]
+
+
+@pytest.fixture(scope="module")
+def lagging(embedders: list) -> MotionRegion:
+    return MotionRegion(embedders[0]._cnn, difference=True, lag_seconds=0.2)
+
+
 class TestInStreams:
-    @pytest.fixture(scope="class")
-    def embedders(self) -> list:
-        cnn = open_cnn(find_extractor(), num_threads=1)
-        return [MotionRegion(cnn), MotionRegion(cnn, difference=True), FlowHistogram("region")]
-
-    @pytest.fixture(scope="class")
-    def lagging(self, embedders: list) -> MotionRegion:
-        return MotionRegion(embedders[0]._cnn, difference=True, lag_seconds=0.2)
-
     def test_a_difference_over_a_longer_time_shares_the_region(self, embedders: list, lagging: MotionRegion):
         assert lagging.frame_offsets == (-0.2, -0.1, 0.0)
         region, difference, late = fresh_embedders([*embedders[:2], lagging])
