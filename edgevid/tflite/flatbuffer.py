@@ -103,6 +103,11 @@ def has_shape(*tensors: Tensor) -> bool:
     return all(tensor.shape and -1 not in tensor.shape for tensor in tensors)
 
 
+def is_known(*tensors: Tensor) -> bool:
+    """Whether their shapes are those of each run."""
+    return has_shape(*tensors) and all(tensor.is_fixed for tensor in tensors)
+
+
 def integers(tensor: Optional[Tensor]) -> Optional[tuple[int, ...]]:
     """The numbers of a constant of int32 or int64; None: it is none."""
     form = None if tensor is None else _INTEGERS.get(tensor.kind)
