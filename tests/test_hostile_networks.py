@@ -40,7 +40,7 @@ CHANGES = {
     "an operator of no code": ("gru", "Operator.0", 1, 99, "not there"),
     "a stride of 0": ("extractor", "Options.2", 2, 0, "strides or sizes out of range"),
     "options of another operator": ("extractor", "Operator.3", 1, 9, "lacks its options"),
-    "a shape of gigabytes": ("gru", "Tensor.0", 1280, 2143289344, "256 MB are the most|FULLY_CONNECTED"),
+    "a shape of gigabytes": ("gru", "Tensor.0", 1280, 2143289344, "256 MB are the most|has two shapes"),
     "weights for another picture": ("extractor", "Tensor.0", 32, 31, "follows from its operands|gives"),
     "a constant shorter than its shape": ("gru", "Tensor.0", 5, 500, "a constant of shape|bias of shape|gives"),
     "a type that no network has": ("gru", "Tensor.1", 2, 13, "a tensor is of type 13"),
