@@ -52,8 +52,7 @@ def check_windows(name: str, options: Optional[Table], tensors: Sequence[Optiona
     if any(step < 1 < length for step, length in zip(steps, shape[1:])):
         raise GraphError(f"{name} has windows of {sides} for {list(shape)}")
     multiplier = options.number(3)
-    has_channels = shape[3] > 1 or source.is_fixed
-    if name == "DEPTHWISE_CONV_2D" and has_channels and shape[3] * multiplier != filters[3]:
+    if name == "DEPTHWISE_CONV_2D" and shape[3] * multiplier != filters[3]:
         raise GraphError(
             f"{name} has {multiplier} filters a channel; {filters[3]} of {shape[3]} follows from its weights"
         )
