@@ -40,7 +40,7 @@ CHANGES = {
     "an operator of no code": ("gru", "Operator.0", 1, 99, "not there"),
     "a stride of 0": ("extractor", "Options.2", 2, 0, "strides or sizes out of range"),
     "options of another operator": ("extractor", "Operator.3", 1, 9, "lacks its options"),
-    "a shape of gigabytes": ("gru", "Tensor.0", 1280, 2143289344, "256 MB are the most|FULLY_CONNECTED"),
+    "a shape of gigabytes": ("gru", "Tensor.0", 1280, 2143289344, "256 MB are the most|has two shapes"),
     "weights for another picture": ("extractor", "Tensor.0", 32, 31, "follows from its operands|gives"),
     "a constant shorter than its shape": ("gru", "Tensor.0", 5, 500, "a constant of shape|bias of shape|gives"),
     "a type that no network has": ("gru", "Tensor.1", 2, 13, "a tensor is of type 13"),
@@ -152,12 +152,30 @@ def options(*numbers: int) -> Table:
     return Table(fields + struct.pack(f"<i{len(numbers)}i", len(fields), *numbers), len(fields))
 
 
-def test_windows_that_reach_out_of_a_picture_of_unknown_width_are_refused(monkeypatch: pytest.MonkeyPatch):
-    picture, weights = tensor((1, 25, 1, 4))._replace(is_fixed=False), tensor((1, 25, 1, 4), data=bytes(400))
-    tensors = [picture, weights, tensor((1, 1, 1, 4))]
-    node = Node(4, (0, 1), (2,), 2, options(1, 1, 1, 1, 0, 1, 2))  # no padding, strides of 1, every second row
+# A convolution of each channel of a picture of 25 x ? pixels: padding, strides, filters per channel, activation, dilations
+DEPTHWISE = {
+    "windows that reach out of it": (
+        (1, 1, 1, 1, 0, 1, 2),
+        FLOAT32,
+        (0, 1),
+        r"windows of \[1, 25\] for \[1, 25, 1, 4\]",
+    ),
+    "more filters than there are": ((1, 1, 1, 2, 0, 1, 1), FLOAT32, (0, 1), "has 2 filters per channel; 4 of 4 follows"),
+    "one scale for several filters": ((1, 1, 1, 1, 0, 1, 1), INT8, (0, 1), "has 1 scales for 4 filters"),
+    "weights from outside": ((0, 1, 1, 1, 0, 1, 1), FLOAT32, (0, 0), "weights from outside"),
+}
+
+
+@pytest.mark.parametrize("case", DEPTHWISE.values(), ids=DEPTHWISE)
+def test_convolutions_that_a_runtime_crashes_on_are_refused(
+    monkeypatch: pytest.MonkeyPatch, case: tuple[tuple[int, ...], int, tuple[int, int], str]
+):
+    numbers, kind, operands, said = case
+    picture = tensor((1, 25, 1, 4))._replace(is_fixed=False)
+    tensors = [picture, tensor((1, 25, 1, 4), kind, 0.5 * (kind == INT8), bytes(400)), tensor((1, 1, 1, 4))]
+    node = Node(4, operands, (2,), 2, options(*numbers))
     monkeypatch.setattr(graph_check, "read_graphs", lambda data: [Subgraph(tensors, (0,), (2,), [node])])
-    with pytest.raises(GraphError, match=r"windows of \[1, 25\] for \[1, 25, 1, 4\]"):
+    with pytest.raises(GraphError, match=said):
         check_graphs(b"")
 
 

@@ -108,6 +108,11 @@ def has_shape(*tensors: Tensor) -> bool:
     return all(tensor.shape and -1 not in tensor.shape for tensor in tensors)
 
 
+def is_known(*tensors: Tensor) -> bool:
+    """Whether their shapes are those of each run."""
+    return has_shape(*tensors) and all(tensor.is_fixed for tensor in tensors)
+
+
 def integers(tensor: Optional[Tensor]) -> Optional[tuple[int, ...]]:
     """The numbers of an int32 or int64 constant; None: it is not one."""
     form = None if tensor is None else _INTEGERS.get(tensor.kind)
@@ -169,7 +174,10 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
     kind = table.number(1, "<B")
     if kind not in _BITS or table.table(6) is not None or table.tables(9):
         raise ValueError(f"a tensor is of type {kind}, sparse, or of variants")
-    signature = table.numbers(7)
+    shape, signature = table.numbers(0), table.numbers(7)
+    # A length that is not known is written as 1. (Old converters leave the vector empty.)
+    if signature and (len(signature) != len(shape or ()) or not _agree(shape or (), signature)):
+        raise ValueError("a tensor has two shapes")
     place = contents[table.number(2, "<I")]
     quantization = table.table(4)
     channels: Optional[tuple[int, int, int]] = None
@@ -182,7 +190,7 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
             raise ValueError("the quantisation of a tensor is out of range")
     return Tensor(
         table.text(3),
-        table.numbers(0),
+        shape,
         kind,
         None if place is None or not place[1] else data[place[0] : place[0] + place[1]],
         signature is None or -1 not in signature,
@@ -190,6 +198,10 @@ def _tensor(table: Table, data: bytes, contents: list[Optional[tuple[int, int]]]
         channels,
         scales[0] if scales else 0.0,
     )
+
+
+def _agree(shape: tuple[int, ...], signature: tuple[int, ...]) -> bool:
+    return all(known in (length, -1 if length == 1 else length) for length, known in zip(shape, signature))
 
 
 def _read(data: bytes, position: int, form: str) -> int:

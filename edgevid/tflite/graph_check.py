@@ -12,7 +12,7 @@ import struct
 from collections.abc import Sequence
 from typing import Optional
 
-from .flatbuffer import Node, Subgraph, Table, Tensor, has_shape, integers, read_graphs
+from .flatbuffer import Node, Subgraph, Table, Tensor, has_shape, integers, is_known, read_graphs
 from .loop_check import GraphError as GraphError
 from .loop_check import check_calls
 from .operators import (
@@ -30,11 +30,11 @@ from .operators import (
     SCALED,
     Operator,
 )
+from .window_check import MOST_STEP, check_bias, check_windows
 
 # Maximum size in bytes of a tensor, and of all computed tensors of a graph
 MOST_BYTES, MOST_BYTES_IN_ALL = 1 << 28, 1 << 30
 _MOST_RANK = 8
-_MOST_STEP = 4096  # maximum stride, dilation and window side
 _MOST_LENGTH = 1 << 16  # maximum side given by operands
 _ACTIVATIONS = 4  # none, three kinds of ReLU, tanh
 _FLOAT32, _FLOAT16, _UINT8, _INT16, _INT8 = 0, 1, 3, 7, 9
@@ -128,7 +128,7 @@ class _Check:
         )
         self._need(counted is None or options.number(0) == len(counted), f"{name} is of another number of parts")
         if name in ("SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "LOCAL_RESPONSE_NORMALIZATION"):
-            self._need(1 <= options.number(0) <= _MOST_STEP, f"{name} has blocks out of range")
+            self._need(1 <= options.number(0) <= MOST_STEP, f"{name} has blocks out of range")
         if name in ("CONCATENATION", "GATHER"):
             self._need(abs(options.number(0)) <= _MOST_RANK, f"{name} is along no dimension")
 
@@ -141,7 +141,9 @@ class _Check:
         if name == "BATCH_MATMUL":
             _check_product(node.options, tensors)
         if name in ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D", "TRANSPOSE_CONV"):
-            _check_windows(name, node.options, tensors, outputs[0])
+            weights = set() if "POOL" in name else {node.inputs[1]}
+            self._need(not weights & set(self._graph.inputs), f"{name} is given its weights from outside")
+            check_windows(name, node.options, tensors, outputs[0])
         elif name == "FULLY_CONNECTED":
             _check_dense(tensors, outputs[0])
         elif name in SAME_SHAPE:
@@ -226,64 +228,11 @@ def _check_product(options: Optional[Table], tensors: Sequence[Optional[Tensor]]
     shapes = [first.shape, second.shape]
     if not all(2 <= len(shape) <= _MOST_BROADCAST for shape in shapes):
         raise GraphError(f"BATCH_MATMUL of {list(shapes[0])} and {list(shapes[1])}")
-    if _known(first, second):
+    if is_known(first, second):
         inner = shapes[0][-2 if options.number(0, "<b") else -1], shapes[1][-1 if options.number(1, "<b") else -2]
         batches = zip(shapes[0][-3::-1], shapes[1][-3::-1])
         if inner[0] != inner[1] or any(a != b and 1 not in (a, b) for a, b in batches):
             raise GraphError(f"BATCH_MATMUL of {list(shapes[0])} and {list(shapes[1])}")
-
-
-def _check_windows(name: str, options: Optional[Table], tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
-    """Check strides, dilations and sizes of convolutions and pooling, and that the output has the size that follows."""
-    assert options is not None
-    is_pool = "POOL" in name
-    stride_w, stride_h = options.number(1), options.number(2)
-    sides = [options.number(3), options.number(4)] if is_pool else []
-    first = {"CONV_2D": 4, "DEPTHWISE_CONV_2D": 5}.get(name)
-    dilation_w, dilation_h = (
-        (1, 1) if first is None else (options.number(first, "<i", 1), options.number(first + 1, "<i", 1))
-    )
-    if not all(1 <= step <= _MOST_STEP for step in (stride_w, stride_h, dilation_w, dilation_h, *sides)):
-        raise GraphError(f"{name} has strides or sizes out of range")
-    padding = options.number(0, "<b")
-    if padding not in (0, 1):
-        raise GraphError(f"{name} has a padding of no kind")
-    if name == "TRANSPOSE_CONV":
-        return
-    source, weights = tensors[0], None if is_pool else tensors[1]
-    filters = (weights and weights.shape) or ()
-    if weights is not None:
-        if len(filters) != 4 or min(filters) < 1:
-            raise GraphError(f"{name} has weights of shape {list(filters)}")
-        sides = [filters[2], filters[1]]
-    if source is None or not has_shape(source):
-        return
-    shape, result = source.shape or (), output.shape or ()
-    if len(shape) != 4 or len(result) != 4:
-        raise GraphError(f"{name} has tensors that are not pictures")
-    steps = [
-        _steps(shape[1], sides[1], stride_h, dilation_h, padding), _steps(shape[2], sides[0], stride_w, dilation_w, padding)
-    ]  # fmt: skip
-    # Nothing follows from an unknown length, which counts as 1.
-    if any(step < 1 < length for step, length in zip(steps, shape[1:])):
-        raise GraphError(f"{name} has windows of {sides} for {list(shape)}")
-    if not _known(source, output) or (weights is not None and not _known(weights)):
-        return
-    channels = shape[3]
-    if weights is not None:
-        depth = filters[3] if name == "CONV_2D" else filters[3] if filters[0] == 1 else 0
-        if not depth or (shape[3] % depth if name == "CONV_2D" else depth % shape[3] if shape[3] else 1):
-            raise GraphError(f"{name} has weights {list(filters)} for {list(shape)}")
-        channels = filters[0] if name == "CONV_2D" else filters[3]
-        _check_bias(name, tensors, channels)
-    wanted = [shape[0], *steps, channels]
-    if list(result) != wanted or min(wanted[1:]) < 1:
-        raise GraphError(f"{name} gives {list(result)}; {wanted} follows from its operands")
-
-
-def _steps(length: int, side: int, stride: int, dilation: int, padding: int) -> int:
-    reach = (side - 1) * dilation + 1
-    return -(-length // stride) if padding == 0 else -(-(length - reach + 1) // stride)
 
 
 def _check_dense(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
@@ -293,21 +242,19 @@ def _check_dense(tensors: Sequence[Optional[Tensor]], output: Tensor) -> None:
     if len(weights.shape) != 2 or min(weights.shape) < 1:
         raise GraphError(f"FULLY_CONNECTED has weights of shape {list(weights.shape)}")
     units, depth = weights.shape
-    _check_bias("FULLY_CONNECTED", tensors, units)
+    check_bias("FULLY_CONNECTED", tensors, units)
     if has_shape(source, output):
         rows, rest = divmod(math.prod(source.shape or ()), depth)
         if rest or math.prod(output.shape or ()) != rows * units:
             raise GraphError(f"FULLY_CONNECTED of {list(source.shape or ())} gives {list(output.shape or ())}")
 
 
-def _check_bias(name: str, tensors: Sequence[Optional[Tensor]], channels: int) -> None:
-    bias = tensors[2] if len(tensors) > 2 else None
-    if bias is not None and math.prod(bias.shape or ()) != channels:
-        raise GraphError(f"{name} of {channels} channels has a bias of shape {list(bias.shape or ())}")
-
-
 def _check_shape(name: str, output: Tensor, source: Optional[Tensor]) -> None:
-    if source is not None and _known(source, output) and math.prod(source.shape or ()) != math.prod(output.shape or ()):
+    if (
+        source is not None
+        and is_known(source, output)
+        and math.prod(source.shape or ()) != math.prod(output.shape or ())
+    ):
         raise GraphError(f"{name} of {list(source.shape or ())} gives {list(output.shape or ())}")
 
 
@@ -315,7 +262,7 @@ def _check_broadcast(name: str, tensors: Sequence[Optional[Tensor]], output: Ten
     first, second = tensors[0], tensors[1]
     if any(len(tensor.shape or ()) > _MOST_BROADCAST for tensor in (first, second) if tensor is not None):
         raise GraphError(f"{name} is of more than {_MOST_BROADCAST} dimensions")
-    if first is None or second is None or not _known(first, second, output):
+    if first is None or second is None or not is_known(first, second, output):
         return
     shapes = [first.shape or (), second.shape or ()]
     rank = max(map(len, shapes))
@@ -337,12 +284,12 @@ def _check_lengths(name: str, tensor: Optional[Tensor]) -> None:
 def _check_slice(tensors: Sequence[Optional[Tensor]], options: Optional[Table]) -> None:
     source, begin, end, steps = tensors[:4]
     values = [integers(tensor) for tensor in (begin, end, steps)]
-    if values[2] is not None and not all(-_MOST_STEP <= step <= _MOST_STEP and step for step in values[2]):
+    if values[2] is not None and not all(-MOST_STEP <= step <= MOST_STEP and step for step in values[2]):
         raise GraphError(f"STRIDED_SLICE has the steps {list(values[2])}")
     lengths = {len(value) for value in values if value is not None}
     if len(lengths) > 1 or max(lengths, default=0) > _MOST_RANK:
         raise GraphError("STRIDED_SLICE has operands of several lengths")
-    if options is None or source is None or values[0] is None or not _known(source):
+    if options is None or source is None or values[0] is None or not is_known(source):
         return
     # A dropped dimension is read at one position, which must exist.
     dropped, shape = options.number(4), source.shape or ()
@@ -382,13 +329,8 @@ def _check_split(name: str, tensors: Sequence[Optional[Tensor]], parts: int) -> 
     axes = integers(axis)
     if source is None or axes is None or len(axes) != 1 or not source.shape:
         raise GraphError(f"{name} is along no dimension")
-    if not -len(source.shape) <= axes[0] < len(source.shape) or (_known(source) and source.shape[axes[0]] < parts):
+    if not -len(source.shape) <= axes[0] < len(source.shape) or (is_known(source) and source.shape[axes[0]] < parts):
         raise GraphError(f"{name} of {list(source.shape)} in {parts} along dimension {axes[0]}")
-
-
-def _known(*tensors: Tensor) -> bool:
-    """Whether their shapes are the same in each run."""
-    return has_shape(*tensors) and all(tensor.is_fixed for tensor in tensors)
 
 
 def _product(values: Sequence[int]) -> int:

@@ -357,6 +357,20 @@ class TestBadClients:
         wait_until(lambda: Watching(url).status == 101)
 
     @pytest.mark.usefixtures("impatient")
+    def test_connection_that_is_over_is_forgotten_at_once(self, serve: Serve, monkeypatch: pytest.MonkeyPatch):
+        """Not when its time would be over: thousands a second came to hundreds of MB."""
+        monkeypatch.setattr(connection, "CONNECTION_SECONDS", 3600.0)
+        url = serve().url
+        for _ in range(20):
+            connect(url).close()
+
+        def kept() -> int:
+            gc.collect()
+            return sum(isinstance(thing, connection.Connection) for thing in gc.get_objects())
+
+        assert get(url, "/healthz").text == "ok"
+        wait_until(lambda: kept() == 0)
+
     def test_connection_that_says_nothing_is_cut(self, serve: Serve):
         url = serve().url
         for words in (b"", b"GET / HTT", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"):

@@ -48,6 +48,7 @@ class Connection(web.RequestHandler):
         self.peer = peer
         self._lost = lost
         self.greeting: Optional[asyncio.Task[None]] = None
+        self.deadline: Optional[asyncio.TimerHandle] = None
 
     def connection_lost(self, exc: Optional[BaseException]) -> None:
         super().connection_lost(exc)
@@ -166,7 +167,7 @@ class Door:
             raw.send("\r\n".join([*lines, "", ""]).encode() + body)
 
     async def _greet(self, raw: socket.socket, connection: Connection) -> None:
-        self._loop.call_later(CONNECTION_SECONDS, self._cut_unless_it_watches, connection)
+        connection.deadline = self._loop.call_later(CONNECTION_SECONDS, self._cut_unless_it_watches, connection)
         try:
             await self._loop.connect_accepted_socket(lambda: connection, raw, ssl=self._tls)
         except BaseException as error:  # it left during the handshake, did not speak TLS, or is to be cut
@@ -180,3 +181,5 @@ class Door:
 
     def _forget(self, connection: Connection) -> None:
         self._open.pop(connection, None)
+        if connection.deadline is not None:
+            connection.deadline.cancel()  # it would keep the connection in memory until then
