@@ -160,7 +160,12 @@ DEPTHWISE = {
         (0, 1),
         r"windows of \[1, 25\] for \[1, 25, 1, 4\]",
     ),
-    "more filters than there are": ((1, 1, 1, 2, 0, 1, 1), FLOAT32, (0, 1), "has 2 filters per channel; 4 of 4 follows"),
+    "more filters than there are": (
+        (1, 1, 1, 2, 0, 1, 1),
+        FLOAT32,
+        (0, 1),
+        "has 2 filters per channel; 4 of 4 follows",
+    ),
     "one scale for several filters": ((1, 1, 1, 1, 0, 1, 1), INT8, (0, 1), "has 1 scales for 4 filters"),
     "weights from outside": ((0, 1, 1, 1, 0, 1, 1), FLOAT32, (0, 0), "weights from outside"),
 }
