@@ -193,7 +193,10 @@ def test_a_scale_that_is_none_is_refused(scale: float):
         check_graphs(bytes(data))
 
 
-@pytest.mark.parametrize("path", [*models_folder().glob("**/*.tflite"), *DATA.glob("*.tflite")], ids=lambda p: p.stem)
+GOOD = sorted([*models_folder().glob("**/*.tflite"), *DATA.glob("*.tflite")])
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda p: p.stem)
 def test_good_networks_are_good(path: Path):
     assert read_tflite_file(path)
 
