@@ -120,7 +120,7 @@ def test_from_nothing_to_answers_with_the_core_install_only(spawn, camera, tmp_p
     """Record, teach, stream, correct."""
     bundle = tmp_path / "mine"
     process = spawn(
-        "teach", "--live", camera.url, "-o", bundle, "--clips", 1, "--seconds", 1.2,
+        "teach", "--live", camera.url, "-o", bundle, "--clips", 1, "--seconds", 2,
         "--countdown", 0.2, "--cache", tmp_path / "cache", blocked=EXTRAS, stdin=subprocess.PIPE,
     )  # fmt: skip
     talk = Talk(process, follow_the_guide(camera))
@@ -239,11 +239,11 @@ def test_gestures_of_a_person(shared, spawn, camera, tmp_path):
     with MjpegCamera(15) as camera:
         camera.show(frames["static"])
         process = spawn(
-            "teach", "--live", camera.url, "-o", tmp_path / "mine", "--actions", "greeting,attention", "--clips", 1,
+            "teach", "--live", camera.url, "-o", tmp_path / "mine", "--actions", "greeting,attention", "--clips", 2,
             "--seconds", 3, "--countdown", 0.3, "--cache", tmp_path / "cache", stdin=subprocess.PIPE,
         )  # fmt: skip
         talk = Talk(process, said)
-        talk.hears("learnt attention, greeting from 3 clips")
+        talk.hears("learnt attention, greeting from 6 clips", 60)
         talk.answers_with("attention")
         camera.show(frames["greeting"])
         talk.answers_with("greeting")

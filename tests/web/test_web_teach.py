@@ -28,17 +28,26 @@ ZIPPED = gzip.compress(b'{"label": "wave"}', mtime=0)  # without the time, which
 
 
 class Taught:
-    """A session with its page; clips of a second, and a short countdown."""
+    """A session with its page; by default clips of a second, with a short countdown, and motion alone."""
 
-    def __init__(self, folder: Path, token: Optional[str] = None, clips: int = 1, countdown: float = 0.3) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        token: Optional[str] = None,
+        clips: int = 1,
+        *,
+        seconds: float = 1.0,
+        countdown: float = 0.3,
+        embedders: tuple[str, ...] = ("region-flow",),
+    ) -> None:
         from edgevid.outputs.web import WebServer
 
         self.folder, self.camera = folder, MjpegCamera(25)
         self.camera.show(MOTIONS["none"])
         self.server = WebServer((), port=0, token=token, title="edgevid teach")
-        options = TeachOptions(embedders=("region-flow",), cache=folder / "cache")
+        options = TeachOptions(embedders=embedders, cache=folder / "cache")
         self.session = TeachingSession(
-            open_source(self.camera.url), ClipFolder(folder / "clips"), folder / "mine", options=options, seconds=1.0,
+            open_source(self.camera.url), ClipFolder(folder / "clips"), folder / "mine", options=options, seconds=seconds,
             countdown_seconds=countdown, outputs=[self.server], on_labels=self.server.relabel,
         )  # fmt: skip
         self.server.panel = TeachPanel(self.session, clips)
@@ -76,7 +85,11 @@ def taught(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Taught]:
     assert threads_named("edgevid web") == []
 
 
-@pytest.mark.parametrize("taught", [{"countdown": 1.0}], indirect=True, ids=["countdown"])  # long enough to be seen
+# As long as a window, and with what `teach` looks at by default: two clips each are enough then, on a busy machine too.
+LEARNABLE = {"seconds": 2.0, "countdown": 1.0, "embedders": TeachOptions().embedders}
+
+
+@pytest.mark.parametrize("taught", [LEARNABLE], indirect=True, ids=["learnable"])
 def test_from_nothing_to_a_recognised_action_with_the_keyboard_and_corrected(taught: Taught, page: Page):
     page.look(*PHONE).open(taught.url)
     page.shows(".teach .hint", "Record doing nothing and an action")
