@@ -120,8 +120,8 @@ def test_from_nothing_to_answers_with_the_core_install_only(spawn, camera, tmp_p
     """Record, teach, stream, correct."""
     bundle = tmp_path / "mine"
     process = spawn(
-        "teach", "--live", camera.url, "-o", bundle, "--clips", 1, "--seconds", 2,
-        "--countdown", 0.2, "--cache", tmp_path / "cache", blocked=EXTRAS, stdin=subprocess.PIPE,
+        "teach", "--live", camera.url, "-o", bundle, "--clips", 1, "--seconds", 3,
+        "--countdown", 1, "--cache", tmp_path / "cache", blocked=EXTRAS, stdin=subprocess.PIPE,
     )  # fmt: skip
     talk = Talk(process, follow_the_guide(camera))
     talk.types("wave, jump\n")
@@ -240,7 +240,7 @@ def test_gestures_of_a_person(shared, spawn, camera, tmp_path):
         camera.show(frames["static"])
         process = spawn(
             "teach", "--live", camera.url, "-o", tmp_path / "mine", "--actions", "greeting,attention", "--clips", 2,
-            "--seconds", 3, "--countdown", 0.3, "--cache", tmp_path / "cache", stdin=subprocess.PIPE,
+            "--seconds", 3, "--countdown", 1, "--cache", tmp_path / "cache", stdin=subprocess.PIPE,
         )  # fmt: skip
         talk = Talk(process, said)
         talk.hears("learnt attention, greeting from 6 clips", 60)

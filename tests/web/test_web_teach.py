@@ -85,8 +85,8 @@ def taught(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Taught]:
     assert threads_named("edgevid web") == []
 
 
-# As long as a window, and with what `teach` looks at by default: two clips each are enough then, on a busy machine too.
-LEARNABLE = {"seconds": 2.0, "countdown": 1.0, "embedders": TeachOptions().embedders}
+# Longer than a window, and with what `teach` looks at by default: two clips each are enough then, on a busy machine too.
+LEARNABLE = {"seconds": 3.0, "countdown": 1.0, "embedders": TeachOptions().embedders}
 
 
 @pytest.mark.parametrize("taught", [LEARNABLE], indirect=True, ids=["learnable"])
